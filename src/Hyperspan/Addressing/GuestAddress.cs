@@ -1,0 +1,4 @@
+namespace Hyperspan;
+
+/// <summary>A guest-physical address.</summary>
+public readonly struct GuestAddress;

@@ -1,0 +1,7 @@
+namespace Hyperspan.Tests;
+
+public class SmokeTests
+{
+    [Fact]
+    public void Builds() => new GuestAddress().ShouldBe(default);
+}
