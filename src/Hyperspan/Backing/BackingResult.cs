@@ -1,0 +1,37 @@
+namespace Hyperspan;
+
+/// <summary>The outcome of a backing's fallback, lock or expose method: success, or the address and kind of what failed.</summary>
+/// <remarks>The default value is success. Returning a failure neither throws nor allocates.</remarks>
+public readonly struct BackingResult
+{
+    private BackingResult(GuestMemoryFaultKind kind, ulong address, Exception? exception)
+    {
+        IsFailure = true;
+        Kind = kind;
+        Address = address;
+        Exception = exception;
+    }
+
+    /// <summary>Gets the result of a call that did all it was asked for.</summary>
+    public static BackingResult Success => default;
+
+    /// <summary>Gets a value indicating whether the call failed.</summary>
+    public bool IsFailure { get; }
+
+    /// <summary>Gets the kind of failure.</summary>
+    public GuestMemoryFaultKind Kind { get; }
+
+    /// <summary>Gets the lowest address that could not be accessed, in bytes from the start of the backing.</summary>
+    public ulong Address { get; }
+
+    /// <summary>Gets the cause, if there is one to keep.</summary>
+    public Exception? Exception { get; }
+
+    /// <summary>Returns a failure.</summary>
+    /// <param name="kind">The kind that the fault gets.</param>
+    /// <param name="address">The lowest address that could not be accessed, in bytes from the start of the backing.</param>
+    /// <param name="exception">The cause, kept in the fault; it is not thrown.</param>
+    /// <returns>The failure.</returns>
+    public static BackingResult Fail(GuestMemoryFaultKind kind, ulong address, Exception? exception = null) =>
+        new(kind, address, exception);
+}

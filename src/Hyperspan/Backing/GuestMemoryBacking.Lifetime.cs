@@ -1,0 +1,101 @@
+namespace Hyperspan;
+
+public abstract partial class GuestMemoryBacking : IDisposable
+{
+    // Bit 31: closed. The rest: calls under way and locks held. Release runs when the bit is set and the rest is zero.
+    private const int Closed = int.MinValue;
+
+    private readonly Lock _attachLock = new();
+    private readonly List<WeakReference<GuestMemory>> _attached = [];
+    private int _uses;
+    private int _released;
+
+    /// <summary>Gets a value indicating whether <see cref="Dispose"/> has been called.</summary>
+    public bool IsDisposed => Volatile.Read(ref _uses) < 0;
+
+    /// <summary>
+    /// Closes every memory made over this backing and releases it. Accesses under way succeed or fail with <see cref="GuestMemoryFaultKind.Disposed"/>;
+    /// while pages are locked or a call is under way, the release waits for the last of them. Idempotent and thread-safe.
+    /// </summary>
+    public void Dispose()
+    {
+        if ((Interlocked.Or(ref _uses, Closed) & Closed) != 0)
+        {
+            return;
+        }
+
+        List<WeakReference<GuestMemory>> attached;
+        lock (_attachLock)
+        {
+            attached = [.. _attached];
+            _attached.Clear();
+        }
+
+        foreach (WeakReference<GuestMemory> reference in attached)
+        {
+            if (reference.TryGetTarget(out GuestMemory? memory))
+            {
+                memory.CloseRegionsOf(this);
+            }
+        }
+
+        if (Volatile.Read(ref _uses) == Closed)
+        {
+            ReleaseOnce();
+        }
+
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Registers a memory to be closed with this backing.</summary>
+    /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
+    internal void Attach(GuestMemory memory)
+    {
+        lock (_attachLock)
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+
+            // Memories that have been collected leave their entry behind; drop them whenever the list would grow.
+            if (_attached.Count == _attached.Capacity)
+            {
+                _attached.RemoveAll(static reference => !reference.TryGetTarget(out _));
+            }
+
+            _attached.Add(new WeakReference<GuestMemory>(memory));
+        }
+    }
+
+    /// <summary>Keeps <see cref="Release"/> away until <see cref="EndUse"/>; fails once the backing is closed.</summary>
+    internal bool TryBeginUse()
+    {
+        int uses = Volatile.Read(ref _uses);
+        while (uses >= 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
+            if (seen == uses)
+            {
+                return true;
+            }
+
+            uses = seen;
+        }
+
+        return false;
+    }
+
+    internal void EndUse()
+    {
+        if (Interlocked.Decrement(ref _uses) == Closed)
+        {
+            ReleaseOnce();
+        }
+    }
+
+    private void ReleaseOnce()
+    {
+        if (Interlocked.Exchange(ref _released, 1) == 0)
+        {
+            Release();
+        }
+    }
+}

@@ -1,0 +1,140 @@
+namespace Hyperspan;
+
+/// <summary>
+/// What stands behind a region of guest memory: a mapping in this process, fallback methods, or both. Derive from it to provide memory;
+/// use <see cref="GuestMemory"/> to access it.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Addresses given to a backing are in bytes from its own start, never guest-physical. An access goes to the mapping first. When the mapping cannot serve
+/// it, <see cref="OnPageFault"/> decides; where there is no mapping, the fallback methods are called at once.
+/// </para>
+/// <para>
+/// All methods may be called from any thread, several at once. The handler and the fallback methods run on the accessing thread in ordinary managed code,
+/// outside any RCU section and without any lock held: they may block, allocate, map memory and access guest memory themselves.
+/// None is running when <see cref="Release"/> is called, and none is called after it.
+/// </para>
+/// </remarks>
+public abstract partial class GuestMemoryBacking
+{
+    /// <summary>Gets the length in bytes. It must not change.</summary>
+    public abstract ulong Length { get; }
+
+    /// <summary>
+    /// Gets the address of the mapping of all <see cref="Length"/> bytes, or <see langword="null"/> where there is none (then only the fallback methods are used).
+    /// </summary>
+    /// <remarks>
+    /// It must not change, and the address range must stay reserved for as long as anything refers to this object, also after it was disposed:
+    /// an access may be under way. What is mapped inside the range may come and go, unless <see cref="FaultBehavior"/> is <see cref="FaultBehavior.Never"/>.
+    /// </remarks>
+    public virtual unsafe byte* Mapping => null;
+
+    /// <summary>Gets what accesses to the mapping can meet. It must not change. The default is <see cref="FaultBehavior.MayFault"/>.</summary>
+    public virtual FaultBehavior FaultBehavior => FaultBehavior.MayFault;
+
+    /// <summary>Gets a value indicating whether the memory can be written at all. Where not, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</summary>
+    public virtual bool IsWritable => true;
+
+    /// <summary>Gets the name used in faults.</summary>
+    public virtual string Name => GetType().Name;
+
+    /// <summary>
+    /// Gets the access bitmaps, or <see langword="null"/> where every page may be accessed. Asked for once, when a memory is made over this backing;
+    /// only looked at where there is a mapping.
+    /// </summary>
+    public virtual AccessBitmaps? AccessBitmaps => null;
+
+    /// <summary>
+    /// Gets the address of the mapping in the I/O address space of a user-mode device driver whose device does not go through an IOMMU,
+    /// or <see langword="null"/> where it has none.
+    /// </summary>
+    public virtual ulong? BaseIova => null;
+
+    /// <summary>Gets a value indicating whether pages can be locked at all. Authoritative: where it is <see langword="false"/>, no lock is tried.</summary>
+    public virtual unsafe bool IsLockable => Mapping != null;
+
+    /// <summary>Called when an access through the mapping fails: by a clear bit in the access bitmap, or by a fault of the mapping.</summary>
+    /// <param name="fault">What was accessed and how.</param>
+    /// <returns>Whether to fail, to retry, or to call the fallback method for the rest of the access. The default fails.</returns>
+    /// <remarks>An exception thrown here ends the access with a fault of kind <see cref="GuestMemoryFaultKind.Other"/> that carries it.</remarks>
+    protected internal virtual PageFaultAction OnPageFault(in PageFault fault) =>
+        PageFaultAction.Fail(fault.BitmapFailure ? GuestMemoryFaultKind.Restricted : GuestMemoryFaultKind.NotMapped);
+
+    /// <summary>Reads without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
+    /// <param name="address">Where to read, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="destination">Receives the bytes; all of them, on success. It may be guest memory itself, changing meanwhile.</param>
+    /// <returns>Success, or the lowest address that could not be read.</returns>
+    protected internal virtual BackingResult ReadFallback(ulong address, Span<byte> destination) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+
+    /// <summary>Writes without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
+    /// <param name="address">Where to write, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="source">The bytes. It may be guest memory itself, changing meanwhile: read each byte once.</param>
+    /// <returns>Success, or the lowest address that could not be written.</returns>
+    protected internal virtual BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+
+    /// <summary>Fills without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
+    /// <param name="address">Where to start, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="value">The byte to write.</param>
+    /// <param name="length">How many bytes to write.</param>
+    /// <returns>Success, or the lowest address that could not be written.</returns>
+    protected internal virtual BackingResult FillFallback(ulong address, byte value, ulong length) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+
+    /// <summary>Compares and exchanges without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
+    /// <param name="address">Where, in bytes from the start of this backing; naturally aligned.</param>
+    /// <param name="current">The expected bytes: 1, 2, 4 or 8. Receives the bytes found where they differ.</param>
+    /// <param name="replacement">The bytes to write where the expected ones are found; as many.</param>
+    /// <param name="exchanged">Whether the replacement was written.</param>
+    /// <returns>Success (exchanged or not), or a failure.</returns>
+    /// <remarks>It must be atomic with respect to whatever else accesses the same memory; the caller cannot see to that.</remarks>
+    protected internal virtual BackingResult CompareExchangeFallback(
+        ulong address, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
+    {
+        exchanged = false;
+        return BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+    }
+
+    /// <summary>Prepares memory for having its virtual address handed to the kernel or to a device, as part of a lock. The default does nothing.</summary>
+    /// <param name="address">The first byte, in bytes from the start of this backing.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <returns>Success, or a failure, which fails the lock.</returns>
+    protected internal virtual BackingResult ExposeAddress(ulong address, ulong length) => BackingResult.Success;
+
+    /// <summary>Locks pages: until they are unlocked, neither their mapping nor their protection may change. The default has nothing to lock.</summary>
+    /// <param name="pageNumbers">Page numbers from the start of this backing. A page may be named more than once: then it is locked more than once.</param>
+    /// <param name="access">What the pages are locked for.</param>
+    /// <param name="unlockRequired">Whether <see cref="UnlockPages"/> must be called for them.</param>
+    /// <returns>Success, or a failure with none of the pages locked.</returns>
+    protected internal virtual BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+    {
+        unlockRequired = false;
+        return BackingResult.Success;
+    }
+
+    /// <summary>Unlocks pages that <see cref="LockPages"/> locked, named in the same order. Called once for each successful lock that required it.</summary>
+    /// <param name="pageNumbers">Page numbers from the start of this backing.</param>
+    protected internal virtual void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
+    {
+    }
+
+    /// <summary>Makes a memory for a part of this backing in a way of its own, or leaves it to the default, which forwards everything to this backing.</summary>
+    /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="allowPreemptiveLocking">Whether the caller owns the range and so permits its pages to be locked for faster access.</param>
+    /// <param name="subrange">The memory, or <see langword="null"/> for the default.</param>
+    /// <returns>Success, or a failure, which fails the subrange.</returns>
+    protected internal virtual BackingResult CreateSubrange(
+        ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+    {
+        subrange = null;
+        return BackingResult.Success;
+    }
+
+    /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last lock or call still under way then.</summary>
+    /// <remarks>The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer.</remarks>
+    protected virtual void Release()
+    {
+    }
+}

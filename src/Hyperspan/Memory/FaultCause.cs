@@ -1,0 +1,23 @@
+namespace Hyperspan;
+
+/// <summary>What made the access fail, below the <see cref="GuestMemoryFaultKind"/>.</summary>
+public enum FaultCause : byte
+{
+    /// <summary>The access was refused before it touched memory: a bound, an alignment, a disposed object.</summary>
+    Check,
+
+    /// <summary>The processor's access met a page that is not mapped or does not permit it (SIGSEGV).</summary>
+    SegmentationFault,
+
+    /// <summary>The page is mapped but nothing is behind it: a truncated file, a huge page the pool could not give (SIGBUS).</summary>
+    BusError,
+
+    /// <summary>A clear bit in an access bitmap.</summary>
+    AccessBitmap,
+
+    /// <summary>The backing refused: its page-fault handler, its fallback method or its lock method.</summary>
+    Backing,
+
+    /// <summary>A method of the backing threw; the exception is kept.</summary>
+    Exception,
+}

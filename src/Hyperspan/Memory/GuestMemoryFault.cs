@@ -1,0 +1,128 @@
+using System.Globalization;
+
+namespace Hyperspan;
+
+/// <summary>
+/// Why an access to guest memory failed: what was asked for, of which memory, and the lowest address that could not be accessed.
+/// </summary>
+/// <remarks>
+/// A plain value: making one neither throws nor allocates, so that a guest that sends bad addresses by the million costs nothing.
+/// The <c>Try</c> methods of <see cref="GuestMemory"/> return it; the others throw it in a <see cref="GuestMemoryException"/>.
+/// The default value means "no fault"; it is what a <c>Try</c> method returns when it succeeds.
+/// </remarks>
+public readonly struct GuestMemoryFault
+{
+    private readonly GuestMemoryFaultFlags _flags;
+    private readonly ulong _start;
+    private readonly ulong _length;
+    private readonly ulong _address;
+
+    internal GuestMemoryFault(
+        string memoryName,
+        GuestMemoryOperation operation,
+        GuestMemoryFaultKind kind,
+        FaultCause cause,
+        ulong? address = null,
+        (ulong Start, ulong Length)? range = null,
+        string? backingName = null,
+        Exception? exception = null)
+    {
+        MemoryName = memoryName;
+        Operation = operation;
+        Kind = kind;
+        Cause = cause;
+        BackingName = backingName;
+        Exception = exception;
+        _flags = GuestMemoryFaultFlags.Faulted;
+        if (address is { } at)
+        {
+            _address = at;
+            _flags |= GuestMemoryFaultFlags.HasAddress;
+        }
+
+        if (range is { } asked)
+        {
+            (_start, _length) = asked;
+            _flags |= GuestMemoryFaultFlags.HasRange;
+        }
+    }
+
+    /// <summary>Gets a value indicating whether there is a fault at all: <see langword="false"/> for the default value alone.</summary>
+    public bool IsFault => (_flags & GuestMemoryFaultFlags.Faulted) != 0;
+
+    /// <summary>Gets the kind of failure.</summary>
+    public GuestMemoryFaultKind Kind { get; }
+
+    /// <summary>Gets the operation that failed.</summary>
+    public GuestMemoryOperation Operation { get; }
+
+    /// <summary>Gets what made it fail.</summary>
+    public FaultCause Cause { get; }
+
+    /// <summary>Gets the name the memory was created with.</summary>
+    public string MemoryName { get; } = "";
+
+    /// <summary>Gets the name of the backing that the failing address belongs to, or <see langword="null"/> where the address belongs to none.</summary>
+    public string? BackingName { get; }
+
+    /// <summary>Gets the exception that a method of the backing threw or handed over, if any.</summary>
+    public Exception? Exception { get; }
+
+    /// <summary>Gets a value indicating whether <see cref="Start"/> and <see cref="Length"/> say what was asked for; locks and probes of page lists have no single range.</summary>
+    public bool HasRange => (_flags & GuestMemoryFaultFlags.HasRange) != 0;
+
+    /// <summary>Gets the first address of the range that was asked for.</summary>
+    public GuestAddress Start => new(_start);
+
+    /// <summary>Gets the length in bytes of the range that was asked for. It may reach past 2^64: then that is the fault.</summary>
+    public ulong Length => _length;
+
+    /// <summary>Gets the lowest address in the range that could not be accessed, exact to the byte, or <see langword="null"/> where no address is at fault.</summary>
+    public GuestAddress? Address => (_flags & GuestMemoryFaultFlags.HasAddress) != 0 ? new GuestAddress(_address) : null;
+
+    /// <summary>Gets the reason in words, without what was asked for: <c>page not mapped (SIGSEGV)</c>.</summary>
+    public string Reason => GuestMemoryFaultText.Reason(this);
+
+    /// <summary>Returns the exception that the throwing form of the operation throws.</summary>
+    /// <returns>A new exception that carries this fault.</returns>
+    public GuestMemoryException ToException() => new(this);
+
+    /// <summary>Throws the fault as a <see cref="GuestMemoryException"/> if it is one.</summary>
+    /// <exception cref="GuestMemoryException">This is a fault.</exception>
+    public void ThrowIfFault()
+    {
+        if (IsFault)
+        {
+            throw ToException();
+        }
+    }
+
+    /// <summary>
+    /// Returns the message: <c>guest memory 'ram': read error: failed to access 0x1000-0x1008 at 0x1004: page not mapped (SIGSEGV)</c>.
+    /// The address is left out where it is the start of the range.
+    /// </summary>
+    /// <returns>The message.</returns>
+    public override string ToString()
+    {
+        if (!IsFault)
+        {
+            return "no fault";
+        }
+
+        string range = HasRange
+            ? string.Create(CultureInfo.InvariantCulture, $"0x{_start:x}-0x{unchecked(_start + _length):x}")
+            : "memory";
+        string at = Address is { } address && !(HasRange && address.Value == _start)
+            ? string.Create(CultureInfo.InvariantCulture, $" at 0x{address.Value:x}")
+            : "";
+        return $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: failed to access {range}{at}: {Reason}";
+    }
+
+    /// <summary>The same fault as seen by a caller that asked for something else: the whole of an access that was done in pieces.</summary>
+    internal GuestMemoryFault As(GuestMemoryOperation operation, ulong start, ulong length) =>
+        new(MemoryName, operation, Kind, Cause, Address?.Value, (start, length), BackingName, Exception);
+
+    /// <summary>The same fault without a range, for an operation on a list of pages.</summary>
+    internal GuestMemoryFault WithoutRange(GuestMemoryOperation operation) =>
+        new(MemoryName, operation, Kind, Cause, Address?.Value, range: null, BackingName, Exception);
+}
