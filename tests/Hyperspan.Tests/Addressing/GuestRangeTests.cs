@@ -1,0 +1,196 @@
+using System.Text;
+using static Hyperspan.Tests.Addressing.AddressingGenerators;
+
+namespace Hyperspan.Tests.Addressing;
+
+public class GuestRangeTests
+{
+    private const ulong Max = ulong.MaxValue;
+
+    [Theory]
+    [InlineData(Max - 0x100, 0x200UL)]
+    [InlineData(Max, 1UL)]
+    [InlineData(1UL, Max)]
+    [InlineData(Max - 0xFFF, 0x1000UL)]
+    [InlineData(Max, Max)]
+    public void A_range_that_overflows_is_refused(ulong @base, ulong size)
+    {
+        ArgumentException error = Should.Throw<ArgumentException>(() => new GuestRange(@base, size));
+        error.ParamName.ShouldBe("size");
+        error.Message.ShouldContain($"base {new GuestAddress(@base)}, size {size} ");
+        GuestRange.TryCreate(@base, size, out GuestRange range).ShouldBeFalse();
+        range.ShouldBe(default);
+    }
+
+    [Theory]
+    [InlineData(0UL, 0UL)]
+    [InlineData(0x1000UL, 0x1000UL)]
+    [InlineData(0UL, Max)]
+    [InlineData(Max, 0UL)]
+    [InlineData(Max - 1, 1UL)]
+    public void A_range_that_fits_is_taken(ulong @base, ulong size)
+    {
+        var range = new GuestRange(@base, size);
+        range.Base.Value.ShouldBe(@base);
+        range.Size.ShouldBe(size);
+        range.End.Value.ShouldBe(@base + size);
+        range.IsEmpty.ShouldBe(size == 0);
+        GuestRange.TryCreate(@base, size, out GuestRange tried).ShouldBeTrue();
+        tried.ShouldBe(range);
+        GuestRange.FromBounds(range.Base, range.End).ShouldBe(range);
+    }
+
+    [Fact]
+    public void Reversed_bounds_are_refused()
+    {
+        ArgumentException error = Should.Throw<ArgumentException>(() => GuestRange.FromBounds(0x2000, 0x1FFF));
+        error.ParamName.ShouldBe("endExclusive");
+        error.Message.ShouldContain("start 0x0000000000002000, end 0x0000000000001fff");
+    }
+
+    [Fact]
+    public void Contains_its_first_and_last_byte_but_not_its_end()
+    {
+        var range = new GuestRange(0x1000, 0x1000);
+        range.Contains(0x0FFF).ShouldBeFalse();
+        range.Contains(0x1000).ShouldBeTrue();
+        range.Contains(0x1FFF).ShouldBeTrue();
+        range.Contains(0x2000).ShouldBeFalse();
+        range.Contains(GuestAddress.Zero).ShouldBeFalse();
+        range.Contains(GuestAddress.MaxValue).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void An_empty_range_has_a_place_and_no_bytes()
+    {
+        var empty = new GuestRange(0x1800, 0);
+        var full = new GuestRange(0x1000, 0x1000);
+        empty.Contains(0x1800).ShouldBeFalse();
+        empty.Contains(empty).ShouldBeFalse();
+        empty.Contains(full).ShouldBeFalse();
+        full.Contains(empty).ShouldBeFalse();
+        empty.Overlaps(full).ShouldBeFalse();
+        full.Overlaps(empty).ShouldBeFalse();
+        full.Intersect(empty).ShouldBeNull();
+        full.Touches(new GuestRange(full.End, 0)).ShouldBeFalse();
+        new GuestRange(full.End, 0).Touches(full).ShouldBeFalse();
+        empty.PageCount.ShouldBe(0UL);
+        empty.ShouldNotBe(new GuestRange(0x1801, 0));
+    }
+
+    [Theory]
+    [InlineData(0x1000UL, 0x1000UL, 1UL, 1UL)]
+    [InlineData(0x1000UL, 0x1001UL, 1UL, 2UL)]
+    [InlineData(0x1FFFUL, 1UL, 1UL, 1UL)]
+    [InlineData(0x1FFFUL, 2UL, 1UL, 2UL)]
+    [InlineData(0x1FFFUL, 0x1002UL, 1UL, 3UL)]
+    [InlineData(0UL, Max, 0UL, 1UL << 52)]
+    [InlineData(Max - 1, 1UL, (1UL << 52) - 1, 1UL)]
+    public void Counts_the_pages_it_has_bytes_of(ulong @base, ulong size, ulong first, ulong count)
+    {
+        var range = new GuestRange(@base, size);
+        range.FirstPageNumber.ShouldBe(first);
+        range.PageCount.ShouldBe(count);
+    }
+
+    [Fact]
+    public void Comes_apart_and_compares_by_value()
+    {
+        var range = new GuestRange(0x1000, 0x2000);
+        (GuestAddress @base, ulong size) = range;
+        @base.Value.ShouldBe(0x1000UL);
+        size.ShouldBe(0x2000UL);
+
+        (range == new GuestRange(0x1000, 0x2000)).ShouldBeTrue();
+        (range != new GuestRange(0x1000, 0x2000)).ShouldBeFalse();
+        (range == new GuestRange(0x1000, 0x2001)).ShouldBeFalse();
+        (range != new GuestRange(0x1001, 0x2000)).ShouldBeTrue();
+        range.Equals((object)new GuestRange(0x1000, 0x2000)).ShouldBeTrue();
+        range.Equals("0x1000-0x3000").ShouldBeFalse();
+        range.GetHashCode().ShouldBe(new GuestRange(0x1000, 0x2000).GetHashCode());
+    }
+
+    [Theory]
+    [InlineData(null, "0xa000-0xb000")]
+    [InlineData("", "0xa000-0xb000")]
+    [InlineData("G", "0xa000-0xb000")]
+    [InlineData("x", "0xa000-0xb000")]
+    [InlineData("X", "0xA000-0xB000")]
+    [InlineData("D", "40960-45056")]
+    public void Prints(string? format, string expected)
+    {
+        var range = new GuestRange(0xA000, 0x1000);
+        range.ToString(format).ShouldBe(expected);
+        Should.Throw<FormatException>(() => range.ToString("x16"));
+    }
+
+    [Fact]
+    public void Prints_its_bounds_unless_told()
+    {
+        new GuestRange(0x1000, 0x1000).ToString().ShouldBe("0x1000-0x2000");
+        $"{new GuestRange(0x1000, 0)}".ShouldBe("0x1000-0x1000");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-")]
+    [InlineData("0x1000")]
+    [InlineData("0x1000-")]
+    [InlineData("-0x1000")]
+    [InlineData("0x2000-0x1fff")]
+    [InlineData("0x1000-0x2000-0x3000")]
+    [InlineData("0x1000--0x2000")]
+    [InlineData("0x1000 - 0x2000")]
+    [InlineData("0x1000+0x2000")]
+    [InlineData("0x0-0x10000000000000000")]
+    public void Refuses_what_is_not_a_range(string text)
+    {
+        GuestRange.TryParse(text, out GuestRange result).ShouldBeFalse();
+        result.ShouldBe(default);
+        Should.Throw<FormatException>(() => GuestRange.Parse(text)).Message.ShouldContain("is not a guest range");
+    }
+
+    [Fact]
+    public void Null_is_not_a_range()
+    {
+        GuestRange.TryParse(null, provider: null, out _).ShouldBeFalse();
+        Should.Throw<ArgumentNullException>(() => GuestRange.Parse(null!));
+    }
+
+    [Fact]
+    public void Every_format_parses_back_and_utf8_is_the_same_text() => Check(Ranges, range =>
+        new[] { null, "G", "x", "X", "D" }.All(format =>
+        {
+            string text = range.ToString(format);
+            byte[] utf8 = new byte[text.Length];
+            return GuestRange.Parse(text) == range
+                && GuestRange.TryParse(text.AsSpan(), provider: null, out GuestRange again) && again == range
+                && range.TryFormat(utf8, out int bytes, format) && bytes == text.Length
+                && Encoding.UTF8.GetString(utf8) == text
+                && Enumerable.Range(0, text.Length).All(length =>
+                    !range.TryFormat(new char[length], out int written, format) && written == 0);
+        }));
+
+    [Fact]
+    public void Formatting_does_not_allocate()
+    {
+        var range = new GuestRange(0, Max);
+        char[] chars = new char[41];
+        byte[] utf8 = new byte[41];
+        Run(); // Once beforehand, for what the runtime itself allocates on first use.
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            Run();
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+
+        void Run()
+        {
+            range.TryFormat(chars, out int length, "D");
+            range.TryFormat(utf8, out _);
+            _ = GuestRange.TryParse(chars.AsSpan(0, length), out _);
+        }
+    }
+}
