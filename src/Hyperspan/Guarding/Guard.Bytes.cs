@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan.Guarding;
+
+internal static unsafe partial class Guard
+{
+    /// <summary>
+    /// The longest copy or fill, in bytes, that runs without a transition the collector can see. Longer ones would hold up a
+    /// collection.
+    /// </summary>
+    public const int SuppressedLimit = 4096;
+
+    /// <summary>
+    /// Copies bytes; the two ranges may overlap. Where it fails, some of the destination may have been written, and the address
+    /// it answers is one that failed, not always the lowest: see <see cref="FindLowestFault"/>. It promises no atomicity, of no
+    /// unit.
+    /// </summary>
+    /// <remarks>Above <see cref="SuppressedLimit"/> bytes a collection may run meanwhile: managed memory must be
+    /// pinned.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult Copy(byte* destination, byte* source, nuint length, bool mayBlock)
+    {
+        // SAFETY: faults on either side return here as a status; the stub touches nothing outside the two ranges.
+        return !GuardEntry.UsesMachineCode ? SubstituteGuard.Copy(destination, source, length)
+            : mayBlock || length > SuppressedLimit ? GuardEntry.Copy(destination, source, length)
+            : GuardEntry.CopySuppressed(destination, source, length);
+    }
+
+    /// <summary>
+    /// Sets every byte of a range to <paramref name="value"/>. For failures the same holds as for <see cref="Copy"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult Fill(byte* destination, byte value, nuint length, bool mayBlock)
+    {
+        // SAFETY: faults return here as a status; the stub touches nothing outside the range.
+        return !GuardEntry.UsesMachineCode ? SubstituteGuard.Fill(destination, value, length)
+            : mayBlock || length > SuppressedLimit ? GuardEntry.Fill(destination, value, length)
+            : GuardEntry.FillSuppressed(destination, value, length);
+    }
+}

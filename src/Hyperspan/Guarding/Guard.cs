@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan.Guarding;
+
+/// <summary>
+/// Memory accesses that answer with a status where the plain ones would raise SIGSEGV or SIGBUS.
+/// </summary>
+/// <remarks>
+/// <para>Every access comes in two transitions, chosen by <c>mayBlock</c>. With <see langword="false"/> the thread stays visible
+/// to the garbage collector as running managed code: fast, but nobody can collect until it returns. It must never be used on
+/// memory whose faults can block (userfaultfd), or the next collection deadlocks the process. With <see langword="true"/> a
+/// collection can go on meanwhile; so whatever managed memory takes part must be pinned.</para>
+/// <para>All members are thread-safe. Addresses are the caller's business: an access to valid memory that belongs to somebody
+/// else is not detected.</para>
+/// </remarks>
+internal static unsafe partial class Guard
+{
+    /// <summary>Guarded access works here, by machine code or by the substitute.</summary>
+    public static bool IsSupported => GuardEntry.IsSupported;
+
+    /// <summary><see langword="false"/> where <see cref="SubstituteGuard"/> does the work.</summary>
+    public static bool UsesMachineCode
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => GuardEntry.UsesMachineCode;
+    }
+
+    /// <summary>Which of the two is in use, and why, for diagnostics.</summary>
+    public static string Description => GuardEntry.Description;
+
+    /// <summary>
+    /// Installs the signal handlers if that has not happened yet. Guarded accesses do this themselves; calling it early takes the
+    /// cost out of the first one. The handlers stay for the life of the process.
+    /// </summary>
+    public static void EnsureInstalled() => RuntimeHelpers.RunClassConstructor(typeof(GuardEntry).TypeHandle);
+}

@@ -1,0 +1,138 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.Guarding;
+
+/// <summary>
+/// Decides once how this process guards its accesses, and puts the machine code and the signal handlers in place.
+/// </summary>
+internal sealed unsafe class GuardInstallation
+{
+    /// <summary>Forces the substitute when set, for tests and for hosts that would rather have no signal handler.</summary>
+    public const string SubstituteSwitch = "Hyperspan.Guard.Substitute";
+
+    /// <summary>The same as an environment variable; its value is <c>substitute</c>.</summary>
+    public const string EnvironmentVariable = "HYPERSPAN_GUARD";
+
+    // Below this the vector loops win, and above it where the processor has fast string operations it is the microcode.
+    private const ulong RepeatFrom = 4096;
+
+    private const int Attempts = 8;
+
+    private readonly byte* _code;
+
+    private GuardInstallation(byte* code, bool isSupported, string description)
+    {
+        _code = code;
+        IsSupported = isSupported;
+        Description = description;
+    }
+
+    /// <summary>Where the image lies; null where there is none.</summary>
+    public byte* Code => _code;
+
+    public bool IsSupported { get; }
+
+    public string Description { get; }
+
+    public static GuardInstallation Install()
+    {
+        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        {
+            return new(null, isSupported: false, "guarded access needs Linux on x86-64");
+        }
+
+        var reason = ForcedSubstitute();
+        if (reason is null)
+        {
+            reason = TryInstallMachineCode(out byte* code);
+            if (reason is null)
+            {
+                return new(code, isSupported: true, "machine code");
+            }
+        }
+
+        return SubstituteGuard.TryProbe(out var refusal)
+            ? new(null, isSupported: true, "substitute by process_vm_readv: " + reason)
+            : new(null, isSupported: false, $"no machine code: {reason}; no substitute: {refusal}");
+    }
+
+    private static string? ForcedSubstitute()
+    {
+        if (AppContext.TryGetSwitch(SubstituteSwitch, out var forced) && forced)
+        {
+            return "the switch " + SubstituteSwitch + " is set";
+        }
+
+        return string.Equals(Environment.GetEnvironmentVariable(EnvironmentVariable), "substitute", StringComparison.Ordinal)
+            ? "the environment variable " + EnvironmentVariable + " is set"
+            : null;
+    }
+
+    private static string? TryInstallMachineCode(out byte* code)
+    {
+        code = null;
+        if (!SignalChain.TryRead(LinuxConstants.SIGSEGV, out SignalAction segv) ||
+            !SignalChain.TryRead(LinuxConstants.SIGBUS, out SignalAction bus))
+        {
+            return "the signal handlers cannot be read";
+        }
+
+        nint expectedSegv = segv.Handler, expectedBus = bus.Handler;
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            var image = new byte[StubCode.Length];
+            StubCode.CopyTo(image);
+            Write(image, StubCode.SegvPreviousOffset, (ulong)segv.Handler);
+            Write(image, StubCode.SegvModeOffset, SignalChain.Mode(segv));
+            Write(image, StubCode.BusPreviousOffset, (ulong)bus.Handler);
+            Write(image, StubCode.BusModeOffset, SignalChain.Mode(bus));
+            var repeatFrom = HasFastStrings() ? RepeatFrom : ulong.MaxValue;
+            Write(image, StubCode.RepeatCopyFromOffset, repeatFrom);
+            Write(image, StubCode.RepeatFillFromOffset, repeatFrom);
+
+            byte* page = ExecutablePage.TryCreate(image);
+            if (page is null)
+            {
+                return "executable pages are refused";
+            }
+
+            var handler = (nint)(page + StubCode.HandlerOffset);
+            if (!SignalChain.TryReplace(LinuxConstants.SIGSEGV, segv, handler, out SignalAction replacedSegv))
+            {
+                return "the handler of SIGSEGV cannot be replaced";
+            }
+
+            if (!SignalChain.TryReplace(LinuxConstants.SIGBUS, bus, handler, out SignalAction replacedBus))
+            {
+                return "the handler of SIGBUS cannot be replaced";
+            }
+
+            code = page;
+            if (replacedSegv.Handler == expectedSegv && replacedBus.Handler == expectedBus)
+            {
+                return null;
+            }
+
+            // Somebody else installed a handler between the reading and the replacing: chain to that one, from a new page,
+            // because this one may already be in use. Ours below it is harmless.
+            segv = replacedSegv.Handler == expectedSegv ? segv : replacedSegv;
+            bus = replacedBus.Handler == expectedBus ? bus : replacedBus;
+            expectedSegv = expectedBus = handler;
+        }
+
+        // Whoever keeps replacing handlers is chained to as of the last attempt.
+        return null;
+    }
+
+    private static bool HasFastStrings()
+    {
+        const int EnhancedRepMovsb = 1 << 9;
+        return X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ebx & EnhancedRepMovsb) != 0;
+    }
+
+    private static void Write(byte[] image, int offset, ulong value) =>
+        BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(offset), value);
+}

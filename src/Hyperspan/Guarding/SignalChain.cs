@@ -1,0 +1,50 @@
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.Guarding;
+
+/// <summary>
+/// Puts our handler in front of whatever handles a signal. The flags and the mask of the other stay, because the runtime's
+/// handlers depend on them; only the flags our handler needs are added: SA_SIGINFO (a handler without it ignores the further
+/// arguments) and SA_ONSTACK. SA_RESETHAND goes, because the kernel would take our handler away with it; the machine code does
+/// its work instead.
+/// </summary>
+internal static unsafe class SignalChain
+{
+    // The values of segv_mode and bus_mode in the listing.
+    private const ulong ModeHandler = 0;
+    private const ulong ModeDefault = 1;
+    private const ulong ModeIgnored = 2;
+    private const ulong ModeHandlerOnce = 3;
+
+    public static bool TryRead(int signal, out SignalAction action)
+    {
+        // SAFETY: both structures are of the size libc expects, which a test compares with its headers.
+        fixed (SignalAction* pointer = &action)
+        {
+            return LibC.SigAction(signal, null, pointer) == 0;
+        }
+    }
+
+    public static bool TryReplace(int signal, SignalAction previous, nint handler, out SignalAction replaced)
+    {
+        SignalAction action = previous;
+        action.Handler = handler;
+        action.Flags = (previous.Flags | LinuxConstants.SA_SIGINFO | LinuxConstants.SA_ONSTACK) & ~LinuxConstants.SA_RESETHAND;
+
+        // SAFETY: as above; the handler is machine code that stays mapped for the life of the process.
+        fixed (SignalAction* pointer = &replaced)
+        {
+            return LibC.SigAction(signal, &action, pointer) == 0;
+        }
+    }
+
+    public static ulong Mode(SignalAction previous)
+    {
+        return previous.Handler switch
+        {
+            LinuxConstants.SIG_DFL => ModeDefault,
+            LinuxConstants.SIG_IGN => ModeIgnored,
+            _ => (previous.Flags & LinuxConstants.SA_RESETHAND) != 0 ? ModeHandlerOnce : ModeHandler,
+        };
+    }
+}

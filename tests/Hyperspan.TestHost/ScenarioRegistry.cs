@@ -1,0 +1,14 @@
+using Hyperspan.TestHost.Scenarios;
+
+namespace Hyperspan.TestHost;
+
+/// <summary>Every scenario there is.</summary>
+public static class ScenarioRegistry
+{
+    public static IReadOnlyList<IScenario> All { get; } =
+    [
+        new GuardDescriptionScenario(),
+        new GuardFaultStormScenario(),
+        new GuardForeignFaultScenario(),
+    ];
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+using Hyperspan.Guarding;
+
+namespace Hyperspan.TestHost.Scenarios;
+
+/// <summary>
+/// Faults by the hundred thousand on four threads, while one thread collects garbage without pause and others catch
+/// NullReferenceExceptions, which come from the same signal. Argument: the number of faults.
+/// </summary>
+public sealed unsafe class GuardFaultStormScenario : IScenario
+{
+    private const int Threads = 4;
+
+    private const int AtLeast = 50;
+
+    // The storm begins when the first collection and the first exceptions, which take their time, are over.
+    private readonly CountdownEvent _warm = new(3);
+
+    private volatile bool _done;
+    private volatile string? _error;
+    private long _nulls;
+    private long _collections;
+
+    public string Name => "guard-fault-storm";
+
+    public int Run(string[] arguments)
+    {
+        var faults = int.Parse(arguments[0], CultureInfo.InvariantCulture);
+        using var segv = new FaultyMemory(truncatedFile: false);
+        using var bus = new FaultyMemory(truncatedFile: true);
+        Thread[] others = [Start(Collect), Start(CatchNulls), Start(CatchNulls)];
+        _warm.Wait();
+        var storm = new Thread[Threads];
+        for (var i = 0; i < Threads; i++)
+        {
+            FaultyMemory memory = i % 2 == 0 ? segv : bus;
+            var mayBlock = i >= 2;
+            storm[i] = Start(() => Fault(memory, mayBlock, faults / Threads));
+        }
+
+        Array.ForEach(storm, x => x.Join());
+        _done = true;
+        Array.ForEach(others, x => x.Join());
+        Console.WriteLine($"faults={faults} nulls={_nulls} collections={_collections} machine={Guard.UsesMachineCode}");
+        Console.Write(_error);
+        return _error is null ? ScenarioExit.Success : ScenarioExit.Failure;
+    }
+
+    private static Thread Start(ThreadStart body)
+    {
+        var thread = new Thread(body);
+        thread.Start();
+        return thread;
+    }
+
+    private void Fault(FaultyMemory memory, bool mayBlock, int count)
+    {
+        byte* bad = memory.Bad;
+        var signal = Guard.UsesMachineCode ? (ulong)memory.Signal : 11;
+        byte* local = stackalloc byte[256];
+        for (var i = 0; i < count && _error is null; i++)
+        {
+            // Allocated here, so that a collection finds something to move on this stack.
+            var witness = new int[] { i, i + 1 };
+            var offset = (nuint)(i % 200);
+            GuardedResult result = (i % 8) switch
+            {
+                0 => Guard.Load8(bad + offset, mayBlock),
+                1 => Guard.Store4(bad + offset, 1, mayBlock),
+                2 => Guard.CompareExchange8(bad + (offset & ~(nuint)7), 0, 0, mayBlock),
+                3 => Guard.Copy(local, bad - offset, 256, mayBlock),
+                4 => Guard.Copy(bad - offset, local, 256, mayBlock),
+                5 => Guard.Fill(bad - offset, 0, 201, mayBlock),
+                6 => Guard.ProbeWrite(bad + offset, mayBlock),
+                _ => Guard.Load1(bad + offset, mayBlock),
+            };
+            if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
+            {
+                _error = $"operation {i % 8}: status {result.Status} instead of {signal}";
+            }
+
+            if (!Guard.Load8(memory.Good + offset, mayBlock).Ok)
+            {
+                _error = "good memory failed";
+            }
+        }
+    }
+
+    private void Collect()
+    {
+        while (!_done || _collections < AtLeast)
+        {
+            GC.Collect((int)(_collections % 3), GCCollectionMode.Forced, blocking: true);
+            if (_collections++ == 0)
+            {
+                _warm.Signal();
+            }
+        }
+    }
+
+    private void CatchNulls()
+    {
+        string? nothing = Environment.GetEnvironmentVariable("HYPERSPAN_THIS_IS_NOT_SET");
+        for (var caught = 0; !_done || caught < AtLeast; caught++)
+        {
+            try
+            {
+                _ = nothing!.Length;
+                _error = "no NullReferenceException";
+            }
+            catch (NullReferenceException)
+            {
+                Interlocked.Increment(ref _nulls);
+                if (caught == 0)
+                {
+                    _warm.Signal();
+                }
+            }
+        }
+    }
+}

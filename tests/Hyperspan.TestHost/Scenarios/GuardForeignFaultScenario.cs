@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.TestHost.Scenarios;
+
+/// <summary>
+/// A SIGSEGV or SIGBUS that is not the guard's, with different handlers installed before ours.
+/// Arguments: runtime, exit77, plain77, once, default or ignored; then segv, bus (faults) or sent (a signal somebody sends).
+/// </summary>
+public sealed unsafe partial class GuardForeignFaultScenario : IScenario
+{
+    public const int HandlerExitCode = 77;
+
+    public string Name => "guard-foreign-fault";
+
+    public int Run(string[] arguments)
+    {
+        using var bus = new FaultyMemory(truncatedFile: true);
+        using var segv = new FaultyMemory(truncatedFile: false);
+        Debug.Assert(arguments.Length == 2);
+        Prepare(arguments[0]);
+        Guard.EnsureInstalled();
+        if (!Guard.UsesMachineCode)
+        {
+            Console.WriteLine(Guard.Description);
+            return ScenarioExit.Unavailable;
+        }
+
+        // Our own faults are recovered whatever was there before.
+        if (Guard.Load1(segv.Bad).Status != LinuxConstants.SIGSEGV || Guard.Load1(bus.Bad).Status != LinuxConstants.SIGBUS)
+        {
+            return ScenarioExit.Failure;
+        }
+
+        Console.WriteLine("recovered");
+        Console.Out.Flush();
+        switch (arguments[1])
+        {
+            case "segv":
+                Console.WriteLine(*segv.Bad);
+                break;
+            case "bus":
+                Console.WriteLine(*bus.Bad);
+                break;
+            default:
+                _ = Raise(LinuxConstants.SIGSEGV);
+                Thread.Sleep(50);
+                break;
+        }
+
+        Console.WriteLine("survived");
+        return ScenarioExit.Success;
+    }
+
+    private static void Prepare(string handler)
+    {
+        SignalAction action = default;
+        switch (handler)
+        {
+            case "runtime":
+                return;
+            case "exit77":
+                action.Handler = ExitHandler();
+                action.Flags = LinuxConstants.SA_SIGINFO;
+                break;
+            case "plain77":
+                action.Handler = ExitHandler();
+                break;
+            case "once":
+                action.Handler = ReturningHandler();
+                action.Flags = LinuxConstants.SA_RESETHAND;
+                break;
+            case "default":
+                action.Handler = LinuxConstants.SIG_DFL;
+                break;
+            case "ignored":
+                action.Handler = LinuxConstants.SIG_IGN;
+                break;
+            default:
+                throw new ArgumentException("unknown handler " + handler, nameof(handler));
+        }
+
+        foreach (var signal in (int[])[LinuxConstants.SIGSEGV, LinuxConstants.SIGBUS])
+        {
+            if (LibC.SigAction(signal, &action, null) != 0)
+            {
+                throw new InvalidOperationException("sigaction fails");
+            }
+        }
+    }
+
+    /// <summary>mov edi, 77; mov eax, 231 (exit_group); syscall</summary>
+    private static nint ExitHandler() =>
+        (nint)ExecutablePage.TryCreate([0xBF, HandlerExitCode, 0, 0, 0, 0xB8, 231, 0, 0, 0, 0x0F, 0x05]);
+
+    /// <summary>
+    /// Writes "handled" and returns: mov edi, 1; lea rsi, [rip+13]; mov edx, 8; mov eax, 1 (write); syscall; ret
+    /// </summary>
+    private static nint ReturningHandler() => (nint)ExecutablePage.TryCreate(
+    [
+        0xBF, 1, 0, 0, 0, 0x48, 0x8D, 0x35, 13, 0, 0, 0, 0xBA, 8, 0, 0, 0, 0xB8, 1, 0, 0, 0, 0x0F, 0x05, 0xC3,
+        (byte)'h', (byte)'a', (byte)'n', (byte)'d', (byte)'l', (byte)'e', (byte)'d', (byte)'\n',
+    ]);
+
+    [LibraryImport("libc", EntryPoint = "raise")]
+    private static partial int Raise(int signal);
+}

@@ -1,0 +1,13 @@
+namespace Hyperspan.Tests.Guarding;
+
+/// <summary>The implementations of guarded access.</summary>
+public enum GuardKind
+{
+    /// <summary>Machine code, the copy for every processor.</summary>
+    Sse,
+
+    /// <summary>Machine code, the copy with 32-byte registers.</summary>
+    Avx,
+
+    Substitute,
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using Hyperspan.Tests.Infrastructure;
+
+namespace Hyperspan.Tests.Guarding;
+
+/// <summary>What concerns the whole process, each in a child of its own.</summary>
+public class GuardProcessTests
+{
+    private const int Aborted = 128 + 6;
+    private const int KilledBySegv = 128 + 11;
+    private const int KilledByBus = 128 + 7;
+    private const int HandlerExitCode = 77;
+
+    private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };
+
+    /// <summary>HYPERSPAN_TEST_FAULTS raises the number of faults, to half a million for instance.</summary>
+    private static string Faults(int few) => Environment.GetEnvironmentVariable("HYPERSPAN_TEST_FAULTS") ?? few.ToString(CultureInfo.InvariantCulture);
+
+    [SkippableFact]
+    public void Faults_are_recovered_during_constant_collections_and_null_references_are_caught()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("guard-fault-storm", Faults(60_000)).ShouldSucceed();
+    }
+
+    [SkippableFact]
+    public void Substitute_survives_the_same()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-fault-storm", [Faults(60_000)], Substitute);
+        result.ShouldSucceed();
+        result.Output.ShouldContain("machine=False");
+    }
+
+    [SkippableFact]
+    public void Substitute_is_chosen_by_the_environment_and_says_why()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-description", [], Substitute);
+        result.ShouldSucceed();
+        result.Output.ShouldContain("machine=False");
+        result.Output.ShouldContain("HYPERSPAN_GUARD");
+    }
+
+    [SkippableFact]
+    public void Substitute_is_chosen_by_the_switch()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-description", "switch");
+        result.ShouldSucceed();
+        result.Output.ShouldContain("machine=False");
+        result.Output.ShouldContain("Hyperspan.Guard.Substitute");
+    }
+
+    [SkippableTheory]
+    [InlineData("runtime", "segv", Aborted)]
+    [InlineData("runtime", "bus", Aborted)]
+    [InlineData("exit77", "segv", HandlerExitCode)]
+    [InlineData("exit77", "bus", HandlerExitCode)]
+    [InlineData("exit77", "sent", HandlerExitCode)]
+    [InlineData("plain77", "segv", HandlerExitCode)]
+    [InlineData("default", "segv", KilledBySegv)]
+    [InlineData("default", "bus", KilledByBus)]
+    [InlineData("default", "sent", KilledBySegv)]
+    [InlineData("ignored", "segv", KilledBySegv)]
+    [InlineData("once", "segv", KilledBySegv)]
+    [InlineData("once", "bus", KilledByBus)]
+    public void Fault_that_is_not_ours_ends_as_it_would_without_us(string handler, string fault, int exitCode)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-foreign-fault", handler, fault);
+        result.ShouldExitWith(exitCode);
+        result.Output.ShouldContain("recovered");
+        result.Output.ShouldNotContain("survived");
+        if (handler == "once")
+        {
+            result.Output.ShouldContain("handled", Case.Sensitive);
+        }
+    }
+
+    [SkippableFact]
+    public void Signal_that_was_ignored_stays_ignored()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-foreign-fault", "ignored", "sent");
+        result.ShouldSucceed();
+        result.Output.ShouldContain("survived");
+    }
+}

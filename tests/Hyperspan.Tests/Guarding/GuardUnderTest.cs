@@ -1,0 +1,71 @@
+using System.Runtime.Intrinsics.X86;
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.Tests.Guarding;
+
+/// <summary>One implementation of the guarded accesses, also one that would not be chosen on this machine.</summary>
+internal sealed unsafe class GuardUnderTest
+{
+    private readonly GuardKind _kind;
+    private readonly bool _mayBlock;
+
+    public GuardUnderTest(GuardKind kind, bool mayBlock = false)
+    {
+        Skip.IfNot(Guard.IsSupported, Guard.Description);
+        Skip.If(kind != GuardKind.Substitute && !Guard.UsesMachineCode, Guard.Description);
+        Skip.If(kind == GuardKind.Avx && !Avx.IsSupported, "the processor lacks AVX");
+        _kind = kind;
+        _mayBlock = mayBlock;
+    }
+
+    public bool IsSubstitute => _kind == GuardKind.Substitute;
+
+    /// <summary>The status this implementation reports for a signal.</summary>
+    public ulong StatusOf(int signal) => (ulong)(IsSubstitute ? LinuxConstants.SIGSEGV : signal);
+
+    public GuardedResult Load(byte* p, int size) => IsSubstitute ? SubstituteGuard.Load(p, size) : size switch
+    {
+        1 => Guard.Load1(p, _mayBlock),
+        2 => Guard.Load2(p, _mayBlock),
+        4 => Guard.Load4(p, _mayBlock),
+        _ => Guard.Load8(p, _mayBlock),
+    };
+
+    public GuardedResult Store(byte* p, ulong value, int size) => IsSubstitute ? SubstituteGuard.Store(p, value, size) : size switch
+    {
+        1 => Guard.Store1(p, value, _mayBlock),
+        2 => Guard.Store2(p, value, _mayBlock),
+        4 => Guard.Store4(p, value, _mayBlock),
+        _ => Guard.Store8(p, value, _mayBlock),
+    };
+
+    public GuardedResult CompareExchange(byte* p, ulong comparand, ulong value, int size) =>
+        IsSubstitute ? SubstituteGuard.CompareExchange(p, comparand, value, size) : size switch
+        {
+            1 => Guard.CompareExchange1(p, comparand, value, _mayBlock),
+            2 => Guard.CompareExchange2(p, comparand, value, _mayBlock),
+            4 => Guard.CompareExchange4(p, comparand, value, _mayBlock),
+            _ => Guard.CompareExchange8(p, comparand, value, _mayBlock),
+        };
+
+    public GuardedResult ProbeWrite(byte* p) => IsSubstitute ? SubstituteGuard.ProbeWrite(p) : Guard.ProbeWrite(p, _mayBlock);
+
+    public GuardedResult Fill(byte* p, byte value, nuint length) =>
+        IsSubstitute ? SubstituteGuard.Fill(p, value, length) : Guard.Fill(p, value, length, _mayBlock);
+
+    public GuardedResult Copy(byte* destination, byte* source, nuint length)
+    {
+        if (IsSubstitute)
+        {
+            return SubstituteGuard.Copy(destination, source, length);
+        }
+
+        // The installed image holds both copies, whichever the processor made Guard choose.
+        byte* code = (byte*)GuardEntry.Load1Suppressed - StubCode.Load1Offset;
+        byte* copy = code + (_kind == GuardKind.Avx ? StubCode.CopyAvxOffset : StubCode.CopySseOffset);
+        return _mayBlock
+            ? ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length)
+            : ((delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length);
+    }
+}

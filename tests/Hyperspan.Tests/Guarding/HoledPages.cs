@@ -1,0 +1,71 @@
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.Tests.Guarding;
+
+/// <summary>Accessible pages with one page between them that is not.</summary>
+internal sealed unsafe class HoledPages : IDisposable
+{
+    public const int PageSize = 4096;
+
+    /// <summary>Accessible pages before the hole, and again after it.</summary>
+    public const int Around = 4;
+
+    private const int Total = (2 * Around) + 1;
+
+    private readonly byte* _start;
+
+    public HoledPages(Hole hole)
+    {
+        const int ReadWrite = LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE;
+        Signal = hole == Hole.TruncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
+        _start = LibC.Mmap(
+            null, Total * PageSize, ReadWrite, LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
+        Check(_start != LibC.MapFailed);
+        switch (hole)
+        {
+            case Hole.Protected:
+                Check(LibC.Mprotect(Bad, PageSize, LinuxConstants.PROT_NONE) == 0);
+                break;
+            case Hole.ReadOnly:
+                Check(LibC.Mprotect(Bad, PageSize, LinuxConstants.PROT_READ) == 0);
+                break;
+            default:
+                var fd = LibC.MemfdCreate("empty", LinuxConstants.MFD_CLOEXEC);
+                Check(fd >= 0);
+                byte* mapped = LibC.Mmap(
+                    Bad, PageSize, ReadWrite, LinuxConstants.MAP_SHARED | LinuxConstants.MAP_FIXED, fd, 0);
+                Check(mapped == Bad);
+                Check(LibC.Close(fd) == 0);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// Why the hole cannot be accessed. "Unmapped" is not among them: in a process with other threads, something else may be
+    /// mapped there next.
+    /// </summary>
+    public enum Hole
+    {
+        Protected,
+        ReadOnly,
+        TruncatedFile,
+    }
+
+    /// <summary>What an access to the hole raises.</summary>
+    public int Signal { get; }
+
+    /// <summary>The hole; its end is the first byte after it.</summary>
+    public byte* Bad => _start + (Around * PageSize);
+
+    public byte* BadEnd => Bad + PageSize;
+
+    public void Dispose() => _ = LibC.Munmap(_start, Total * PageSize);
+
+    private static void Check(bool condition)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException("The pages cannot be prepared.");
+        }
+    }
+}

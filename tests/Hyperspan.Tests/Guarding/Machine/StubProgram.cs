@@ -1,0 +1,131 @@
+using Iced.Intel;
+
+namespace Hyperspan.Tests.Guarding.Machine;
+
+/// <summary>
+/// The guard's machine code, written with Iced's assembler. This is its source: <see cref="StubListing"/> renders it to the
+/// constants in
+/// <c>src/Hyperspan/Guarding/StubCode.*.cs</c>, and a test compares both byte for byte.
+/// </summary>
+internal sealed partial class StubProgram
+{
+    private readonly Assembler _a = new(64);
+    private readonly Dictionary<string, Label> _labels = new(StringComparer.Ordinal);
+    private readonly List<string> _marked = [];
+    private readonly List<(string Label, int Alignment)> _aligned = [];
+    private readonly IReadOnlyDictionary<string, int> _paddings;
+
+    private StubProgram(IReadOnlyDictionary<string, int> paddings) => _paddings = paddings;
+
+    /// <summary>The sections in image order, each with the label it starts at.</summary>
+    public static IReadOnlyList<StubSection> Sections { get; } =
+    [
+        new("Handler", "handler", "The signal handler and the points where recovered stubs return."),
+        new("Scalars", "load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
+        new("Fill", "fill", "Fill: destination in rdi, value in sil, length in rdx."),
+        new("CopySse", "copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
+        new("CopyAvx", "copy_avx", "The same copy with 32-byte registers."),
+        new("Data", "data", "What the installer writes before the page becomes executable; here all zero."),
+    ];
+
+    /// <summary>The labels the installer needs, by the name of their constant.</summary>
+    public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
+    [
+        ("Handler", "handler"),
+        ("Load1", "load1"), ("Load2", "load2"), ("Load4", "load4"), ("Load8", "load8"),
+        ("Store1", "store1"), ("Store2", "store2"), ("Store4", "store4"), ("Store8", "store8"),
+        ("CompareExchange1", "cas1"), ("CompareExchange2", "cas2"), ("CompareExchange4", "cas4"), ("CompareExchange8", "cas8"),
+        ("ProbeWrite", "probe_write"),
+        ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
+        ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
+        ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"),
+    ];
+
+    public static StubImage Assemble()
+    {
+        // The padding before an aligned label depends on the lengths of the branches before it: repeat until it fits.
+        var paddings = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var pass = 0; pass < 1000; pass++)
+        {
+            var program = new StubProgram(paddings);
+            program.Emit();
+            StubImage image = program.Finish();
+            (var label, var alignment) = program._aligned.Find(x => image.Labels[x.Label] % x.Alignment != 0);
+            if (label is null)
+            {
+                return image;
+            }
+
+            var unpadded = image.Labels[label] - paddings.GetValueOrDefault(label);
+            paddings[label] = (alignment - (unpadded % alignment)) % alignment;
+        }
+
+        throw new InvalidOperationException("The alignment of the labels does not settle.");
+    }
+
+    private void Emit()
+    {
+        EmitHandler();
+        EmitRecovery();
+        EmitScalars();
+        EmitFill();
+        EmitCopy("copy_sse", 16);
+        EmitCopy("copy_avx", 32);
+        EmitData();
+    }
+
+    private StubImage Finish()
+    {
+        var stream = new MemoryStream();
+        AssemblerResult result = _a.Assemble(new StreamCodeWriter(stream), rip: 0, BlockEncoderOptions.ReturnNewInstructionOffsets);
+        return new StubImage(
+            stream.ToArray(), _marked.ToDictionary(x => x, x => (int)result.GetLabelRIP(_labels[x]), StringComparer.Ordinal));
+    }
+
+    private Label L(string name)
+    {
+        if (!_labels.TryGetValue(name, out Label label))
+        {
+            label = _a.CreateLabel(name);
+            _labels.Add(name, label);
+        }
+
+        return label;
+    }
+
+    /// <summary>A label that is only jumped to or called. The padding before it traps.</summary>
+    private void Mark(string name, int alignment = 1)
+    {
+        if (alignment > 1)
+        {
+            _aligned.Add((name, alignment));
+            for (var left = _paddings.GetValueOrDefault(name); left > 0; left -= 16)
+            {
+                _a.db(Enumerable.Repeat((byte)0xCC, Math.Min(left, 16)).ToArray());
+            }
+        }
+
+        Place(name);
+    }
+
+    /// <summary>The label of a loop, which is entered from above: its padding does nothing.</summary>
+    private void MarkLoop(string name)
+    {
+        _aligned.Add((name, 16));
+        var padding = _paddings.GetValueOrDefault(name);
+        if (padding > 0)
+        {
+            _a.nop(padding);
+        }
+
+        Place(name);
+    }
+
+    private void Place(string name)
+    {
+        Label label = L(name);
+        _a.Label(ref label);
+        _labels[name] = label;
+        _marked.Add(name);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Tests.Infrastructure;
+
+/// <summary>
+/// Runs a scenario of Hyperspan.TestHost in a process of its own, for what may crash or changes the whole process.
+/// </summary>
+public static class ChildProcess
+{
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(2);
+
+    /// <summary>Runs a scenario with arguments.</summary>
+    public static ChildResult Run(string scenario, params string[] arguments) => Run(scenario, arguments, environment: null);
+
+    /// <summary>Runs a scenario; a child that outlives the timeout is killed and fails the test.</summary>
+    public static ChildResult Run(
+        string scenario,
+        IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment,
+        TimeSpan? timeout = null)
+    {
+        var start = new ProcessStartInfo(DotNetHost())
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost.dll"));
+        start.ArgumentList.Add(scenario);
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        // Crashes are expected; nobody wants their dumps.
+        start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
+        foreach ((var name, var value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start) ?? throw new InvalidOperationException("The child process did not start.");
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(timeout ?? DefaultTimeout))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            throw new TimeoutException($"Scenario {scenario} did not end.\nstdout: {output.Result}\nstderr: {error.Result}");
+        }
+
+        return new ChildResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>The <c>dotnet</c> this very runtime belongs to: three folders above it.</summary>
+    private static string DotNetHost()
+    {
+        var root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+        return Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
+    }
+}
