@@ -1,0 +1,175 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan.Tests.Synchronization;
+
+[Collection(RcuTests.Name)]
+public sealed class RcuSynchronizeTests
+{
+    private readonly RcuDomain _domain = new("test");
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void WaitsForARunningSectionAndNotForLaterOnes(bool blocking)
+    {
+        using var early = new RcuWorker();
+        using var late = new RcuWorker();
+        early.Enter(_domain);
+        Task writer = Start(blocking);
+        writer.ShouldNotFinish();
+
+        late.Enter(_domain);
+        writer.IsCompleted.ShouldBeFalse();
+        early.Leave();
+        writer.ShouldFinish();
+        late.Do(() => _domain.IsInSection.ShouldBeTrue());
+    }
+
+    [Fact]
+    public void AReaderThatEntersAgainAtOnceDoesNotStarveTheWriter()
+    {
+        using var reader = new RcuWorker();
+        reader.Enter(_domain);
+        Task writer = _domain.SynchronizeAsync();
+        writer.IsCompleted.ShouldBeFalse();
+
+        reader.Leave();
+        reader.Enter(_domain);
+        writer.ShouldFinish();
+    }
+
+    [Fact]
+    public void TheOutermostSectionCounts()
+    {
+        using var reader = new RcuWorker();
+        reader.Enter(_domain);
+        Task writer = _domain.SynchronizeAsync();
+        reader.Enter(_domain);
+        reader.Leave();
+        reader.Enter(_domain);
+        writer.ShouldNotFinish();
+        reader.Leave();
+        writer.ShouldNotFinish();
+        reader.Leave();
+        writer.ShouldFinish();
+    }
+
+    [Fact]
+    public void WaitsForEveryReader()
+    {
+        RcuWorker[] readers = [.. Enumerable.Range(0, 5).Select(_ => new RcuWorker())];
+        foreach (RcuWorker reader in readers)
+        {
+            reader.Enter(_domain);
+        }
+
+        Task[] writers = [Start(blocking: true), Start(blocking: false), Start(blocking: false)];
+        foreach (RcuWorker reader in readers)
+        {
+            Task.WhenAny(writers).ShouldNotFinish();
+            reader.Dispose();
+        }
+
+        Task.WhenAll(writers).ShouldFinish();
+    }
+
+    [Fact]
+    public void CancellationEndsABlockingWait()
+    {
+        using var reader = new RcuWorker();
+        using var cancel = new CancellationTokenSource();
+        reader.Enter(_domain);
+        Task writer = Task.Factory.StartNew(
+            () => _domain.Synchronize(cancel.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        writer.ShouldNotFinish();
+        cancel.Cancel();
+        Should.Throw<OperationCanceledException>(writer.ShouldFinish)
+            .CancellationToken.ShouldBe(cancel.Token);
+
+        Should.Throw<OperationCanceledException>(() => _domain.Synchronize(cancel.Token));
+        reader.Leave();
+        _domain.Synchronize();
+    }
+
+    [Fact]
+    public async Task CancellationEndsAnAsynchronousWait()
+    {
+        using var reader = new RcuWorker();
+        using var cancel = new CancellationTokenSource();
+        reader.Enter(_domain);
+        Task writer = _domain.SynchronizeAsync(cancel.Token);
+        writer.IsCompleted.ShouldBeFalse();
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => writer.WaitAsync(RcuWorker.Patience));
+        _domain.SynchronizeAsync(cancel.Token).IsCanceled.ShouldBeTrue();
+        reader.Leave();
+        await _domain.SynchronizeAsync().WaitAsync(RcuWorker.Patience);
+    }
+
+    [Fact]
+    public void ManyWritersAndRestlessReadersAllGetThrough()
+    {
+        bool stop = false;
+        Thread[] readers = Run(2, () =>
+        {
+            while (!Volatile.Read(ref stop))
+            {
+                using (_domain.Enter())
+                using (_domain.Enter())
+                {
+                }
+            }
+        });
+        Thread[] writers = Run(4, () =>
+        {
+            for (int i = 0; i < 200; i++)
+            {
+                _domain.Synchronize();
+            }
+        });
+        writers.ShouldAllBe(writer => writer.Join(RcuWorker.Patience));
+        Volatile.Write(ref stop, true);
+        readers.ShouldAllBe(reader => reader.Join(RcuWorker.Patience));
+    }
+
+    [Fact]
+    public void IdleThreadsAreNotWaitedForAndSynchronizeThemselves()
+    {
+        RcuWorker[] idle = [.. Enumerable.Range(0, 64).Select(_ => new RcuWorker())];
+        foreach (RcuWorker worker in idle)
+        {
+            worker.Do(() =>
+            {
+                using (_domain.Enter())
+                {
+                }
+            });
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+        {
+            _domain.Synchronize();
+            _domain.SynchronizeAsync().IsCompletedSuccessfully.ShouldBeTrue();
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(1000);
+        idle[63].Do(() => _domain.Synchronize());
+        foreach (RcuWorker worker in idle)
+        {
+            worker.Dispose();
+        }
+    }
+
+    private static Thread[] Run(int count, ThreadStart body)
+    {
+        Thread[] threads = [.. Enumerable.Range(0, count).Select(_ => new Thread(body) { IsBackground = true })];
+        Array.ForEach(threads, thread => thread.Start());
+        return threads;
+    }
+
+    private Task Start(bool blocking) => blocking
+        ? Task.Factory.StartNew(
+            () => _domain.Synchronize(), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+        : _domain.SynchronizeAsync();
+}

@@ -1,0 +1,210 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan.Tests.Synchronization;
+
+[Collection(RcuTests.Name)]
+public sealed class RcuThreadTests
+{
+    private readonly RcuDomain _domain = new("test");
+
+    [Fact]
+    public void ThreadsBornAndEndingDoNotLeakSlots()
+    {
+        int before = RcuRegistry.Threads.Length;
+        for (int i = 0; i < 2000; i++)
+        {
+            RunThread(() =>
+            {
+                using (_domain.Enter())
+                using (RcuDomain.GuestMemory.Enter())
+                {
+                }
+            });
+        }
+
+        // Twice the threads alive, those of other tests included, and never two thousand.
+        (RcuRegistry.Threads.Length - before).ShouldBeLessThan(200);
+    }
+
+    [Fact]
+    public void AReusedSlotStartsOutsideAndWorksInAnyDomain()
+    {
+        // The first thread grows its tables for many domains; its successors use few, or others.
+        RcuDomain[] domains = [.. Enumerable.Range(0, 30).Select(i => new RcuDomain($"domain {i}"))];
+        for (int round = 0; round < 100; round++)
+        {
+            int first = round * 7 % 30;
+            RunThread(() =>
+            {
+                foreach (RcuDomain domain in round == 0 ? domains : domains.Skip(first).Take(2))
+                {
+                    domain.IsInSection.ShouldBeFalse();
+                    using (domain.Enter())
+                    {
+                        domain.IsInSection.ShouldBeTrue();
+                        domains.Count(d => d.IsInSection).ShouldBe(1);
+                    }
+                }
+            });
+            RcuRegistry.Sweep();
+        }
+
+        Array.ForEach(domains, domain => domain.Synchronize());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AThreadThatEndsInsideASectionDoesNotHoldUpWriters(bool blocking)
+    {
+        RunThread(() =>
+        {
+            _ = _domain.Enter();
+            _ = _domain.Enter();
+        });
+
+        if (blocking)
+        {
+            await Task.Run(() => _domain.Synchronize()).WaitAsync(RcuWorker.Patience);
+        }
+        else
+        {
+            await _domain.SynchronizeAsync().WaitAsync(RcuWorker.Patience);
+        }
+
+        // Whoever gets that slot next is in no section, also not in a nested one.
+        RunThread(() =>
+        {
+            using (_domain.Enter())
+            {
+            }
+
+            _domain.IsInSection.ShouldBeFalse();
+        });
+    }
+
+    [Fact]
+    public void NumbersOfCollectedDomainsAreUsedAgain()
+    {
+        int highest = 0;
+        for (int i = 0; i < 200; i++)
+        {
+            highest = Math.Max(highest, UseDomain());
+            if (i % 20 == 19)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        }
+
+        highest.ShouldBeLessThan(150);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static int UseDomain()
+        {
+            var domain = new RcuDomain("short-lived");
+            using (domain.Enter())
+            {
+                domain.IsInSection.ShouldBeTrue();
+            }
+
+            domain.Synchronize();
+            return domain.Index;
+        }
+    }
+
+    [Fact]
+    public void QuiescentThreadsSpareTheWriterTheBarrier()
+    {
+        using var one = new RcuWorker();
+        using var two = new RcuWorker();
+        void EnterAndLeave()
+        {
+            using (_domain.Enter())
+            {
+            }
+        }
+
+        // The writer's own registration costs it nothing.
+        _domain.Synchronize();
+        EnterAndLeave();
+        _domain.Synchronize();
+        Barriers().ShouldBe(0);
+
+        one.Do(EnterAndLeave);
+        two.Do(EnterAndLeave);
+        _domain.Synchronize();
+        Barriers().ShouldBe(1);
+
+        one.Do(_domain.Quiesce);
+        _domain.Synchronize();
+        Barriers().ShouldBe(2);
+
+        two.Do(_domain.Quiesce);
+        two.Do(_domain.Quiesce);
+        _domain.Synchronize();
+        _domain.SynchronizeAsync().IsCompletedSuccessfully.ShouldBeTrue();
+        Barriers().ShouldBe(2);
+
+        // Entering ends it.
+        two.Enter(_domain);
+        Task writer = _domain.SynchronizeAsync();
+        writer.IsCompleted.ShouldBeFalse();
+        Barriers().ShouldBe(3);
+        two.Leave();
+        writer.ShouldFinish();
+
+        long Barriers() => _domain.BarrierCount;
+    }
+
+    [Fact]
+    public void QuiescingIsPerDomain()
+    {
+        var other = new RcuDomain("other");
+        using var worker = new RcuWorker();
+        worker.Do(() =>
+        {
+            using (_domain.Enter())
+            using (other.Enter())
+            using (RcuDomain.GuestMemory.Enter())
+            {
+            }
+
+            other.Quiesce();
+        });
+        other.Synchronize();
+        other.BarrierCount.ShouldBe(0);
+        _domain.Synchronize();
+        _domain.BarrierCount.ShouldBe(1);
+
+        worker.Enter(RcuDomain.GuestMemory);
+        worker.Do(_domain.Quiesce);
+        worker.Do(() => Should.Throw<InvalidOperationException>(RcuDomain.GuestMemory.Quiesce));
+        worker.Leave();
+        worker.Do(RcuDomain.GuestMemory.Quiesce);
+        worker.Enter(RcuDomain.GuestMemory);
+        Task writer = RcuDomain.GuestMemory.SynchronizeAsync();
+        writer.IsCompleted.ShouldBeFalse();
+        worker.Leave();
+        writer.ShouldFinish();
+    }
+
+    private static void RunThread(Action body)
+    {
+        Exception? error = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                body();
+            }
+            catch (Exception e)
+            {
+                error = e;
+            }
+        });
+        thread.Start();
+        thread.Join(RcuWorker.Patience).ShouldBeTrue();
+        error.ShouldBeNull();
+    }
+}
