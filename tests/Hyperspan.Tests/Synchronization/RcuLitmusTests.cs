@@ -158,7 +158,7 @@ public sealed unsafe class RcuLitmusTests : IDisposable
                     break;
                 default:
                     UseInSection(i);
-                    if (kind == Readers.Quiescing && i % 4 == 0)
+                    if (kind == Readers.Quiescing)
                     {
                         _domain.Quiesce();
                     }

@@ -5,7 +5,7 @@ namespace Hyperspan.Tests.Synchronization;
 [Collection(RcuTests.Name)]
 public sealed class RcuThreadTests
 {
-    private readonly RcuDomain _domain = new("test");
+    private readonly RcuDomain _domain = UnusedDomain();
 
     [Fact]
     public void ThreadsBornAndEndingDoNotLeakSlots()
@@ -50,6 +50,40 @@ public sealed class RcuThreadTests
         }
 
         Array.ForEach(domains, domain => domain.Synchronize());
+    }
+
+    [Fact]
+    public void WritersWaitForAThreadThatReusesTheSlotsOfAnother()
+    {
+        var other = new RcuDomain("other");
+
+        // Everything free is taken, so that the next record to be freed is the next one to be used.
+        RcuRegistry.Sweep();
+        RcuWorker[] takers = [.. Enumerable.Range(0, 20).Select(_ => new RcuWorker())];
+        Array.ForEach(takers, taker => taker.Do(EnterBoth));
+        foreach (RcuWorker taker in takers)
+        {
+            taker.Dispose();
+            RcuRegistry.Sweep();
+            using var heir = new RcuWorker();
+            heir.Enter(_domain);
+            heir.Enter(other);
+            foreach (RcuDomain domain in new[] { other, _domain })
+            {
+                Task writer = domain.SynchronizeAsync();
+                writer.IsCompleted.ShouldBeFalse();
+                heir.Leave();
+                writer.ShouldFinish();
+            }
+        }
+
+        void EnterBoth()
+        {
+            using (_domain.Enter())
+            using (other.Enter())
+            {
+            }
+        }
     }
 
     [Theory]
@@ -160,7 +194,7 @@ public sealed class RcuThreadTests
     [Fact]
     public void QuiescingIsPerDomain()
     {
-        var other = new RcuDomain("other");
+        RcuDomain other = UnusedDomain();
         using var worker = new RcuWorker();
         worker.Do(() =>
         {
@@ -187,6 +221,19 @@ public sealed class RcuThreadTests
         writer.IsCompleted.ShouldBeFalse();
         worker.Leave();
         writer.ShouldFinish();
+    }
+
+    /// <summary>A domain whose number did not belong to a collected domain that threads of other tests used.</summary>
+    private static RcuDomain UnusedDomain()
+    {
+        List<RcuDomain> domains = [];
+        do
+        {
+            domains.Add(new RcuDomain($"unused {domains.Count}"));
+        }
+        while (RcuRegistry.Threads.Any(thread => thread.IsAttached(domains[^1].Index)));
+
+        return domains[^1];
     }
 
     private static void RunThread(Action body)
