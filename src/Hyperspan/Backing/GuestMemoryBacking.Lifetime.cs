@@ -65,6 +65,19 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
     }
 
+    /// <summary>Gets a value indicating whether a memory made over this backing is still there. One that nothing refers to any more counts until it is collected.</summary>
+    internal bool HasLiveAttachments
+    {
+        get
+        {
+            lock (_attachLock)
+            {
+                _attached.RemoveAll(static reference => !reference.TryGetTarget(out _));
+                return _attached.Count != 0;
+            }
+        }
+    }
+
     /// <summary>Keeps <see cref="Release"/> away until <see cref="EndUse"/>; fails once the backing is closed.</summary>
     internal bool TryBeginUse()
     {
@@ -90,6 +103,10 @@ public abstract partial class GuestMemoryBacking : IDisposable
             ReleaseOnce();
         }
     }
+
+    /// <summary>As <see cref="TryBeginUse"/>, for methods that throw.</summary>
+    /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
+    private protected void BeginUse() => ObjectDisposedException.ThrowIf(!TryBeginUse(), this);
 
     private void ReleaseOnce()
     {

@@ -132,6 +132,11 @@ public abstract partial class GuestMemoryBacking
         return BackingResult.Success;
     }
 
+    /// <summary>Lists the parts that another process can map, in ascending order of offset. The default lists none.</summary>
+    /// <returns>A snapshot. See <see cref="ShareableRegion.Handle"/> for how long its handles stay open.</returns>
+    /// <exception cref="ObjectDisposedException">This backing has been disposed, and has handles that are closed by now.</exception>
+    public virtual IReadOnlyList<ShareableRegion> GetShareableRegions() => [];
+
     /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last lock or call still under way then.</summary>
     /// <remarks>The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer.</remarks>
     protected virtual void Release()

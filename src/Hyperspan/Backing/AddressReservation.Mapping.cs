@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <content>What can be put in the reserved range. Offsets and lengths have been checked by the caller; zero or an error number is returned.</content>
+internal sealed unsafe partial class AddressReservation
+{
+    // Each method that hands an address of the range to the kernel ends with KeepAlive: without it the finalizer may give the range
+    // back during the call, and the call would hit whoever has it then.
+
+    // The kernel's limit is 80 bytes with the final zero.
+    private const int MaximumNameLength = 79;
+
+    /// <summary>
+    /// Replaces pages by private zeroed ones. With <paramref name="noReserve"/>, the kernel does not promise memory for all of them.
+    /// <paramref name="emptied"/> says that the call failed and took along what was mapped there, which is now inaccessible.
+    /// </summary>
+    internal int MapAnonymous(ulong offset, ulong length, MappingProtection protection, bool noReserve, out bool emptied)
+    {
+        MappingFlags flags = MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.Fixed;
+        return MapFixed(offset, length, protection, noReserve ? flags | MappingFlags.NoReserve : flags, -1, 0, out emptied);
+    }
+
+    /// <summary>Replaces pages by those of a file. <paramref name="emptied"/> as in <see cref="MapAnonymous"/>.</summary>
+    internal int MapFile(
+        ulong offset, ulong length, MappingProtection protection, bool isPrivate, SafeFileHandle file, ulong fileOffset, out bool emptied)
+    {
+        emptied = false;
+        MappingFlags flags = isPrivate ? MappingFlags.Private | MappingFlags.NoReserve : MappingFlags.Shared;
+        bool added = false;
+        try
+        {
+            file.DangerousAddRef(ref added);
+            int descriptor = (int)file.DangerousGetHandle();
+
+            // Once elsewhere first: whatever is wrong with the file (access, seals, type, an exhausted pool of huge pages) shows there,
+            // before anything here has been replaced. It also makes the kernel set aside the huge pages.
+            void* trial = LibC.MapMemory(null, (nuint)length, protection, flags, descriptor, (long)fileOffset);
+            if ((nint)trial == -1)
+            {
+                return Marshal.GetLastPInvokeError();
+            }
+
+            int error = MapFixed(offset, length, protection, flags | MappingFlags.Fixed, descriptor, fileOffset, out emptied);
+
+            // SAFETY: mapped above, known to nobody else.
+            _ = LibC.UnmapMemory(trial, (nuint)length);
+            return error;
+        }
+        finally
+        {
+            if (added)
+            {
+                file.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>Changes what the processor may do. It can fail half-way where the range holds mappings of several kinds.</summary>
+    internal int Protect(ulong offset, ulong length, MappingProtection protection)
+    {
+        Debug.Assert(offset + length <= Length, "checked by the caller");
+
+        // SAFETY: inside our range.
+        int error = LibC.ProtectMemory(Address + offset, (nuint)length, protection) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        GC.KeepAlive(this);
+        return error;
+    }
+
+    internal int Advise(ulong offset, ulong length, MemoryAdvice advice)
+    {
+        Debug.Assert(offset + length <= Length, "checked by the caller");
+        while (true)
+        {
+            // SAFETY: inside our range; none of the advice used here takes pages away except DontNeed, whose caller means it.
+            int error = LibC.AdviseMemory(Address + offset, (nuint)length, advice) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            GC.KeepAlive(this);
+            if (error is not (ErrorNumber.Interrupted or ErrorNumber.TryAgain))
+            {
+                return error;
+            }
+        }
+    }
+
+    /// <summary>Advises on huge pages; a kernel that knows none is not an error.</summary>
+    internal void AdviseHugePages(ulong offset, ulong length, HugePageAdvice advice)
+    {
+        if (advice != HugePageAdvice.Default)
+        {
+            _ = Advise(offset, length, advice == HugePageAdvice.Prefer ? MemoryAdvice.HugePage : MemoryAdvice.NoHugePage);
+        }
+    }
+
+    /// <summary>Drops the contents of private pages, which read as zeros from then on.</summary>
+    internal void DropContents()
+    {
+        // Pages locked into memory (mlockall) refuse the first; should the second be refused too, the memory goes with the addresses.
+        if (Advise(0, Length, MemoryAdvice.DontNeed) == ErrorNumber.InvalidArgument)
+        {
+            _ = Advise(0, Length, MemoryAdvice.DontNeedLocked);
+        }
+    }
+
+    /// <summary>Names private pages, as <c>/proc/self/maps</c> then shows them: <c>[anon:name]</c>. A kernel that cannot is not an error.</summary>
+    internal void SetName(ulong offset, ulong length, string name)
+    {
+        byte* text = stackalloc byte[MaximumNameLength + 1];
+        int used = Encoding.ASCII.GetBytes(name.AsSpan(0, Math.Min(name.Length, MaximumNameLength)), new Span<byte>(text, MaximumNameLength));
+        for (int i = 0; i < used; i++)
+        {
+            // What the kernel refuses: everything not printable, and characters that would confuse readers of the file (prctl(2)).
+            if (text[i] is < 0x20 or > 0x7e or (byte)'[' or (byte)']' or (byte)'\\' or (byte)'$' or (byte)'`')
+            {
+                text[i] = (byte)'_';
+            }
+        }
+
+        text[used] = 0;
+
+        // SAFETY: inside our range; the kernel copies the text during the call.
+        _ = LibC.ControlProcess(
+            LinuxConstants.ProcessSetVma, LinuxConstants.ProcessSetVmaAnonymousName, Address + offset, (nuint)length, text);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Replaces pages, seeing to it that the range stays ours when the kernel fails. <paramref name="emptied"/> as in <see cref="MapAnonymous"/>.</summary>
+    internal int MapFixed(
+        ulong offset, ulong length, MappingProtection protection, MappingFlags flags, int descriptor, ulong fileOffset, out bool emptied)
+    {
+        Debug.Assert(offset + length <= Length, "checked by the caller");
+        emptied = false;
+        byte* address = Address + offset;
+
+        // SAFETY: inside our range, whose contents are the owner's to replace. The kernel replaces them in one step as others see it.
+        if ((nint)LibC.MapMemory(address, (nuint)length, protection, flags, descriptor, (long)fileOffset) != -1)
+        {
+            GC.KeepAlive(this);
+            return 0;
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+
+        // A kernel that fails late may have removed what was mapped before. Close the hole before somebody else is given it;
+        // where nothing was removed, this is refused and changes nothing.
+        void* repaired = LibC.MapMemory(
+            address,
+            (nuint)length,
+            MappingProtection.None,
+            MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.NoReserve | MappingFlags.FixedNoReplace,
+            -1,
+            0);
+        if (repaired == address)
+        {
+            emptied = true;
+        }
+        else if ((nint)repaired != -1)
+        {
+            // A kernel before 4.17 takes the fixed address as a hint and answers with another one.
+            _ = LibC.UnmapMemory(repaired, (nuint)length);
+        }
+
+        GC.KeepAlive(this);
+        return error;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Runtime.ConstrainedExecution;
+using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan;
+
+/// <summary>
+/// A range of this process's addresses that nobody else is given while this object lives. What is mapped inside is the owner's affair.
+/// </summary>
+/// <remarks>
+/// The range is given back by the finalizer, not on dispose: an access through a pointer read before a dispose may still be under way,
+/// and must meet this range, whatever it holds by then, rather than memory of somebody else. Accesses keep their backing, and so this object, alive.
+/// A critical finalizer, so that it runs after those of objects that refer to it.
+/// </remarks>
+internal sealed unsafe partial class AddressReservation : CriticalFinalizerObject
+{
+    private readonly bool _fromHeap;
+    private nint _address;
+
+    private AddressReservation(byte* address, ulong length, bool fromHeap)
+    {
+        _address = (nint)address;
+        Length = length;
+        _fromHeap = fromHeap;
+    }
+
+    ~AddressReservation() => GiveBack();
+
+    /// <summary>Gets the first address.</summary>
+    internal byte* Address => (byte*)_address;
+
+    /// <summary>Gets the length in bytes, a multiple of the system's page size.</summary>
+    internal ulong Length { get; }
+
+    /// <summary>Reserves addresses, inaccessible and without memory behind them.</summary>
+    /// <param name="length">The length in bytes; rounded up to the system's page size.</param>
+    /// <param name="alignment">A power of two; the first address is a multiple of it.</param>
+    /// <param name="name">The memory's name, for the error.</param>
+    /// <exception cref="GuestMemoryMappingException">There are not so many addresses left.</exception>
+    internal static AddressReservation Reserve(ulong length, ulong alignment, string name)
+    {
+        length = PageMath.RoundUp(length, (ulong)Environment.SystemPageSize);
+
+        // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
+        ulong slack = alignment > (ulong)Environment.SystemPageSize ? alignment - (ulong)Environment.SystemPageSize : 0;
+        ulong whole = length + slack;
+        byte* start = (byte*)LibC.MapMemory(
+            null, (nuint)whole, MappingProtection.None, MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.NoReserve, -1, 0);
+        if ((nint)start == -1)
+        {
+            throw new GuestMemoryMappingException("reserve addresses for", Marshal.GetLastPInvokeError(), name, (0, length));
+        }
+
+        byte* aligned = (byte*)PageMath.RoundUp((ulong)start, alignment);
+        ulong before = (ulong)(aligned - start);
+
+        // SAFETY: head and tail were mapped a moment ago, nobody has been told about them. A failure (too many mappings) only leaves them reserved.
+        if (before != 0)
+        {
+            _ = LibC.UnmapMemory(start, (nuint)before);
+        }
+
+        if (slack != before)
+        {
+            _ = LibC.UnmapMemory(aligned + length, (nuint)(slack - before));
+        }
+
+        return new AddressReservation(aligned, length, fromHeap: false);
+    }
+
+    /// <summary>Allocates zeroed, accessible memory from the C heap, for systems without the calls used here.</summary>
+    /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
+    internal static AddressReservation AllocateFromHeap(ulong length, ulong alignment)
+    {
+        byte* address = (byte*)NativeMemory.AlignedAlloc(checked((nuint)length), (nuint)alignment);
+        NativeMemory.Clear(address, (nuint)length);
+        return new AddressReservation(address, length, fromHeap: true);
+    }
+
+    /// <summary>Gives the range back at once. Only for an owner that has told nobody about its address.</summary>
+    internal void Free()
+    {
+        // The finalizer will find nothing left to do.
+        GiveBack();
+    }
+
+    private void GiveBack()
+    {
+        void* address = (void*)Interlocked.Exchange(ref _address, 0);
+        if (address == null)
+        {
+            return;
+        }
+
+        // SAFETY: nothing refers to the range any more: this runs in the finalizer, or the owner says so.
+        if (_fromHeap)
+        {
+            NativeMemory.AlignedFree(address);
+            return;
+        }
+
+        int result = LibC.UnmapMemory(address, (nuint)Length);
+        Debug.Assert(result == 0, "munmap of a range that is ours");
+    }
+}

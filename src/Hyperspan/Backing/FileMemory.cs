@@ -1,0 +1,162 @@
+using System.Globalization;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>A file as memory: firmware, a snapshot, persistent memory. Linux only.</summary>
+/// <remarks>
+/// <para>
+/// Accesses are guarded: should the file become shorter, those past its new end fail with <see cref="GuestMemoryFaultKind.NotMapped"/> and cause
+/// <see cref="FaultCause.BusError"/>. The length is exact: bytes past it are out of range, even in the last page.
+/// </para>
+/// <para>All methods may be called from any thread.</para>
+/// </remarks>
+public sealed unsafe class FileMemory : GuestMemoryBacking
+{
+    private readonly FileRangeMapping? _file;
+
+    private FileMemory(SafeFileHandle ownedFile, FileMemoryOptions options, string name)
+    {
+        PageMath.RequireAlignment(options.Alignment, nameof(options));
+        PageMath.RequirePageAligned(options.FileOffset, nameof(options));
+        PageMath.RequireMappableLength(options.FileOffset, nameof(options));
+        if (options.Access > FileMemoryAccess.CopyOnWrite)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Access, "There is no such access.");
+        }
+
+        if (options.FaultBehavior is { } chosen and not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), chosen, "A file can be truncated, so accesses to it may fault.");
+        }
+
+        Name = options.Name ?? name;
+        IsWritable = options.Access != FileMemoryAccess.Read;
+        FileStatus status = FileDescriptors.Status(ownedFile);
+        uint magic = FileDescriptors.FileSystemMagic(ownedFile);
+        FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
+        Length = options.Length ?? RestOf(status, options.FileOffset);
+        PageMath.RequireMappableLength(Length, nameof(options));
+        FileRangeMapping.RequireSize(status, options.FileOffset, Length, Name);
+        if (Length == 0)
+        {
+            ownedFile.Dispose();
+            return;
+        }
+
+        _file = new FileRangeMapping(
+            ownedFile,
+            options.FileOffset,
+            Length,
+            IsWritable,
+            isPrivate: options.Access == FileMemoryAccess.CopyOnWrite,
+            FileRangeMapping.Granularity(status, magic),
+            options.Alignment,
+            Name);
+        if (options.Prefault)
+        {
+            try
+            {
+                _file.Prefault(Name);
+            }
+            catch
+            {
+                _file.Abandon();
+                throw;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override ulong Length { get; }
+
+    /// <inheritdoc/>
+    public override byte* Mapping => _file is null ? null : _file.Address;
+
+    /// <inheritdoc/>
+    public override FaultBehavior FaultBehavior { get; }
+
+    /// <inheritdoc/>
+    public override bool IsWritable { get; }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <summary>Opens a file as memory. It must be there already. It is opened to be shared: others may read, change and delete it meanwhile.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
+    /// <returns>The memory, of no bytes if the file has none.</returns>
+    /// <exception cref="ArgumentException">The path is empty, the file offset no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
+    /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, cannot be mapped, or the system refused otherwise.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public static FileMemory Open(string path, FileMemoryOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(FileMemory));
+        options ??= new FileMemoryOptions();
+        FileAccess access = options.Access == FileMemoryAccess.ReadWrite ? FileAccess.ReadWrite : FileAccess.Read;
+        SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+        return Make(file, options, Path.GetFileName(path));
+    }
+
+    /// <summary>Makes memory over a file that is open already.</summary>
+    /// <param name="file">The file. It is duplicated, and stays the caller's.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
+    /// <returns>The memory, of no bytes if the file has none.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">The file offset is no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <exception cref="GuestMemoryMappingException">
+    /// The file ends before the end of the range, is not open for the access, cannot be mapped, or the system refused otherwise.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public static FileMemory FromHandle(SafeFileHandle file, FileMemoryOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(FileMemory));
+        ArgumentNullException.ThrowIfNull(file);
+        return Make(FileDescriptors.Duplicate(file), options ?? new FileMemoryOptions(), "file");
+    }
+
+    /// <summary>Lists the whole of it, or nothing where it is copied on write or empty.</summary>
+    /// <returns>At most one region.</returns>
+    /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
+    public override IReadOnlyList<ShareableRegion> GetShareableRegions() => _file?.GetShareableRegions(this) ?? [];
+
+    /// <inheritdoc/>
+    protected override void Release() => _file?.Release(keepAccessible: false);
+
+    private static FileMemory Make(SafeFileHandle ownedFile, FileMemoryOptions options, string name)
+    {
+        try
+        {
+            return new FileMemory(ownedFile, options, name);
+        }
+        catch
+        {
+            ownedFile.Dispose();
+            throw;
+        }
+    }
+
+    private static ulong RestOf(in FileStatus status, ulong fileOffset)
+    {
+        if (!status.IsRegular())
+        {
+            throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", nameof(status));
+        }
+
+        if (fileOffset > status.Size)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(fileOffset),
+                string.Create(CultureInfo.InvariantCulture, $"The file offset 0x{fileOffset:x} is past the end of the file at 0x{status.Size:x}."));
+        }
+
+        return status.Size - fileOffset;
+    }
+}

@@ -1,0 +1,50 @@
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>
+/// A file that parts of a sparse mapping come from: our own descriptor of it, kept so that the parts can be shared, and closed when the last part goes.
+/// Not thread-safe: its owner holds a lock.
+/// </summary>
+internal sealed class MappedFile
+{
+    private readonly FileStatus _status;
+    private readonly int _openFlags;
+
+    private MappedFile(SafeFileHandle handle, in FileStatus status, int openFlags)
+    {
+        Handle = handle;
+        _status = status;
+        _openFlags = openFlags;
+    }
+
+    internal SafeFileHandle Handle { get; }
+
+    /// <summary>Gets or sets the number of segments that refer to it.</summary>
+    internal int Uses { get; set; }
+
+    /// <summary>Finds the file among those known, or adds it: many parts of one file take one descriptor.</summary>
+    /// <exception cref="GuestMemoryMappingException">There are too many open files.</exception>
+    internal static MappedFile Find(List<MappedFile> known, SafeFileHandle file)
+    {
+        FileStatus status = FileDescriptors.Status(file);
+        int openFlags = LibC.ControlFile(file, FileCommand.GetFlags, 0) & LinuxConstants.OpenAccessMask;
+        foreach (MappedFile candidate in known)
+        {
+            // The descriptor that is kept keeps the inode from being given to another file.
+            if (candidate._status.Inode == status.Inode
+                && candidate._status.DeviceMajor == status.DeviceMajor
+                && candidate._status.DeviceMinor == status.DeviceMinor
+                && candidate._openFlags == openFlags)
+            {
+                return candidate;
+            }
+        }
+
+        MappedFile added = new(FileDescriptors.Duplicate(file), status, openFlags);
+        known.Add(added);
+        return added;
+    }
+}

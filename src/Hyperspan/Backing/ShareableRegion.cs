@@ -1,0 +1,14 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>A part of a backing that another process can map: pass it the descriptor and the offset (vhost-user, KVM guest_memfd, a migration peer).</summary>
+/// <param name="Offset">The first byte of the part, in bytes from the start of the backing.</param>
+/// <param name="Length">The length in bytes.</param>
+/// <param name="Handle">
+/// The file that holds the bytes. It belongs to the backing, which closes it when it is disposed (a sparse mapping: also when the part is unmapped);
+/// duplicate it (by sending it, for instance) rather than keeping it.
+/// </param>
+/// <param name="FileOffset">Where in the file the part begins, in bytes.</param>
+/// <param name="Writable">Whether the part is mapped for writing here. What the peer may do is decided by how the file was opened and by its seals.</param>
+public readonly record struct ShareableRegion(ulong Offset, ulong Length, SafeFileHandle Handle, ulong FileOffset, bool Writable);

@@ -1,0 +1,158 @@
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan;
+
+/// <summary>
+/// A range of addresses in which memory comes and goes: private memory, zero pages, parts of files. Reserving takes no memory, so it may be far
+/// larger than the machine's. Linux only.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A page is <em>reserved</em> at first: every access to it faults. <see cref="Commit(ulong, ulong)"/>, <see cref="MapZero"/> and <see cref="MapFile"/>
+/// put something there, <see cref="Decommit"/> and <see cref="Unmap"/> take it away again.
+/// </para>
+/// <para>
+/// Offsets and lengths are in bytes and multiples of 4 KiB; a length of zero does nothing. All methods may be called from any thread, page-fault
+/// handlers included, while others access the memory: these see a page as it was or as it is, nothing in between. Operations take effect one after
+/// another. One that the system refuses changes nothing, unless its description says otherwise.
+/// </para>
+/// <para>
+/// While a page is locked, what is mapped there is neither replaced nor removed, and its protection not reduced: an operation that would do so fails
+/// with <see cref="InvalidOperationException"/> and changes nothing. Putting something where there is nothing, and widening a
+/// protection, go through: a page-fault handler that is called while pages are being locked depends on it.
+/// </para>
+/// <para>The processor's protection applies to all memories made over this mapping. Pages are never executable in this process, whatever is asked for.</para>
+/// </remarks>
+public sealed unsafe partial class SparseMapping : GuestMemoryBacking
+{
+    private readonly Lock _gate = new();
+    private readonly AddressReservation _reservation;
+    private readonly MappingTable _table = new();
+    private readonly PageLocks _locks = new();
+    private readonly HugePageAdvice _advice;
+
+    /// <summary>Initializes a new instance of the <see cref="SparseMapping"/> class, with all pages reserved.</summary>
+    /// <param name="length">The length in bytes, a multiple of 4 KiB and not zero.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="length"/> is not a multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="length"/> is zero or more than can be mapped, or the fault behavior is <see cref="FaultBehavior.Never"/>.
+    /// </exception>
+    /// <exception cref="GuestMemoryMappingException">The process has not so many addresses left.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public SparseMapping(ulong length, SparseMappingOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(SparseMapping));
+        options ??= new SparseMappingOptions();
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        PageMath.RequirePageAligned(length, nameof(length));
+        PageMath.RequireMappableLength(length, nameof(length));
+        PageMath.RequireAlignment(options.Alignment, nameof(options));
+        ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
+        if (options.FaultBehavior is not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.FaultBehavior, "A sparse mapping has holes, so accesses to it may fault.");
+        }
+
+        Length = length;
+        Name = options.Name;
+        FaultBehavior = options.FaultBehavior;
+        _advice = options.HugePageAdvice;
+        _reservation = AddressReservation.Reserve(length, options.Alignment, options.Name);
+        Dress(0, length);
+    }
+
+    /// <inheritdoc/>
+    public override ulong Length { get; }
+
+    /// <inheritdoc/>
+    public override byte* Mapping => _reservation.Address;
+
+    /// <inheritdoc/>
+    public override FaultBehavior FaultBehavior { get; }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <summary>Says of a write to a page that can be read that the page is read-only; fails as the base does otherwise.</summary>
+    /// <inheritdoc/>
+    protected internal override PageFaultAction OnPageFault(in PageFault fault)
+    {
+        if (fault is { IsWrite: true, Cause: FaultCause.SegmentationFault })
+        {
+            lock (_gate)
+            {
+                if (_table.TryFind(fault.Address, out MappingSegment segment) && segment.Protection is { CanRead: true, CanWrite: false })
+                {
+                    return PageFaultAction.Fail(GuestMemoryFaultKind.ReadOnly);
+                }
+            }
+        }
+
+        return base.OnPageFault(fault);
+    }
+
+    /// <inheritdoc/>
+    protected override void Release()
+    {
+        lock (_gate)
+        {
+            // All of it goes, the addresses stay. Should the kernel refuse, the memory stays with them.
+            _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
+            _table.Clear(0, Length);
+        }
+    }
+
+    private static MappingProtection Bits(Protection protection) =>
+        (protection.CanRead ? MappingProtection.Read : MappingProtection.None)
+        | (protection.CanWrite ? MappingProtection.Write : MappingProtection.None);
+
+    /// <summary>Name and advice are lost with what was mapped; the new pages get theirs.</summary>
+    private void Dress(ulong offset, ulong length)
+    {
+        _reservation.SetName(offset, length, Name);
+        _reservation.AdviseHugePages(offset, length, _advice);
+    }
+
+    /// <summary>Undoes an mprotect that failed half-way, as far as the kernel lets us.</summary>
+    private void RestoreProtection(ulong start, ulong end)
+    {
+        foreach (MappingSegment segment in _table.In(start, end))
+        {
+            if (start < segment.Start)
+            {
+                _ = _reservation.Protect(start, segment.Start - start, MappingProtection.None);
+            }
+
+            _ = _reservation.Protect(segment.Start, segment.End - segment.Start, Bits(segment.Protection));
+            start = segment.End;
+        }
+
+        if (start < end)
+        {
+            _ = _reservation.Protect(start, end - start, MappingProtection.None);
+        }
+    }
+
+    /// <summary>Accounts for a failed replacement, and makes the exception.</summary>
+    private GuestMemoryMappingException Failed(string operation, int error, ulong offset, ulong length, bool emptied, string? hint = null)
+    {
+        if (emptied)
+        {
+            _table.Clear(offset, offset + length);
+        }
+
+        if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
+        {
+            hint = "parts of files on huge pages begin and end at multiples of the huge page size only";
+        }
+        else if (error == ErrorNumber.NoMemory)
+        {
+            hint ??= "there is no memory, or too many mappings (/proc/sys/vm/max_map_count)";
+        }
+
+        return new GuestMemoryMappingException(operation, error, Name, (offset, length), hint);
+    }
+}

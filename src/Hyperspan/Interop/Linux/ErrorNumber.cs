@@ -1,0 +1,52 @@
+using System.Globalization;
+
+namespace Hyperspan.Interop.Linux;
+
+/// <summary>The error numbers that the calls in this folder return (errno(3)); generic numbering, the same on x86-64 and arm64.</summary>
+internal static class ErrorNumber
+{
+    internal const int None = 0;
+    internal const int NotPermitted = 1;
+    internal const int Interrupted = 4;
+    internal const int TryAgain = 11;
+    internal const int NoMemory = 12;
+    internal const int AccessDenied = 13;
+    internal const int BadAddress = 14;
+    internal const int NoDevice = 19;
+    internal const int InvalidArgument = 22;
+    internal const int NoSpace = 28;
+
+    /// <summary>Gives the C name, as people search for it: <c>ENOMEM</c>.</summary>
+    internal static string Name(int error) => error switch
+    {
+        1 => "EPERM",
+        2 => "ENOENT",
+        4 => "EINTR",
+        5 => "EIO",
+        6 => "ENXIO",
+        9 => "EBADF",
+        11 => "EAGAIN",
+        12 => "ENOMEM",
+        13 => "EACCES",
+        14 => "EFAULT",
+        16 => "EBUSY",
+        17 => "EEXIST",
+        19 => "ENODEV",
+        20 => "ENOTDIR",
+        21 => "EISDIR",
+        22 => "EINVAL",
+        23 => "ENFILE",
+        24 => "EMFILE",
+        26 => "ETXTBSY",
+        27 => "EFBIG",
+        28 => "ENOSPC",
+        29 => "ESPIPE",
+        30 => "EROFS",
+        38 => "ENOSYS",
+        75 => "EOVERFLOW",
+        95 => "EOPNOTSUPP",
+        122 => "EDQUOT",
+        133 => "EHWPOISON",
+        _ => string.Create(CultureInfo.InvariantCulture, $"errno {error}"),
+    };
+}

@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Interop.Linux;
+
+/// <summary>Questions about open files that .NET has no answer to.</summary>
+internal static unsafe class FileDescriptors
+{
+    /// <summary>Duplicates a descriptor: both refer to the same open file, each is closed for itself.</summary>
+    /// <exception cref="GuestMemoryMappingException">There are too many open files.</exception>
+    internal static SafeFileHandle Duplicate(SafeFileHandle file)
+    {
+        int descriptor = LibC.ControlFile(file, FileCommand.DuplicateCloseOnExec, 0);
+        if (descriptor < 0)
+        {
+            throw new GuestMemoryMappingException("duplicate the file descriptor", Marshal.GetLastPInvokeError());
+        }
+
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Asks for type, size and identity.</summary>
+    /// <exception cref="GuestMemoryMappingException">The kernel would not say.</exception>
+    internal static FileStatus Status(SafeFileHandle file)
+    {
+        FileStatus status = default;
+        byte empty = 0;
+
+        // SAFETY: both pointers are to locals that outlive the call; the structure has the size the kernel writes.
+        if (LibC.GetFileStatus(file, &empty, LinuxConstants.AtEmptyPath, LinuxConstants.StatxBasicStats, &status) != 0)
+        {
+            throw new GuestMemoryMappingException("ask for the state of the file", Marshal.GetLastPInvokeError());
+        }
+
+        return status;
+    }
+
+    /// <summary>The magic number of the file system, or zero where it cannot be had.</summary>
+    internal static uint FileSystemMagic(SafeFileHandle file)
+    {
+        // struct statfs is smaller on every architecture and begins with its type, a machine word on those supported here.
+        ulong* status = stackalloc ulong[64];
+
+        // SAFETY: 512 bytes on this stack, more than the kernel writes (120 on x86-64).
+        return LibC.GetFileSystemStatus(file, status) == 0 ? (uint)status[0] : 0;
+    }
+
+    /// <summary>The seals, or none where the file cannot have any.</summary>
+    internal static FileSeals Seals(SafeFileHandle file)
+    {
+        int seals = LibC.ControlFile(file, FileCommand.GetSeals, 0);
+        return seals < 0 ? FileSeals.None : (FileSeals)seals;
+    }
+
+    internal static bool IsRegular(this in FileStatus status) =>
+        (status.Mode & LinuxConstants.FileTypeMask) == LinuxConstants.FileTypeRegular;
+}

@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Interop.Linux;
+
+/// <summary>The parts of <c>struct statx</c> that are used here; unlike <c>struct stat</c> it is laid out alike on every architecture (statx(2)).</summary>
+[StructLayout(LayoutKind.Explicit, Size = 256)]
+internal readonly struct FileStatus
+{
+    [FieldOffset(4)]
+    public readonly uint BlockSize;
+
+    [FieldOffset(28)]
+    public readonly ushort Mode;
+
+    [FieldOffset(32)]
+    public readonly ulong Inode;
+
+    [FieldOffset(40)]
+    public readonly ulong Size;
+
+    [FieldOffset(136)]
+    public readonly uint DeviceMajor;
+
+    [FieldOffset(140)]
+    public readonly uint DeviceMinor;
+}

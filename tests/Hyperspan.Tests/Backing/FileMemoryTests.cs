@@ -1,0 +1,132 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Tests.Backing;
+
+[Collection(nameof(LifetimeTests))]
+public sealed unsafe class FileMemoryTests : IDisposable
+{
+    private const ulong Page = SelfProbe.Page;
+    private readonly string _path = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_path);
+
+    [Fact]
+    public void Reads_a_file_whose_length_is_not_a_multiple_of_the_page_size()
+    {
+        byte[] bytes = [.. Enumerable.Range(0, 5000).Select(i => (byte)(i * 7))];
+        File.WriteAllBytes(_path, bytes);
+        using FileMemory memory = FileMemory.Open(_path);
+        memory.Length.ShouldBe(5000UL);
+        memory.IsWritable.ShouldBeFalse();
+        memory.FaultBehavior.ShouldBe(FaultBehavior.MayFault);
+        memory.Name.ShouldBe(Path.GetFileName(_path));
+        new Span<byte>(memory.Mapping, 5000).SequenceEqual(bytes).ShouldBeTrue();
+        SelfProbe.Access(memory.Mapping).ShouldBe("r-");
+        memory.GetShareableRegions().ShouldHaveSingleItem().Length.ShouldBe(5000UL);
+        memory.GetShareableRegions()[0].Writable.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Writes_reach_the_file_or_stay_private()
+    {
+        File.WriteAllBytes(_path, new byte[8192]);
+        using (FileMemory memory = FileMemory.Open(_path, new() { Access = FileMemoryAccess.ReadWrite, Name = "pmem" }))
+        using (FileMemory copy = FileMemory.Open(_path, new() { Access = FileMemoryAccess.CopyOnWrite }))
+        {
+            memory.Name.ShouldBe("pmem");
+            memory.Mapping[4096] = 1;
+            copy.IsWritable.ShouldBeTrue();
+            copy.Mapping[4096].ShouldBe((byte)1);
+            copy.Mapping[4096] = 2;
+            copy.Mapping[0] = 3;
+            memory.Mapping[4096].ShouldBe((byte)1);
+            copy.GetShareableRegions().ShouldBeEmpty();
+            memory.GetShareableRegions().ShouldHaveSingleItem().Writable.ShouldBeTrue();
+        }
+
+        byte[] bytes = File.ReadAllBytes(_path);
+        bytes[4096].ShouldBe((byte)1);
+        bytes[0].ShouldBe((byte)0);
+    }
+
+    [Fact]
+    public void A_part_of_the_file_from_an_offset()
+    {
+        byte[] bytes = new byte[16384 + 9];
+        bytes[4096] = 1;
+        bytes[^1] = 9;
+        File.WriteAllBytes(_path, bytes);
+        using SafeFileHandle file = File.OpenHandle(_path);
+        using FileMemory rest = FileMemory.FromHandle(file, new() { FileOffset = Page });
+        rest.Length.ShouldBe((3 * Page) + 9);
+        rest.Mapping[0].ShouldBe((byte)1);
+        rest.Mapping[rest.Length - 1].ShouldBe((byte)9);
+        using FileMemory part = FileMemory.FromHandle(file, new() { FileOffset = Page, Length = 10, Name = "ten", Alignment = 2UL << 20, Prefault = true });
+        part.Length.ShouldBe(10UL);
+        ((ulong)part.Mapping % (2UL << 20)).ShouldBe(0UL);
+        part.GetShareableRegions()[0].FileOffset.ShouldBe(Page);
+        using FileMemory end = FileMemory.FromHandle(file, new() { FileOffset = 4 * Page });
+        end.Length.ShouldBe(9UL);
+    }
+
+    [Fact]
+    public void An_empty_file_is_empty_memory()
+    {
+        int descriptors = SelfProbe.OpenDescriptors();
+        using FileMemory memory = FileMemory.Open(_path);
+        memory.Length.ShouldBe(0UL);
+        (memory.Mapping == null).ShouldBeTrue();
+        memory.IsLockable.ShouldBeFalse();
+        memory.GetShareableRegions().ShouldBeEmpty();
+        SelfProbe.OpenDescriptors().ShouldBe(descriptors);
+    }
+
+    [Fact]
+    public void What_cannot_be_mapped_is_refused_clearly_and_leaks_nothing()
+    {
+        File.WriteAllBytes(_path, new byte[5000]);
+        int descriptors = SelfProbe.OpenDescriptors();
+        Should.Throw<GuestMemoryMappingException>(() => FileMemory.Open(_path, new() { Length = 5001, Name = "rom" })).Message
+            .ShouldBe("'rom': cannot map the file for 0x0-0x1389: the file has 0x1388 bytes, which ends before offset 0x0 + length 0x1389");
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { FileOffset = 2 * Page }))
+            .Message.ShouldContain("past the end of the file at 0x1388");
+        Should.Throw<ArgumentException>(() => FileMemory.Open(_path, new() { FileOffset = 10 }));
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { FaultBehavior = FaultBehavior.Never }));
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { Access = (FileMemoryAccess)3 }));
+        Should.Throw<FileNotFoundException>(() => FileMemory.Open(_path + ".missing"));
+        Should.Throw<UnauthorizedAccessException>(() => FileMemory.Open(Path.GetTempPath()));
+        Should.Throw<ArgumentException>(() => FileMemory.Open("/dev/null"));
+        Should.Throw<GuestMemoryMappingException>(() => FileMemory.Open("/dev/null", new() { Length = 5 })).ErrorName.ShouldBe("ENODEV");
+        using (SafeFileHandle readOnly = File.OpenHandle(_path))
+        {
+            Should.Throw<GuestMemoryMappingException>(() => FileMemory.FromHandle(readOnly, new() { Access = FileMemoryAccess.ReadWrite }))
+                .Message.ShouldEndWith("; the file is not open for reading and writing");
+            using FileMemory copy = FileMemory.FromHandle(readOnly, new() { Access = FileMemoryAccess.CopyOnWrite });
+            copy.Mapping[0] = 1;
+        }
+
+        SelfProbe.OpenDescriptors().ShouldBe(descriptors);
+        using FileMemory blocking = FileMemory.Open(_path, new() { FaultBehavior = FaultBehavior.MayBlock });
+        blocking.FaultBehavior.ShouldBe(FaultBehavior.MayBlock);
+    }
+
+    [Fact]
+    public void Truncation_takes_pages_away_and_dispose_takes_all()
+    {
+        File.WriteAllBytes(_path, new byte[3 * 4096]);
+        FileMemory memory = FileMemory.Open(_path);
+        using (FileStream stream = new(_path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            stream.SetLength(4097);
+        }
+
+        SelfProbe.Access(memory.Mapping).ShouldBe("r-");
+        SelfProbe.Access(memory.Mapping + Page).ShouldBe("r-");
+        SelfProbe.Access(memory.Mapping + (2 * Page)).ShouldBe("--");
+        memory.Dispose();
+        SelfProbe.Access(memory.Mapping).ShouldBe("--");
+        SelfProbe.MappedBytes((ulong)memory.Mapping, 3 * Page).ShouldBe(3 * Page);
+        Should.Throw<ObjectDisposedException>(() => memory.GetShareableRegions());
+        GC.KeepAlive(memory);
+    }
+}
