@@ -35,7 +35,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
         {
             if (reference.TryGetTarget(out GuestMemory? memory))
             {
-                memory.CloseRegionsOf(this);
+                memory.OnBackingClosed();
             }
         }
 
@@ -62,6 +62,15 @@ public abstract partial class GuestMemoryBacking : IDisposable
             }
 
             _attached.Add(new WeakReference<GuestMemory>(memory));
+        }
+    }
+
+    /// <summary>Forgets a memory that was closed and leaves this backing open.</summary>
+    internal void Detach(GuestMemory memory)
+    {
+        lock (_attachLock)
+        {
+            _attached.RemoveAll(reference => !reference.TryGetTarget(out GuestMemory? target) || target == memory);
         }
     }
 

@@ -1,3 +1,5 @@
+using Hyperspan.Guarding;
+
 namespace Hyperspan;
 
 /// <summary>
@@ -55,10 +57,24 @@ public abstract partial class GuestMemoryBacking
 
     /// <summary>Called when an access through the mapping fails: by a clear bit in the access bitmap, or by a fault of the mapping.</summary>
     /// <param name="fault">What was accessed and how.</param>
-    /// <returns>Whether to fail, to retry, or to call the fallback method for the rest of the access. The default fails.</returns>
+    /// <returns>
+    /// Whether to fail, to retry, or to call the fallback method for the rest of the access. The default fails with
+    /// <see cref="GuestMemoryFaultKind.Restricted"/>, with <see cref="GuestMemoryFaultKind.ReadOnly"/> where a page that refused to be written can be read,
+    /// and otherwise with <see cref="GuestMemoryFaultKind.NotMapped"/>.
+    /// </returns>
     /// <remarks>An exception thrown here ends the access with a fault of kind <see cref="GuestMemoryFaultKind.Other"/> that carries it.</remarks>
-    protected internal virtual PageFaultAction OnPageFault(in PageFault fault) =>
-        PageFaultAction.Fail(fault.BitmapFailure ? GuestMemoryFaultKind.Restricted : GuestMemoryFaultKind.NotMapped);
+    protected internal virtual unsafe PageFaultAction OnPageFault(in PageFault fault)
+    {
+        if (fault.BitmapFailure)
+        {
+            return PageFaultAction.Fail(GuestMemoryFaultKind.Restricted);
+        }
+
+        // SAFETY: a guarded load of one byte inside the mapping, which stays reserved.
+        bool readable = fault is { IsWrite: true, Cause: FaultCause.SegmentationFault }
+            && Guard.ProbeRead(Mapping + fault.Address, FaultBehavior == FaultBehavior.MayBlock).Ok;
+        return PageFaultAction.Fail(readable ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.NotMapped);
+    }
 
     /// <summary>Reads without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
     /// <param name="address">Where to read, in bytes from the start of this backing; the whole range is in bounds.</param>
@@ -118,6 +134,15 @@ public abstract partial class GuestMemoryBacking
     protected internal virtual void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
     {
     }
+
+    /// <summary>
+    /// Whether pages stay where they are for as long as they are locked, whatever another process does: then spans over them may be handed out.
+    /// The default says so where <see cref="FaultBehavior"/> is <see cref="FaultBehavior.Never"/>.
+    /// </summary>
+    /// <param name="firstPage">The first page number, from the start of this backing. The pages are locked.</param>
+    /// <param name="pageCount">The number of pages.</param>
+    /// <returns>Whether they stay.</returns>
+    protected internal virtual bool KeepsLockedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
     /// <summary>Makes a memory for a part of this backing in a way of its own, or leaves it to the default, which forwards everything to this backing.</summary>
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>

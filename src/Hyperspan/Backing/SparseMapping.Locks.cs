@@ -52,6 +52,18 @@ public sealed unsafe partial class SparseMapping
         }
     }
 
+    /// <summary>Says so of private memory. What a file holds can be truncated by whoever else has it open.</summary>
+    /// <inheritdoc/>
+    protected internal override bool KeepsLockedPages(ulong firstPage, ulong pageCount)
+    {
+        ulong start = firstPage << PageMath.PageShift;
+        ulong end = start + (pageCount << PageMath.PageShift);
+        lock (_gate)
+        {
+            return _table.FirstHole(start, end) is null && _table.In(start, end).TrueForAll(segment => segment.File is null);
+        }
+    }
+
     private static bool IsReduced(Protection before, Protection after) =>
         (before.CanRead && !after.CanRead) || (before.CanWrite && !after.CanWrite);
 

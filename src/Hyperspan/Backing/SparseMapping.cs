@@ -76,24 +76,6 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
     /// <inheritdoc/>
     public override string Name { get; }
 
-    /// <summary>Says of a write to a page that can be read that the page is read-only; fails as the base does otherwise.</summary>
-    /// <inheritdoc/>
-    protected internal override PageFaultAction OnPageFault(in PageFault fault)
-    {
-        if (fault is { IsWrite: true, Cause: FaultCause.SegmentationFault })
-        {
-            lock (_gate)
-            {
-                if (_table.TryFind(fault.Address, out MappingSegment segment) && segment.Protection is { CanRead: true, CanWrite: false })
-                {
-                    return PageFaultAction.Fail(GuestMemoryFaultKind.ReadOnly);
-                }
-            }
-        }
-
-        return base.OnPageFault(fault);
-    }
-
     /// <inheritdoc/>
     protected override void Release()
     {

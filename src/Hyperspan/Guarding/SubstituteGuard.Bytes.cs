@@ -86,8 +86,8 @@ internal static unsafe partial class SubstituteGuard
     /// <summary>Transfers all or fails; <paramref name="error"/> is 0 where only a part could be transferred.</summary>
     private static bool TryTransfer(byte* local, byte* remote, nuint length, bool write, out int error)
     {
-        var localVector = new IoVector { Base = local, Length = length };
-        var remoteVector = new IoVector { Base = remote, Length = length };
+        var localVector = new IoVector(local, length);
+        var remoteVector = new IoVector(remote, length);
 
         // SAFETY: the kernel checks both ranges and answers a short count or EFAULT instead of raising a signal.
         var transferred = write

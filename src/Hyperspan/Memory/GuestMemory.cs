@@ -1,12 +1,233 @@
+using Hyperspan.Guarding;
+
 namespace Hyperspan;
 
-/// <summary>Placeholder.</summary>
-public sealed partial class GuestMemory
+/// <summary>A guest's physical memory, accessed by guest-physical address.</summary>
+/// <remarks>
+/// <para>
+/// Every access is byte-exact or a precise error. Whatever the guest, the kernel or another process does to the memory meanwhile (unmap it, protect it, truncate
+/// the file behind it, dispose it), the process survives. An access that fails reports the lowest address in its range that could not be accessed; a failed write
+/// of several bytes may have written some of those below it. Bounds are checked for the whole range before anything is accessed.
+/// </para>
+/// <para>
+/// All members are safe to use from any number of threads at once. Values of 1, 2, 4 and 8 bytes at naturally aligned addresses are read and written
+/// by exactly one processor access: never torn, never read twice. Larger or misaligned ones are copied like bytes.
+/// </para>
+/// <para>
+/// Each operation has a throwing form (<see cref="GuestMemoryException"/>) and a <c>Try</c> form that neither throws nor allocates.
+/// An access of zero bytes succeeds at any address.
+/// </para>
+/// <example>
+/// <code>
+/// using var memory = new GuestMemory("ram", new SharedMemory(256 &lt;&lt; 20));
+/// memory.Write(0x1000, 42u);
+/// if (!memory.TryRead(0xdead_beef_0000, out uint value, out GuestMemoryFault fault))
+/// {
+///     Console.Error.WriteLine(fault);
+/// }
+/// </code>
+/// </example>
+/// </remarks>
+public sealed unsafe partial class GuestMemory : IDisposable
 {
-    private GuestMemoryBacking? _closed;
+    // The region at address zero, if plain or guarded accesses reach it; the limits are those of RegionSlot. Other regions are found by the table.
+    private byte* _base;
+    private ulong _directRead;
+    private ulong _directWrite;
+    private ulong _guardedRead;
+    private ulong _guardedWrite;
+    private RegionTable _table;
+    private readonly MemoryGate _gate;
 
-    /// <summary>Placeholder.</summary>
-    public static void SynchronizeRestrictions() { }
+    // The same region's exact length, for bytes, where it is direct.
+    private ulong _directReadBytes;
+    private ulong _directWriteBytes;
 
-    internal void CloseRegionsOf(GuestMemoryBacking backing) => _closed = backing;
+    private readonly MemoryRegion[] _regions;
+    private readonly GuestMemory? _parent;
+    private readonly bool _strict;
+    private readonly bool _leaveOpen;
+    private bool _closed;
+
+    /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
+    /// <param name="name">The name used in errors.</param>
+    /// <param name="backing">What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.</param>
+    /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
+    /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
+    public GuestMemory(string name, GuestMemoryBacking backing)
+        : this(name, SingleRegion(backing), strict: false, leaveOpen: false)
+    {
+    }
+
+    internal GuestMemory(string name, MemoryRegion[] regions, bool strict, bool leaveOpen)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        Name = name;
+        _regions = regions;
+        _strict = strict;
+        _leaveOpen = leaveOpen;
+        _gate = new MemoryGate();
+        foreach (MemoryRegion region in regions)
+        {
+            if (region.Base != null && (region.FaultBehavior != FaultBehavior.Never || region.HasBitmaps))
+            {
+                Guard.EnsureInstalled();
+                break;
+            }
+        }
+
+        SetPaths();
+        foreach (MemoryRegion region in regions)
+        {
+            region.Backing.Attach(this);
+        }
+    }
+
+    private GuestMemory(GuestMemory parent, MemoryRegion[] regions)
+    {
+        Name = parent.Name;
+        _parent = parent;
+        _regions = regions;
+        _strict = parent._strict;
+        _leaveOpen = true;
+        _gate = parent._gate;
+        SetPaths();
+    }
+
+    /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
+    public static GuestMemory Empty { get; } = new("empty", [], strict: false, leaveOpen: true);
+
+    /// <summary>Gets the name used in errors.</summary>
+    public string Name { get; }
+
+    /// <summary>Gets the first address past the last region, or zero for an empty memory. It is not the amount of memory where there are gaps.</summary>
+    public ulong End => _regions.Length == 0 ? 0 : unchecked(_regions[^1].Start + _regions[^1].Length);
+
+    /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
+    public bool IsStrict => _strict;
+
+    /// <summary>Gets a value indicating whether this memory, or one it is a subrange of, has been disposed.</summary>
+    public bool IsDisposed => Volatile.Read(ref _closed) || (_parent?.IsDisposed ?? false);
+
+    /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
+    /// <returns>A new list.</returns>
+    public IReadOnlyList<GuestMemoryRegion> GetRegions()
+    {
+        var list = new GuestMemoryRegion[_regions.Length];
+        for (int i = 0; i < list.Length; i++)
+        {
+            MemoryRegion region = _regions[i];
+            list[i] = new GuestMemoryRegion(new GuestRange(region.Start, region.Length), (uint)i, region.Protection);
+        }
+
+        return list;
+    }
+
+    /// <summary>Allocates zeroed memory on the heap, at address zero, with the name "heap".</summary>
+    /// <param name="size">The size in bytes, rounded up to whole pages of 4096 bytes.</param>
+    /// <returns>The memory; disposing it frees it.</returns>
+    public static GuestMemory Allocate(ulong size) => new("heap", new HeapMemory(size));
+
+    /// <summary>
+    /// Gets the mapping of all of the memory, where there is a single region at address zero whose mapping cannot fault and has no access bitmap.
+    /// </summary>
+    /// <param name="mapping">The host address of guest-physical address zero.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <returns>Whether there is such a mapping.</returns>
+    /// <remarks>The mapping may be used for as long as this object is referenced and not disposed; what is read through it is not checked.</remarks>
+    public bool TryGetFullMapping(out byte* mapping, out ulong length)
+    {
+        if (_regions is [{ IsDirect: true, Start: 0 } region] && region is { CanRead: true, CanWrite: true } && !IsClosed(region))
+        {
+            mapping = region.Base;
+            length = region.Length;
+            return true;
+        }
+
+        mapping = null;
+        length = 0;
+        return false;
+    }
+
+    /// <summary>Gets the I/O virtual address that a user-mode driver's device reaches a guest address by, without an IOMMU.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <returns>The address, or <see langword="null"/> where there is no memory or its backing has no I/O address.</returns>
+    public ulong? GetIova(GuestAddress address) =>
+        _table.Find(address.Value) is { } region && region.Backing.BaseIova is { } iova
+            ? iova + region.BackingOffset + (address.Value - region.Start)
+            : null;
+
+    /// <summary>
+    /// Closes this memory and its subranges and, unless it was built to leave them open, disposes the backings. Accesses under way succeed
+    /// or fail with <see cref="GuestMemoryFaultKind.Disposed"/>. Disposing a subrange closes that subrange alone.
+    /// </summary>
+    public void Dispose()
+    {
+        if (this == Empty || Interlocked.Exchange(ref _closed, true))
+        {
+            return;
+        }
+
+        if (_parent is null)
+        {
+            _gate.Disturb();
+        }
+
+        SetPaths();
+        foreach (MemoryRegion region in _regions)
+        {
+            if (!_leaveOpen)
+            {
+                region.Backing.Dispose();
+            }
+            else if (_parent is null)
+            {
+                region.Backing.Detach(this);
+            }
+        }
+    }
+
+    /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
+    internal void OnBackingClosed() => _gate.Disturb();
+
+    internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
+
+    private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing)
+    {
+        ArgumentNullException.ThrowIfNull(backing);
+        return backing.Length == 0 ? [] : [new MemoryRegion(0, backing.Length, backing, 0, Protection.ReadWriteExecute)];
+    }
+
+    /// <summary>Sets the limits of the inlined paths from the regions; all to zero once closed.</summary>
+    [System.Diagnostics.CodeAnalysis.MemberNotNull(nameof(_table))]
+    private void SetPaths()
+    {
+        bool closed = _closed;
+        Volatile.Write(ref _directRead, 0);
+        Volatile.Write(ref _directWrite, 0);
+        Volatile.Write(ref _guardedRead, 0);
+        Volatile.Write(ref _guardedWrite, 0);
+        Volatile.Write(ref _directReadBytes, 0);
+        Volatile.Write(ref _directWriteBytes, 0);
+        if (closed)
+        {
+            // The base stays: an access that has passed its check may be about to use it.
+            _table = RegionTable.Empty;
+            return;
+        }
+
+        _table = RegionTable.Build(_regions);
+        ref RegionSlot first = ref _table.Slots[0];
+        if (first.Region is { Start: 0 } region)
+        {
+            _base = region.Base;
+            (_directRead, _directWrite) = (first.DirectRead, first.DirectWrite);
+            (_guardedRead, _guardedWrite) = (first.GuardedRead, first.GuardedWrite);
+            if (region.IsDirect)
+            {
+                _directReadBytes = region.CanRead ? region.Length : 0;
+                _directWriteBytes = region.CanWrite ? region.Length : 0;
+            }
+        }
+    }
 }

@@ -80,8 +80,7 @@ public sealed unsafe class LifetimeTests
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Attach(HeapMemory memory)
         {
-            GuestMemory guest = new();
-            memory.Attach(guest);
+            GuestMemory guest = new GuestMemoryBuilder("guest").Add(0, memory).Build();
             memory.HasLiveAttachments.ShouldBeTrue();
             memory.TryAccess(0, (_, _) => { }).ShouldBeFalse();
             GC.KeepAlive(guest);

@@ -66,7 +66,7 @@ public class LinuxHeaderTests
         [
             Marshal.SizeOf<SignalAction>(), Offset<SignalAction>(nameof(SignalAction.Handler)), Offset<SignalAction>(nameof(SignalAction.Mask)),
             Offset<SignalAction>(nameof(SignalAction.Flags)), Offset<SignalAction>(nameof(SignalAction.Restorer)), Marshal.SizeOf<IoVector>(),
-            Offset<IoVector>(nameof(IoVector.Base)), Offset<IoVector>(nameof(IoVector.Length)),
+            Offset<IoVector>("<Address>k__BackingField"), Offset<IoVector>("<Length>k__BackingField"),
         ];
         ours.ShouldBe(expressions.Select(x => c[x]));
     }

@@ -1,0 +1,322 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan;
+
+/// <content>The general path, which every access that is not served inline takes: bounds, regions, bitmaps, faults, retries, fallbacks.</content>
+public sealed unsafe partial class GuestMemory
+{
+    // A handler that says Retry this often without the access getting any further is taken to make no progress. Honest handlers need one retry,
+    // or a few where other threads take pages away meanwhile.
+    private const int MaxRetries = 1000;
+
+    /// <summary>Does an operation on a range, region by region.</summary>
+    private bool Access<TOperation>(
+        ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault)
+        where TOperation : struct, IRegionOperation
+    {
+        if (!CheckRange(address, length, name, out fault))
+        {
+            return false;
+        }
+
+        ulong at = address;
+        ulong left = length;
+        while (left > 0)
+        {
+            if (_table.Find(at) is not { } region)
+            {
+                // The range was there a moment ago: the memory was closed meanwhile.
+                fault = DisposedFault(name, address, length, at);
+                return false;
+            }
+
+            ulong offset = at - region.Start;
+            ulong piece = Math.Min(left, region.Length - offset);
+            if (!AccessRegion(region, offset, piece, ref operation, out RegionFault regionFault))
+            {
+                fault = FaultIn(region, regionFault, name, (address, length));
+                return false;
+            }
+
+            at += piece;
+            left -= piece;
+        }
+
+        return true;
+    }
+
+    /// <summary>Checks that every byte of a range lies in a region, before any of them is accessed.</summary>
+    private bool CheckRange(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
+    {
+        fault = default;
+        if (length == 0)
+        {
+            return true;
+        }
+
+        if (IsDisposed)
+        {
+            fault = DisposedFault(name, address, length, address);
+            return false;
+        }
+
+        ulong at = address;
+        ulong left = length;
+        while (_table.Find(at) is { } region)
+        {
+            ulong here = region.Length - (at - region.Start);
+            if (left <= here)
+            {
+                return true;
+            }
+
+            if (unchecked(at + here) == 0)
+            {
+                // The memory ends at 2^64: no address beyond it can be named.
+                fault = new GuestMemoryFault(Name, name, GuestMemoryFaultKind.OutOfRange, FaultCause.Check, range: (address, length));
+                return false;
+            }
+
+            at += here;
+            left -= here;
+            if (_strict && _table.Find(at) is not null)
+            {
+                fault = new GuestMemoryFault(Name, name, GuestMemoryFaultKind.CrossesRegions, FaultCause.Check, at, (address, length));
+                return false;
+            }
+        }
+
+        fault = IsDisposed
+            ? DisposedFault(name, address, length, at)
+            : new GuestMemoryFault(Name, name, GuestMemoryFaultKind.OutOfRange, FaultCause.Check, at, (address, length));
+        return false;
+    }
+
+    /// <summary>Does an operation on a part of one region. On success it has moved past that part.</summary>
+    private bool AccessRegion<TOperation>(
+        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, out RegionFault fault)
+        where TOperation : struct, IRegionOperation
+    {
+        if (!region.Permits(operation.Access))
+        {
+            fault = new RegionFault(operation.Access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted, FaultCause.Check, offset);
+            return false;
+        }
+
+        if (region.Base == null)
+        {
+            return FallBack(region, offset, length, ref operation, out fault);
+        }
+
+        int retries = 0;
+        ulong furthest = 0;
+        while (true)
+        {
+            Attempt attempt = region.HasBitmaps
+                ? TryRestricted(region, ref offset, ref length, ref operation)
+                : region.IsDirect
+                    ? TryDirect(region, offset, length, ref operation)
+                    : TryGuarded(region, offset, length, ref operation);
+            if (attempt.Succeeded)
+            {
+                // Closed at any moment before this: what was accessed need not have been the memory any more.
+                if (IsClosed(region))
+                {
+                    fault = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
+                    return false;
+                }
+
+                operation.Advance(length);
+                fault = default;
+                return true;
+            }
+
+            ulong failed = offset + attempt.Below;
+            ulong left = length - attempt.Below;
+            if (operation.IsDivisible)
+            {
+                operation.Advance(attempt.Below);
+                (offset, length) = (failed, left);
+            }
+
+            // A fault further up than any before is progress.
+            retries = failed > furthest ? 0 : retries;
+            furthest = Math.Max(furthest, failed);
+            switch (Resolve(region, failed, left, operation.Access, attempt, out fault))
+            {
+                case PageFaultActionKind.Retry when ++retries > MaxRetries:
+                    fault = new RegionFault(GuestMemoryFaultKind.RetryLimit, attempt.Cause, failed);
+                    return false;
+                case PageFaultActionKind.Retry:
+                    continue;
+                case PageFaultActionKind.Fallback:
+                    return FallBack(region, offset, length, ref operation, out fault);
+                default:
+                    return false;
+            }
+        }
+    }
+
+    private static Attempt TryDirect<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
+        // SAFETY: the caller has checked that offset and length lie in the region; its mapping cannot fault and stays reserved while the backing is referenced.
+        operation.Direct(region.Base + offset, length);
+        GC.KeepAlive(region.Backing);
+        return Attempt.Success;
+    }
+
+    /// <summary>Does the operation by guarded accesses and, where they fault, finds the lowest byte that did and does what lies below it.</summary>
+    private static Attempt TryGuarded<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
+        // SAFETY: as in TryDirect, but a page in the mapping may be missing: the guard recovers from that.
+        byte* at = region.Base + offset;
+        bool mayBlock = region.MayBlock;
+        ulong done = length;
+        while (true)
+        {
+            GuardedResult result = operation.Guarded(at, done, mayBlock);
+            if (result.Ok)
+            {
+                break;
+            }
+
+            // Copies touch their ends before their middle, and scalars may span two pages: what was reported need not be the lowest.
+            GuardedFault lowest = Guard.FindLowestFault(at, (nuint)done, operation.Access == AccessType.Write, mayBlock);
+            GC.KeepAlive(region.Backing);
+            if (lowest.IsNone)
+            {
+                // Somebody has mapped the page meanwhile.
+                return new Attempt(false, 0, CauseOf((int)result.Status), Vanished: true);
+            }
+
+            ulong below = (ulong)(lowest.Address - at);
+            if (!operation.IsDivisible || below == 0)
+            {
+                return new Attempt(false, below, CauseOf(lowest.Signal));
+            }
+
+            // Do the bytes below the fault, then report it; unless one of them has gone as well by now.
+            if (operation.Guarded(at, below, mayBlock).Ok)
+            {
+                return new Attempt(false, below, CauseOf(lowest.Signal));
+            }
+
+            done = below;
+        }
+
+        GC.KeepAlive(region.Backing);
+        return done == length ? Attempt.Success : new Attempt(false, done, FaultCause.SegmentationFault, Vanished: true);
+    }
+
+    /// <summary>Asks the backing what to do about a fault, in ordinary managed code and outside any RCU section.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private static PageFaultActionKind Resolve(
+        MemoryRegion region, ulong offset, ulong length, AccessType access, in Attempt attempt, out RegionFault fault)
+    {
+        fault = default;
+        if (attempt.Vanished)
+        {
+            return PageFaultActionKind.Retry;
+        }
+
+        GuestMemoryBacking backing = region.Backing;
+        if (!backing.TryBeginUse())
+        {
+            fault = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
+            return PageFaultActionKind.Fail;
+        }
+
+        try
+        {
+            bool byBitmap = attempt.Cause == FaultCause.AccessBitmap;
+            PageFaultAction action = backing.OnPageFault(new PageFault(region.BackingOffset + offset, length, access, byBitmap, attempt.Cause));
+            if (action.Action == PageFaultActionKind.Fail)
+            {
+                fault = new RegionFault(action.FaultKind, attempt.Cause, offset, action.Exception);
+            }
+
+            return action.Action;
+        }
+        catch (Exception e)
+        {
+            fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
+            return PageFaultActionKind.Fail;
+        }
+        finally
+        {
+            backing.EndUse();
+        }
+    }
+
+    /// <summary>Does the operation by the backing's fallback method.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private static bool FallBack<TOperation>(
+        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, out RegionFault fault)
+        where TOperation : struct, IRegionOperation
+    {
+        GuestMemoryBacking backing = region.Backing;
+        if (!backing.TryBeginUse())
+        {
+            fault = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
+            return false;
+        }
+
+        try
+        {
+            BackingResult result = operation.Fallback(backing, region.BackingOffset + offset, length);
+            if (!result.IsFailure)
+            {
+                fault = default;
+                return true;
+            }
+
+            // A backing that names an address outside of what it was asked for is not believed.
+            ulong failed = Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1));
+            fault = new RegionFault(result.Kind, FaultCause.Backing, failed, result.Exception);
+            return false;
+        }
+        catch (Exception e)
+        {
+            fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
+            return false;
+        }
+        finally
+        {
+            backing.EndUse();
+        }
+    }
+
+    private static FaultCause CauseOf(int signal) => signal == LinuxConstants.SIGBUS ? FaultCause.BusError : FaultCause.SegmentationFault;
+
+    private GuestMemoryFault FaultIn(MemoryRegion region, in RegionFault fault, GuestMemoryOperation name, (ulong Start, ulong Length)? range) =>
+        new(Name, name, fault.Kind, fault.Cause, region.Start + fault.Offset, range, region.Backing.Name, fault.Exception);
+
+    private GuestMemoryFault DisposedFault(GuestMemoryOperation name, ulong address, ulong length, ulong at) =>
+        new(Name, name, GuestMemoryFaultKind.Disposed, FaultCause.Check, at, (address, length));
+
+    /// <summary>Whether an access that was done inline, inside one region, counts although the gate was disturbed: its region must still be open.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool IsOpenAt(ulong address) => !IsDisposed && _table.Find(address) is { } region && !IsClosed(region);
+
+    private bool Confirm(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
+    {
+        bool open = length == 0 || IsOpenAt(address);
+        fault = open ? default : DisposedFault(name, address, length, address);
+        return open;
+    }
+
+    /// <summary>How far one try at an operation got.</summary>
+    /// <param name="Succeeded">Whether it did all.</param>
+    /// <param name="Below">Otherwise, the bytes below the lowest that could not be accessed; they are done where the operation is divisible.</param>
+    /// <param name="Cause">What stopped it.</param>
+    /// <param name="Vanished">Whether what stopped it had gone when it was looked for, so that trying again is all there is to do.</param>
+    private readonly record struct Attempt(bool Succeeded, ulong Below, FaultCause Cause, bool Vanished = false)
+    {
+        internal static Attempt Success => new(true, 0, FaultCause.Check);
+    }
+}

@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <content>Compare-exchange, and reads and writes with ordering that want natural alignment.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>
+    /// Compares the value at an address with another and, if they are equal, replaces it, as one sequentially consistent operation.
+    /// Parameters and result are those of <see cref="Interlocked.CompareExchange{T}(ref T, T, T)"/>.
+    /// </summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold. Bits are compared, not values.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">What to write.</param>
+    /// <param name="comparand">What must be there for it to be written.</param>
+    /// <returns>What was there before.</returns>
+    /// <exception cref="GuestMemoryException">
+    /// The memory could not be written; with <see cref="GuestMemoryFaultKind.Misaligned"/>, the address is not a multiple of the size and nothing was accessed.
+    /// </exception>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    /// <remarks>Memory that may be written is taken to be readable.</remarks>
+    public T CompareExchange<T>(GuestAddress address, T value, T comparand)
+        where T : unmanaged
+    {
+        if (!TryCompareExchange(address, value, comparand, out T original, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return original;
+    }
+
+    /// <summary>Compares and exchanges; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">What to write.</param>
+    /// <param name="comparand">What must be there for it to be written.</param>
+    /// <param name="original">What was there before.</param>
+    /// <param name="fault">Why the memory could not be written.</param>
+    /// <returns>Whether the memory could be accessed; not whether the value was exchanged: that is so where <paramref name="original"/> is <paramref name="comparand"/>.</returns>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out T original, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        PlainType<T>.Demand();
+        ulong at = address.Value;
+        if (Scalar.Fits<T>() && at < _directWrite && Scalar.IsAligned<T>(_base + at))
+        {
+            // SAFETY: below the limit, the bytes are in a mapping that cannot fault and stays while this object is referenced.
+            original = Scalar.CompareExchange(_base + at, value, comparand);
+            if (!_gate.IsDisturbed || IsOpenAt(at))
+            {
+                fault = default;
+                return true;
+            }
+        }
+
+        return TryCompareExchangeGeneral(at, value, comparand, out original, out fault);
+    }
+
+    /// <summary>Reads a value with acquire ordering: later accesses of this thread are not done before it.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned: unlike <see cref="Read{T}(GuestAddress)"/>, this never falls back to a copy.</param>
+    /// <returns>The value.</returns>
+    /// <exception cref="GuestMemoryException">The memory could not be read, or the address is misaligned.</exception>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T ReadAcquire<T>(GuestAddress address)
+        where T : unmanaged
+    {
+        if (!TryReadAcquire(address, out T value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return value;
+    }
+
+    /// <summary>Reads a value with acquire ordering; see <see cref="ReadAcquire{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryReadAcquire<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        // Every read of an aligned value is one load with acquire ordering: what remains is to refuse the others.
+        if (CheckAtomic<T>(address.Value, GuestMemoryOperation.Read, out fault))
+        {
+            return TryRead(address, out value, out fault);
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>Writes a value with release ordering: earlier accesses of this thread are done before it.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned: unlike <see cref="Write{T}(GuestAddress, T)"/>, this never falls back to a copy.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned.</exception>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void WriteRelease<T>(GuestAddress address, T value)
+        where T : unmanaged
+    {
+        if (!TryWriteRelease(address, value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why it could not be written.</param>
+    /// <returns>Whether it was written.</returns>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWriteRelease<T>(GuestAddress address, T value, out GuestMemoryFault fault)
+        where T : unmanaged =>
+        CheckAtomic<T>(address.Value, GuestMemoryOperation.Write, out fault) && TryWrite(address, value, out fault);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, out T original, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        var operation = new CompareExchangeOperation<T>(value, comparand);
+        bool done = CheckAtomic<T>(address, GuestMemoryOperation.CompareExchange, out fault)
+            && Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault);
+        original = done ? operation.Original : default;
+        return done;
+    }
+
+    /// <summary>
+    /// Checks that a value can be accessed by one instruction: its size, and the alignment of where it lies in the host. That is the alignment of the guest address,
+    /// except in subranges that do not start on a page.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool CheckAtomic<T>(ulong address, GuestMemoryOperation name, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        if (!Scalar.Fits<T>())
+        {
+            ThrowNotAtomic(typeof(T), sizeof(T));
+        }
+
+        if ((address < _directRead || address < _guardedRead) && Scalar.IsAligned<T>(_base + address))
+        {
+            fault = default;
+            return true;
+        }
+
+        return CheckAtomicGeneral(address, (ulong)sizeof(T), name, out fault);
+    }
+
+    private bool CheckAtomicGeneral(ulong address, ulong size, GuestMemoryOperation name, out GuestMemoryFault fault)
+    {
+        fault = default;
+        if (_table.Find(address) is { } region)
+        {
+            // A mapping starts on a page, so that its alignment is that of the offset in the backing.
+            ulong inBacking = region.BackingOffset + (address - region.Start);
+            if ((inBacking & (size - 1)) != 0)
+            {
+                fault = new GuestMemoryFault(
+                    Name, name, GuestMemoryFaultKind.Misaligned, FaultCause.Check, address, (address, size), region.Backing.Name);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static void ThrowNotAtomic(Type type, int size) =>
+        throw new NotSupportedException($"{type} has {size} bytes; atomic accesses take types of 1, 2, 4 or 8 bytes");
+}

@@ -1,0 +1,220 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Hyperspan;
+
+/// <content>Locks.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Gets a value indicating whether all of this memory can be locked. Asked of the backings; where it is <see langword="false"/>, locks may fail with <see cref="GuestMemoryFaultKind.NotLockable"/>.</summary>
+    public bool IsLockable
+    {
+        get
+        {
+            foreach (MemoryRegion region in _regions)
+            {
+                if (!region.Backing.IsLockable)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Locks whole pages, named by number.</summary>
+    /// <param name="pageNumbers">Guest page numbers, in the order in which the pages will be used. A page may be named more than once.</param>
+    /// <param name="access">What the pages are locked for; each page is probed for it, after it was locked.</param>
+    /// <param name="kernelAccess">Whether the addresses will be given to the kernel or to a device.</param>
+    /// <returns>The lock, with one piece a page.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be locked or accessed; those before it have been unlocked again.</exception>
+    public LockedMemory LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, bool kernelAccess = false)
+    {
+        if (!TryLockPages(pageNumbers, access, kernelAccess, out LockedMemory? locked, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return locked;
+    }
+
+    /// <summary>Locks whole pages and says why where it cannot; see <see cref="LockPages"/>.</summary>
+    /// <param name="pageNumbers">Guest page numbers.</param>
+    /// <param name="access">What the pages are locked for.</param>
+    /// <param name="kernelAccess">Whether the addresses will be given to the kernel or to a device.</param>
+    /// <param name="locked">The lock.</param>
+    /// <param name="fault">Why there is none. It has no range, but the address of the page.</param>
+    /// <returns>Whether the pages were locked.</returns>
+    public bool TryLockPages(
+        ReadOnlySpan<ulong> pageNumbers,
+        AccessType access,
+        bool kernelAccess,
+        [NotNullWhen(true)] out LockedMemory? locked,
+        out GuestMemoryFault fault)
+    {
+        var locks = new HeldLocks();
+        var vectors = new IoVector[pageNumbers.Length];
+        bool spansAllowed = true;
+        locked = null;
+        for (int i = 0; i < vectors.Length; i++)
+        {
+            if (!TryPageAddress(pageNumbers[i], GuestMemoryOperation.Lock, out ulong address, out fault)
+                || !TryLockPage(locks, address, access, kernelAccess, ref spansAllowed, out vectors[i], out fault))
+            {
+                locks.Release();
+                return false;
+            }
+        }
+
+        locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access, spansAllowed);
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Locks the pages of a range.</summary>
+    /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="access">What the pages are locked for; each page is probed for it, after it was locked.</param>
+    /// <param name="kernelAccess">Whether the addresses will be given to the kernel or to a device.</param>
+    /// <returns>The lock, with one piece for each contiguous run of host memory; the first and the last may be parts of a page.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be locked or accessed; those before it have been unlocked again.</exception>
+    public LockedMemory LockRange(GuestAddress address, ulong length, AccessType access, bool kernelAccess = true)
+    {
+        if (!TryLockRange(address, length, access, kernelAccess, out LockedMemory? locked, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return locked;
+    }
+
+    /// <summary>Locks the pages of a range and says why where it cannot; see <see cref="LockRange(GuestAddress, ulong, AccessType, bool)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="access">What the pages are locked for.</param>
+    /// <param name="kernelAccess">Whether the addresses will be given to the kernel or to a device.</param>
+    /// <param name="locked">The lock.</param>
+    /// <param name="fault">Why there is none.</param>
+    /// <returns>Whether the pages were locked.</returns>
+    public bool TryLockRange(
+        GuestAddress address,
+        ulong length,
+        AccessType access,
+        bool kernelAccess,
+        [NotNullWhen(true)] out LockedMemory? locked,
+        out GuestMemoryFault fault)
+    {
+        using var vectors = new VectorList(1);
+        var locks = new HeldLocks();
+        bool spansAllowed = true;
+        if (!TryLockInto(locks, vectors, address.Value, length, access, kernelAccess, ref spansAllowed, out fault))
+        {
+            fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
+            locked = null;
+            return false;
+        }
+
+        locked = new LockedMemory(this, locks, vectors.ToArray(), length, access, spansAllowed);
+        return true;
+    }
+
+    /// <summary>Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
+    internal bool TryLockInto(
+        HeldLocks locks,
+        VectorList vectors,
+        ulong address,
+        ulong length,
+        AccessType access,
+        bool kernelAccess,
+        ref bool spansAllowed,
+        out GuestMemoryFault fault)
+    {
+        if (!CheckRange(address, length, GuestMemoryOperation.Lock, out fault))
+        {
+            return false;
+        }
+
+        int lockMark = locks.Mark;
+        VectorList.Position vectorMark = vectors.Mark;
+        for (ulong done = 0; done < length;)
+        {
+            if (_table.Find(address + done) is not { } region)
+            {
+                fault = DisposedFault(GuestMemoryOperation.Lock, address, length, address + done);
+                locks.ReleaseFrom(lockMark);
+                vectors.ReturnTo(vectorMark);
+                return false;
+            }
+
+            ulong offset = address + done - region.Start;
+            ulong piece = Math.Min(length - done, region.Length - offset);
+            if (!locks.TryLock(this, region, offset, piece, access, kernelAccess, out byte* at, out fault))
+            {
+                locks.ReleaseFrom(lockMark);
+                vectors.ReturnTo(vectorMark);
+                return false;
+            }
+
+            vectors.Append(at, (nuint)piece);
+            spansAllowed &= KeepsLockedPages(region, offset, piece);
+            done += piece;
+        }
+
+        return true;
+    }
+
+    internal GuestMemoryFault LockFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Lock, range: null);
+
+    /// <summary>Whether nobody can take the pages away while they are locked.</summary>
+    private static bool KeepsLockedPages(MemoryRegion region, ulong offset, ulong length)
+    {
+        if (region.FaultBehavior == FaultBehavior.Never)
+        {
+            return true;
+        }
+
+        ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
+        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
+        return region.Backing.KeepsLockedPages(first, last - first + 1);
+    }
+
+    private bool TryLockPage(
+        HeldLocks locks,
+        ulong address,
+        AccessType access,
+        bool kernelAccess,
+        ref bool spansAllowed,
+        out IoVector vector,
+        out GuestMemoryFault fault)
+    {
+        vector = default;
+        if (!CheckRange(address, GuestAddress.PageSize, GuestMemoryOperation.Lock, out fault))
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Lock);
+            return false;
+        }
+
+        if (_table.Find(address) is not { } region)
+        {
+            fault = DisposedFault(GuestMemoryOperation.Lock, address, GuestAddress.PageSize, address).WithoutRange(GuestMemoryOperation.Lock);
+            return false;
+        }
+
+        ulong offset = address - region.Start;
+        if (region.Length - offset < GuestAddress.PageSize)
+        {
+            // Only in subranges that start inside a page: this page of theirs is made of two that lie apart.
+            fault = LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Check, offset));
+            return false;
+        }
+
+        if (!locks.TryLock(this, region, offset, GuestAddress.PageSize, access, kernelAccess, out byte* at, out fault))
+        {
+            return false;
+        }
+
+        vector = new IoVector(at, GuestAddress.PageSize);
+        spansAllowed &= KeepsLockedPages(region, offset, GuestAddress.PageSize);
+        return true;
+    }
+}

@@ -1,0 +1,71 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan;
+
+/// <content>Accesses under access bitmaps.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>
+    /// Waits until no access that was permitted by bits cleared before this call can still take effect. Whoever clears bits of an access bitmap calls it
+    /// before relying on it: before the page is given to somebody else, unmapped, or reported as protected.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
+    /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="RcuDomain.GuestMemory"/>.</exception>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
+    /// <remarks>Microseconds while no access is under way. Page-fault handlers and fallback methods may call it: they run outside of any section.</remarks>
+    public static void SynchronizeRestrictions(CancellationToken cancellationToken = default) =>
+        RcuDomain.GuestMemory.Synchronize(cancellationToken);
+
+    /// <summary>
+    /// Does the operation page by page, each under its bit of the bitmap and inside a section, so that a writer never waits for more than a page.
+    /// What is indivisible is done under the bits of all its pages.
+    /// </summary>
+    private static Attempt TryRestricted<TOperation>(MemoryRegion region, ref ulong offset, ref ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
+        while (true)
+        {
+            ulong toPageEnd = GuestAddress.PageSize - ((region.BackingOffset + offset) & (GuestAddress.PageSize - 1));
+            ulong piece = operation.IsDivisible ? Math.Min(length, toPageEnd) : length;
+            Attempt attempt = TryUnderBits(region, offset, piece, ref operation);
+            if (!attempt.Succeeded || piece == length)
+            {
+                return attempt;
+            }
+
+            operation.Advance(piece);
+            offset += piece;
+            length -= piece;
+        }
+    }
+
+    private static Attempt TryUnderBits<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
+        byte* bitmap = region.BitmapFor(operation.Access);
+        ulong first = region.BitFor(offset);
+        ulong last = region.BitFor(offset + (length - 1));
+
+        // Nothing in the section throws: bits are read from memory the backing vouches for, the operation is a plain or a guarded access.
+        RcuSlot* section = RcuReader.Enter();
+        for (ulong bit = first; bit <= last; bit++)
+        {
+            // SAFETY: the bitmap covers every page of the backing, and the backing is referenced.
+            if ((Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) == 0)
+            {
+                RcuReader.Exit(section);
+                return new Attempt(false, bit == first ? 0 : StartOfPage(region, bit) - offset, FaultCause.AccessBitmap);
+            }
+        }
+
+        Attempt attempt = region.FaultBehavior == FaultBehavior.Never
+            ? TryDirect(region, offset, length, ref operation)
+            : TryGuarded(region, offset, length, ref operation);
+        RcuReader.Exit(section);
+        return attempt;
+    }
+
+    /// <summary>The offset in the region of the page that a bit stands for.</summary>
+    private static ulong StartOfPage(MemoryRegion region, ulong bit) =>
+        ((bit - region.BitOffset) << GuestAddress.PageShift) - region.BackingOffset;
+}

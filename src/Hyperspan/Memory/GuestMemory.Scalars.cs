@@ -1,0 +1,257 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Hyperspan.Guarding;
+
+namespace Hyperspan;
+
+/// <content>Values of unmanaged types.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Reads a value.</summary>
+    /// <typeparam name="T">
+    /// A type whose every byte belongs to a field and whose every bit pattern is a value: no padding, no <see cref="bool"/>, no pointer.
+    /// </typeparam>
+    /// <param name="address">The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are read by one load, with acquire ordering.</param>
+    /// <returns>The value, in the byte order of the host; see the members named LittleEndian and BigEndian for integers of a fixed order.</returns>
+    /// <exception cref="GuestMemoryException">The memory could not be read.</exception>
+    /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Read<T>(GuestAddress address)
+        where T : unmanaged
+    {
+        if (TryReadInline(address.Value, out T value))
+        {
+            return value;
+        }
+
+        return ReadOrThrow<T>(address.Value);
+    }
+
+    /// <summary>Reads a value; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
+    /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value, or the default where it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="NotSupportedException">The type is refused.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRead<T>(GuestAddress address, out T value)
+        where T : unmanaged => TryReadInline(address.Value, out value) || TryReadGeneral(address.Value, out value, out _);
+
+    /// <summary>Reads a value and says why where it cannot; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
+    /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value, or the default where it could not be read.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="NotSupportedException">The type is refused.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        if (TryReadInline(address.Value, out value))
+        {
+            fault = default;
+            return true;
+        }
+
+        return TryReadGeneral(address.Value, out value, out fault);
+    }
+
+    /// <summary>Writes a value.</summary>
+    /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are written by one store, with release ordering.</param>
+    /// <param name="value">The value, in the byte order of the host.</param>
+    /// <exception cref="GuestMemoryException">The memory could not be written.</exception>
+    /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Write<T>(GuestAddress address, T value)
+        where T : unmanaged
+    {
+        if (!TryWriteInline(address.Value, value))
+        {
+            WriteOrThrow(address.Value, value);
+        }
+    }
+
+    /// <summary>Writes a value; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
+    /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value.</param>
+    /// <returns>Whether it was written.</returns>
+    /// <exception cref="NotSupportedException">The type is refused.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWrite<T>(GuestAddress address, T value)
+        where T : unmanaged => TryWriteInline(address.Value, value) || TryWriteGeneral(address.Value, value, out _);
+
+    /// <summary>Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
+    /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why it could not be written.</param>
+    /// <returns>Whether it was written.</returns>
+    /// <exception cref="NotSupportedException">The type is refused.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        if (TryWriteInline(address.Value, value))
+        {
+            fault = default;
+            return true;
+        }
+
+        return TryWriteGeneral(address.Value, value, out fault);
+    }
+
+    /// <summary>
+    /// The paths that are inlined into the caller. First the region at address zero, then the table. Where this fails, the general path starts over;
+    /// that is right for a write as well, because an inline write whose region turns out to be closed reached nothing that anybody will see.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadInline<T>(ulong address, out T value)
+        where T : unmanaged
+    {
+        PlainType<T>.Demand();
+        if (Scalar.Fits<T>())
+        {
+            // SAFETY: each limit is zero unless the bytes below it are mapped (plain) or reserved (guarded); the mapping stays while this object is referenced.
+            if (address < _directRead)
+            {
+                value = Scalar.Load<T>(_base + address);
+                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+
+            if (address < _guardedRead)
+            {
+                GuardedResult result = Scalar.GuardedLoad<T>(_base + address);
+                value = Scalar.FromBits<T>(result.Value);
+                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+
+            RegionTable table = _table;
+            ref RegionSlot slot = ref Unsafe.Add(
+                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+            ulong offset = address - slot.Start;
+            if (offset < slot.DirectRead)
+            {
+                value = Scalar.Load<T>(slot.Base + offset);
+                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+
+            if (offset < slot.GuardedRead)
+            {
+                GuardedResult result = Scalar.GuardedLoad<T>(slot.Base + offset);
+                value = Scalar.FromBits<T>(result.Value);
+                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+        }
+
+        Unsafe.SkipInit(out value);
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryWriteInline<T>(ulong address, T value)
+        where T : unmanaged
+    {
+        PlainType<T>.Demand();
+        if (Scalar.Fits<T>())
+        {
+            // SAFETY: as for reading.
+            if (address < _directWrite)
+            {
+                Scalar.Store(_base + address, value);
+                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+
+            if (address < _guardedWrite)
+            {
+                return Scalar.GuardedStore(_base + address, value).Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+
+            RegionTable table = _table;
+            ref RegionSlot slot = ref Unsafe.Add(
+                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+            ulong offset = address - slot.Start;
+            if (offset < slot.DirectWrite)
+            {
+                Scalar.Store(slot.Base + offset, value);
+                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+
+            if (offset < slot.GuardedWrite)
+            {
+                return Scalar.GuardedStore(slot.Base + offset, value).Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+        }
+
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private T ReadOrThrow<T>(ulong address)
+        where T : unmanaged
+    {
+        if (!TryReadGeneral(address, out T value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteOrThrow<T>(ulong address, T value)
+        where T : unmanaged
+    {
+        if (!TryWriteGeneral(address, value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadGeneral<T>(ulong address, out T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
+        {
+            LoadOperation<T> operation = default;
+            bool read = Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault);
+            value = operation.Value;
+            return read;
+        }
+
+        // Larger than a register, or across regions: like bytes. A value read half is not handed out.
+        T buffer;
+        if (TryReadBytes(address, (byte*)&buffer, (ulong)sizeof(T), GuestMemoryOperation.Read, out fault))
+        {
+            value = buffer;
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteGeneral<T>(ulong address, T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
+        {
+            var operation = new StoreOperation<T>(value);
+            return Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault);
+        }
+
+        return TryWriteBytes(address, (byte*)&value, (ulong)sizeof(T), GuestMemoryOperation.Write, out fault);
+    }
+
+    private bool IsWithinRegion(ulong address, ulong length) =>
+        _table.Find(address) is { } region && length <= region.Length - (address - region.Start);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    [DoesNotReturn]
+    private static void Throw(in GuestMemoryFault fault) => throw fault.ToException();
+}

@@ -1,0 +1,26 @@
+using Hyperspan.Guarding;
+
+namespace Hyperspan;
+
+/// <summary>What an access does to the bytes of a region, in the forms that the general path chooses from. Implemented by structs, so that each is compiled by itself.</summary>
+/// <remarks>An operation on bytes keeps its place: each call goes on where the last one that succeeded, or <see cref="Advance"/>, left off.</remarks>
+internal unsafe interface IRegionOperation
+{
+    /// <summary>Gets whether the operation reads or writes the region.</summary>
+    AccessType Access { get; }
+
+    /// <summary>Gets a value indicating whether the operation may be done piece by piece; otherwise each call does all of it.</summary>
+    bool IsDivisible { get; }
+
+    /// <summary>Does it by plain accesses, to memory that cannot fault.</summary>
+    void Direct(byte* at, ulong length);
+
+    /// <summary>Does it by guarded accesses.</summary>
+    GuardedResult Guarded(byte* at, ulong length, bool mayBlock);
+
+    /// <summary>Does it by the backing's fallback method.</summary>
+    BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length);
+
+    /// <summary>Moves past bytes that are done.</summary>
+    void Advance(ulong length);
+}

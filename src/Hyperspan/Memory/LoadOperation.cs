@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+using Hyperspan.Guarding;
+
+namespace Hyperspan;
+
+/// <summary>Loads one value of 1, 2, 4 or 8 bytes.</summary>
+internal unsafe struct LoadOperation<T> : IRegionOperation
+    where T : unmanaged
+{
+    internal T Value;
+
+    public readonly AccessType Access => AccessType.Read;
+
+    public readonly bool IsDivisible => false;
+
+    public void Direct(byte* at, ulong length) => Value = Scalar.Load<T>(at);
+
+    public GuardedResult Guarded(byte* at, ulong length, bool mayBlock)
+    {
+        GuardedResult result = Scalar.GuardedLoad<T>(at, mayBlock);
+        if (result.Ok)
+        {
+            Value = Scalar.FromBits<T>(result.Value);
+        }
+
+        return result;
+    }
+
+    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length) =>
+        backing.ReadFallback(address, MemoryMarshal.AsBytes(new Span<T>(ref Value)));
+
+    public readonly void Advance(ulong length)
+    {
+    }
+}

@@ -1,0 +1,198 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>
+/// Pieces of guest memory, locked and listed for one scatter/gather transfer: a file's or a socket's bytes go straight into and out of guest pages.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Made once and used for one request after another: <see cref="TryAdd"/> for each piece, a transfer, <see cref="Clear"/>. Nothing is allocated once it has grown to
+/// the largest request. The kernel accesses the pages itself: one that another process has taken away ends the transfer there, with the exact count and a fault.
+/// </para>
+/// <para>Not safe for use from several threads at once. Linux only.</para>
+/// </remarks>
+public sealed unsafe class GuestIoVectors : IDisposable
+{
+    private readonly VectorList _vectors;
+    private readonly HeldLocks _locks = new();
+    private readonly List<Part> _parts = [];
+
+    /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
+    /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
+    public GuestIoVectors(int capacity = 256) => _vectors = new VectorList(capacity);
+
+    /// <summary>Gets the number of pieces; those that touch in host memory have become one.</summary>
+    public int Count => _vectors.Count;
+
+    /// <summary>Gets the length of all pieces in bytes.</summary>
+    public ulong Length { get; private set; }
+
+    /// <summary>Gets the pieces as the kernel takes them. Valid until the next call that changes this list.</summary>
+    public ReadOnlySpan<IoVector> Vectors => _vectors.Span;
+
+    /// <summary>Locks a range of guest memory for the kernel's use and appends it.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
+    /// <param name="length">The length in bytes. Zero appends nothing.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
+    /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
+    /// <returns>Whether it was locked and appended.</returns>
+    public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        bool ignored = true;
+        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, ref ignored, out fault))
+        {
+            fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
+            return false;
+        }
+
+        if (length > 0)
+        {
+            _parts.Add(new Part(memory, address.Value, length, access));
+            Length += length;
+        }
+
+        return true;
+    }
+
+    /// <summary>Unlocks everything and empties the list.</summary>
+    public void Clear()
+    {
+        _locks.Release();
+        _vectors.Clear();
+        _parts.Clear();
+        Length = 0;
+    }
+
+    /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <returns>How it ended.</returns>
+    public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.FromFile);
+
+    /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <returns>How it ended.</returns>
+    public FileTransfer WriteTo(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.ToFile);
+
+    /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more.</summary>
+    /// <param name="socket">The socket.</param>
+    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more.</returns>
+    public FileTransfer Receive(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return Transfer(socket.SafeHandle, 0, Direction.FromStream);
+    }
+
+    /// <summary>Sends the pieces over a connected socket.</summary>
+    /// <param name="socket">The socket. It should be one that a closed peer does not kill the process over; .NET ignores SIGPIPE.</param>
+    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket took no more.</returns>
+    public FileTransfer Send(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return Transfer(socket.SafeHandle, 0, Direction.ToStream);
+    }
+
+    /// <summary>Unlocks everything and frees the list.</summary>
+    public void Dispose()
+    {
+        Clear();
+        _vectors.Dispose();
+    }
+
+    private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new PlatformNotSupportedException("scatter/gather transfers to guest memory need Linux");
+        }
+
+        ulong length = Length;
+        ulong done = 0;
+        int first = 0;
+        nuint within = 0;
+        while (done < length)
+        {
+            // The first piece may be half done: show the kernel the rest of it, and put it back afterwards.
+            IoVector* vectors = _vectors.Items + first;
+            IoVector whole = *vectors;
+            *vectors = new IoVector((byte*)whole.Address + within, whole.Length - within);
+            int count = Math.Min(_vectors.Count - first, LibC.MaxVectors);
+            nint moved = Call(file, vectors, count, (long)(fileOffset + done), direction);
+            *vectors = whole;
+            if (moved < 0)
+            {
+                int errno = Marshal.GetLastPInvokeError();
+                if (errno == ErrorNumber.Interrupted)
+                {
+                    continue;
+                }
+
+                return errno == ErrorNumber.BadAddress && FaultAt(done) is { IsFault: true } fault
+                    ? new FileTransfer(done, length, 0, EndOfFile: false, fault)
+                    : new FileTransfer(done, length, errno, EndOfFile: false, default);
+            }
+
+            if (moved == 0)
+            {
+                return new FileTransfer(done, length, 0, EndOfFile: true, default);
+            }
+
+            done += (ulong)moved;
+            within += (nuint)moved;
+            while (first < _vectors.Count && within >= _vectors.Items[first].Length)
+            {
+                within -= _vectors.Items[first++].Length;
+            }
+        }
+
+        return new FileTransfer(done, length, 0, EndOfFile: false, default);
+    }
+
+    private static nint Call(SafeHandle file, IoVector* vectors, int count, long offset, Direction direction) => direction switch
+    {
+        Direction.FromFile => LibC.ReadVectorsAt((SafeFileHandle)file, vectors, count, offset),
+        Direction.ToFile => LibC.WriteVectorsAt((SafeFileHandle)file, vectors, count, offset),
+        Direction.FromStream => LibC.ReadVectors(file, vectors, count),
+        _ => LibC.WriteVectors(file, vectors, count),
+    };
+
+    /// <summary>Which guest address the kernel could not access: the first that a probe from the point reached on refuses.</summary>
+    private GuestMemoryFault FaultAt(ulong done)
+    {
+        ulong start = 0;
+        foreach (Part part in _parts)
+        {
+            if (done < start + part.Length)
+            {
+                ulong skip = done > start ? done - start : 0;
+                if (!part.Memory.TryProbe(part.Address + skip, part.Length - skip, part.Access, out GuestMemoryFault fault))
+                {
+                    return fault.As(
+                        part.Access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read, part.Address, part.Length);
+                }
+            }
+
+            start += part.Length;
+        }
+
+        return default;
+    }
+
+    private enum Direction
+    {
+        FromFile,
+        ToFile,
+        FromStream,
+        ToStream,
+    }
+
+    private readonly record struct Part(GuestMemory Memory, ulong Address, ulong Length, AccessType Access);
+}

@@ -1,0 +1,236 @@
+using System.Diagnostics.CodeAnalysis;
+using Hyperspan.Guarding;
+
+namespace Hyperspan;
+
+/// <summary>
+/// The locks that one <see cref="LockedMemory"/> or one request of a <see cref="GuestIoVectors"/> holds: what to unlock, and whose release to let go on.
+/// Reused without allocating. Not safe for use from several threads at once.
+/// </summary>
+/// <remarks>
+/// The order is: keep the backing from being released, lock the pages, then look whether they can be accessed. Nothing can change between the look and the use.
+/// Whatever fails undoes what this piece had done; the caller undoes the pieces before it.
+/// </remarks>
+internal sealed unsafe class HeldLocks
+{
+    // Page numbers are handed to backings in batches from the stack.
+    private const int Batch = 64;
+
+    private Entry[] _entries = [];
+    private int _count;
+
+    /// <summary>Locks a part of one region. On success the host address of its first byte is valid until <see cref="Release"/>.</summary>
+    internal bool TryLock(
+        GuestMemory memory,
+        MemoryRegion region,
+        ulong offset,
+        ulong length,
+        AccessType access,
+        bool kernelAccess,
+        out byte* address,
+        out GuestMemoryFault fault)
+    {
+        address = null;
+        GuestMemoryBacking backing = region.Backing;
+        if (region.Base == null || !backing.IsLockable)
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, offset));
+            return false;
+        }
+
+        if (!region.Permits(access))
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.ReadOnly, FaultCause.Check, offset));
+            return false;
+        }
+
+        int before = _count;
+        if ((before == 0 || _entries[before - 1].Backing != backing) && !TryHold(backing))
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
+            return false;
+        }
+
+        if (!TryLockPages(region, offset, length, access, out RegionFault failure)
+            || !TryExpose(region, offset, length, kernelAccess, out failure))
+        {
+            fault = memory.LockFault(region, failure);
+            ReleaseFrom(before);
+            return false;
+        }
+
+        address = region.Base + offset;
+        if (region.IsDirect)
+        {
+            // Nothing to look for; but a memory that is closed gives no new locks.
+            if (!memory.IsClosed(region))
+            {
+                fault = default;
+                return true;
+            }
+
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
+        }
+        else if (IsAccessible(region, address, length, access)
+            || memory.TryProbe(region.Start + offset, length, access, out fault))
+        {
+            fault = default;
+            return true;
+        }
+        else
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Lock);
+        }
+
+        ReleaseFrom(before);
+        address = null;
+        return false;
+    }
+
+    /// <summary>Unlocks everything, last locked first.</summary>
+    internal void Release() => ReleaseFrom(0);
+
+    /// <summary>How many entries there are, for <see cref="ReleaseFrom"/>.</summary>
+    internal int Mark => _count;
+
+    /// <summary>Unlocks what was locked since <see cref="Mark"/> had this value.</summary>
+    internal void ReleaseFrom(int mark)
+    {
+        Span<ulong> pages = stackalloc ulong[Batch];
+        while (_count > mark)
+        {
+            Entry entry = _entries[--_count];
+            _entries[_count] = default;
+            if (entry.PageCount > 0)
+            {
+                Span<ulong> batch = pages[..entry.PageCount];
+                Number(batch, entry.FirstPage);
+                entry.Backing.UnlockPages(batch);
+            }
+
+            if (entry.Holds)
+            {
+                entry.Backing.EndUse();
+            }
+        }
+    }
+
+    private static void Number(Span<ulong> pages, ulong first)
+    {
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = first + (ulong)i;
+        }
+    }
+
+    /// <summary>The quick look: guarded probes, without handlers. Pages under bitmaps take the general way.</summary>
+    private static bool IsAccessible(MemoryRegion region, byte* address, ulong length, AccessType access)
+    {
+        if (region.HasBitmaps)
+        {
+            return false;
+        }
+
+        byte* end = address + length;
+        for (byte* at = address; at < end; at = (byte*)(((nuint)at | (GuestAddress.PageSize - 1)) + 1))
+        {
+            GuardedResult probe = access == AccessType.Read ? Guard.ProbeRead(at, region.MayBlock) : Guard.ProbeWrite(at, region.MayBlock);
+            if (!probe.Ok)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private static bool TryExpose(MemoryRegion region, ulong offset, ulong length, bool kernelAccess, out RegionFault failure)
+    {
+        failure = default;
+        if (!kernelAccess)
+        {
+            return true;
+        }
+
+        try
+        {
+            BackingResult result = region.Backing.ExposeAddress(region.BackingOffset + offset, length);
+            failure = Failure(region, result, offset, length);
+            return !result.IsFailure;
+        }
+        catch (Exception e)
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
+            return false;
+        }
+    }
+
+    private static RegionFault Failure(MemoryRegion region, in BackingResult result, ulong offset, ulong length) =>
+        result.IsFailure
+            ? new RegionFault(
+                result.Kind,
+                FaultCause.Backing,
+                Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1)),
+                result.Exception)
+            : default;
+
+    private bool TryHold(GuestMemoryBacking backing)
+    {
+        if (!backing.TryBeginUse())
+        {
+            return false;
+        }
+
+        Push(new Entry(backing, 0, 0, Holds: true));
+        return true;
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private bool TryLockPages(MemoryRegion region, ulong offset, ulong length, AccessType access, out RegionFault failure)
+    {
+        ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
+        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
+        Span<ulong> pages = stackalloc ulong[Batch];
+        try
+        {
+            for (ulong page = first; page <= last; page += Batch)
+            {
+                Span<ulong> batch = pages[..(int)Math.Min(Batch, last - page + 1)];
+                Number(batch, page);
+                BackingResult result = region.Backing.LockPages(batch, access, out bool unlockRequired);
+                if (result.IsFailure)
+                {
+                    failure = Failure(region, result, offset, length);
+                    return false;
+                }
+
+                if (unlockRequired)
+                {
+                    Push(new Entry(region.Backing, page, batch.Length, Holds: false));
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
+            return false;
+        }
+
+        failure = default;
+        return true;
+    }
+
+    private void Push(in Entry entry)
+    {
+        if (_count == _entries.Length)
+        {
+            Array.Resize(ref _entries, Math.Max(4, _count * 2));
+        }
+
+        _entries[_count++] = entry;
+    }
+
+    /// <summary>Pages to unlock, or a hold on a backing to end, or both.</summary>
+    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, int PageCount, bool Holds);
+}

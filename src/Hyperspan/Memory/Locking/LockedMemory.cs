@@ -1,0 +1,122 @@
+namespace Hyperspan;
+
+/// <summary>
+/// Guest memory that is locked: until this is disposed, what is mapped there and how it may be accessed does not change, so that the kernel or a device may work on it.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A lock keeps its memory alive: a backing disposed meanwhile is released by the last lock. Locked pages refuse to be unmapped, protected or decommitted.
+/// What a lock cannot prevent is another process truncating a file that both have mapped; the kernel then reports EFAULT for the page, and
+/// <see cref="GuestMemory"/> a fault. Spans are handed out only over pages that this cannot happen to.
+/// </para>
+/// <para>Disposing is idempotent and safe from any thread; while a piece is pinned by an operation under way, the pages are unlocked when that ends.</para>
+/// </remarks>
+public sealed unsafe class LockedMemory : IDisposable
+{
+    private readonly HeldLocks _locks;
+    private readonly GuestMemory _memory;
+    private readonly IoVector[] _vectors;
+    private readonly bool _spansAllowed;
+    private Memory<byte>[]? _pieces;
+
+    // Bit 31: disposed. The rest: pins. The pages are unlocked when the bit is set and the rest is zero.
+    private int _state;
+
+    internal LockedMemory(GuestMemory memory, HeldLocks locks, IoVector[] vectors, ulong length, AccessType access, bool spansAllowed)
+    {
+        _memory = memory;
+        _locks = locks;
+        _vectors = vectors;
+        Length = length;
+        Access = access;
+        _spansAllowed = spansAllowed;
+    }
+
+    /// <summary>Gets what the memory was locked for.</summary>
+    public AccessType Access { get; }
+
+    /// <summary>Gets the number of pieces: one a page where pages were locked by number, one a contiguous run where a range was.</summary>
+    public int Count => _vectors.Length;
+
+    /// <summary>Gets the length of all pieces in bytes.</summary>
+    public ulong Length { get; }
+
+    /// <summary>Gets a value indicating whether this has been disposed.</summary>
+    public bool IsDisposed => Volatile.Read(ref _state) < 0;
+
+    /// <summary>Gets the pieces as the kernel takes them (readv, io_uring, vfio). Valid until this is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    public ReadOnlySpan<IoVector> Vectors
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            return _vectors;
+        }
+    }
+
+    /// <summary>
+    /// Gets the pieces as memory for <see cref="RandomAccess"/>, sockets and the like. Pinning a piece keeps the pages locked for as long; its span may be taken
+    /// only where <see cref="AllowsSpans"/> is true.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="NotSupportedException">A piece is larger than 2 GiB less a byte.</exception>
+    public IReadOnlyList<Memory<byte>> Pieces
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            return _pieces ??= MakePieces();
+        }
+    }
+
+    /// <summary>
+    /// Gets a value indicating whether the pieces may be accessed as spans: no other process can take the pages away while they are locked.
+    /// Where not, pieces can still be handed to the kernel.
+    /// </summary>
+    public bool AllowsSpans => _spansAllowed;
+
+    /// <summary>Unlocks the pages, now or when the last pin of a piece ends.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Or(ref _state, int.MinValue) == 0)
+        {
+            _locks.Release();
+            GC.KeepAlive(_memory);
+        }
+    }
+
+    internal void AddPin()
+    {
+        if (Interlocked.Increment(ref _state) < 0)
+        {
+            RemovePin();
+            ObjectDisposedException.ThrowIf(condition: true, this);
+        }
+    }
+
+    internal void RemovePin()
+    {
+        if (Interlocked.Decrement(ref _state) == int.MinValue)
+        {
+            _locks.Release();
+            GC.KeepAlive(_memory);
+        }
+    }
+
+    private Memory<byte>[] MakePieces()
+    {
+        var pieces = new Memory<byte>[_vectors.Length];
+        for (int i = 0; i < pieces.Length; i++)
+        {
+            if (_vectors[i].Length > int.MaxValue)
+            {
+                throw new NotSupportedException($"piece {i} has 0x{_vectors[i].Length:x} bytes; a Memory<byte> holds at most 0x7fffffff");
+            }
+
+            pieces[i] = new LockedMemoryManager(this, _vectors[i]).Memory;
+        }
+
+        return pieces;
+    }
+}

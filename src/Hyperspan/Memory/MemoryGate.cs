@@ -1,0 +1,20 @@
+namespace Hyperspan;
+
+/// <summary>
+/// Says whether direct accesses still count. One a root memory, shared with its subranges, looked at after each direct access.
+/// </summary>
+/// <remarks>
+/// Memory that cannot fault stays accessible after its backing was disposed, until nothing refers to it; what is in it then is meaningless. So a direct access
+/// asks afterwards. If the gate was still open after a load, the load came before the disposal (loads are not reordered with loads), and its value is good.
+/// A store that found it open was issued before the gate closed; taking the pages away needs a TLB shootdown, whose interrupt drains the store.
+/// Closing is thus exact and costs the access one compare of a word that is never written meanwhile.
+/// </remarks>
+internal sealed class MemoryGate
+{
+    private int _disturbed;
+
+    /// <summary>Gets a value indicating whether some region may have been closed: then the general path says which.</summary>
+    internal bool IsDisturbed => Volatile.Read(ref _disturbed) != 0;
+
+    internal void Disturb() => Volatile.Write(ref _disturbed, 1);
+}

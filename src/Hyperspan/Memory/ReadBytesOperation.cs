@@ -1,0 +1,41 @@
+using Hyperspan.Guarding;
+
+namespace Hyperspan;
+
+/// <summary>Copies bytes out of a region.</summary>
+internal unsafe struct ReadBytesOperation(byte* destination) : IRegionOperation
+{
+    // Fallbacks take spans, whose length is an int.
+    private const int FallbackPiece = 1 << 30;
+
+    private byte* _destination = destination;
+
+    public readonly AccessType Access => AccessType.Read;
+
+    public readonly bool IsDivisible => true;
+
+    public readonly void Direct(byte* at, ulong length) => Buffer.MemoryCopy(at, _destination, length, length);
+
+    public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Copy(_destination, at, (nuint)length, mayBlock);
+
+    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length)
+    {
+        while (length > 0)
+        {
+            int piece = (int)Math.Min(length, FallbackPiece);
+            BackingResult result = backing.ReadFallback(address, new Span<byte>(_destination, piece));
+            if (result.IsFailure)
+            {
+                return result;
+            }
+
+            _destination += piece;
+            address += (ulong)piece;
+            length -= (ulong)piece;
+        }
+
+        return BackingResult.Success;
+    }
+
+    public void Advance(ulong length) => _destination += length;
+}
