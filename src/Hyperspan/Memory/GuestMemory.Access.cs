@@ -13,8 +13,14 @@ public sealed unsafe partial class GuestMemory
     private const int MaxRetries = 1000;
 
     /// <summary>Does an operation on a range, region by region.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="operation">What to do.</param>
+    /// <param name="name">What the caller asked for.</param>
+    /// <param name="fault">Why it could not be done.</param>
+    /// <param name="signal">The signal that a guarded access to all of the range has met a moment ago, or zero. It is then not tried again before the backing was asked.</param>
     private bool Access<TOperation>(
-        ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault)
+        ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
         where TOperation : struct, IRegionOperation
     {
         if (!CheckRange(address, length, name, out fault))
@@ -35,7 +41,7 @@ public sealed unsafe partial class GuestMemory
 
             ulong offset = at - region.Start;
             ulong piece = Math.Min(left, region.Length - offset);
-            if (!AccessRegion(region, offset, piece, ref operation, out RegionFault regionFault))
+            if (!AccessRegion(region, offset, piece, ref operation, signal, out RegionFault regionFault))
             {
                 fault = FaultIn(region, regionFault, name, (address, length));
                 return false;
@@ -97,7 +103,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Does an operation on a part of one region. On success it has moved past that part.</summary>
     private bool AccessRegion<TOperation>(
-        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, out RegionFault fault)
+        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, int signal, out RegionFault fault)
         where TOperation : struct, IRegionOperation
     {
         if (!region.Permits(operation.Access))
@@ -119,7 +125,10 @@ public sealed unsafe partial class GuestMemory
                 ? TryRestricted(region, ref offset, ref length, ref operation)
                 : region.IsDirect
                     ? TryDirect(region, offset, length, ref operation)
-                    : TryGuarded(region, offset, length, ref operation);
+                    : signal != 0 && IsInPage(region, offset, length)
+                        ? new Attempt(false, 0, CauseOf(signal))
+                        : TryGuarded(region, offset, length, ref operation);
+            signal = 0;
             if (attempt.Succeeded)
             {
                 // Closed at any moment before this: what was accessed need not have been the memory any more.
@@ -183,6 +192,13 @@ public sealed unsafe partial class GuestMemory
             if (result.Ok)
             {
                 break;
+            }
+
+            // A page is there or not: within one, the first byte fails as well as any.
+            if (IsInPage(region, offset, done))
+            {
+                GC.KeepAlive(region.Backing);
+                return new Attempt(false, 0, CauseOf((int)result.Status));
             }
 
             // Copies touch their ends before their middle, and scalars may span two pages: what was reported need not be the lowest.
@@ -290,6 +306,9 @@ public sealed unsafe partial class GuestMemory
             backing.EndUse();
         }
     }
+
+    private static bool IsInPage(MemoryRegion region, ulong offset, ulong length) =>
+        (((ulong)region.Base + offset) & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
 
     private static FaultCause CauseOf(int signal) => signal == LinuxConstants.SIGBUS ? FaultCause.BusError : FaultCause.SegmentationFault;
 

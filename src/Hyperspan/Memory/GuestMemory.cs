@@ -37,6 +37,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private ulong _guardedRead;
     private ulong _guardedWrite;
     private RegionTable _table;
+
+    // The last address of the last region; zero where there is none.
+    private readonly ulong _last;
     private readonly MemoryGate _gate;
 
     // The same region's exact length, for bytes, where it is direct.
@@ -66,6 +69,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _regions = regions;
         _strict = strict;
         _leaveOpen = leaveOpen;
+        _last = LastAddress(regions);
         _gate = new MemoryGate();
         foreach (MemoryRegion region in regions)
         {
@@ -88,6 +92,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         Name = parent.Name;
         _parent = parent;
         _regions = regions;
+        _last = LastAddress(regions);
         _strict = parent._strict;
         _leaveOpen = true;
         _gate = parent._gate;
@@ -191,6 +196,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
     internal void OnBackingClosed() => _gate.Disturb();
 
     internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
+
+    private static ulong LastAddress(MemoryRegion[] regions) => regions.Length == 0 ? 0 : regions[^1].Start + (regions[^1].Length - 1);
 
     private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing)
     {
