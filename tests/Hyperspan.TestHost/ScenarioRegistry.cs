@@ -10,5 +10,6 @@ public static class ScenarioRegistry
         new GuardDescriptionScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
+        new GuardRestartableLitmusScenario(),
     ];
 }
