@@ -32,7 +32,7 @@ public sealed unsafe partial class GuestMemory
         ulong left = length;
         while (left > 0)
         {
-            if (_table.Find(at) is not { } region)
+            if (Find(at) is not { } region)
             {
                 // The range was there a moment ago: the memory was closed meanwhile.
                 fault = DisposedFault(name, address, length, at);
@@ -71,7 +71,7 @@ public sealed unsafe partial class GuestMemory
 
         ulong at = address;
         ulong left = length;
-        while (_table.Find(at) is { } region)
+        while (Find(at) is { } region)
         {
             ulong here = region.Length - (at - region.Start);
             if (left <= here)
@@ -88,7 +88,7 @@ public sealed unsafe partial class GuestMemory
 
             at += here;
             left -= here;
-            if (_strict && _table.Find(at) is not null)
+            if (_strict && Find(at) is not null)
             {
                 fault = new GuestMemoryFault(Name, name, GuestMemoryFaultKind.CrossesRegions, FaultCause.Check, at, (address, length));
                 return false;
@@ -194,8 +194,8 @@ public sealed unsafe partial class GuestMemory
                 break;
             }
 
-            // A page is there or not: within one, the first byte fails as well as any.
-            if (IsInPage(region, offset, done))
+            // A page is there or not: within one, the first byte fails as well as any. Unless it is the other side of a copy that failed.
+            if (IsInPage(region, offset, done) && result.Value - (ulong)at < done)
             {
                 GC.KeepAlive(region.Backing);
                 return new Attempt(false, 0, CauseOf((int)result.Status));
@@ -320,7 +320,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Whether an access that was done inline, inside one region, counts although the gate was disturbed: its region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsOpenAt(ulong address) => !IsDisposed && _table.Find(address) is { } region && !IsClosed(region);
+    private bool IsOpenAt(ulong address) => !IsDisposed && Find(address) is { } region && !IsClosed(region);
 
     private bool Confirm(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
     {

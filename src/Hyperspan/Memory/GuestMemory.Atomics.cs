@@ -183,7 +183,7 @@ public sealed unsafe partial class GuestMemory
     private bool CheckAtomicGeneral(ulong address, ulong size, GuestMemoryOperation name, out GuestMemoryFault fault)
     {
         fault = default;
-        if (_table.Find(address) is { } region)
+        if (Find(address) is { } region)
         {
             // A mapping starts on a page, so that its alignment is that of the offset in the backing.
             ulong inBacking = region.BackingOffset + (address - region.Start);

@@ -288,7 +288,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     private bool IsWithinRegion(ulong address, ulong length) =>
-        _table.Find(address) is { } region && length <= region.Length - (address - region.Start);
+        Find(address) is { } region && length <= region.Length - (address - region.Start);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [DoesNotReturn]
