@@ -25,7 +25,11 @@ public sealed unsafe partial class GuestMemory
         }
 
         // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-        new ReadOnlySpan<byte>(_base + address, destination.Length).CopyTo(destination);
+        fixed (byte* pinned = &MemoryMarshal.GetReference(destination))
+        {
+            NativeMemory.Copy(_base + address, pinned, (nuint)length);
+        }
+
         return !_gate.IsDisturbed || IsOpenAt(address);
     }
 
@@ -40,7 +44,11 @@ public sealed unsafe partial class GuestMemory
         }
 
         // SAFETY: as for reading.
-        source.CopyTo(new Span<byte>(_base + address, source.Length));
+        fixed (byte* pinned = &MemoryMarshal.GetReference(source))
+        {
+            NativeMemory.Copy(pinned, _base + address, (nuint)length);
+        }
+
         return !_gate.IsDisturbed || IsOpenAt(address);
     }
 

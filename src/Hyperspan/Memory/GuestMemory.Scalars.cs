@@ -122,54 +122,76 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// The paths that are inlined into the caller. First the region at address zero, then the table. Where this fails, the general path starts over;
+    /// The paths that are inlined into the caller: the region at address zero, then the table. Where this fails, the general path starts over;
     /// that is right for a write as well, because an inline write whose region turns out to be closed reached nothing that anybody will see.
     /// A guarded access that faulted is not repeated: its signal, a matter of microseconds, is handed on.
     /// </summary>
+    /// <remarks>
+    /// The shape is for the JIT: one guarded call and one look at the gate however the memory was found, and nothing assigned on the way of a direct access
+    /// that only a failure needs.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReadInline<T>(ulong address, out T value, out ulong signal)
         where T : unmanaged
     {
         PlainType<T>.Demand();
-        signal = 0;
+        Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
-            // SAFETY: each limit is zero unless the bytes below it are mapped (plain) or reserved (guarded); the mapping stays while this object is referenced.
             if (address < _directRead)
             {
+                // SAFETY: a limit is zero unless the bytes below it are mapped; the mapping stays while this object is referenced.
                 value = Scalar.Load<T>(_base + address);
-                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+            else if (!TryReadBeyond(address, out value, out signal))
+            {
+                return false;
             }
 
-            if (address < _guardedRead)
+            if (!_gate.IsDisturbed || IsOpenAt(address))
             {
-                GuardedResult result = Scalar.GuardedLoad<T>(_base + address);
-                value = Scalar.FromBits<T>(result.Value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
-            }
-
-            RegionTable table = _table;
-            ref RegionSlot slot = ref Unsafe.Add(
-                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
-            ulong offset = address - slot.Start;
-            if (offset < slot.DirectRead)
-            {
-                value = Scalar.Load<T>(slot.Base + offset);
-                return !_gate.IsDisturbed || IsOpenAt(address);
-            }
-
-            if (offset < slot.GuardedRead)
-            {
-                GuardedResult result = Scalar.GuardedLoad<T>(slot.Base + offset);
-                value = Scalar.FromBits<T>(result.Value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return true;
             }
         }
 
         Unsafe.SkipInit(out value);
+        signal = 0;
         return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadBeyond<T>(ulong address, out T value, out ulong signal)
+        where T : unmanaged
+    {
+        byte* at = _base + address;
+        if (address >= _guardedRead)
+        {
+            RegionTable table = _table;
+            ref RegionSlot slot = ref Unsafe.Add(
+                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+            ulong offset = address - slot.Start;
+            at = slot.Base + offset;
+            if (offset < slot.DirectRead)
+            {
+                // SAFETY: as for the region at zero.
+                value = Scalar.Load<T>(at);
+                Unsafe.SkipInit(out signal);
+                return true;
+            }
+
+            if (offset >= slot.GuardedRead)
+            {
+                Unsafe.SkipInit(out value);
+                signal = 0;
+                return false;
+            }
+        }
+
+        // SAFETY: the bytes are reserved for this memory; that they may be missing is what the guard is for.
+        GuardedResult result = Scalar.GuardedLoad<T>(at);
+        value = Scalar.FromBits<T>(result.Value);
+        signal = result.Status;
+        return result.Ok;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -177,42 +199,60 @@ public sealed unsafe partial class GuestMemory
         where T : unmanaged
     {
         PlainType<T>.Demand();
-        signal = 0;
+        Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
-            // SAFETY: as for reading.
             if (address < _directWrite)
             {
+                // SAFETY: as for reading.
                 Scalar.Store(_base + address, value);
-                return !_gate.IsDisturbed || IsOpenAt(address);
             }
-
-            if (address < _guardedWrite)
+            else if (!TryWriteBeyond(address, value, out signal))
             {
-                GuardedResult result = Scalar.GuardedStore(_base + address, value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return false;
             }
 
+            if (!_gate.IsDisturbed || IsOpenAt(address))
+            {
+                return true;
+            }
+        }
+
+        signal = 0;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryWriteBeyond<T>(ulong address, T value, out ulong signal)
+        where T : unmanaged
+    {
+        byte* at = _base + address;
+        if (address >= _guardedWrite)
+        {
             RegionTable table = _table;
             ref RegionSlot slot = ref Unsafe.Add(
                 ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
             ulong offset = address - slot.Start;
+            at = slot.Base + offset;
             if (offset < slot.DirectWrite)
             {
-                Scalar.Store(slot.Base + offset, value);
-                return !_gate.IsDisturbed || IsOpenAt(address);
+                // SAFETY: as for the region at zero.
+                Scalar.Store(at, value);
+                Unsafe.SkipInit(out signal);
+                return true;
             }
 
-            if (offset < slot.GuardedWrite)
+            if (offset >= slot.GuardedWrite)
             {
-                GuardedResult result = Scalar.GuardedStore(slot.Base + offset, value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                signal = 0;
+                return false;
             }
         }
 
-        return false;
+        // SAFETY: as for reading.
+        GuardedResult result = Scalar.GuardedStore(at, value);
+        signal = result.Status;
+        return result.Ok;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
