@@ -13,8 +13,14 @@ public sealed unsafe partial class GuestMemory
     private const int MaxRetries = 1000;
 
     /// <summary>Does an operation on a range, region by region.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="operation">What to do.</param>
+    /// <param name="name">What the caller asked for.</param>
+    /// <param name="fault">Why it could not be done.</param>
+    /// <param name="signal">The signal that a guarded access to all of the range has met a moment ago, or zero. It is then not tried again before the backing was asked.</param>
     private bool Access<TOperation>(
-        ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault)
+        ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
         where TOperation : struct, IRegionOperation
     {
         if (!CheckRange(address, length, name, out fault))
@@ -26,7 +32,7 @@ public sealed unsafe partial class GuestMemory
         ulong left = length;
         while (left > 0)
         {
-            if (_table.Find(at) is not { } region)
+            if (Find(at) is not { } region)
             {
                 // The range was there a moment ago: the memory was closed meanwhile.
                 fault = DisposedFault(name, address, length, at);
@@ -35,7 +41,7 @@ public sealed unsafe partial class GuestMemory
 
             ulong offset = at - region.Start;
             ulong piece = Math.Min(left, region.Length - offset);
-            if (!AccessRegion(region, offset, piece, ref operation, out RegionFault regionFault))
+            if (!AccessRegion(region, offset, piece, ref operation, signal, out RegionFault regionFault))
             {
                 fault = FaultIn(region, regionFault, name, (address, length));
                 return false;
@@ -65,7 +71,7 @@ public sealed unsafe partial class GuestMemory
 
         ulong at = address;
         ulong left = length;
-        while (_table.Find(at) is { } region)
+        while (Find(at) is { } region)
         {
             ulong here = region.Length - (at - region.Start);
             if (left <= here)
@@ -82,7 +88,7 @@ public sealed unsafe partial class GuestMemory
 
             at += here;
             left -= here;
-            if (_strict && _table.Find(at) is not null)
+            if (_strict && Find(at) is not null)
             {
                 fault = new GuestMemoryFault(Name, name, GuestMemoryFaultKind.CrossesRegions, FaultCause.Check, at, (address, length));
                 return false;
@@ -97,7 +103,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Does an operation on a part of one region. On success it has moved past that part.</summary>
     private bool AccessRegion<TOperation>(
-        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, out RegionFault fault)
+        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, int signal, out RegionFault fault)
         where TOperation : struct, IRegionOperation
     {
         if (!region.Permits(operation.Access))
@@ -119,7 +125,10 @@ public sealed unsafe partial class GuestMemory
                 ? TryRestricted(region, ref offset, ref length, ref operation)
                 : region.IsDirect
                     ? TryDirect(region, offset, length, ref operation)
-                    : TryGuarded(region, offset, length, ref operation);
+                    : signal != 0 && IsInPage(region, offset, length)
+                        ? new Attempt(false, 0, CauseOf(signal))
+                        : TryGuarded(region, offset, length, ref operation);
+            signal = 0;
             if (attempt.Succeeded)
             {
                 // Closed at any moment before this: what was accessed need not have been the memory any more.
@@ -183,6 +192,13 @@ public sealed unsafe partial class GuestMemory
             if (result.Ok)
             {
                 break;
+            }
+
+            // A page is there or not: within one, the first byte fails as well as any. Unless it is the other side of a copy that failed.
+            if (IsInPage(region, offset, done) && result.Value - (ulong)at < done)
+            {
+                GC.KeepAlive(region.Backing);
+                return new Attempt(false, 0, CauseOf((int)result.Status));
             }
 
             // Copies touch their ends before their middle, and scalars may span two pages: what was reported need not be the lowest.
@@ -291,6 +307,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
+    private static bool IsInPage(MemoryRegion region, ulong offset, ulong length) =>
+        (((ulong)region.Base + offset) & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
+
     private static FaultCause CauseOf(int signal) => signal == LinuxConstants.SIGBUS ? FaultCause.BusError : FaultCause.SegmentationFault;
 
     private GuestMemoryFault FaultIn(MemoryRegion region, in RegionFault fault, GuestMemoryOperation name, (ulong Start, ulong Length)? range) =>
@@ -301,7 +320,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Whether an access that was done inline, inside one region, counts although the gate was disturbed: its region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsOpenAt(ulong address) => !IsDisposed && _table.Find(address) is { } region && !IsClosed(region);
+    private bool IsOpenAt(ulong address) => !IsDisposed && Find(address) is { } region && !IsClosed(region);
 
     private bool Confirm(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
     {

@@ -19,16 +19,12 @@ public sealed unsafe partial class GuestMemory
     /// </exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     /// <remarks>Memory that may be written is taken to be readable.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T CompareExchange<T>(GuestAddress address, T value, T comparand)
-        where T : unmanaged
-    {
-        if (!TryCompareExchange(address, value, comparand, out T original, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
-        return original;
-    }
+        where T : unmanaged =>
+        TryCompareExchangeInline(address.Value, value, comparand, out T original)
+            ? original
+            : CompareExchangeOrThrow(address.Value, value, comparand);
 
     /// <summary>Compares and exchanges; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
@@ -43,20 +39,13 @@ public sealed unsafe partial class GuestMemory
     public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out T original, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        PlainType<T>.Demand();
-        ulong at = address.Value;
-        if (Scalar.Fits<T>() && at < _directWrite && Scalar.IsAligned<T>(_base + at))
+        if (TryCompareExchangeInline(address.Value, value, comparand, out original))
         {
-            // SAFETY: below the limit, the bytes are in a mapping that cannot fault and stays while this object is referenced.
-            original = Scalar.CompareExchange(_base + at, value, comparand);
-            if (!_gate.IsDisturbed || IsOpenAt(at))
-            {
-                fault = default;
-                return true;
-            }
+            fault = default;
+            return true;
         }
 
-        return TryCompareExchangeGeneral(at, value, comparand, out original, out fault);
+        return TryCompareExchangeGeneral(address.Value, value, comparand, out original, out fault);
     }
 
     /// <summary>Reads a value with acquire ordering: later accesses of this thread are not done before it.</summary>
@@ -126,6 +115,38 @@ public sealed unsafe partial class GuestMemory
         where T : unmanaged =>
         CheckAtomic<T>(address.Value, GuestMemoryOperation.Write, out fault) && TryWrite(address, value, out fault);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryCompareExchangeInline<T>(ulong address, T value, T comparand, out T original)
+        where T : unmanaged
+    {
+        PlainType<T>.Demand();
+        if (Scalar.Fits<T>() && address < _directWrite)
+        {
+            // SAFETY: below the limit, the bytes are in a mapping that cannot fault and stays while this object is referenced.
+            byte* at = _base + address;
+            if (Scalar.IsAligned<T>(at))
+            {
+                original = Scalar.CompareExchange(at, value, comparand);
+                return !_gate.IsDisturbed || IsOpenAt(address);
+            }
+        }
+
+        Unsafe.SkipInit(out original);
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private T CompareExchangeOrThrow<T>(ulong address, T value, T comparand)
+        where T : unmanaged
+    {
+        if (!TryCompareExchangeGeneral(address, value, comparand, out T original, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return original;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, out T original, out GuestMemoryFault fault)
         where T : unmanaged
@@ -162,7 +183,7 @@ public sealed unsafe partial class GuestMemory
     private bool CheckAtomicGeneral(ulong address, ulong size, GuestMemoryOperation name, out GuestMemoryFault fault)
     {
         fault = default;
-        if (_table.Find(address) is { } region)
+        if (Find(address) is { } region)
         {
             // A mapping starts on a page, so that its alignment is that of the offset in the backing.
             ulong inBacking = region.BackingOffset + (address - region.Start);

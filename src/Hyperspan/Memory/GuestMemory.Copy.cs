@@ -53,7 +53,7 @@ public sealed unsafe partial class GuestMemory
         // How far the destination lies above the source, where one overlaps the other: by address in the same memory, by offset in the same backing.
         ulong distance = to - from;
         bool related = this == destination;
-        if (!related && _table.Find(from) is { } read && destination._table.Find(to) is { } written && read.Backing == written.Backing)
+        if (!related && Find(from) is { } read && destination.Find(to) is { } written && read.Backing == written.Backing)
         {
             related = true;
             distance = written.BackingOffset + (to - written.Start) - (read.BackingOffset + (from - read.Start));
@@ -89,8 +89,8 @@ public sealed unsafe partial class GuestMemory
     private bool TryCopyPiece(
         ulong from, GuestMemory destination, ulong to, ulong length, out ulong copied, out GuestMemoryFault fault)
     {
-        MemoryRegion? source = _table.Find(from);
-        MemoryRegion? target = destination._table.Find(to);
+        MemoryRegion? source = Find(from);
+        MemoryRegion? target = destination.Find(to);
         copied = length;
         if (source is { HasBitmaps: false, CanRead: true } && target is { HasBitmaps: false, CanWrite: true } && source.Base != null && target.Base != null)
         {
@@ -151,8 +151,8 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Copies to higher addresses of the same bytes, and so from the end downward: straight where possible, else through the stack.</summary>
     private bool TryCopyBackward(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
-        MemoryRegion? source = _table.Find(from);
-        MemoryRegion? target = destination._table.Find(to);
+        MemoryRegion? source = Find(from);
+        MemoryRegion? target = destination.Find(to);
         if (source is { IsDirect: true, CanRead: true } && target is { IsDirect: true, CanWrite: true }
             && length <= source.Length - (from - source.Start) && length <= target.Length - (to - target.Start))
         {

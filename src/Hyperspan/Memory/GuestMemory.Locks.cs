@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -10,7 +11,7 @@ public sealed unsafe partial class GuestMemory
     {
         get
         {
-            foreach (MemoryRegion region in _regions)
+            foreach (MemoryRegion region in Regions)
             {
                 if (!region.Backing.IsLockable)
                 {
@@ -56,18 +57,20 @@ public sealed unsafe partial class GuestMemory
         var vectors = new IoVector[pageNumbers.Length];
         bool spansAllowed = true;
         locked = null;
-        for (int i = 0; i < vectors.Length; i++)
+        fault = default;
+        for (int done = 0; done < vectors.Length;)
         {
-            if (!TryPageAddress(pageNumbers[i], GuestMemoryOperation.Lock, out ulong address, out fault)
-                || !TryLockPage(locks, address, access, kernelAccess, ref spansAllowed, out vectors[i], out fault))
+            int count = TryLockRun(locks, pageNumbers[done..], vectors.AsSpan(done), access, kernelAccess, ref spansAllowed, out fault);
+            if (count == 0)
             {
                 locks.Release();
                 return false;
             }
+
+            done += count;
         }
 
         locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access, spansAllowed);
-        fault = default;
         return true;
     }
 
@@ -141,7 +144,7 @@ public sealed unsafe partial class GuestMemory
         VectorList.Position vectorMark = vectors.Mark;
         for (ulong done = 0; done < length;)
         {
-            if (_table.Find(address + done) is not { } region)
+            if (Find(address + done) is not { } region)
             {
                 fault = DisposedFault(GuestMemoryOperation.Lock, address, length, address + done);
                 locks.ReleaseFrom(lockMark);
@@ -181,6 +184,71 @@ public sealed unsafe partial class GuestMemory
         return region.Backing.KeepsLockedPages(first, last - first + 1);
     }
 
+    /// <summary>
+    /// Locks the first pages of a list, as many as lie in one region, by one call of the backing; at most <see cref="HeldLocks.Batch"/>.
+    /// Answers how many; zero where it fails.
+    /// </summary>
+    [SkipLocalsInit]
+    private int TryLockRun(
+        HeldLocks locks,
+        ReadOnlySpan<ulong> pageNumbers,
+        Span<IoVector> vectors,
+        AccessType access,
+        bool kernelAccess,
+        ref bool spansAllowed,
+        out GuestMemoryFault fault)
+    {
+        if (!TryPageAddress(pageNumbers[0], GuestMemoryOperation.Lock, out ulong address, out fault))
+        {
+            return 0;
+        }
+
+        MemoryRegion? region = Find(address);
+        ulong backingPageOfZero = region is null ? 0 : unchecked(region.BackingOffset - region.Start);
+        if (region is null
+            || region.Base == null
+            || region.Length - (address - region.Start) < GuestAddress.PageSize
+            || backingPageOfZero % GuestAddress.PageSize != 0)
+        {
+            // Nothing there, or a page of this memory that is made of two pages of backings.
+            return TryLockPage(locks, address, access, kernelAccess, ref spansAllowed, out vectors[0], out fault) ? 1 : 0;
+        }
+
+        ulong lastStart = region.Length - GuestAddress.PageSize;
+        byte* pageZero = region.Base - region.Start;
+        int most = Math.Min(pageNumbers.Length, HeldLocks.Batch);
+        Span<ulong> backingPages = stackalloc ulong[HeldLocks.Batch];
+        int count = 0;
+        while (true)
+        {
+            // SAFETY: the page lies in the region.
+            vectors[count] = new IoVector(pageZero + address, GuestAddress.PageSize);
+            backingPages[count] = unchecked(backingPageOfZero + address) >> GuestAddress.PageShift;
+            if (++count == most || !IsPageAddress(pageNumbers[count], out address) || address - region.Start > lastStart)
+            {
+                break;
+            }
+        }
+
+        if (!locks.TryLockPages(this, region, backingPages[..count], access, kernelAccess, out fault))
+        {
+            return 0;
+        }
+
+        for (int i = 0; i < count && spansAllowed && region.FaultBehavior != FaultBehavior.Never; i++)
+        {
+            spansAllowed = region.Backing.KeepsLockedPages(backingPages[i], 1);
+        }
+
+        return count;
+    }
+
+    private static bool IsPageAddress(ulong pageNumber, out ulong address)
+    {
+        address = pageNumber << GuestAddress.PageShift;
+        return pageNumber <= ulong.MaxValue >> GuestAddress.PageShift;
+    }
+
     private bool TryLockPage(
         HeldLocks locks,
         ulong address,
@@ -197,7 +265,7 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        if (_table.Find(address) is not { } region)
+        if (Find(address) is not { } region)
         {
             fault = DisposedFault(GuestMemoryOperation.Lock, address, GuestAddress.PageSize, address).WithoutRange(GuestMemoryOperation.Lock);
             return false;

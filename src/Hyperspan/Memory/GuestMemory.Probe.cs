@@ -87,7 +87,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>The bytes from an address to the end of its page, where pages are those of the backing.</summary>
     private ulong PageRemainder(ulong address)
     {
-        ulong inBacking = _table.Find(address) is { } region ? region.BackingOffset + (address - region.Start) : address;
+        ulong inBacking = Find(address) is { } region ? region.BackingOffset + (address - region.Start) : address;
         return GuestAddress.PageSize - (inBacking & (GuestAddress.PageSize - 1));
     }
 

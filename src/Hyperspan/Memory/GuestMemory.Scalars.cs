@@ -20,12 +20,12 @@ public sealed unsafe partial class GuestMemory
     public T Read<T>(GuestAddress address)
         where T : unmanaged
     {
-        if (TryReadInline(address.Value, out T value))
+        if (TryReadInline(address.Value, out T value, out ulong signal))
         {
             return value;
         }
 
-        return ReadOrThrow<T>(address.Value);
+        return ReadOrThrow<T>(address.Value, signal);
     }
 
     /// <summary>Reads a value; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
@@ -36,7 +36,22 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="NotSupportedException">The type is refused.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead<T>(GuestAddress address, out T value)
-        where T : unmanaged => TryReadInline(address.Value, out value) || TryReadGeneral(address.Value, out value, out _);
+        where T : unmanaged
+    {
+        if (TryReadInline(address.Value, out value, out ulong signal))
+        {
+            return true;
+        }
+
+        // Nobody asks why: past the end of everything is settled here, by one compare.
+        if (address.Value > _last)
+        {
+            value = default;
+            return false;
+        }
+
+        return TryReadGeneral(address.Value, signal, out value);
+    }
 
     /// <summary>Reads a value and says why where it cannot; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
@@ -49,13 +64,13 @@ public sealed unsafe partial class GuestMemory
     public bool TryRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (TryReadInline(address.Value, out value))
+        if (TryReadInline(address.Value, out value, out ulong signal))
         {
             fault = default;
             return true;
         }
 
-        return TryReadGeneral(address.Value, out value, out fault);
+        return TryReadGeneral(address.Value, signal, out value, out fault);
     }
 
     /// <summary>Writes a value.</summary>
@@ -68,9 +83,9 @@ public sealed unsafe partial class GuestMemory
     public void Write<T>(GuestAddress address, T value)
         where T : unmanaged
     {
-        if (!TryWriteInline(address.Value, value))
+        if (!TryWriteInline(address.Value, value, out ulong signal))
         {
-            WriteOrThrow(address.Value, value);
+            WriteOrThrow(address.Value, signal, value);
         }
     }
 
@@ -82,7 +97,9 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="NotSupportedException">The type is refused.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite<T>(GuestAddress address, T value)
-        where T : unmanaged => TryWriteInline(address.Value, value) || TryWriteGeneral(address.Value, value, out _);
+        where T : unmanaged =>
+        TryWriteInline(address.Value, value, out ulong signal)
+        || (address.Value <= _last && TryWriteGeneral(address.Value, signal, value));
 
     /// <summary>Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
@@ -95,24 +112,26 @@ public sealed unsafe partial class GuestMemory
     public bool TryWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (TryWriteInline(address.Value, value))
+        if (TryWriteInline(address.Value, value, out ulong signal))
         {
             fault = default;
             return true;
         }
 
-        return TryWriteGeneral(address.Value, value, out fault);
+        return TryWriteGeneral(address.Value, signal, value, out fault);
     }
 
     /// <summary>
     /// The paths that are inlined into the caller. First the region at address zero, then the table. Where this fails, the general path starts over;
     /// that is right for a write as well, because an inline write whose region turns out to be closed reached nothing that anybody will see.
+    /// A guarded access that faulted is not repeated: its signal, a matter of microseconds, is handed on.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadInline<T>(ulong address, out T value)
+    private bool TryReadInline<T>(ulong address, out T value, out ulong signal)
         where T : unmanaged
     {
         PlainType<T>.Demand();
+        signal = 0;
         if (Scalar.Fits<T>())
         {
             // SAFETY: each limit is zero unless the bytes below it are mapped (plain) or reserved (guarded); the mapping stays while this object is referenced.
@@ -126,6 +145,7 @@ public sealed unsafe partial class GuestMemory
             {
                 GuardedResult result = Scalar.GuardedLoad<T>(_base + address);
                 value = Scalar.FromBits<T>(result.Value);
+                signal = result.Status;
                 return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
             }
 
@@ -143,6 +163,7 @@ public sealed unsafe partial class GuestMemory
             {
                 GuardedResult result = Scalar.GuardedLoad<T>(slot.Base + offset);
                 value = Scalar.FromBits<T>(result.Value);
+                signal = result.Status;
                 return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
             }
         }
@@ -152,10 +173,11 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryWriteInline<T>(ulong address, T value)
+    private bool TryWriteInline<T>(ulong address, T value, out ulong signal)
         where T : unmanaged
     {
         PlainType<T>.Demand();
+        signal = 0;
         if (Scalar.Fits<T>())
         {
             // SAFETY: as for reading.
@@ -167,7 +189,9 @@ public sealed unsafe partial class GuestMemory
 
             if (address < _guardedWrite)
             {
-                return Scalar.GuardedStore(_base + address, value).Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                GuardedResult result = Scalar.GuardedStore(_base + address, value);
+                signal = result.Status;
+                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
             }
 
             RegionTable table = _table;
@@ -182,7 +206,9 @@ public sealed unsafe partial class GuestMemory
 
             if (offset < slot.GuardedWrite)
             {
-                return Scalar.GuardedStore(slot.Base + offset, value).Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                GuardedResult result = Scalar.GuardedStore(slot.Base + offset, value);
+                signal = result.Status;
+                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
             }
         }
 
@@ -190,10 +216,10 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private T ReadOrThrow<T>(ulong address)
+    private T ReadOrThrow<T>(ulong address, ulong signal)
         where T : unmanaged
     {
-        if (!TryReadGeneral(address, out T value, out GuestMemoryFault fault))
+        if (!TryReadGeneral(address, signal, out T value, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
@@ -202,23 +228,36 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void WriteOrThrow<T>(ulong address, T value)
+    private void WriteOrThrow<T>(ulong address, ulong signal, T value)
         where T : unmanaged
     {
-        if (!TryWriteGeneral(address, value, out GuestMemoryFault fault))
+        if (!TryWriteGeneral(address, signal, value, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryReadGeneral<T>(ulong address, out T value, out GuestMemoryFault fault)
+    private bool TryReadGeneral<T>(ulong address, ulong signal, out T value)
+        where T : unmanaged => TryReadGeneral(address, signal, out value, out _);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteGeneral<T>(ulong address, ulong signal, T value)
+        where T : unmanaged => TryWriteGeneral(address, signal, value, out _);
+
+    /// <summary>Reads by the general path.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="signal">What an inlined guarded access has met there, or zero.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadGeneral<T>(ulong address, ulong signal, out T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             LoadOperation<T> operation = default;
-            bool read = Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault);
+            bool read = Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault, (int)signal);
             value = operation.Value;
             return read;
         }
@@ -236,20 +275,20 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryWriteGeneral<T>(ulong address, T value, out GuestMemoryFault fault)
+    private bool TryWriteGeneral<T>(ulong address, ulong signal, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             var operation = new StoreOperation<T>(value);
-            return Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault);
+            return Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, (int)signal);
         }
 
         return TryWriteBytes(address, (byte*)&value, (ulong)sizeof(T), GuestMemoryOperation.Write, out fault);
     }
 
     private bool IsWithinRegion(ulong address, ulong length) =>
-        _table.Find(address) is { } region && length <= region.Length - (address - region.Start);
+        Find(address) is { } region && length <= region.Length - (address - region.Start);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [DoesNotReturn]

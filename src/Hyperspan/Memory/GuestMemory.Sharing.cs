@@ -9,7 +9,7 @@ public sealed unsafe partial class GuestMemory
     public IReadOnlyList<SharedGuestRegion> GetSharedRegions()
     {
         var list = new List<SharedGuestRegion>();
-        foreach (MemoryRegion region in _regions)
+        foreach (MemoryRegion region in Regions)
         {
             ulong end = region.BackingOffset + region.Length;
             foreach (ShareableRegion part in region.Backing.GetShareableRegions())

@@ -16,12 +16,13 @@ public sealed unsafe partial class GuestMemory
     /// <remarks>Everything reaches the backings as if done through this memory: faults, fallbacks, bitmaps, locks, sharing, I/O addresses.</remarks>
     public GuestMemory Subrange(GuestAddress start, ulong length, bool allowPreemptiveLocking = false)
     {
-        if (!TrySubrange(start, length, allowPreemptiveLocking, out GuestMemory? subrange, out GuestMemoryFault fault))
+        // In one region of a backing that leaves it to us, a view is made without asking anybody.
+        if (Find(start.Value) is { MakesSubranges: false } region && length - 1 < region.Length - (start.Value - region.Start) && !IsClosed(region))
         {
-            Throw(fault);
+            return new GuestMemory(this, region, start.Value, length);
         }
 
-        return subrange;
+        return SubrangeOrThrow(start, length, allowPreemptiveLocking);
     }
 
     /// <summary>Makes a view of a part of this memory whose pages can be locked.</summary>
@@ -32,7 +33,7 @@ public sealed unsafe partial class GuestMemory
     public GuestMemory LockableSubrange(GuestAddress start, ulong length)
     {
         GuestMemory subrange = Subrange(start, length, allowPreemptiveLocking: true);
-        foreach (MemoryRegion region in subrange._regions)
+        foreach (MemoryRegion region in subrange.Regions)
         {
             if (!region.Backing.IsLockable)
             {
@@ -78,28 +79,29 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        if (_table.Find(from) is { } region && length <= region.Length - (from - region.Start))
+        if (Find(from) is { } region && length <= region.Length - (from - region.Start))
         {
-            if (!TryBackingSubrange(region, from, length, allowPreemptiveLocking, out subrange, out fault))
+            if (region.MakesSubranges && !TryBackingSubrange(region, from, length, allowPreemptiveLocking, out subrange, out fault))
             {
                 return false;
             }
 
-            subrange ??= new GuestMemory(this, [region.Clip(from, length)]);
+            subrange ??= new GuestMemory(this, region, from, length);
             return true;
         }
 
-        var parts = new List<MemoryRegion>();
-        foreach (MemoryRegion part in _regions)
+        subrange = new GuestMemory(this, ClipRegions(Regions, from, length));
+        return true;
+    }
+
+    private GuestMemory SubrangeOrThrow(GuestAddress start, ulong length, bool allowPreemptiveLocking)
+    {
+        if (!TrySubrange(start, length, allowPreemptiveLocking, out GuestMemory? subrange, out GuestMemoryFault fault))
         {
-            if (part.Start <= from + (length - 1) && part.Start + (part.Length - 1) >= from)
-            {
-                parts.Add(part.Clip(from, length));
-            }
+            Throw(fault);
         }
 
-        subrange = new GuestMemory(this, [.. parts]);
-        return true;
+        return subrange;
     }
 
     /// <summary>Lets the backing make the view if it has a way of its own; null where it has not.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -37,14 +38,20 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private ulong _guardedRead;
     private ulong _guardedWrite;
     private RegionTable _table;
+
+    // The last address of the last region; zero where there is none.
+    private readonly ulong _last;
     private readonly MemoryGate _gate;
 
     // The same region's exact length, for bytes, where it is direct.
     private ulong _directReadBytes;
     private ulong _directWriteBytes;
 
-    private readonly MemoryRegion[] _regions;
+    // Null in a subrange inside one region until something asks for it: see Regions.
+    private MemoryRegion[]? _regions;
+    private readonly string? _name;
     private readonly GuestMemory? _parent;
+    private readonly ulong _windowStart;
     private readonly bool _strict;
     private readonly bool _leaveOpen;
     private bool _closed;
@@ -62,10 +69,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     internal GuestMemory(string name, MemoryRegion[] regions, bool strict, bool leaveOpen)
     {
         ArgumentNullException.ThrowIfNull(name);
-        Name = name;
+        _name = name;
         _regions = regions;
         _strict = strict;
         _leaveOpen = leaveOpen;
+        _last = LastAddress(regions);
         _gate = new MemoryGate();
         foreach (MemoryRegion region in regions)
         {
@@ -85,23 +93,38 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     private GuestMemory(GuestMemory parent, MemoryRegion[] regions)
     {
-        Name = parent.Name;
         _parent = parent;
         _regions = regions;
+        _last = LastAddress(regions);
         _strict = parent._strict;
         _leaveOpen = true;
         _gate = parent._gate;
         SetPaths();
     }
 
+    /// <summary>
+    /// A subrange inside one region, at the cost of one object: what the inlined paths need is set, the rest is made when it is first asked for.
+    /// </summary>
+    private GuestMemory(GuestMemory parent, MemoryRegion region, ulong start, ulong length)
+    {
+        _parent = parent;
+        _windowStart = start;
+        _last = length - 1;
+        _strict = parent._strict;
+        _leaveOpen = true;
+        _gate = parent._gate;
+        _table = RegionTable.Pending;
+        SetFirst(region, start - region.Start, length);
+    }
+
     /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
     public static GuestMemory Empty { get; } = new("empty", [], strict: false, leaveOpen: true);
 
     /// <summary>Gets the name used in errors.</summary>
-    public string Name { get; }
+    public string Name => _name ?? _parent!.Name;
 
     /// <summary>Gets the first address past the last region, or zero for an empty memory. It is not the amount of memory where there are gaps.</summary>
-    public ulong End => _regions.Length == 0 ? 0 : unchecked(_regions[^1].Start + _regions[^1].Length);
+    public ulong End => Regions.Length == 0 ? 0 : unchecked(_last + 1);
 
     /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
     public bool IsStrict => _strict;
@@ -113,10 +136,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <returns>A new list.</returns>
     public IReadOnlyList<GuestMemoryRegion> GetRegions()
     {
-        var list = new GuestMemoryRegion[_regions.Length];
+        MemoryRegion[] regions = Regions;
+        var list = new GuestMemoryRegion[regions.Length];
         for (int i = 0; i < list.Length; i++)
         {
-            MemoryRegion region = _regions[i];
+            MemoryRegion region = regions[i];
             list[i] = new GuestMemoryRegion(new GuestRange(region.Start, region.Length), (uint)i, region.Protection);
         }
 
@@ -137,7 +161,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <remarks>The mapping may be used for as long as this object is referenced and not disposed; what is read through it is not checked.</remarks>
     public bool TryGetFullMapping(out byte* mapping, out ulong length)
     {
-        if (_regions is [{ IsDirect: true, Start: 0 } region] && region is { CanRead: true, CanWrite: true } && !IsClosed(region))
+        if (Regions is [{ IsDirect: true, Start: 0 } region] && region is { CanRead: true, CanWrite: true } && !IsClosed(region))
         {
             mapping = region.Base;
             length = region.Length;
@@ -153,7 +177,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <param name="address">The guest-physical address.</param>
     /// <returns>The address, or <see langword="null"/> where there is no memory or its backing has no I/O address.</returns>
     public ulong? GetIova(GuestAddress address) =>
-        _table.Find(address.Value) is { } region && region.Backing.BaseIova is { } iova
+        Find(address.Value) is { } region && region.Backing.BaseIova is { } iova
             ? iova + region.BackingOffset + (address.Value - region.Start)
             : null;
 
@@ -174,7 +198,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
 
         SetPaths();
-        foreach (MemoryRegion region in _regions)
+        foreach (MemoryRegion region in Regions)
         {
             if (!_leaveOpen)
             {
@@ -192,6 +216,47 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
 
+    /// <summary>The regions in the order of their addresses. A subrange inside one region finds its own when they are first asked for.</summary>
+    private MemoryRegion[] Regions => _regions ?? MakeRegions();
+
+    /// <summary>The region that contains an address, or null where there is none or this memory is closed.</summary>
+    private MemoryRegion? Find(ulong address)
+    {
+        RegionTable table = _table;
+        return (table == RegionTable.Pending ? MakeTable() : table).Find(address);
+    }
+
+    private MemoryRegion[] MakeRegions()
+    {
+        MemoryRegion[] made = ClipRegions(_parent!.Regions, _windowStart, _last + 1);
+        return Interlocked.CompareExchange(ref _regions, made, null) ?? made;
+    }
+
+    private RegionTable MakeTable()
+    {
+        // Unless it is closed meanwhile: then the table is empty, and stays so.
+        RegionTable made = RegionTable.Build(Regions);
+        RegionTable found = Interlocked.CompareExchange(ref _table, made, RegionTable.Pending);
+        return found == RegionTable.Pending ? made : found;
+    }
+
+    /// <summary>The parts of regions that lie in a window, at the addresses they have in it.</summary>
+    private static MemoryRegion[] ClipRegions(MemoryRegion[] regions, ulong start, ulong length)
+    {
+        var parts = new List<MemoryRegion>();
+        foreach (MemoryRegion region in regions)
+        {
+            if (region.Start <= start + (length - 1) && region.Start + (region.Length - 1) >= start)
+            {
+                parts.Add(region.Clip(start, length));
+            }
+        }
+
+        return [.. parts];
+    }
+
+    private static ulong LastAddress(MemoryRegion[] regions) => regions.Length == 0 ? 0 : regions[^1].Start + (regions[^1].Length - 1);
+
     private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing)
     {
         ArgumentNullException.ThrowIfNull(backing);
@@ -199,7 +264,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     }
 
     /// <summary>Sets the limits of the inlined paths from the regions; all to zero once closed.</summary>
-    [System.Diagnostics.CodeAnalysis.MemberNotNull(nameof(_table))]
+    [MemberNotNull(nameof(_table))]
     private void SetPaths()
     {
         bool closed = _closed;
@@ -216,18 +281,28 @@ public sealed unsafe partial class GuestMemory : IDisposable
             return;
         }
 
-        _table = RegionTable.Build(_regions);
-        ref RegionSlot first = ref _table.Slots[0];
-        if (first.Region is { Start: 0 } region)
+        MemoryRegion[] regions = Regions;
+        _table = RegionTable.Build(regions);
+        if (regions is [{ Start: 0 } first, ..])
         {
-            _base = region.Base;
-            (_directRead, _directWrite) = (first.DirectRead, first.DirectWrite);
-            (_guardedRead, _guardedWrite) = (first.GuardedRead, first.GuardedWrite);
-            if (region.IsDirect)
-            {
-                _directReadBytes = region.CanRead ? region.Length : 0;
-                _directWriteBytes = region.CanWrite ? region.Length : 0;
-            }
+            SetFirst(first, 0, first.Length);
+        }
+    }
+
+    /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a subrange shows.</summary>
+    private void SetFirst(MemoryRegion region, ulong skip, ulong length)
+    {
+        ulong limit = RegionTable.ScalarLimit(length);
+        _base = region.Base + skip;
+        if (region.IsDirect)
+        {
+            (_directRead, _directReadBytes) = region.CanRead ? (limit, length) : default;
+            (_directWrite, _directWriteBytes) = region.CanWrite ? (limit, length) : default;
+        }
+        else if (region.IsGuardedInline && Guard.UsesMachineCode)
+        {
+            _guardedRead = region.CanRead ? limit : 0;
+            _guardedWrite = region.CanWrite ? limit : 0;
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed unsafe class MemoryRegion
         byte* mapping = backing.Mapping;
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
+        MakesSubranges = backing is not (HeapMemory or SharedMemory or SparseMapping or FileMemory);
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
             HasBitmaps = true;
@@ -39,6 +40,7 @@ internal sealed unsafe class MemoryRegion
         CanWrite = whole.CanWrite;
         Base = whole.Base == null ? null : whole.Base + skip;
         FaultBehavior = whole.FaultBehavior;
+        MakesSubranges = whole.MakesSubranges;
         HasBitmaps = whole.HasBitmaps;
         ReadBitmap = whole.ReadBitmap;
         WriteBitmap = whole.WriteBitmap;
@@ -66,6 +68,9 @@ internal sealed unsafe class MemoryRegion
     internal byte* Base { get; }
 
     internal FaultBehavior FaultBehavior { get; }
+
+    /// <summary>Whether the backing has to be asked for subranges, because it might make them itself. The usual ones of this library do not.</summary>
+    internal bool MakesSubranges { get; }
 
     internal bool HasBitmaps { get; }
 

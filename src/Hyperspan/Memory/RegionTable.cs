@@ -20,6 +20,9 @@ internal sealed class RegionTable
 
     internal static readonly RegionTable Empty = new(new RegionSlot[1], 63);
 
+    /// <summary>Stands for a table that nothing has asked for so far: nothing is found in it by the inlined paths.</summary>
+    internal static readonly RegionTable Pending = new(new RegionSlot[1], 63);
+
     internal readonly RegionSlot[] Slots;
     internal readonly int Shift;
     internal readonly ulong Mask;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -14,9 +15,11 @@ namespace Hyperspan;
 internal sealed unsafe class HeldLocks
 {
     // Page numbers are handed to backings in batches from the stack.
-    private const int Batch = 64;
+    internal const int Batch = 64;
 
-    private Entry[] _entries = [];
+    // Most locks have one entry.
+    private Entry _first;
+    private Entry[] _more = [];
     private int _count;
 
     /// <summary>Locks a part of one region. On success the host address of its first byte is valid until <see cref="Release"/>.</summary>
@@ -45,7 +48,7 @@ internal sealed unsafe class HeldLocks
         }
 
         int before = _count;
-        if ((before == 0 || _entries[before - 1].Backing != backing) && !TryHold(backing))
+        if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
         {
             fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
             return false;
@@ -87,6 +90,69 @@ internal sealed unsafe class HeldLocks
         return false;
     }
 
+    /// <summary>
+    /// Locks whole pages of one region, which has a mapping, by one call of its backing. Afterwards each is looked at. On success they stay until <see cref="Release"/>.
+    /// </summary>
+    internal bool TryLockPages(
+        GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, bool kernelAccess, out GuestMemoryFault fault)
+    {
+        GuestMemoryBacking backing = region.Backing;
+        ulong firstOffset = OffsetOf(region, backingPages[0]);
+        if (!backing.IsLockable)
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, firstOffset));
+            return false;
+        }
+
+        if (!region.Permits(access))
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.ReadOnly, FaultCause.Check, firstOffset));
+            return false;
+        }
+
+        int before = _count;
+        if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
+        {
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, firstOffset));
+            return false;
+        }
+
+        if (!TryLockPages(region, backingPages, access, out RegionFault failure) || !TryExpose(region, backingPages, kernelAccess, out failure))
+        {
+            fault = memory.LockFault(region, failure);
+            ReleaseFrom(before);
+            return false;
+        }
+
+        fault = default;
+        if (region.IsDirect)
+        {
+            // Nothing to look for; but a memory that is closed gives no new locks.
+            if (!memory.IsClosed(region))
+            {
+                return true;
+            }
+
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, firstOffset));
+            ReleaseFrom(before);
+            return false;
+        }
+
+        foreach (ulong page in backingPages)
+        {
+            ulong offset = OffsetOf(region, page);
+            if (!IsAccessible(region, region.Base + offset, GuestAddress.PageSize, access)
+                && !memory.TryProbe(region.Start + offset, GuestAddress.PageSize, access, out fault))
+            {
+                fault = fault.WithoutRange(GuestMemoryOperation.Lock);
+                ReleaseFrom(before);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Unlocks everything, last locked first.</summary>
     internal void Release() => ReleaseFrom(0);
 
@@ -96,16 +162,17 @@ internal sealed unsafe class HeldLocks
     /// <summary>Unlocks what was locked since <see cref="Mark"/> had this value.</summary>
     internal void ReleaseFrom(int mark)
     {
-        Span<ulong> pages = stackalloc ulong[Batch];
         while (_count > mark)
         {
-            Entry entry = _entries[--_count];
-            _entries[_count] = default;
-            if (entry.PageCount > 0)
+            Entry entry = At(--_count);
+            At(_count) = default;
+            if (entry.Pages is not null)
             {
-                Span<ulong> batch = pages[..entry.PageCount];
-                Number(batch, entry.FirstPage);
-                entry.Backing.UnlockPages(batch);
+                entry.Backing.UnlockPages(entry.Pages);
+            }
+            else if (entry.PageCount > 0)
+            {
+                UnlockPages(entry);
             }
 
             if (entry.Holds)
@@ -114,6 +181,18 @@ internal sealed unsafe class HeldLocks
             }
         }
     }
+
+    [SkipLocalsInit]
+    private static void UnlockPages(in Entry entry)
+    {
+        Span<ulong> pages = stackalloc ulong[Batch];
+        pages = pages[..entry.PageCount];
+        Number(pages, entry.FirstPage);
+        entry.Backing.UnlockPages(pages);
+    }
+
+    /// <summary>Where in the region a page of the backing starts.</summary>
+    private static ulong OffsetOf(MemoryRegion region, ulong backingPage) => (backingPage << GuestAddress.PageShift) - region.BackingOffset;
 
     private static void Number(Span<ulong> pages, ulong first)
     {
@@ -166,6 +245,23 @@ internal sealed unsafe class HeldLocks
         }
     }
 
+    private static bool TryExpose(MemoryRegion region, ReadOnlySpan<ulong> backingPages, bool kernelAccess, out RegionFault failure)
+    {
+        failure = default;
+        if (kernelAccess)
+        {
+            foreach (ulong page in backingPages)
+            {
+                if (!TryExpose(region, OffsetOf(region, page), GuestAddress.PageSize, kernelAccess, out failure))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
     private static RegionFault Failure(MemoryRegion region, in BackingResult result, ulong offset, ulong length) =>
         result.IsFailure
             ? new RegionFault(
@@ -187,6 +283,7 @@ internal sealed unsafe class HeldLocks
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    [SkipLocalsInit]
     private bool TryLockPages(MemoryRegion region, ulong offset, ulong length, AccessType access, out RegionFault failure)
     {
         ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
@@ -221,16 +318,49 @@ internal sealed unsafe class HeldLocks
         return true;
     }
 
-    private void Push(in Entry entry)
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private bool TryLockPages(MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, out RegionFault failure)
     {
-        if (_count == _entries.Length)
+        failure = default;
+        ulong firstOffset = OffsetOf(region, backingPages[0]);
+        try
         {
-            Array.Resize(ref _entries, Math.Max(4, _count * 2));
-        }
+            BackingResult result = region.Backing.LockPages(backingPages, access, out bool unlockRequired);
+            if (result.IsFailure)
+            {
+                // A backing that names a page it was not asked for is not believed.
+                bool named = backingPages.Contains(result.Address >> GuestAddress.PageShift);
+                ulong offset = named ? result.Address - region.BackingOffset : firstOffset;
+                failure = new RegionFault(result.Kind, FaultCause.Backing, offset, result.Exception);
+                return false;
+            }
 
-        _entries[_count++] = entry;
+            if (unlockRequired)
+            {
+                Push(new Entry(region.Backing, 0, 0, Holds: false, backingPages.ToArray()));
+            }
+
+            return true;
+        }
+        catch (Exception e)
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, firstOffset, e);
+            return false;
+        }
     }
 
-    /// <summary>Pages to unlock, or a hold on a backing to end, or both.</summary>
-    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, int PageCount, bool Holds);
+    private ref Entry At(int index) => ref index == 0 ? ref _first : ref _more[index - 1];
+
+    private void Push(in Entry entry)
+    {
+        if (_count > _more.Length)
+        {
+            Array.Resize(ref _more, Math.Max(3, _count * 2));
+        }
+
+        At(_count++) = entry;
+    }
+
+    /// <summary>Pages to unlock (a run of them, or a list), or a hold on a backing to end, or both.</summary>
+    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, int PageCount, bool Holds, ulong[]? Pages = null);
 }

@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Benchmarks.Kernels;
+
+/// <summary>From one range of bytes to the next: its size and another cache line, so that alignment to pages changes.</summary>
+public static class ByteStride
+{
+    public static ulong For(int size) => size < 64 ? Window.Stride : (ulong)size + 64;
+
+    /// <summary>Operations a call, so that a call takes microseconds whatever the size.</summary>
+    public static int CountFor(int size) => size <= 1024 ? 512 : size <= 4096 ? 128 : 16;
+}
+
+public readonly unsafe struct RawReadBytes(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        NativeMemory.Copy((byte*)memory + address, Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer)), (nuint)buffer.Length);
+        return buffer[0];
+    }
+}
+
+public readonly struct ReadBytes(GuestMemory memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        memory.Read(address, buffer);
+        return buffer[0];
+    }
+}
+
+public readonly unsafe struct RawWriteBytes(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        NativeMemory.Copy(Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer)), (byte*)memory + address, (nuint)buffer.Length);
+        return address;
+    }
+}
+
+public readonly struct WriteBytes(GuestMemory memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        memory.Write(address, buffer);
+        return address;
+    }
+}
+
+public readonly unsafe struct RawFill(nint memory, int length) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        NativeMemory.Fill((byte*)memory + address, (nuint)length, (byte)address);
+        return address;
+    }
+}
+
+public readonly struct Fill(GuestMemory memory, int length) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        memory.Fill(address, (ulong)length, (byte)address);
+        return address;
+    }
+}
+
+/// <summary>Sixteen pages that do not lie side by side, gathered into one buffer.</summary>
+public readonly struct ScatteredRead(GuestMemory memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        ulong page = address & ~((ulong)GuestAddress.PageSize - 1);
+        for (int at = 0; at < buffer.Length; at += (int)GuestAddress.PageSize)
+        {
+            memory.Read(page, buffer.AsSpan(at, (int)GuestAddress.PageSize));
+            page = (page + (5 * (ulong)GuestAddress.PageSize)) & Window.Mask;
+        }
+
+        return buffer[0];
+    }
+}

@@ -1,0 +1,60 @@
+namespace Hyperspan.Benchmarks.Kernels;
+
+/// <summary>The memories that operations are measured on, and the raw pointer to the same pages for the baseline. Made on first use, kept to the end.</summary>
+internal static unsafe class Memories
+{
+    private static readonly Lazy<Measured> LazyDirect = new(() => Make(NewHeap()));
+    private static readonly Lazy<Measured> LazyGuarded = new(() => Make(NewSparse()));
+    private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
+    private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
+
+    /// <summary>Memory that cannot fault.</summary>
+    internal static Measured Direct => LazyDirect.Value;
+
+    /// <summary>Memory that can fault: a sparse mapping, of which all pages are there.</summary>
+    internal static Measured Guarded => LazyGuarded.Value;
+
+    /// <summary>Memory that cannot fault, under access bitmaps.</summary>
+    internal static Measured Bitmap => LazyBitmap.Value;
+
+    /// <summary>Memory that can fault, under access bitmaps.</summary>
+    internal static Measured GuardedBitmap => LazyGuardedBitmap.Value;
+
+    /// <summary>The window cut into equal regions, each over a part of one backing; the last has what is left.</summary>
+    internal static Measured Regions(int count)
+    {
+        HeapMemory backing = NewHeap();
+        var builder = new GuestMemoryBuilder("regions");
+        ulong size = Window.Size / (ulong)count;
+        for (int i = 0; i < count; i++)
+        {
+            builder.Add((ulong)i * size, backing, (ulong)i * size, i == count - 1 ? null : size);
+        }
+
+        return new Measured(builder.Build(), backing);
+    }
+
+    private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory("bench", backing), backing);
+
+    private static HeapMemory NewHeap()
+    {
+        var heap = new HeapMemory(Window.Memory, new HeapMemoryOptions { Prefault = true });
+        new Random(1).NextBytes(new Span<byte>(heap.Mapping, (int)heap.Length));
+        return heap;
+    }
+
+    private static SparseMapping NewSparse()
+    {
+        var sparse = new SparseMapping(Window.Memory);
+        sparse.Commit(0, sparse.Length);
+        new Random(1).NextBytes(new Span<byte>(sparse.Mapping, (int)sparse.Length));
+        return sparse;
+    }
+
+    /// <summary>A memory and what is below it.</summary>
+    internal sealed record Measured(GuestMemory Memory, GuestMemoryBacking Backing)
+    {
+        /// <summary>Gets the host address of guest address zero.</summary>
+        internal nint Raw => (nint)Backing.Mapping;
+    }
+}

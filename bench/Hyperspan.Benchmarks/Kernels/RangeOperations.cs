@@ -1,0 +1,29 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan.Benchmarks.Kernels;
+
+/// <summary>A subrange and one read through it. Nothing disposes it: it holds nothing but memory of the collector.</summary>
+public readonly struct SubrangeRead(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.Subrange(address, 4096).Read<ulong>(8);
+}
+
+/// <summary>Locks sixteen pages for reading and unlocks them.</summary>
+public readonly struct LockPages(GuestMemory memory, ulong[] pageNumbers) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        ReadOnlySpan<ulong> pages = pageNumbers.AsSpan((int)(address >> 12) & 0x70, 16);
+        using LockedMemory locked = memory.LockPages(pages, AccessType.Read);
+        return (ulong)locked.Vectors[3].Length;
+    }
+}
+
+/// <summary>A read of a page that is not there: a signal, and a fault as a value.</summary>
+public readonly struct RefusedRead(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.TryRead(address, out ulong value) ? value : address;
+}

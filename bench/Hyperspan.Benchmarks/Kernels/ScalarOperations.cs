@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan.Benchmarks.Kernels;
+
+public readonly unsafe struct RawRead(nint memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => Volatile.Read(ref *(ulong*)((byte*)memory + address));
+}
+
+public readonly unsafe struct RawWrite(nint memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        Volatile.Write(ref *(ulong*)((byte*)memory + address), address);
+        return address;
+    }
+}
+
+public readonly unsafe struct RawCompareExchange(nint memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => Interlocked.CompareExchange(ref *(ulong*)((byte*)memory + address), address, address);
+}
+
+public readonly struct Read(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.Read<ulong>(address);
+}
+
+public readonly struct Write(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        memory.Write(address, address);
+        return address;
+    }
+}
+
+public readonly struct CompareExchange(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.CompareExchange(address, address, address);
+}
+
+public readonly struct TryReadOutOfRange(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.TryRead(address + (1UL << 40), out ulong value) ? value : address;
+}
+
+/// <summary>What the quick runner has to report as not met: a read that makes detours.</summary>
+public readonly struct SlowedRead(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        ulong value = memory.Read<ulong>(address);
+        return value + memory.Read<ulong>((address ^ value) & Window.Mask) + memory.Read<ulong>((address + value) & Window.Mask);
+    }
+}
