@@ -26,7 +26,7 @@ internal sealed unsafe class GuardInstallation
     private GuardInstallation(byte* code, bool isSupported, string description, bool supportsRestartableStores = false)
     {
         _code = code;
-        SupportsRestartableStores = supportsRestartableStores;
+        SupportsRestartableSequences = supportsRestartableStores;
         IsSupported = isSupported;
         Description = description;
     }
@@ -38,7 +38,7 @@ internal sealed unsafe class GuardInstallation
 
     public string Description { get; }
 
-    public bool SupportsRestartableStores { get; }
+    public bool SupportsRestartableSequences { get; }
 
     public static GuardInstallation Install()
     {

@@ -7,7 +7,7 @@ namespace Hyperspan.Guarding;
 /// <summary>The kernel's restartable sequences (rseq), as glibc registers them for every thread it starts.</summary>
 internal static unsafe class RestartableSequences
 {
-    private const int Count = 8;
+    private const int Count = 12;
 
     // The area has to reach to the end of the descriptor pointer. Without registration glibc states a size of zero.
     private const uint SmallestArea = LinuxConstants.RseqDescriptorOffset + sizeof(ulong);

@@ -85,5 +85,13 @@ internal static partial class StubCode
         0x31, 0xD2,                                           // xor edx, edx
         0xC3,                                                 // ret
         0xCC, 0xCC, 0xCC, 0xCC, 0xCC, 0xCC, 0xCC,             // padding
+        // bit_clear:
+        0x31, 0xC0,                                           // xor eax, eax
+        0xBA, 0x00, 0x01, 0x00, 0x00,                         // mov edx, 0x100
+        0xC3,                                                 // ret
+        // not_restartable:
+        0x31, 0xC0,                                           // xor eax, eax
+        0xBA, 0x01, 0x01, 0x00, 0x00,                         // mov edx, 0x101
+        0xC3,                                                 // ret
     ];
 }

@@ -33,7 +33,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
         var rounds = int.Parse(arguments[0], CultureInfo.InvariantCulture);
         _writers = int.Parse(arguments[1], CultureInfo.InvariantCulture);
         var mode = arguments[2];
-        if (!Guard.SupportsRestartableStores)
+        if (!Guard.SupportsRestartableSequences)
         {
             Console.WriteLine("no restartable sequences: " + Guard.Description);
             return ScenarioExit.Unavailable;

@@ -10,11 +10,6 @@ internal sealed partial class StubProgram
 
     private void EmitBitChecked()
     {
-        foreach (var size in ScalarSizes)
-        {
-            EmitBitCheckedLoad(size);
-        }
-
         // Shared by everything in this section.
         Mark("bit_clear", 16);
         _a.xor(eax, eax);
@@ -27,6 +22,11 @@ internal sealed partial class StubProgram
 
         foreach (var size in ScalarSizes)
         {
+            EmitBitCheckedLoad(size);
+        }
+
+        foreach (var size in ScalarSizes)
+        {
             EmitBitCheckedStore(size);
         }
 
@@ -36,16 +36,16 @@ internal sealed partial class StubProgram
         }
     }
 
-    /// <summary>
-    /// p: rdi, bitmap: rsi, bit: rdx. Loads are not reordered with loads, so the second look at the bit comes after the value.
-    /// </summary>
+    /// <summary>p: rdi, bitmap: rsi, bit: rdx.</summary>
     private void EmitBitCheckedLoad(int size)
     {
         Mark($"bit_load{size}", 16);
         _a.mov(rcx, rdx);
         _a.shr(rcx, 3);
+        _a.add(rsi, rcx);
         _a.and(edx, 7);
-        _a.movzx(eax, __byte_ptr[rsi + rcx]);
+        EmitSequenceStart($"load{size}");
+        _a.movzx(eax, __byte_ptr[rsi]);
         _a.bt(eax, edx);
         _a.jae(L("bit_clear"));
         switch (size)
@@ -64,10 +64,9 @@ internal sealed partial class StubProgram
                 break;
         }
 
-        _a.movzx(ecx, __byte_ptr[rsi + rcx]);
-        _a.bt(ecx, edx);
-        _a.jae(L("bit_clear"));
+        Mark($"committed_load{size}");
         Succeed();
+        EmitSequenceAbort($"load{size}");
     }
 
     /// <summary>p: rdi, value: rsi, bitmap: rdx, bit: rcx.</summary>
@@ -189,7 +188,7 @@ internal sealed partial class StubProgram
     /// </summary>
     private void EmitSequences()
     {
-        string[] names = [.. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
+        string[] names = [.. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
         foreach (var name in names)
         {
             Mark("sequence_" + name, 32);

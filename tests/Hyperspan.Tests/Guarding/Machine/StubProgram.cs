@@ -52,7 +52,7 @@ internal sealed partial class StubProgram
         ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"),
-        ("RestartableArea", "restartable_area"), ("Sequences", "sequence_store1"),
+        ("RestartableArea", "restartable_area"), ("Sequences", "sequence_load1"),
     ];
 
     public static StubImage Assemble()

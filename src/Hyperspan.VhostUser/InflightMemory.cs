@@ -1,0 +1,49 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>The memory in which the requests in flight of all queues are recorded, as the front end gave it back: not trusted, it may shrink.</summary>
+internal sealed class InflightMemory : IDisposable
+{
+    private readonly GuestMemory _memory;
+    private readonly ushort _queueSize;
+
+    /// <summary>Maps it.</summary>
+    /// <exception cref="ProtocolViolation">It is too small, or cannot be mapped.</exception>
+    internal InflightMemory(SafeFileHandle file, InflightDescription description, VhostUserOptions options)
+    {
+        QueueCount = description.QueueCount;
+        _queueSize = description.QueueSize;
+        ulong length = LengthFor(QueueCount, _queueSize);
+        ProtocolViolation.Unless(
+            description.Length >= length, $"0x{description.Length:x} bytes for {QueueCount} queues of {_queueSize}; that takes 0x{length:x}");
+        ProtocolViolation.Unless(
+            description.Offset % GuestAddress.PageSize == 0 && description.Offset + length >= description.Offset,
+            $"file offset 0x{description.Offset:x} is not a multiple of the page size, or too large");
+        ForeignMemory backing;
+        try
+        {
+            backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
+        }
+        catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
+        {
+            throw new ProtocolViolation($"it cannot be mapped: {e.Message}");
+        }
+
+        if (backing.FaultBehavior == FaultBehavior.MayBlock && !options.AllowBlockingMemory)
+        {
+            backing.Dispose();
+            throw new ProtocolViolation("it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
+        }
+
+        _memory = new GuestMemory("requests in flight", backing);
+    }
+
+    internal ushort QueueCount { get; }
+
+    internal static ulong LengthFor(ushort queueCount, ushort queueSize) => queueCount * InflightQueue.LengthFor(queueSize);
+
+    internal InflightQueue Queue(int index) => new(_memory, (ulong)index * InflightQueue.LengthFor(_queueSize), _queueSize);
+
+    public void Dispose() => _memory.Dispose();
+}

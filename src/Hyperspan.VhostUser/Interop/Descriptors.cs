@@ -1,0 +1,37 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser.Interop;
+
+/// <summary>Descriptors that came with a message: what nobody takes is closed.</summary>
+internal sealed class Descriptors : IDisposable
+{
+    private readonly List<SafeFileHandle?> _handles = [];
+
+    /// <summary>Gets how many came; also those taken since.</summary>
+    internal int Count => _handles.Count;
+
+    /// <summary>Gets or sets a value indicating whether there were even more, which the kernel has closed.</summary>
+    internal bool AreTruncated { get; set; }
+
+    internal SafeFileHandle this[int index] => _handles[index]!;
+
+    internal void Add(int descriptor) => _handles.Add(new SafeFileHandle(descriptor, ownsHandle: true));
+
+    /// <summary>Hands one over: from now on the caller closes it.</summary>
+    internal SafeFileHandle Take(int index)
+    {
+        SafeFileHandle handle = _handles[index]!;
+        _handles[index] = null;
+        return handle;
+    }
+
+    public void Dispose()
+    {
+        foreach (SafeFileHandle? handle in _handles)
+        {
+            handle?.Dispose();
+        }
+
+        _handles.Clear();
+    }
+}

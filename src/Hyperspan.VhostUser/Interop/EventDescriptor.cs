@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser.Interop;
+
+/// <summary>
+/// An event that is a descriptor: our own eventfd(2), or one that a peer gave us, which may also be an end of a pipe. Signalling writes eight bytes, whose value
+/// means nothing to the protocol.
+/// </summary>
+/// <remarks>All methods may be called from any thread, also while another one disposes it: then they do nothing.</remarks>
+internal sealed unsafe class EventDescriptor : IDisposable
+{
+    internal EventDescriptor(SafeFileHandle handle) => Handle = handle;
+
+    internal SafeFileHandle Handle { get; }
+
+    /// <summary>Makes an eventfd.</summary>
+    /// <exception cref="IOException">There are too many open files.</exception>
+    internal static EventDescriptor Create()
+    {
+        int descriptor = LibC.CreateEvent(0, LibC.EventCloseOnExec | LibC.EventNonBlocking);
+        return descriptor >= 0
+            ? new EventDescriptor(new SafeFileHandle(descriptor, ownsHandle: true))
+            : throw new IOException($"eventfd: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+    }
+
+    /// <summary>Tells what a descriptor refers to, by the name the kernel gives it.</summary>
+    internal static DescriptorKind KindOf(SafeFileHandle handle)
+    {
+        byte* buffer = stackalloc byte[64];
+        bool held = false;
+        try
+        {
+            handle.DangerousAddRef(ref held);
+
+            // SAFETY: the buffer has the length it is said to have.
+            nint length = LibC.ReadLink($"/proc/self/fd/{(int)handle.DangerousGetHandle()}", buffer, 64);
+            string name = length > 0 ? Encoding.UTF8.GetString(buffer, (int)length) : "";
+            return name == "anon_inode:[eventfd]" ? DescriptorKind.Event
+                : name.StartsWith("pipe:[", StringComparison.Ordinal) ? DescriptorKind.Pipe
+                : name.StartsWith("socket:[", StringComparison.Ordinal) ? DescriptorKind.Socket
+                : DescriptorKind.Other;
+        }
+        finally
+        {
+            if (held)
+            {
+                handle.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Sees to it that signalling and draining do not wait. The peer shares the flag and can take it back: see <see cref="Free"/> for what is done about that.
+    /// </summary>
+    internal void MakeNonBlocking()
+    {
+        int flags = LibC.Control(Handle, LibC.GetStatusFlags, 0);
+        if (flags >= 0)
+        {
+            _ = LibC.Control(Handle, LibC.SetStatusFlags, flags | LibC.NonBlocking);
+        }
+    }
+
+    /// <summary>Signals. An event that is signalled as far as it can be stays so.</summary>
+    /// <returns>Whether it could be written, or was full.</returns>
+    internal bool Signal()
+    {
+        ulong one = 1;
+        try
+        {
+            while (true)
+            {
+                // SAFETY: eight bytes of this stack.
+                if (LibC.Write(Handle, &one, sizeof(ulong)) >= 0)
+                {
+                    return true;
+                }
+
+                int error = Marshal.GetLastPInvokeError();
+                if (error != LibC.Interrupted)
+                {
+                    return error == LibC.WouldBlock;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Resets the event, or takes one signal off a pipe.</summary>
+    /// <returns>Whether there is still somebody who may signal: not so at the end of a pipe.</returns>
+    internal bool Drain()
+    {
+        ulong count = 0;
+        try
+        {
+            while (true)
+            {
+                // SAFETY: eight bytes of this stack.
+                nint read = LibC.Read(Handle, &count, sizeof(ulong));
+                if (read >= 0)
+                {
+                    return read != 0;
+                }
+
+                int error = Marshal.GetLastPInvokeError();
+                if (error != LibC.Interrupted)
+                {
+                    return error == LibC.WouldBlock;
+                }
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/> (a full event made blocking again) or in <see cref="Drain"/> (an empty one).
+    /// </summary>
+    internal void Free(bool writer)
+    {
+        MakeNonBlocking();
+        if (writer)
+        {
+            Drain();
+        }
+        else
+        {
+            Signal();
+        }
+    }
+
+    public void Dispose() => Handle.Dispose();
+}

@@ -1,0 +1,193 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.VhostUser.Interop;
+
+/// <summary>
+/// Messages with descriptors over a Unix stream socket. The stream has no boundaries of its own and the kernel hands descriptors over with the first byte of what they
+/// were sent with; so a header is read alone, exactly, and then exactly the payload that it announces.
+/// </summary>
+/// <remarks>Every wait ends with the event given to it. One thread may receive while another sends.</remarks>
+internal sealed unsafe class MessageChannel
+{
+    // What is not received is closed by the kernel, and the message is refused: more than any message has is enough.
+    private const int MaximumDescriptors = 32;
+
+    private readonly SafeHandle _socket;
+    private readonly EventDescriptor _stop;
+    private readonly int _timeout;
+
+    internal MessageChannel(SafeHandle socket, EventDescriptor stop, TimeSpan timeout)
+    {
+        _socket = socket;
+        _stop = stop;
+        _timeout = (int)Math.Clamp(timeout.TotalMilliseconds, 1, int.MaxValue);
+    }
+
+    /// <summary>Receives a header and the descriptors that came with it, waiting for its first byte as long as it takes.</summary>
+    internal ChannelResult ReceiveHeader(out MessageHeader header, Descriptors descriptors)
+    {
+        Unsafe.SkipInit(out header);
+        Span<byte> bytes = MemoryMarshal.AsBytes(new Span<MessageHeader>(ref header));
+        return Receive(bytes, descriptors, isHeader: true);
+    }
+
+    /// <summary>Receives a payload.</summary>
+    internal ChannelResult ReceivePayload(Span<byte> payload, Descriptors descriptors)
+    {
+        int before = descriptors.Count;
+        ChannelResult result = Receive(payload, descriptors, isHeader: false);
+        return result == ChannelResult.Done && (descriptors.Count != before || descriptors.AreTruncated) ? ChannelResult.StrayDescriptors : result;
+    }
+
+    /// <summary>Sends bytes and descriptors as one message.</summary>
+    internal ChannelResult Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> descriptors)
+    {
+        int held = 0;
+        byte* control = stackalloc byte[ControlHeader.SpaceFor(descriptors.Length)];
+        bool[] added = new bool[descriptors.Length];
+        try
+        {
+            int controlLength = 0;
+            if (descriptors.Length != 0)
+            {
+                // SAFETY: the buffer on this stack has room for the header and as many numbers; the descriptors stay open until they are released below.
+                controlLength = ControlHeader.SpaceFor(descriptors.Length);
+                *(ControlHeader*)control = new ControlHeader
+                {
+                    Length = (ulong)(ControlHeader.Size + (descriptors.Length * sizeof(int))),
+                    Level = LibC.SocketLevel,
+                    Type = LibC.Rights,
+                };
+                for (; held < descriptors.Length; held++)
+                {
+                    descriptors[held].DangerousAddRef(ref added[held]);
+                    ((int*)(control + ControlHeader.Size))[held] = (int)descriptors[held].DangerousGetHandle();
+                }
+            }
+
+            return Send(bytes, control, controlLength);
+        }
+        finally
+        {
+            for (int i = 0; i < held; i++)
+            {
+                descriptors[i].DangerousRelease();
+            }
+        }
+    }
+
+    private ChannelResult Send(ReadOnlySpan<byte> bytes, byte* control, int controlLength)
+    {
+        // SAFETY: the bytes stay pinned, and the control data stays on the caller's stack, during every call.
+        fixed (byte* start = bytes)
+        {
+            int sent = 0;
+            while (sent < bytes.Length)
+            {
+                IoPart part = new() { Start = start + sent, Length = (ulong)(bytes.Length - sent) };
+                SocketMessage message = new() { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)controlLength };
+                nint count = LibC.SendMessage(_socket, &message, LibC.MessageDontWait | LibC.MessageNoSignal);
+                if (count > 0)
+                {
+                    sent += (int)count;
+                    controlLength = 0;
+                    continue;
+                }
+
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), LibC.PollOut, _timeout);
+                if (result != ChannelResult.Done)
+                {
+                    return result;
+                }
+            }
+        }
+
+        return ChannelResult.Done;
+    }
+
+    private ChannelResult Receive(Span<byte> bytes, Descriptors descriptors, bool isHeader)
+    {
+        byte* control = stackalloc byte[ControlHeader.SpaceFor(MaximumDescriptors)];
+
+        // SAFETY: the bytes stay pinned, and the control buffer stays on this stack, during every call; both have the lengths they are said to have.
+        fixed (byte* start = bytes)
+        {
+            int received = 0;
+            while (received < bytes.Length)
+            {
+                IoPart part = new() { Start = start + received, Length = (ulong)(bytes.Length - received) };
+                SocketMessage message = new()
+                {
+                    Parts = &part,
+                    PartCount = 1,
+                    Control = control,
+                    ControlLength = (ulong)ControlHeader.SpaceFor(MaximumDescriptors),
+                };
+                nint count = LibC.ReceiveMessage(_socket, &message, LibC.MessageDontWait | LibC.MessageCloseOnExec);
+                if (count > 0)
+                {
+                    Collect(&message, descriptors);
+                    descriptors.AreTruncated |= (message.Flags & LibC.MessageControlTruncated) != 0;
+                    received += (int)count;
+                    continue;
+                }
+
+                bool between = isHeader && received == 0;
+                if (count == 0)
+                {
+                    return between ? ChannelResult.Closed : ChannelResult.Broken;
+                }
+
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), LibC.PollIn, between ? -1 : _timeout);
+                if (result != ChannelResult.Done)
+                {
+                    return result == ChannelResult.Broken && between ? ChannelResult.Closed : result;
+                }
+            }
+        }
+
+        return ChannelResult.Done;
+    }
+
+    private ChannelResult AfterError(int error, short events, int timeout)
+    {
+        switch (error)
+        {
+            case LibC.Interrupted:
+                return ChannelResult.Done;
+            case LibC.WouldBlock:
+                return Waiting.For(_socket, events, _stop, timeout, out short ready) ? ChannelResult.Stopped
+                    : ready == 0 ? ChannelResult.TimedOut : ChannelResult.Done;
+            case LibC.BrokenPipe or LibC.ConnectionReset:
+                return ChannelResult.Broken;
+            default:
+                throw new IOException($"vhost-user socket: {Marshal.GetPInvokeErrorMessage(error)}");
+        }
+    }
+
+    private static void Collect(SocketMessage* message, Descriptors descriptors)
+    {
+        ulong at = 0;
+        while (at + ControlHeader.Size <= message->ControlLength)
+        {
+            // SAFETY: the kernel wrote whole control messages into the buffer, as many bytes as it says.
+            var header = (ControlHeader*)(message->Control + at);
+            if (header->Length < ControlHeader.Size || header->Length > message->ControlLength - at)
+            {
+                return;
+            }
+
+            if (header->Level == LibC.SocketLevel && header->Type == LibC.Rights)
+            {
+                int count = (int)(header->Length - ControlHeader.Size) / sizeof(int);
+                for (int i = 0; i < count; i++)
+                {
+                    descriptors.Add(((int*)(header + 1))[i]);
+                }
+            }
+
+            at += (header->Length + 7) & ~7UL;
+        }
+    }
+}

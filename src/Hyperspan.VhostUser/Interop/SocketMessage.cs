@@ -1,0 +1,16 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.VhostUser.Interop;
+
+/// <summary>struct msghdr of 64-bit Linux (recvmsg(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SocketMessage
+{
+    internal void* Name;
+    internal ulong NameLength;
+    internal IoPart* Parts;
+    internal ulong PartCount;
+    internal byte* Control;
+    internal ulong ControlLength;
+    internal int Flags;
+}

@@ -1,0 +1,57 @@
+using Hyperspan.VhostUser.Interop;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>
+/// The events by which a ring tells the front end something. The connection's thread exchanges them while a worker signals them: one that is closed meanwhile
+/// is not signalled any more, and what is put in its place is signalled once, so that nothing is lost.
+/// </summary>
+internal sealed class RingSignals : IDisposable
+{
+    private EventDescriptor? _call;
+    private EventDescriptor? _error;
+
+    internal void SetCall(EventDescriptor? call)
+    {
+        Interlocked.Exchange(ref _call, call)?.Dispose();
+
+        // The old event may have been signalled by a worker, or by an earlier back end, when nobody was to look at it any more. One notification too many does no harm.
+        call?.Signal();
+    }
+
+    internal void SetError(EventDescriptor? error) => Interlocked.Exchange(ref _error, error)?.Dispose();
+
+    /// <summary>Notifies the guest.</summary>
+    /// <returns>Whether there was an event to signal.</returns>
+    internal bool Call()
+    {
+        EventDescriptor? call = Volatile.Read(ref _call);
+        call?.Signal();
+        return call is not null;
+    }
+
+    internal void Error() => Volatile.Read(ref _error)?.Signal();
+
+    /// <summary>Frees a worker that a hostile front end keeps in signalling: a full event made blocking. <see cref="Restore"/> must follow.</summary>
+    internal void Free()
+    {
+        Volatile.Read(ref _call)?.Free(writer: true);
+        Volatile.Read(ref _error)?.Free(writer: true);
+    }
+
+    /// <summary>Signals again what <see cref="Free"/> may have taken away from a front end that is honest, while a request merely took long.</summary>
+    internal void Restore(bool isBroken)
+    {
+        Call();
+        if (isBroken)
+        {
+            Error();
+        }
+    }
+
+    public void Dispose()
+    {
+        SetCall(null);
+        SetError(null);
+    }
+}

@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+
+using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>Serves one started ring by a thread that waits for kicks. The thread ends to pause, always between two requests, and another goes on.</summary>
+/// <remarks>Everything but what the thread itself does is called by the thread of the connection, or while that one is stopped.</remarks>
+internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
+{
+    // Without a descriptor for kicks the ring is looked at this often (vhost-user: the invalid-descriptor flag of SET_VRING_KICK asks for polling).
+    private const int PollingMilliseconds = 1;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
+
+    private readonly int _index;
+    private readonly IVirtioQueueHandler _handler;
+    private readonly RingSignals _signals;
+    private readonly InflightQueue? _inflight;
+    private readonly VhostUserStatistics _statistics;
+    private readonly Action<RingWorker, GuestMemoryFault, VirtQueueError, Exception?> _failed;
+    private readonly EventDescriptor _stop = EventDescriptor.Create();
+    private VirtQueue _queue;
+    private EventDescriptor? _kick;
+    private CancellationTokenSource _stopping = new();
+    private Thread? _thread;
+
+    /// <summary>Initializes a new instance of the <see cref="RingWorker"/> class that does nothing yet.</summary>
+    /// <param name="index">The queue's index.</param>
+    /// <param name="queue">The queue, not broken.</param>
+    /// <param name="handler">What serves it; disposed with the worker.</param>
+    /// <param name="kick">The event of the front end, or <see langword="null"/> to look at the ring all the time; disposed with the worker.</param>
+    /// <param name="signals">The events to signal.</param>
+    /// <param name="inflight">The record of requests in flight, if there is one.</param>
+    /// <param name="statistics">Where requests are counted.</param>
+    /// <param name="failed">Called on the worker's thread, as the last thing it does, when the queue, its memory, or the handler failed.</param>
+    internal RingWorker(
+        int index,
+        VirtQueue queue,
+        IVirtioQueueHandler handler,
+        EventDescriptor? kick,
+        RingSignals signals,
+        InflightQueue? inflight,
+        VhostUserStatistics statistics,
+        Action<RingWorker, GuestMemoryFault, VirtQueueError, Exception?> failed)
+    {
+        _index = index;
+        _handler = handler;
+        _kick = kick;
+        _signals = signals;
+        _inflight = inflight;
+        _statistics = statistics;
+        _failed = failed;
+        Adopt(queue);
+    }
+
+    internal int Index => _index;
+
+    internal bool IsRunning => _thread is not null;
+
+    /// <summary>Gets the next index of the available ring; only while paused.</summary>
+    internal ushort NextAvailable => _queue.NextAvailable;
+
+    /// <summary>Starts or goes on, beginning with a look at the ring: what was made available before needs no kick.</summary>
+    internal void Resume()
+    {
+        if (_thread is null && !_queue.IsBroken)
+        {
+            _thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
+            _thread.Start();
+        }
+    }
+
+    /// <summary>Stops after the request at hand. However long that takes: until then its memory and the image are in use.</summary>
+    internal void Pause()
+    {
+        if (_thread is not { } thread)
+        {
+            return;
+        }
+
+        _stopping.Cancel();
+        _stop.Signal();
+        bool freed = false;
+        while (!thread.Join(Patience))
+        {
+            // The thread may be in a write to an event that the front end has filled and made blocking, or in a read of an empty one.
+            freed = true;
+            _signals.Free();
+            _kick?.Free(writer: false);
+        }
+
+        if (freed)
+        {
+            _signals.Restore(_queue.IsBroken);
+        }
+
+        _thread = null;
+        _stop.Drain();
+        _stopping.Dispose();
+        _stopping = new CancellationTokenSource();
+    }
+
+    /// <summary>Goes on in other memory; only while paused.</summary>
+    internal void Move(GuestMemory memory, VirtQueueLayout layout)
+    {
+        if (_queue.IsBroken)
+        {
+            return;
+        }
+
+        // Nothing is in flight between two requests, except for what an earlier back end had begun and has not been taken yet.
+        var queue = new VirtQueue(memory, layout, _queue.Features, _queue.NextAvailable, _queue.UsedIndex);
+        if (_inflight is not null)
+        {
+            queue.Resubmit(_inflight.Pending());
+        }
+
+        Adopt(queue);
+    }
+
+    /// <summary>Uses another event for kicks; only while paused.</summary>
+    internal void SetKick(EventDescriptor? kick)
+    {
+        _kick?.Dispose();
+        _kick = kick;
+    }
+
+    /// <inheritdoc/>
+    public void Notify()
+    {
+        if (_signals.Call())
+        {
+            _statistics.AddNotification();
+        }
+    }
+
+    public void Dispose()
+    {
+        Pause();
+        _handler.Dispose();
+        _kick?.Dispose();
+        _stop.Dispose();
+        _stopping.Dispose();
+    }
+
+    [MemberNotNull(nameof(_queue))]
+    private void Adopt(VirtQueue queue)
+    {
+        queue.InflightTracker = _inflight;
+        queue.Notifier = this;
+        _queue = queue;
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "A handler that fails ends its connection, not the process.")]
+    private void Serve()
+    {
+        try
+        {
+            CancellationToken stop = _stopping.Token;
+            while (Process(stop) && AwaitKick())
+            {
+            }
+        }
+        catch (Exception e)
+        {
+            _failed(this, default, default, e);
+        }
+    }
+
+    /// <summary>Serves what is available.</summary>
+    /// <returns>Whether to go on.</returns>
+    private bool Process(CancellationToken stop)
+    {
+        QueueProcessResult result = _handler.Process(_queue, stop);
+        if (result.Requests != 0)
+        {
+            _statistics.AddRequests(result.Requests, result.Bytes);
+        }
+
+        if (result.Notify)
+        {
+            Notify();
+        }
+
+        VirtQueueError error = _queue.Error;
+        GuestMemoryFault fault = error.Fault.IsFault ? error.Fault : _inflight?.Fault ?? default;
+        if (!error.IsError && !fault.IsFault)
+        {
+            return !stop.IsCancellationRequested;
+        }
+
+        _signals.Error();
+        _failed(this, fault, error, null);
+        return false;
+    }
+
+    /// <summary>Waits until there may be more.</summary>
+    /// <returns>Whether to go on.</returns>
+    private bool AwaitKick()
+    {
+        EventDescriptor? kick = _kick;
+        if (Waiting.For(kick?.Handle, LibC.PollIn, _stop, kick is null ? PollingMilliseconds : -1, out short ready))
+        {
+            return false;
+        }
+
+        if (kick is null || ((ready & LibC.PollIn) != 0 && kick.Drain()))
+        {
+            return true;
+        }
+
+        // The other end of a pipe was closed. Nothing more will come of this ring; the connection itself tells whether the front end is gone.
+        Debug.Assert(ready != 0, "poll waited without a limit");
+        return false;
+    }
+}

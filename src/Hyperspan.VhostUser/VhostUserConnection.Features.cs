@@ -1,0 +1,151 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.VhostUser.Interop;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser;
+
+/// <content>Features, the device's configuration, and messages to the front end.</content>
+public sealed partial class VhostUserConnection
+{
+    /// <summary>VHOST_USER_F_PROTOCOL_FEATURES: a feature bit that no device has, by which the two sides learn that they both know protocol features.</summary>
+    internal const ulong ProtocolFeaturesBit = 1UL << 30;
+
+    /// <summary>VHOST_USER_BACKEND_CONFIG_CHANGE_MSG.</summary>
+    internal const uint ConfigChange = 2;
+
+    private const uint MigrationFlag = 0x1;
+
+    private readonly Lock _backendLock = new();
+    private VhostUserProtocolFeatures _protocolFeatures;
+    private bool _protocolFeaturesSet;
+    private ulong _features;
+    private bool _featuresSet;
+    private SafeFileHandle? _backendChannel;
+
+    private ulong OfferedFeatures => (_device.OfferedFeatures | ProtocolFeaturesBit) & _options.FeatureMask;
+
+    private VhostUserProtocolFeatures OfferedProtocolFeatures => VhostUserProtocolFeatures.All & _options.ProtocolFeatureMask;
+
+    /// <summary>Whether rings are disabled until they are enabled by a message. Some front ends set protocol features without acknowledging the bit for them.</summary>
+    private bool RingsWantEnabling => (_features & ProtocolFeaturesBit) != 0 || _protocolFeaturesSet;
+
+    /// <summary>Tells the front end that the device's configuration changed, so that it reads it again and tells the guest. May be called from any thread.</summary>
+    /// <returns>Whether it was told: not so where it has not set <see cref="VhostUserProtocolFeatures.BackendChannel"/>, or does not take messages.</returns>
+    public bool NotifyConfigChanged()
+    {
+        var header = new MessageHeader { Request = (VhostUserMessage)ConfigChange, Flags = MessageHeader.Version };
+        lock (_backendLock)
+        {
+            // Not waited for: a front end that is behind with its messages gets to know anyway.
+            return _backendChannel is { } channel
+                && new MessageChannel(channel, _stop, TimeSpan.Zero).Send(MemoryMarshal.AsBytes(new ReadOnlySpan<MessageHeader>(in header))) == ChannelResult.Done;
+        }
+    }
+
+    private void SetFeatures(ulong features)
+    {
+        ProtocolViolation.Unless((features & ~OfferedFeatures) == 0, $"features 0x{features & ~OfferedFeatures:x} were not offered");
+        ProtocolViolation.Unless(!AnyStarted || features == _features, "features cannot change while a ring is started");
+        if (!_featuresSet || features != _features)
+        {
+            Report(VhostUserEventKind.Negotiated, $"features 0x{features:x}, protocol features {_protocolFeatures} (0x{(ulong)_protocolFeatures:x})");
+        }
+
+        (_features, _featuresSet) = (features, true);
+    }
+
+    private void GetProtocolFeatures()
+    {
+        ProtocolViolation.Unless((OfferedFeatures & ProtocolFeaturesBit) != 0, "the feature for protocol features was not offered");
+        Reply(VhostUserMessage.GetProtocolFeatures, (ulong)OfferedProtocolFeatures);
+    }
+
+    private void SetProtocolFeatures(VhostUserProtocolFeatures features)
+    {
+        ProtocolViolation.Unless((OfferedFeatures & ProtocolFeaturesBit) != 0, "the feature for protocol features was not offered");
+        ProtocolViolation.Unless(
+            (features & ~OfferedProtocolFeatures) == 0, $"protocol features 0x{(ulong)(features & ~OfferedProtocolFeatures):x} were not offered");
+        ProtocolViolation.Unless(!AnyStarted, "protocol features cannot change while a ring is started");
+        (_protocolFeatures, _protocolFeaturesSet) = (features, true);
+    }
+
+    private void ResetDevice()
+    {
+        StopAll("the device was reset");
+        foreach (Ring ring in _rings)
+        {
+            ring.Reset();
+        }
+
+        _inflight?.Dispose();
+        _inflight = null;
+        (_features, _featuresSet) = (0, false);
+        Report(VhostUserEventKind.Reset, "all rings stopped");
+    }
+
+    private void GetConfig(ReadOnlySpan<byte> payload)
+    {
+        ConfigRange(payload, out uint offset, out uint size, out _);
+
+        // Newer front ends know more fields than a device has: what it has not reads as zero, as where a transport pads its configuration.
+        Span<byte> reply = stackalloc byte[MessageRule.LongestPayload];
+        reply = reply[..(MessageRule.ConfigHeader + (int)size)];
+        reply.Clear();
+        payload[..MessageRule.ConfigHeader].CopyTo(reply);
+        uint length = (uint)_device.ConfigLength;
+        if (offset < length)
+        {
+            _device.ReadConfig(offset, reply.Slice(MessageRule.ConfigHeader, (int)Math.Min(size, length - offset)));
+        }
+
+        Reply(VhostUserMessage.GetConfig, reply);
+    }
+
+    private void SetConfig(ReadOnlySpan<byte> payload)
+    {
+        ConfigRange(payload, out uint offset, out uint size, out uint flags);
+        ProtocolViolation.Unless(payload.Length == MessageRule.ConfigHeader + size, $"payload of {payload.Length} bytes for {size} of configuration");
+        ProtocolViolation.Unless(flags <= MigrationFlag, $"flags 0x{flags:x} are unknown");
+        ProtocolViolation.Unless(
+            offset <= (uint)_device.ConfigLength && size <= (uint)_device.ConfigLength - offset,
+            $"{size} bytes at offset {offset} are not in the configuration of {_device.ConfigLength}");
+        ProtocolViolation.Unless(
+            _device.TryWriteConfig(offset, payload[MessageRule.ConfigHeader..]), $"{size} bytes at offset {offset} of the configuration cannot be written");
+    }
+
+    private static void ConfigRange(ReadOnlySpan<byte> payload, out uint offset, out uint size, out uint flags)
+    {
+        ReadOnlySpan<uint> fields = MemoryMarshal.Cast<byte, uint>(payload[..MessageRule.ConfigHeader]);
+        (offset, size, flags) = (fields[0], fields[1], fields[2]);
+        ProtocolViolation.Unless(
+            offset <= MessageRule.LongestConfig && size <= MessageRule.LongestConfig - offset,
+            $"{size} bytes at offset {offset} are more than the {MessageRule.LongestConfig} of the longest configuration");
+
+        // Some front ends send room for what they ask for, others the range alone.
+        ProtocolViolation.Unless(
+            payload.Length == MessageRule.ConfigHeader || payload.Length == MessageRule.ConfigHeader + size,
+            $"payload of {payload.Length} bytes for {size} of configuration");
+    }
+
+    private void SetBackendChannel(Descriptors descriptors)
+    {
+        ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
+        ProtocolViolation.Unless(EventDescriptor.KindOf(descriptors[0]) == DescriptorKind.Socket, "the descriptor is no socket");
+        lock (_backendLock)
+        {
+            _backendChannel?.Dispose();
+            _backendChannel = descriptors.Take(0);
+        }
+    }
+
+    private void CloseBackendChannel()
+    {
+        lock (_backendLock)
+        {
+            _backendChannel?.Dispose();
+            _backendChannel = null;
+        }
+    }
+}

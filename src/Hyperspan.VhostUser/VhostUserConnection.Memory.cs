@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.VhostUser.Interop;
+
+namespace Hyperspan.VhostUser;
+
+/// <content>Shared memory, also while rings run.</content>
+public sealed partial class VhostUserConnection
+{
+    private MemoryTable _memory;
+    private bool _memorySet;
+
+    private void SetMemoryTable(ReadOnlySpan<byte> payload, Descriptors descriptors)
+    {
+        uint count = MemoryMarshal.Read<uint>(payload);
+        ReadOnlySpan<byte> rest = payload[sizeof(ulong)..];
+        ProtocolViolation.Unless(
+            count <= MessageRule.MostRegions && rest.Length == (int)count * MessageRule.RegionLength, $"payload of {payload.Length} bytes for {count} regions");
+        ProtocolViolation.Unless((uint)descriptors.Count == count, $"{descriptors.Count} descriptors for {count} regions");
+        ReadOnlySpan<VhostUserMemoryRegion> regions = MemoryMarshal.Cast<byte, VhostUserMemoryRegion>(rest);
+        Replace(MemoryTable.Map(regions, i => descriptors[i], _options));
+    }
+
+    private void AddMemoryRegion(ReadOnlySpan<byte> payload, Descriptors descriptors)
+    {
+        ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
+        ProtocolViolation.Unless(
+            _memory.Count < _options.MaximumMemorySlots, $"there are {_memory.Count} regions already, as many as there may be");
+        Replace(_memory.With(MemoryMarshal.Read<VhostUserMemoryRegion>(payload[sizeof(ulong)..]), descriptors[0], _options));
+    }
+
+    private void RemoveMemoryRegion(ReadOnlySpan<byte> payload) =>
+        Replace(_memory.Without(MemoryMarshal.Read<VhostUserMemoryRegion>(payload[sizeof(ulong)..])));
+
+    /// <summary>Puts a new table in the place of the old one. Queues that are served stop between two requests, and go on in the new memory.</summary>
+    /// <exception cref="ProtocolViolation">A started ring is not in the new memory.</exception>
+    private void Replace(MemoryTable table)
+    {
+        try
+        {
+            foreach (Ring ring in _rings)
+            {
+                if (ring.Worker is not null)
+                {
+                    ProtocolViolation.Unless(TryPlace(table, ring, out _), $"ring {ring.Index} is started, and would not be in shared memory any more");
+                }
+            }
+        }
+        catch
+        {
+            table.Retire(_memory);
+            throw;
+        }
+
+        // All are stopped before any goes on: an old mapping is not closed while one of them may be in it.
+        foreach (Ring ring in _rings)
+        {
+            ring.Worker?.Pause();
+        }
+
+        MemoryTable old = _memory;
+        (_memory, _memorySet) = (table, true);
+        foreach (Ring ring in _rings)
+        {
+            if (ring.Worker is { } worker && TryPlace(table, ring, out var layout))
+            {
+                worker.Move(table.Memory, layout);
+                ResumeIfEnabled(ring);
+            }
+        }
+
+        old.Retire(table);
+        Report(VhostUserEventKind.MemoryChanged, $"{table.Count} regions, {table.Bytes >> 20} MiB");
+    }
+}

@@ -1,0 +1,245 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.VhostUser;
+
+/// <content>Setting up, starting and stopping rings.</content>
+public sealed partial class VhostUserConnection
+{
+    /// <summary>In the payload of SET_VRING_KICK, CALL and ERR: there is no descriptor.</summary>
+    private const ulong NoDescriptorFlag = 1UL << 8;
+
+    private readonly Ring[] _rings;
+
+    private bool AnyStarted => Array.Exists(_rings, static ring => ring.Worker is not null);
+
+    private void DispatchToRing(VhostUserMessage message, ReadOnlySpan<byte> payload, Descriptors descriptors)
+    {
+        if (message is VhostUserMessage.SetVringKick or VhostUserMessage.SetVringCall or VhostUserMessage.SetVringError)
+        {
+            ulong word = Word(payload);
+            ProtocolViolation.Unless((word & ~(NoDescriptorFlag | 0xff)) == 0, $"payload 0x{word:x} has bits that are not defined");
+            SetEvent(message, RingAt((uint)(word & 0xff)), (word & NoDescriptorFlag) == 0, descriptors);
+            return;
+        }
+
+        Ring ring = RingAt(MemoryMarshal.Read<uint>(payload));
+        uint number = MemoryMarshal.Read<uint>(payload[sizeof(uint)..]);
+        switch (message)
+        {
+            case VhostUserMessage.SetVringSize:
+                RequireStopped(ring);
+                ProtocolViolation.Unless(BitOperations.IsPow2(number), $"size {number} is not a power of two");
+                ProtocolViolation.Unless(number <= _device.MaxQueueSize, $"size {number} is more than the {_device.MaxQueueSize} of this device");
+                ring.Size = (ushort)number;
+                break;
+            case VhostUserMessage.SetVringBase:
+                RequireStopped(ring);
+                ProtocolViolation.Unless(number <= ushort.MaxValue, $"index {number} is more than 16 bits");
+                ring.Base = (ushort)number;
+                break;
+            case VhostUserMessage.SetVringAddress:
+                SetPlace(ring, MemoryMarshal.Read<RingPlace>(payload));
+                break;
+            case VhostUserMessage.SetVringEnable:
+                SetEnabled(ring, number);
+                break;
+            case VhostUserMessage.GetVringBase:
+                Stop(ring, "the front end asked for it", report: true);
+                ReplyBase(ring);
+                break;
+        }
+    }
+
+    private Ring RingAt(uint index)
+    {
+        ProtocolViolation.Unless(index < (uint)_rings.Length, $"there is no queue {index}; the device has {_rings.Length}");
+        return _rings[index];
+    }
+
+    private static void RequireStopped(Ring ring) => ProtocolViolation.Unless(ring.Worker is null, $"ring {ring.Index} is started");
+
+    private void SetPlace(Ring ring, in RingPlace place)
+    {
+        ProtocolViolation.Unless(ring.Worker is null || ring.Place == place, $"ring {ring.Index} is started");
+        ProtocolViolation.Unless(place.Flags == 0, $"flags 0x{place.Flags:x}: logging was not offered");
+        ProtocolViolation.Unless(ring.Size != 0, $"ring {ring.Index} has no size yet");
+        ProtocolViolation.Unless(_memorySet, "there is no shared memory yet");
+        RingPlace? before = ring.Place;
+        ring.Place = place;
+        if (!TryPlace(_memory, ring, out VirtQueueLayout layout))
+        {
+            ring.Place = before;
+            throw new ProtocolViolation($"ring {ring.Index} is not all in shared memory");
+        }
+
+        if (!layout.TryValidate(_memory.Memory, out VirtQueueError error))
+        {
+            ring.Place = before;
+            throw new ProtocolViolation($"ring {ring.Index}: {error.Text}");
+        }
+    }
+
+    private static bool TryPlace(MemoryTable memory, Ring ring, out VirtQueueLayout layout)
+    {
+        if (ring.Place is { } place
+            && memory.TryTranslate(place.DescriptorTable, VirtQueueLayout.DescriptorTableLength(ring.Size), out GuestAddress descriptors)
+            && memory.TryTranslate(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size), out GuestAddress available)
+            && memory.TryTranslate(place.UsedRing, VirtQueueLayout.UsedRingLength(ring.Size), out GuestAddress used))
+        {
+            layout = new VirtQueueLayout(ring.Size, descriptors, available, used);
+            return true;
+        }
+
+        layout = default;
+        return false;
+    }
+
+    private void SetEnabled(Ring ring, uint number)
+    {
+        ProtocolViolation.Unless(number <= 1, $"{number} is neither 0 nor 1");
+        ProtocolViolation.Unless(RingsWantEnabling, "the feature for protocol features has not been set");
+        ring.Enabled = number == 1;
+        ResumeIfEnabled(ring);
+    }
+
+    private void SetEvent(VhostUserMessage message, Ring ring, bool wanted, Descriptors descriptors)
+    {
+        ProtocolViolation.Unless(
+            descriptors.Count == (wanted ? 1 : 0), wanted ? "there is no descriptor" : "there is a descriptor, and the flag that there is none");
+        EventDescriptor? given = null;
+        if (wanted)
+        {
+            ProtocolViolation.Unless(
+                EventDescriptor.KindOf(descriptors[0]) is DescriptorKind.Event or DescriptorKind.Pipe, "the descriptor is neither an eventfd nor a pipe");
+            given = new EventDescriptor(descriptors.Take(0));
+            given.MakeNonBlocking();
+        }
+
+        switch (message)
+        {
+            case VhostUserMessage.SetVringCall:
+                ring.Signals.SetCall(given);
+                break;
+            case VhostUserMessage.SetVringError:
+                ring.Signals.SetError(given);
+                break;
+            default:
+                Start(ring, given);
+                break;
+        }
+    }
+
+    /// <summary>Starts a ring, or goes on with another event for kicks.</summary>
+    private void Start(Ring ring, EventDescriptor? kick)
+    {
+        if (ring.Worker is { } running)
+        {
+            running.Pause();
+            running.SetKick(kick);
+            ResumeIfEnabled(ring);
+            return;
+        }
+
+        IVirtioQueueHandler? handler = null;
+        try
+        {
+            ProtocolViolation.Unless(_featuresSet, "features have not been set yet");
+            ProtocolViolation.Unless(ring.Place is not null, $"ring {ring.Index} has no address yet");
+            ProtocolViolation.Unless(TryPlace(_memory, ring, out VirtQueueLayout layout), $"ring {ring.Index} is not in shared memory any more");
+            ProtocolViolation.Unless(layout.TryValidate(_memory.Memory, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
+
+            InflightQueue? inflight = InflightOf(ring);
+            ushort next = ring.Base;
+            ushort[] pending = [];
+            if (inflight is not null && inflight.Recover(_memory.Memory, layout))
+            {
+                // What the front end knows as the base may be older than the crash: the used index and what is in flight are the truth.
+                pending = inflight.Pending();
+                next = (ushort)(inflight.UsedIndex + pending.Length);
+            }
+
+            var queue = new VirtQueue(_memory.Memory, layout, VirtioFeatures.ForQueue(_features), next);
+            queue.Resubmit(pending);
+            handler = _device.CreateQueueHandler(ring.Index, _features & ~ProtocolFeaturesBit);
+            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed);
+            string how = kick is null ? ", polling" : "";
+            Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors, at index {next}{how}", ring.Index);
+            if (pending.Length != 0)
+            {
+                Report(VhostUserEventKind.Resubmitted, $"{pending.Length} requests that were in flight", ring.Index);
+            }
+        }
+        catch
+        {
+            handler?.Dispose();
+            kick?.Dispose();
+            throw;
+        }
+
+        ring.Enabled |= !RingsWantEnabling;
+        ResumeIfEnabled(ring);
+    }
+
+    private static void ResumeIfEnabled(Ring ring)
+    {
+        if (ring.Enabled)
+        {
+            ring.Worker?.Resume();
+        }
+        else
+        {
+            ring.Worker?.Pause();
+        }
+    }
+
+    private void Stop(Ring ring, string reason, bool report)
+    {
+        if (ring.Worker is { } worker)
+        {
+            worker.Pause();
+            ring.Base = worker.NextAvailable;
+            ring.Worker = null;
+            worker.Dispose();
+            if (report)
+            {
+                Report(VhostUserEventKind.RingStopped, $"at index {ring.Base}: {reason}", ring.Index);
+            }
+        }
+    }
+
+    private void StopAll(string reason)
+    {
+        foreach (Ring ring in _rings)
+        {
+            Stop(ring, reason, report: true);
+            ring.Enabled = false;
+        }
+    }
+
+    private void ReplyBase(Ring ring)
+    {
+        Span<uint> payload = [(uint)ring.Index, ring.Base];
+        Reply(VhostUserMessage.GetVringBase, MemoryMarshal.AsBytes(payload));
+    }
+
+    /// <summary>Called on the worker's thread, which ends then.</summary>
+    private void OnWorkerFailed(RingWorker worker, GuestMemoryFault fault, VirtQueueError error, Exception? exception)
+    {
+        if (exception is not null)
+        {
+            Fail(Event(VhostUserEventKind.DeviceFailed, exception.Message, queue: worker.Index) with { Exception = exception });
+        }
+        else if (fault.IsFault && fault.Kind is not (GuestMemoryFaultKind.OutOfRange or GuestMemoryFaultKind.Misaligned))
+        {
+            Fail(Event(VhostUserEventKind.MemoryLost, fault.ToString(), queue: worker.Index) with { Fault = fault });
+        }
+        else
+        {
+            Report(Event(VhostUserEventKind.RingBroken, error.ToString(), queue: worker.Index) with { Fault = fault.IsFault ? fault : null });
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>Something that happened to a back end, for its log.</summary>
+/// <param name="Kind">What happened.</param>
+/// <param name="Connection">Which connection it happened to, counted from one; zero for the server itself.</param>
+/// <param name="Text">The details in words: what was agreed, or the reason.</param>
+/// <param name="Message">The message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>.</param>
+/// <param name="Queue">The queue concerned, where it is one.</param>
+public sealed record VhostUserEvent(
+    VhostUserEventKind Kind,
+    long Connection,
+    string Text,
+    VhostUserMessage? Message = null,
+    int? Queue = null)
+{
+    /// <summary>Gets what an access to guest memory met, for <see cref="VhostUserEventKind.MemoryLost"/> and <see cref="VhostUserEventKind.RingBroken"/>.</summary>
+    public GuestMemoryFault? Fault { get; init; }
+
+    /// <summary>Gets what was thrown, for <see cref="VhostUserEventKind.DeviceFailed"/>.</summary>
+    public Exception? Exception { get; init; }
+
+    /// <summary>Gets a value indicating whether something went wrong.</summary>
+    public bool IsError => Kind >= VhostUserEventKind.RingBroken;
+
+    /// <summary>Returns one line for a log: <c>connection 2: protocol error: SET_VRING_NUM: size 3 is not a power of two</c>.</summary>
+    /// <returns>The line, without a time and without a line end.</returns>
+    public override string ToString()
+    {
+        string who = Connection == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"connection {Connection}: ");
+        string queue = Queue is { } index ? string.Create(CultureInfo.InvariantCulture, $"queue {index}: ") : "";
+        string message = Message is { } id ? MessageRule.NameOf(id) + ": " : "";
+        return $"{who}{NameOf(Kind)}: {queue}{message}{Text}";
+    }
+
+    private static string NameOf(VhostUserEventKind kind) => kind switch
+    {
+        VhostUserEventKind.Listening => "listening",
+        VhostUserEventKind.Connected => "connected",
+        VhostUserEventKind.Negotiated => "negotiated",
+        VhostUserEventKind.MemoryChanged => "memory",
+        VhostUserEventKind.RingStarted => "ring started",
+        VhostUserEventKind.RingStopped => "ring stopped",
+        VhostUserEventKind.Resubmitted => "resubmitted",
+        VhostUserEventKind.Reset => "reset",
+        VhostUserEventKind.Disconnected => "disconnected",
+        VhostUserEventKind.Stopped => "stopped",
+        VhostUserEventKind.RingBroken => "ring broken",
+        VhostUserEventKind.MemoryLost => "memory lost",
+        VhostUserEventKind.ProtocolError => "protocol error",
+        VhostUserEventKind.ConnectionLost => "connection lost",
+        _ => "device failed",
+    };
+}

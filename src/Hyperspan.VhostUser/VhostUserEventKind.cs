@@ -1,0 +1,50 @@
+namespace Hyperspan.VhostUser;
+
+/// <summary>What a <see cref="VhostUserEvent"/> tells.</summary>
+public enum VhostUserEventKind
+{
+    /// <summary>A server waits for front ends on its socket.</summary>
+    Listening,
+
+    /// <summary>A front end connected.</summary>
+    Connected,
+
+    /// <summary>Features were set: the two sides agreed on how to work.</summary>
+    Negotiated,
+
+    /// <summary>The table of shared memory changed.</summary>
+    MemoryChanged,
+
+    /// <summary>A ring is served from now on.</summary>
+    RingStarted,
+
+    /// <summary>A ring is not served any more.</summary>
+    RingStopped,
+
+    /// <summary>Requests that an earlier back end had begun are done again.</summary>
+    Resubmitted,
+
+    /// <summary>The device was reset.</summary>
+    Reset,
+
+    /// <summary>A front end closed its connection.</summary>
+    Disconnected,
+
+    /// <summary>The connection ends because this side stops.</summary>
+    Stopped,
+
+    /// <summary>What a guest wrote into a ring is wrong. The ring is broken until it is set up anew; the connection and the other rings go on.</summary>
+    RingBroken,
+
+    /// <summary>Shared memory is gone under the device. The connection is closed.</summary>
+    MemoryLost,
+
+    /// <summary>A message is wrong. The connection is closed.</summary>
+    ProtocolError,
+
+    /// <summary>The connection broke, or the front end neither finished a message nor took a reply in time. The connection is closed.</summary>
+    ConnectionLost,
+
+    /// <summary>The device or the system failed. The connection is closed.</summary>
+    DeviceFailed,
+}

@@ -1,0 +1,278 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.VhostUser;
+
+/// <content>What a front end can ask for.</content>
+public sealed partial class VhostUserFrontend
+{
+    private const ulong NoDescriptorFlag = 1UL << 8;
+
+    private Socket? _backendChannel;
+
+    /// <summary>Agrees on features as QEMU does, and starts the session.</summary>
+    /// <param name="features">The features to accept, of those offered.</param>
+    /// <param name="protocolFeatures">The protocol features to accept, of those offered.</param>
+    public void Negotiate(ulong features = ulong.MaxValue, VhostUserProtocolFeatures protocolFeatures = VhostUserProtocolFeatures.All)
+    {
+        ulong offered = GetFeatures();
+        if ((offered & features & VhostUserConnection.ProtocolFeaturesBit) != 0)
+        {
+            SetProtocolFeatures(GetProtocolFeatures() & protocolFeatures);
+        }
+
+        SetOwner();
+        SetFeatures(offered & features);
+    }
+
+    /// <summary>Asks for the features offered.</summary>
+    /// <returns>The features, with bit 30 for the protocol features.</returns>
+    public ulong GetFeatures() => Ask(VhostUserMessage.GetFeatures);
+
+    /// <summary>Sets features.</summary>
+    /// <param name="features">The features.</param>
+    public void SetFeatures(ulong features)
+    {
+        Command(VhostUserMessage.SetFeatures, features);
+        Features = features;
+    }
+
+    /// <summary>Asks for the protocol features offered.</summary>
+    /// <returns>The protocol features.</returns>
+    public VhostUserProtocolFeatures GetProtocolFeatures() => (VhostUserProtocolFeatures)Ask(VhostUserMessage.GetProtocolFeatures);
+
+    /// <summary>Sets protocol features.</summary>
+    /// <param name="features">The protocol features.</param>
+    public void SetProtocolFeatures(VhostUserProtocolFeatures features)
+    {
+        Command(VhostUserMessage.SetProtocolFeatures, (ulong)features);
+        ProtocolFeatures = features;
+    }
+
+    /// <summary>Starts the session.</summary>
+    public void SetOwner() => Command(VhostUserMessage.SetOwner);
+
+    /// <summary>Stops all rings, in the deprecated way.</summary>
+    public void ResetOwner() => Command(VhostUserMessage.ResetOwner);
+
+    /// <summary>Stops all rings and resets the device.</summary>
+    public void ResetDevice() => Command(VhostUserMessage.ResetDevice);
+
+    /// <summary>Asks how many queues there are.</summary>
+    /// <returns>The number.</returns>
+    public ulong GetQueueCount() => Ask(VhostUserMessage.GetQueueCount);
+
+    /// <summary>Asks how many regions of memory there may be.</summary>
+    /// <returns>The number.</returns>
+    public ulong GetMaximumMemorySlots() => Ask(VhostUserMessage.GetMaxMemorySlots);
+
+    /// <summary>Shares memory, in the place of all that was shared before.</summary>
+    /// <param name="memory">At most 8 regions.</param>
+    public void SetMemory(params ReadOnlySpan<VhostUserSharedMemory> memory)
+    {
+        byte[] payload = new byte[sizeof(ulong) + (memory.Length * MessageRule.RegionLength)];
+        MemoryMarshal.Write(payload, (uint)memory.Length);
+        var files = new SafeHandle[memory.Length];
+        for (int i = 0; i < memory.Length; i++)
+        {
+            MemoryMarshal.Write(payload.AsSpan(sizeof(ulong) + (i * MessageRule.RegionLength)), memory[i].Region);
+            files[i] = memory[i].File;
+        }
+
+        Command(VhostUserMessage.SetMemoryTable, payload, files);
+        _regions.Clear();
+        foreach (VhostUserSharedMemory region in memory)
+        {
+            _regions.Add(region.Region);
+        }
+    }
+
+    /// <summary>Shares one more region of memory.</summary>
+    /// <param name="memory">The region.</param>
+    public void AddMemory(VhostUserSharedMemory memory)
+    {
+        Command(VhostUserMessage.AddMemoryRegion, Payload(memory.Region), memory.File);
+        _regions.Add(memory.Region);
+    }
+
+    /// <summary>Takes one region of memory back.</summary>
+    /// <param name="region">The region.</param>
+    public void RemoveMemory(VhostUserMemoryRegion region)
+    {
+        Command(VhostUserMessage.RemoveMemoryRegion, Payload(region));
+        _regions.Remove(region);
+    }
+
+    /// <summary>Reads the device's configuration.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <returns>The bytes.</returns>
+    public byte[] GetConfig(int offset, int length)
+    {
+        byte[] payload = new byte[MessageRule.ConfigHeader + length];
+        MemoryMarshal.Write(payload, new NumberPair((uint)offset, (uint)length));
+        Send(VhostUserMessage.GetConfig, payload);
+        byte[] reply = Receive(VhostUserMessage.GetConfig);
+        return reply.Length == payload.Length
+            ? reply[MessageRule.ConfigHeader..]
+            : throw new VhostUserException(VhostUserMessage.GetConfig, $"the reply has {reply.Length} bytes instead of {payload.Length}");
+    }
+
+    /// <summary>Writes the device's configuration.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="bytes">The bytes.</param>
+    public void SetConfig(int offset, ReadOnlySpan<byte> bytes)
+    {
+        byte[] payload = new byte[MessageRule.ConfigHeader + bytes.Length];
+        MemoryMarshal.Write(payload, new NumberPair((uint)offset, (uint)bytes.Length));
+        bytes.CopyTo(payload.AsSpan(MessageRule.ConfigHeader));
+        Command(VhostUserMessage.SetConfig, payload);
+    }
+
+    /// <summary>Asks for memory to record requests in flight in.</summary>
+    /// <param name="queueCount">The number of queues.</param>
+    /// <param name="queueSize">The number of descriptors of each.</param>
+    /// <returns>The memory. It counts once it is given back by <see cref="SetInflight"/>.</returns>
+    public VhostUserInflight GetInflight(ushort queueCount, ushort queueSize)
+    {
+        var description = new InflightDescription { QueueCount = queueCount, QueueSize = queueSize };
+        Send(VhostUserMessage.GetInflight, MemoryMarshal.AsBytes(new ReadOnlySpan<InflightDescription>(in description)));
+        using var descriptors = new Descriptors();
+        description = MemoryMarshal.Read<InflightDescription>(Receive(VhostUserMessage.GetInflight, descriptors));
+        return descriptors.Count == 1
+            ? new VhostUserInflight(descriptors.Take(0), description.Length, description.Offset, description.QueueCount, description.QueueSize)
+            : throw new VhostUserException(VhostUserMessage.GetInflight, $"the reply has {descriptors.Count} descriptors");
+    }
+
+    /// <summary>Gives the back end the memory to record requests in flight in; from then on it resumes what is recorded there.</summary>
+    /// <param name="inflight">The memory.</param>
+    public void SetInflight(VhostUserInflight inflight)
+    {
+        ArgumentNullException.ThrowIfNull(inflight);
+        var description = new InflightDescription
+        {
+            Length = inflight.Length,
+            Offset = inflight.Offset,
+            QueueCount = inflight.QueueCount,
+            QueueSize = inflight.QueueSize,
+        };
+        Command(VhostUserMessage.SetInflight, MemoryMarshal.AsBytes(new ReadOnlySpan<InflightDescription>(in description)), inflight.File);
+    }
+
+    /// <summary>Sets up, starts and enables a queue.</summary>
+    /// <param name="index">Which.</param>
+    /// <param name="layout">Where its rings lie, in guest-physical addresses of memory that is shared.</param>
+    /// <param name="nextAvailable">The next index of the available ring to be processed.</param>
+    /// <returns>Its events; to be disposed by the caller.</returns>
+    public VhostUserFrontendQueue StartQueue(int index, VirtQueueLayout layout, ushort nextAvailable = 0)
+    {
+        var queue = new VhostUserFrontendQueue(index);
+        try
+        {
+            SetEvent(VhostUserMessage.SetVringCall, index, queue.CallHandle);
+            SetEvent(VhostUserMessage.SetVringError, index, queue.ErrorEvent.Handle);
+            SetVring(VhostUserMessage.SetVringSize, index, layout.Size);
+            SetVring(VhostUserMessage.SetVringBase, index, nextAvailable);
+            SetAddress(index, layout);
+            SetEvent(VhostUserMessage.SetVringKick, index, queue.KickHandle);
+            if ((Features & VhostUserConnection.ProtocolFeaturesBit) != 0)
+            {
+                EnableQueue(index, true);
+            }
+
+            return queue;
+        }
+        catch
+        {
+            queue.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Enables or disables a queue.</summary>
+    /// <param name="index">Which.</param>
+    /// <param name="enabled">Whether it is to be served.</param>
+    public void EnableQueue(int index, bool enabled) => SetVring(VhostUserMessage.SetVringEnable, index, enabled ? 1u : 0);
+
+    /// <summary>Stops a queue.</summary>
+    /// <param name="index">Which.</param>
+    /// <returns>The next index of its available ring to be processed.</returns>
+    public ushort StopQueue(int index)
+    {
+        Send(VhostUserMessage.GetVringBase, Payload(new NumberPair((uint)index, 0)));
+        return (ushort)MemoryMarshal.Read<NumberPair>(Receive(VhostUserMessage.GetVringBase)).Second;
+    }
+
+    /// <summary>Gives the back end a socket by which it can say that the device's configuration changed.</summary>
+    public void OpenBackendChannel()
+    {
+        (Socket theirs, Socket ours) = VhostUserSocketPair.Create();
+        using (theirs)
+        {
+            Command(VhostUserMessage.SetBackendChannel, [], theirs.SafeHandle);
+        }
+
+        _backendChannel?.Dispose();
+        _backendChannel = ours;
+    }
+
+    /// <summary>Waits until the back end says that the device's configuration changed.</summary>
+    /// <param name="timeout">How long to wait at most.</param>
+    /// <returns>Whether it did.</returns>
+    public bool WaitForConfigChange(TimeSpan timeout)
+    {
+        Socket channel = _backendChannel ?? throw new InvalidOperationException("The channel has not been opened.");
+        Span<byte> message = stackalloc byte[MessageHeader.Length];
+        return channel.Poll(timeout, SelectMode.SelectRead)
+            && channel.Receive(message) == message.Length
+            && MemoryMarshal.Read<MessageHeader>(message).Request == (VhostUserMessage)VhostUserConnection.ConfigChange;
+    }
+
+    internal void SetVring(VhostUserMessage request, int index, uint value) => Command(request, Payload(new NumberPair((uint)index, value)));
+
+    internal void SetEvent(VhostUserMessage request, int index, SafeHandle? handle)
+    {
+        byte[] payload = Payload((uint)index | (handle is null ? NoDescriptorFlag : 0));
+        if (handle is null)
+        {
+            Command(request, payload);
+        }
+        else
+        {
+            Command(request, payload, handle);
+        }
+    }
+
+    internal void SetAddress(int index, VirtQueueLayout layout) => Command(
+        VhostUserMessage.SetVringAddress,
+        MemoryMarshal.AsBytes<RingPlace>([
+            new RingPlace((uint)index, UserAddress(layout.DescriptorTable), UserAddress(layout.AvailableRing), UserAddress(layout.UsedRing)),
+        ]));
+
+    /// <summary>Gives the bytes of a region message, or of another one that begins with eight bytes of padding.</summary>
+    internal static byte[] Payload(in VhostUserMemoryRegion region)
+    {
+        byte[] payload = new byte[sizeof(ulong) + MessageRule.RegionLength];
+        MemoryMarshal.Write(payload.AsSpan(sizeof(ulong)), region);
+        return payload;
+    }
+
+    internal static byte[] Payload<T>(T value)
+        where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
+
+    private ulong UserAddress(GuestAddress address)
+    {
+        foreach (VhostUserMemoryRegion region in _regions)
+        {
+            if (address.Value - region.GuestAddress < region.Size)
+            {
+                return region.UserAddress + (address.Value - region.GuestAddress);
+            }
+        }
+
+        throw new ArgumentException($"{address} is not in shared memory.", nameof(address));
+    }
+}

@@ -1,0 +1,60 @@
+namespace Hyperspan.VhostUser;
+
+/// <summary>How a back end behaves.</summary>
+public sealed class VhostUserOptions
+{
+    /// <summary>
+    /// Gets what is told about everything that happens, or <see langword="null"/>. It is called from several threads, also from those that serve the queues, so
+    /// it must be quick; what it throws is ignored.
+    /// </summary>
+    public Action<VhostUserEvent>? OnEvent { get; init; }
+
+    /// <summary>Gets the features of the device, and bit 30 for the protocol features, that may be offered. The default is all that the device has.</summary>
+    public ulong FeatureMask { get; init; } = ulong.MaxValue;
+
+    /// <summary>Gets the protocol features that may be offered. The default is all.</summary>
+    public VhostUserProtocolFeatures ProtocolFeatureMask { get; init; } = VhostUserProtocolFeatures.All;
+
+    /// <summary>Gets how many regions of memory a front end may add one by one: 8 to 4096. Each holds a descriptor. The default is 128.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not between those.</exception>
+    public int MaximumMemorySlots
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, MessageRule.MostRegions);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 4096);
+            field = value;
+        }
+    } = 128;
+
+    /// <summary>
+    /// Gets how much memory a front end may share, in bytes: all of it takes room among the addresses of this process, for some time also after it is gone.
+    /// The default is 1 TiB.
+    /// </summary>
+    public ulong MaximumMemory { get; init; } = 1UL << 40;
+
+    /// <summary>
+    /// Gets how long a front end may take for the rest of a message it has begun, and for taking a reply, before the connection is closed. It may take as long
+    /// as it likes before it begins one. The default is 10 seconds.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
+    public TimeSpan MessageTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Gets a value indicating whether memory is accepted that is not served by the kernel alone: a file on a disk or, worse, one that the front end itself serves
+    /// (FUSE) and so can make every access wait for ever, and with it the back end. The default is to accept memfd, tmpfs and huge pages alone.
+    /// </summary>
+    public bool AllowBlockingMemory { get; init; }
+
+    /// <summary>Gets a value indicating whether a socket that nobody listens on any more is removed from the file system before listening. The default is no.</summary>
+    public bool ReplaceStaleSocket { get; init; }
+}

@@ -1,0 +1,182 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net.Sockets;
+
+using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>Serves a device on a Unix socket, to one front end after the other.</summary>
+/// <remarks>
+/// <para>
+/// The specification leaves open what happens to a second front end while a first is served. Here it waits in the socket's queue until the first has gone. A front end
+/// that reconnects is thus never refused because its old connection is still being closed, and none is served by a device that another one is using.
+/// </para>
+/// <para>A front end that does something wrong, or whose memory goes away, loses its connection; the next one is served.</para>
+/// <example>
+/// <code>
+/// using var device = new VirtioBlockDevice(RawDiskImage.Open("disk.img"));
+/// using var server = new VhostUserServer("/tmp/disk.sock", device, new VhostUserOptions { OnEvent = Console.Error.WriteLine });
+/// server.Run(cancellationToken);
+/// </code>
+/// </example>
+/// </remarks>
+public sealed class VhostUserServer : IDisposable
+{
+    private const int Backlog = 16;
+    private const int RetryMilliseconds = 100;
+
+    private readonly Socket _listener;
+    private readonly Func<IVirtioDevice> _device;
+    private readonly bool _disposesDevice;
+    private readonly VhostUserOptions _options;
+    private readonly EventDescriptor _stop = EventDescriptor.Create();
+    private VhostUserConnection? _current;
+    private int _state;
+
+    /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that listens on a new socket.</summary>
+    /// <param name="socketPath">Where to make the socket, at most 107 bytes. It is removed when this object is disposed.</param>
+    /// <param name="device">The device. It stays the caller's, and serves one connection after the other.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="SocketException">The path exists (<see cref="SocketError.AddressAlreadyInUse"/>), or the socket cannot be made there; nothing has been changed.</exception>
+    /// <exception cref="ArgumentException">The path is empty or too long.</exception>
+    public VhostUserServer(string socketPath, IVirtioDevice device, VhostUserOptions? options = null)
+        : this(UnixListener.Listen(socketPath, Backlog, options?.ReplaceStaleSocket ?? false), device, options) => SocketPath = socketPath;
+
+    /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class on a socket that listens already.</summary>
+    /// <param name="listener">A listening Unix stream socket. It belongs to this object from now on.</param>
+    /// <param name="device">The device. It stays the caller's, and serves one connection after the other.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    public VhostUserServer(Socket listener, IVirtioDevice device, VhostUserOptions? options = null)
+        : this(listener, () => device, disposesDevice: false, options) => ArgumentNullException.ThrowIfNull(device);
+
+    /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that makes a device for each connection.</summary>
+    /// <param name="listener">A listening Unix stream socket. It belongs to this object from now on.</param>
+    /// <param name="device">Makes the device. It is disposed when its connection has ended.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    public VhostUserServer(Socket listener, Func<IVirtioDevice> device, VhostUserOptions? options = null)
+        : this(listener, device, disposesDevice: true, options)
+    {
+    }
+
+    private VhostUserServer(Socket listener, Func<IVirtioDevice> device, bool disposesDevice, VhostUserOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        ArgumentNullException.ThrowIfNull(device);
+        _listener = listener;
+        _device = device;
+        _disposesDevice = disposesDevice;
+        _options = options ?? new VhostUserOptions();
+    }
+
+    /// <summary>Gets where the socket is, if this object made it.</summary>
+    public string? SocketPath { get; }
+
+    /// <summary>Gets what the server has done, over all connections.</summary>
+    public VhostUserStatistics Statistics { get; } = new();
+
+    /// <summary>Gets a value indicating whether a front end is being served.</summary>
+    public bool IsConnected => Volatile.Read(ref _current) is not null;
+
+    /// <summary>Serves until the token is cancelled: then what is in flight is finished first.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InvalidOperationException">It runs already, or has been disposed.</exception>
+    /// <exception cref="IOException">The listening socket failed.</exception>
+    public void Run(CancellationToken cancellationToken)
+    {
+        if (Interlocked.CompareExchange(ref _state, 1, 0) != 0)
+        {
+            throw new InvalidOperationException("A server is run once.");
+        }
+
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
+        {
+            Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
+            while (!Waiting.For(_listener.SafeHandle, LibC.PollIn, _stop, -1, out _))
+            {
+                if (TryAccept() is { } socket)
+                {
+                    Serve(socket, linked);
+                }
+                else if (Waiting.For(null, 0, _stop, RetryMilliseconds, out _))
+                {
+                    break;
+                }
+            }
+        }
+
+        Report(VhostUserEventKind.Stopped, "this side was asked to end");
+    }
+
+    /// <summary>Does what <see cref="Run"/> does, on a thread of its own.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when serving has.</returns>
+    public Task RunAsync(CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Run(cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>Tells the front end that is being served that the device's configuration changed. May be called from any thread.</summary>
+    /// <returns>Whether there is one, and it was told.</returns>
+    public bool NotifyConfigChanged() => Volatile.Read(ref _current)?.NotifyConfigChanged() ?? false;
+
+    /// <summary>Closes the socket and removes it from the file system. Cancel <see cref="Run"/> and wait for it first.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _state, 2) == 2)
+        {
+            return;
+        }
+
+        _stop.Signal();
+        _listener.Dispose();
+        if (SocketPath is not null)
+        {
+            UnixListener.Remove(SocketPath);
+        }
+    }
+
+    private Socket? TryAccept()
+    {
+        try
+        {
+            return _listener.Accept();
+        }
+        catch (SocketException e)
+        {
+            // Most likely there are too many open files: a while later there may be fewer.
+            Report(VhostUserEventKind.DeviceFailed, $"cannot accept a connection: {e.Message}");
+            return null;
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "One connection that cannot be served is no reason not to serve the next.")]
+    private void Serve(Socket socket, CancellationTokenSource stopping)
+    {
+        long number = Statistics.AddConnection();
+        IVirtioDevice? device = null;
+        try
+        {
+            device = _device();
+            using var connection = new VhostUserConnection(socket, device, _options, Statistics, number);
+            Volatile.Write(ref _current, connection);
+            connection.Run(stopping.Token);
+        }
+        catch (Exception e)
+        {
+            VhostUserConnection.Report(
+                new VhostUserEvent(VhostUserEventKind.DeviceFailed, number, e.Message) { Exception = e }, _options, Statistics);
+        }
+        finally
+        {
+            Volatile.Write(ref _current, null);
+            socket.Dispose();
+            if (_disposesDevice)
+            {
+                device?.Dispose();
+            }
+        }
+    }
+
+    private void Report(VhostUserEventKind kind, string text) =>
+        VhostUserConnection.Report(new VhostUserEvent(kind, 0, text), _options, Statistics);
+}

@@ -1,0 +1,34 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser;
+
+/// <summary>A region of memory that a front end shares, and the file that holds it.</summary>
+/// <param name="Region">Where it lies.</param>
+/// <param name="File">The file. It stays the caller's.</param>
+public readonly record struct VhostUserSharedMemory(VhostUserMemoryRegion Region, SafeFileHandle File)
+{
+    /// <summary>Describes a part of a backing that is a file, as a region at a guest-physical address.</summary>
+    /// <param name="guestAddress">The guest-physical address of the first byte.</param>
+    /// <param name="backing">The backing: shared memory, or another one with a single shareable region.</param>
+    /// <param name="offset">The first byte of the backing to share.</param>
+    /// <param name="length">How many bytes to share; all from <paramref name="offset"/> on where it is <see langword="null"/>.</param>
+    /// <returns>The region, with the address of the backing's mapping as user address.</returns>
+    /// <exception cref="ArgumentException">The part is not in the backing, or the backing is not one file.</exception>
+    public static unsafe VhostUserSharedMemory Of(GuestAddress guestAddress, GuestMemoryBacking backing, ulong offset = 0, ulong? length = null)
+    {
+        ArgumentNullException.ThrowIfNull(backing);
+        if (backing.GetShareableRegions() is not [{ Offset: 0 } whole])
+        {
+            throw new ArgumentException($"The backing '{backing.Name}' is not one file.", nameof(backing));
+        }
+
+        if (offset > whole.Length || length > whole.Length - offset)
+        {
+            throw new ArgumentException($"The part is not in the backing '{backing.Name}'.", nameof(offset));
+        }
+
+        var region = new VhostUserMemoryRegion(
+            guestAddress.Value, length ?? (whole.Length - offset), (ulong)backing.Mapping + offset, whole.FileOffset + offset);
+        return new VhostUserSharedMemory(region, whole.Handle);
+    }
+}

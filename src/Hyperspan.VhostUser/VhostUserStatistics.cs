@@ -1,0 +1,44 @@
+namespace Hyperspan.VhostUser;
+
+/// <summary>What a back end has done, for a status line. It may be read from any thread; the numbers only grow.</summary>
+public sealed class VhostUserStatistics
+{
+    private long _connections;
+    private long _messages;
+    private long _requests;
+    private long _bytes;
+    private long _notifications;
+    private long _errors;
+
+    /// <summary>Gets how many front ends have connected.</summary>
+    public long Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Gets how many messages were received.</summary>
+    public long Messages => Volatile.Read(ref _messages);
+
+    /// <summary>Gets how many requests were completed.</summary>
+    public long Requests => Volatile.Read(ref _requests);
+
+    /// <summary>Gets how many bytes of data requests moved.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Gets how often the guest was notified.</summary>
+    public long Notifications => Volatile.Read(ref _notifications);
+
+    /// <summary>Gets how many events were errors.</summary>
+    public long Errors => Volatile.Read(ref _errors);
+
+    internal long AddConnection() => Interlocked.Increment(ref _connections);
+
+    internal void AddMessage() => Interlocked.Increment(ref _messages);
+
+    internal void AddNotification() => Interlocked.Increment(ref _notifications);
+
+    internal void AddError() => Interlocked.Increment(ref _errors);
+
+    internal void AddRequests(ulong requests, ulong bytes)
+    {
+        Interlocked.Add(ref _requests, (long)requests);
+        Interlocked.Add(ref _bytes, (long)bytes);
+    }
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
+using System.Text;
+
+namespace Hyperspan.Virtio;
+
+/// <summary>A block device over a disk image (virtio 1.2, section 5.2): read, write, flush, discard, write zeroes, get id.</summary>
+/// <remarks>
+/// <para>
+/// All members are safe to use from several threads at once, and handlers of different queues serve requests concurrently. Requests that overlap in time may
+/// be served in any order, as the specification permits.
+/// </para>
+/// <para>Statuses, where the specification leaves a choice:</para>
+/// <list type="bullet">
+/// <item>A request without a device-writable byte has no room for a status: that breaks the queue (<see cref="VirtQueueErrorKind.MissingResponse"/>), as in QEMU.</item>
+/// <item>A buffer that turns out not to be accessible breaks the queue (<see cref="VirtQueueErrorKind.BufferFault"/>): either the driver or a peer that shares the memory is at fault.</item>
+/// <item>IOERR: a header of less than 16 bytes; data that is not a multiple of 512 bytes or reaches past the end of the disk; data in the direction that the type does not have;
+/// writing to a read-only disk; more or longer discard and write zeroes segments than the configuration permits, or none; failures of the image.</item>
+/// <item>UNSUPP: unknown types; types whose feature was not accepted; unknown flags of discard and write zeroes; unmap with discard.</item>
+/// <item>GET_ID writes as much of the 20 bytes as there is room for.</item>
+/// </list>
+/// <para>The length in the used ring is the number of bytes written: data and status on success, the status byte alone on failure.</para>
+/// <para>
+/// A driver that does not accept VIRTIO_BLK_F_FLUSH has no way to make data durable, so each of its writes is flushed before it completes; so are
+/// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE.
+/// </para>
+/// </remarks>
+public sealed partial class VirtioBlockDevice : IVirtioDevice
+{
+    internal const int SectorSize = RawDiskImage.SectorSize;
+    internal const int IdLength = 20;
+    internal const uint MaxRanges = 32;
+
+    // Discarding is quick however long the range is. Writing zeros may have to write them: a request is kept short enough not to hold up the queue for long.
+    internal const uint MaxDiscardSectors = (2U << 30) / SectorSize;
+    internal const uint MaxWriteZeroesSectors = (64U << 20) / SectorSize;
+
+    private readonly VirtioBlockOptions _options;
+    private readonly byte[] _id = new byte[IdLength];
+    private readonly bool _leaveOpen;
+    private int _writeback = 1;
+
+    /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="options">How it is presented; <see langword="null"/> for the defaults.</param>
+    /// <param name="leaveOpen">Whether the image stays open when the device is disposed.</param>
+    /// <exception cref="ArgumentException">An option is out of range or does not fit the image.</exception>
+    public VirtioBlockDevice(IDiskImage image, VirtioBlockOptions? options = null, bool leaveOpen = false)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        Image = image;
+        _options = options ?? new VirtioBlockOptions();
+        _leaveOpen = leaveOpen;
+        Check(_options, image, nameof(options));
+        Encoding.ASCII.GetBytes(_options.Id, _id);
+        IsReadOnly = _options.ReadOnly || image.IsReadOnly;
+        OfferedFeatures = Offer();
+    }
+
+    /// <inheritdoc/>
+    public uint DeviceId => 2;
+
+    /// <inheritdoc/>
+    public ulong OfferedFeatures { get; }
+
+    /// <inheritdoc/>
+    public int QueueCount => _options.QueueCount;
+
+    /// <inheritdoc/>
+    public ushort MaxQueueSize => _options.MaxQueueSize;
+
+    /// <summary>Gets a value indicating whether the guest may not write.</summary>
+    public bool IsReadOnly { get; }
+
+    /// <summary>Gets the size in sectors of 512 bytes.</summary>
+    public ulong Capacity => Image.Length / SectorSize;
+
+    internal IDiskImage Image { get; }
+
+    internal ReadOnlySpan<byte> Id => _id;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such queue.</exception>
+    public IVirtioQueueHandler CreateQueueHandler(int queueIndex, ulong acknowledgedFeatures)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(queueIndex);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(queueIndex, QueueCount);
+        return new BlockQueueHandler(this, Image.CreateChannel(), acknowledgedFeatures);
+    }
+
+    /// <summary>Disposes the image, unless it was to be left open. Handlers must have been stopped.</summary>
+    public void Dispose()
+    {
+        if (!_leaveOpen)
+        {
+            Image.Dispose();
+        }
+    }
+
+    /// <summary>Whether writes may stay in a cache until the driver flushes (section 5.2.5.2).</summary>
+    internal bool IsWriteback(ulong acknowledged) =>
+        (acknowledged & VirtioBlockFeatures.ConfigWriteback) != 0
+            ? Volatile.Read(ref _writeback) != 0
+            : (acknowledged & VirtioBlockFeatures.Flush) != 0;
+
+    private static void Check(VirtioBlockOptions options, IDiskImage image, string parameter)
+    {
+        Demand(options.QueueCount is >= 1 and <= 256, "the number of queues must be from 1 to 256", parameter);
+        Demand(BitOperations.IsPow2(options.MaxQueueSize) && options.MaxQueueSize <= VirtQueueLayout.MaxSize, "the queue size must be a power of two up to 32768", parameter);
+        Demand(options.Id.Length <= IdLength && options.Id.All(c => c is >= ' ' and <= '~'), "the id must be at most 20 printable ASCII characters", parameter);
+        Demand(BitOperations.IsPow2(options.LogicalBlockSize) && options.LogicalBlockSize is >= 512 and <= 65536, "the logical block size must be a power of two from 512 to 65536", parameter);
+        Demand(BitOperations.IsPow2(options.PhysicalBlockSize) && options.PhysicalBlockSize >= options.LogicalBlockSize, "the physical block size must be a power of two, not below the logical one", parameter);
+        Demand(options.MaxSegments >= 1, "at least one segment must be permitted", parameter);
+        Demand(image.Length % (ulong)options.LogicalBlockSize == 0, "the size of the image is not a multiple of the logical block size", parameter);
+    }
+
+    private static void Demand([DoesNotReturnIf(false)] bool condition, string message, string parameter)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException(message, parameter);
+        }
+    }
+
+    private ulong Offer()
+    {
+        ulong features = VirtioFeatures.IndirectDescriptors
+            | VirtioFeatures.EventIndex
+            | VirtioBlockFeatures.SegmentMax
+            | VirtioBlockFeatures.BlockSize
+            | VirtioBlockFeatures.Topology
+            | VirtioBlockFeatures.Flush
+            | (QueueCount > 1 ? VirtioBlockFeatures.MultiQueue : 0);
+        if (!IsReadOnly)
+        {
+            features |= VirtioBlockFeatures.ConfigWriteback | VirtioBlockFeatures.Discard | VirtioBlockFeatures.WriteZeroes;
+        }
+
+        return (features & _options.FeatureMask) | VirtioFeatures.Version1 | (IsReadOnly ? VirtioBlockFeatures.ReadOnly : 0);
+    }
+}

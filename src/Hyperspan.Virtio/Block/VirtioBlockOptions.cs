@@ -1,0 +1,31 @@
+namespace Hyperspan.Virtio;
+
+/// <summary>How a <see cref="VirtioBlockDevice"/> presents its image.</summary>
+public sealed record VirtioBlockOptions
+{
+    /// <summary>Gets the number of queues, from 1 to 256. The default is 1.</summary>
+    public int QueueCount { get; init; } = 1;
+
+    /// <summary>Gets the largest size that a queue may have: a power of two up to 32768. The default is 1024.</summary>
+    public ushort MaxQueueSize { get; init; } = 1024;
+
+    /// <summary>Gets the identity that the guest sees as the disk's serial number: printable ASCII, at most 20 characters. The default is <c>hyperspan</c>.</summary>
+    public string Id { get; init; } = "hyperspan";
+
+    /// <summary>Gets a value indicating whether the guest may not write, even if the image could be written.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>Gets the block size in bytes that the guest is told: a power of two from 512 to 65536 that divides the image. The default is 512.</summary>
+    public int LogicalBlockSize { get; init; } = 512;
+
+    /// <summary>Gets the block size in bytes at which writing is best: a power of two, not below <see cref="LogicalBlockSize"/>. The default is 4096.</summary>
+    public int PhysicalBlockSize { get; init; } = 4096;
+
+    /// <summary>
+    /// Gets the most data buffers that a driver should put into one request. The default, 126, leaves room for header and status in a queue of 128, which is what QEMU makes.
+    /// </summary>
+    public int MaxSegments { get; init; } = 126;
+
+    /// <summary>Gets the features that may be offered at all. VIRTIO_F_VERSION_1 is always offered, and so is read-only where it applies. The default permits everything.</summary>
+    public ulong FeatureMask { get; init; } = ulong.MaxValue;
+}

@@ -1,0 +1,33 @@
+namespace Hyperspan.Virtio;
+
+/// <summary>What a disk is made of. All members are safe to use from several threads at once.</summary>
+/// <remarks>Offsets and lengths are in bytes, multiples of 512 and inside the image: the device has checked them. Errors are values.</remarks>
+public interface IDiskImage : IDisposable
+{
+    /// <summary>Gets the size in bytes; a multiple of 512. It must not change.</summary>
+    ulong Length { get; }
+
+    /// <summary>Gets a value indicating whether the image cannot be written.</summary>
+    bool IsReadOnly { get; }
+
+    /// <summary>Makes what transfers data for one worker at a time.</summary>
+    /// <returns>The channel. Disposing it leaves the image open.</returns>
+    IDiskChannel CreateChannel();
+
+    /// <summary>Makes everything written so far durable.</summary>
+    /// <returns>How it went.</returns>
+    DiskResult Flush();
+
+    /// <summary>Says that the contents of a range are no longer needed. An image may ignore it.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <returns>How it went.</returns>
+    DiskResult Discard(ulong offset, ulong length);
+
+    /// <summary>Writes zeros.</summary>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <param name="mayUnmap">Whether the space may be given back.</param>
+    /// <returns>How it went.</returns>
+    DiskResult WriteZeroes(ulong offset, ulong length, bool mayUnmap);
+}

@@ -1,0 +1,220 @@
+namespace Hyperspan.Virtio;
+
+/// <content>Taking chains: the available ring and the descriptor tables.</content>
+public sealed partial class VirtQueue
+{
+    private const ulong MaxChainLength = 1UL << 32;
+
+    private ushort[] _resubmitted = [];
+    private int _resubmittedAt;
+
+    /// <summary>Gets the chains that <see cref="Resubmit"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.</summary>
+    public ReadOnlySpan<ushort> PendingResubmissions => _resubmitted.AsSpan(_resubmittedAt);
+
+    /// <summary>Takes the next chain that the driver made available, those that were resubmitted first.</summary>
+    /// <param name="chain">Receives the chain, checked as a whole. Where there is none its contents are unspecified.</param>
+    /// <returns>Whether there was one. Otherwise there is nothing to do for now, or the queue is broken.</returns>
+    public bool TryTake(DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        if (_error.IsError)
+        {
+            return false;
+        }
+
+        if (_resubmittedAt < _resubmitted.Length)
+        {
+            return TakeHead(_resubmitted[_resubmittedAt++], chain);
+        }
+
+        if (_next == _available && !FindAvailable())
+        {
+            return false;
+        }
+
+        if (!_memory.TryRead(_availableEntries + (2UL * (uint)(_next & _mask)), out ushort raw, out GuestMemoryFault fault))
+        {
+            return RingFailed(null, fault);
+        }
+
+        ushort head = LittleEndian.Order(raw);
+        if (!TakeChain(head, chain))
+        {
+            return false;
+        }
+
+        _next++;
+        InflightTracker?.OnTaken(head);
+        return true;
+    }
+
+    /// <summary>Takes the chain that starts at a given descriptor, regardless of the available ring: one that was in flight when an earlier device went away.</summary>
+    /// <param name="head">The index of its first descriptor.</param>
+    /// <param name="chain">Receives the chain.</param>
+    /// <returns>Whether it could be taken; otherwise the queue is broken.</returns>
+    public bool TakeHead(ushort head, DescriptorChain chain)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        return !_error.IsError && TakeChain(head, chain);
+    }
+
+    /// <summary>
+    /// Has the next calls of <see cref="TryTake"/> give out the chains that start at given descriptors, before anything from the available ring.
+    /// They are not announced to <see cref="InflightTracker"/> again.
+    /// </summary>
+    /// <param name="heads">The indices of their first descriptors, in the order in which they were first taken.</param>
+    public void Resubmit(ReadOnlySpan<ushort> heads)
+    {
+        _resubmitted = [.. _resubmitted.AsSpan(_resubmittedAt), .. heads];
+        _resubmittedAt = 0;
+    }
+
+    /// <summary>Looks whether the driver has made more chains available.</summary>
+    private bool FindAvailable()
+    {
+        // Acquire: the entries and descriptors that this index covers are read after it (section 2.7.13.3).
+        if (!_memory.TryReadAcquire(_availableIndex, out ushort raw, out GuestMemoryFault fault))
+        {
+            return RingFailed(null, fault);
+        }
+
+        ushort index = LittleEndian.Order(raw);
+        ushort ahead = (ushort)(index - _next);
+        if (ahead > Size)
+        {
+            return Fail(VirtQueueErrorKind.AvailableIndexTooFar, null, ahead, Size);
+        }
+
+        _available = index;
+        return ahead != 0;
+    }
+
+    private bool TakeChain(ushort head, DescriptorChain chain)
+    {
+        if (head >= Size)
+        {
+            return Fail(VirtQueueErrorKind.HeadOutOfRange, null, head, Size);
+        }
+
+        // Every chain in flight holds at least one descriptor; an honest driver cannot have more of them.
+        if (_inFlight >= Size)
+        {
+            return Fail(VirtQueueErrorKind.TooManyInFlight, head, limit: Size);
+        }
+
+        if (!ReadChain(head, chain))
+        {
+            return false;
+        }
+
+        _inFlight++;
+        return true;
+    }
+
+    /// <summary>Copies and checks a chain. It ends: each table is walked for at most as many steps as it has entries, and there are at most two of them.</summary>
+    private bool ReadChain(ushort head, DescriptorChain chain)
+    {
+        chain.Begin(_memory, head);
+        ulong table = Layout.DescriptorTable.Value;
+        uint entries = Size;
+        uint index = head;
+        uint seen = 0;
+        bool inIndirect = false;
+        while (true)
+        {
+            if (++seen > entries)
+            {
+                return Fail(VirtQueueErrorKind.DescriptorLoop, head, limit: entries);
+            }
+
+            if (!Descriptor.TryRead(_memory, table + (Descriptor.Length16 * index), out Descriptor descriptor, out GuestMemoryFault fault))
+            {
+                return RingFailed(head, fault);
+            }
+
+            if (descriptor.IsIndirect)
+            {
+                // It may follow ordinary descriptors (section 2.7.5.3.2); its WRITE flag means nothing.
+                if (inIndirect)
+                {
+                    return Fail(VirtQueueErrorKind.NestedIndirect, head);
+                }
+
+                if (!CheckIndirect(head, descriptor))
+                {
+                    return false;
+                }
+
+                inIndirect = true;
+                table = descriptor.Address;
+                entries = descriptor.Length / 16;
+                index = 0;
+                seen = 0;
+                continue;
+            }
+
+            if (!AppendBuffer(chain, descriptor))
+            {
+                return false;
+            }
+
+            if (!descriptor.HasNext)
+            {
+                return true;
+            }
+
+            index = descriptor.NextIndex;
+            if (index >= entries)
+            {
+                return Fail(VirtQueueErrorKind.NextOutOfRange, head, index, entries);
+            }
+        }
+    }
+
+    private bool CheckIndirect(ushort head, in Descriptor descriptor)
+    {
+        if (!_indirect)
+        {
+            return Fail(VirtQueueErrorKind.IndirectNotNegotiated, head);
+        }
+
+        if (descriptor.HasNext)
+        {
+            return Fail(VirtQueueErrorKind.IndirectWithNext, head);
+        }
+
+        uint length = descriptor.Length;
+        ulong most = 16UL * (uint)MaxIndirectEntries;
+        if (length == 0 || length % 16 != 0 || length > most)
+        {
+            return Fail(VirtQueueErrorKind.InvalidIndirectLength, head, length, most);
+        }
+
+        return _ranges.Contains(descriptor.Address, length)
+            || Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, descriptor.Address, length);
+    }
+
+    private bool AppendBuffer(DescriptorChain chain, in Descriptor descriptor)
+    {
+        if (!descriptor.IsWritable && chain.HasWritable)
+        {
+            return Fail(VirtQueueErrorKind.ReadableAfterWritable, chain.Head);
+        }
+
+        // The specification gives an empty buffer no meaning and does not forbid it: it adds nothing, wherever it points.
+        uint length = descriptor.Length;
+        if (length > 0 && !_ranges.Contains(descriptor.Address, length))
+        {
+            return Fail(VirtQueueErrorKind.BufferOutsideMemory, chain.Head, descriptor.Address, length);
+        }
+
+        ulong total = chain.Length + length;
+        if (total > MaxChainLength)
+        {
+            return Fail(VirtQueueErrorKind.ChainTooLong, chain.Head, total);
+        }
+
+        chain.Append(descriptor.Address, length, descriptor.IsWritable);
+        return true;
+    }
+}

@@ -1,0 +1,82 @@
+namespace Hyperspan.Virtio;
+
+/// <content>Returning chains: the used ring.</content>
+public sealed partial class VirtQueue
+{
+    /// <summary>Returns a chain to the driver.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="written">How many bytes were written to its device-writable buffers.</param>
+    /// <returns>Whether it was returned; otherwise the queue is broken.</returns>
+    /// <exception cref="InvalidOperationException">No chain is in flight.</exception>
+    public bool Complete(DescriptorChain chain, uint written)
+    {
+        ArgumentNullException.ThrowIfNull(chain);
+        return Complete(chain.Head, written);
+    }
+
+    /// <summary>Returns a chain to the driver.</summary>
+    /// <param name="head">The index of the chain's first descriptor.</param>
+    /// <param name="written">How many bytes were written to its device-writable buffers.</param>
+    /// <returns>Whether it was returned; otherwise the queue is broken.</returns>
+    /// <exception cref="InvalidOperationException">No chain is in flight.</exception>
+    public bool Complete(ushort head, uint written) => Stage(head, written) && Publish();
+
+    /// <summary>Puts a chain into the used ring without telling the driver yet: the first half of <see cref="Complete(ushort, uint)"/>, for batches.</summary>
+    /// <param name="head">The index of the chain's first descriptor.</param>
+    /// <param name="written">How many bytes were written to its device-writable buffers.</param>
+    /// <returns>Whether it is there; otherwise the queue is broken.</returns>
+    /// <exception cref="InvalidOperationException">No chain is in flight that has not been staged.</exception>
+    public bool Stage(ushort head, uint written)
+    {
+        if (_error.IsError)
+        {
+            return false;
+        }
+
+        if (_staged >= _inFlight)
+        {
+            ThrowNothingInFlight();
+        }
+
+        ulong entry = _usedEntries + (8UL * (uint)((_used + _staged) & _mask));
+        if (!_memory.TryWrite(entry, LittleEndian.Order((uint)head), out GuestMemoryFault fault)
+            || !_memory.TryWrite(entry + 4, LittleEndian.Order(written), out fault))
+        {
+            return RingFailed(head, fault);
+        }
+
+        _staged++;
+        InflightTracker?.OnCompleting(head);
+        return true;
+    }
+
+    /// <summary>Tells the driver about all chains that have been staged, by one store of the used index.</summary>
+    /// <returns>Whether they were published; otherwise the queue is broken.</returns>
+    public bool Publish()
+    {
+        if (_error.IsError)
+        {
+            return false;
+        }
+
+        if (_staged == 0)
+        {
+            return true;
+        }
+
+        // Release: the entries, and the data in the buffers, are seen before the index that covers them (section 2.7.8.2).
+        ushort index = (ushort)(_used + _staged);
+        if (!_memory.TryWriteRelease(_usedIndexAddress, LittleEndian.Order(index), out GuestMemoryFault fault))
+        {
+            return RingFailed(null, fault);
+        }
+
+        _used = index;
+        _inFlight -= _staged;
+        _staged = 0;
+        InflightTracker?.OnCompleted(index);
+        return true;
+    }
+
+    private static void ThrowNothingInFlight() => throw new InvalidOperationException("the queue has no chain in flight to be returned");
+}

@@ -1,0 +1,192 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Hyperspan.Virtio;
+
+/// <summary>A split virtqueue, seen from the device (virtio 1.2, section 2.7).</summary>
+/// <remarks>
+/// <para>
+/// Nothing in the rings is trusted. Whatever is wrong with them (see <see cref="VirtQueueErrorKind"/>) breaks this queue and nothing else: <see cref="IsBroken"/> becomes true,
+/// <see cref="Error"/> says why, and no chain is given out or taken back until <see cref="Reset"/>. No member throws for anything a guest can do.
+/// Every field of a descriptor and every ring entry is read exactly once; what was read is what is checked and used.
+/// </para>
+/// <para>
+/// Used by one thread at a time: the worker of this queue. Others may read the properties once that worker has stopped.
+/// </para>
+/// <example>
+/// <code>
+/// var chain = new DescriptorChain();
+/// while (queue.TryTake(chain))
+/// {
+///     uint written = Serve(chain);
+///     queue.Complete(chain, written);
+/// }
+/// if (queue.ShouldNotify())
+/// {
+///     interrupt.Raise();
+/// }
+/// </code>
+/// </example>
+/// </remarks>
+public sealed partial class VirtQueue
+{
+    private readonly GuestMemory _memory;
+    private readonly MemoryRanges _ranges;
+    private readonly GuestAddress _availableFlags;
+    private readonly GuestAddress _availableIndex;
+    private readonly ulong _availableEntries;
+    private readonly GuestAddress _usedEvent;
+    private readonly GuestAddress _usedFlags;
+    private readonly GuestAddress _usedIndexAddress;
+    private readonly ulong _usedEntries;
+    private readonly GuestAddress _availableEvent;
+    private readonly ushort _mask;
+    private readonly bool _indirect;
+    private readonly bool _eventIndex;
+    private ushort _next;
+    private ushort _available;
+    private ushort _used;
+    private int _inFlight;
+    private int _staged;
+    private VirtQueueError _error;
+
+    /// <summary>Initializes a new instance of the <see cref="VirtQueue"/> class.</summary>
+    /// <param name="memory">The memory that the addresses in rings and descriptors refer to. It must outlive the queue.</param>
+    /// <param name="layout">Where the rings are; see <see cref="VirtQueueLayout.TryValidate(GuestMemory, out VirtQueueError)"/> for a check that does not throw.</param>
+    /// <param name="features">The ring features that were negotiated.</param>
+    /// <param name="nextAvailable">The available index to go on from: zero for a fresh queue.</param>
+    /// <param name="usedIndex">The used index to go on from; <see langword="null"/> to read it from the used ring, as after a reconnect.</param>
+    /// <exception cref="ArgumentException">The layout is invalid for this memory.</exception>
+    public VirtQueue(
+        GuestMemory memory,
+        VirtQueueLayout layout,
+        VirtQueueFeatures features = VirtQueueFeatures.None,
+        ushort nextAvailable = 0,
+        ushort? usedIndex = null)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        if (!layout.TryValidate(memory, out VirtQueueError error))
+        {
+            ThrowInvalidLayout(error, nameof(layout));
+        }
+
+        _memory = memory;
+        _ranges = new MemoryRanges(memory);
+        Layout = layout;
+        Features = features;
+        _indirect = (features & VirtQueueFeatures.IndirectDescriptors) != 0;
+        _eventIndex = (features & VirtQueueFeatures.EventIndex) != 0;
+        _mask = (ushort)(layout.Size - 1);
+        MaxIndirectEntries = Math.Max((int)layout.Size, 1024);
+
+        // None of these sums wraps: the rings have been found in memory.
+        ulong available = layout.AvailableRing.Value;
+        _availableFlags = available;
+        _availableIndex = available + 2;
+        _availableEntries = available + 4;
+        _usedEvent = available + 4 + (2UL * layout.Size);
+        ulong used = layout.UsedRing.Value;
+        _usedFlags = used;
+        _usedIndexAddress = used + 2;
+        _usedEntries = used + 4;
+        _availableEvent = used + 4 + (8UL * layout.Size);
+
+        _next = nextAvailable;
+        _available = nextAvailable;
+        if (usedIndex is { } index)
+        {
+            _used = index;
+        }
+        else if (memory.TryReadAcquire(_usedIndexAddress, out ushort raw, out GuestMemoryFault fault))
+        {
+            _used = LittleEndian.Order(raw);
+        }
+        else
+        {
+            Break(new VirtQueueError(VirtQueueErrorKind.RingFault, null, fault: fault));
+        }
+    }
+
+    /// <summary>Gets the memory that the queue lies in.</summary>
+    public GuestMemory Memory => _memory;
+
+    /// <summary>Gets where the rings are.</summary>
+    public VirtQueueLayout Layout { get; }
+
+    /// <summary>Gets the ring features that were negotiated.</summary>
+    public VirtQueueFeatures Features { get; }
+
+    /// <summary>Gets the number of descriptors.</summary>
+    public ushort Size => Layout.Size;
+
+    /// <summary>
+    /// Gets the most descriptors that an indirect table may have: the queue size, and never less than 1024. The specification's limit on a chain is the queue size
+    /// (section 2.7.5.3.1), but drivers of small queues exceed it and peers accept that.
+    /// </summary>
+    public int MaxIndirectEntries { get; }
+
+    /// <summary>Gets the index of the next entry of the available ring to be taken. A device that stops and one that goes on agree by it (vhost-user: VRING_BASE).</summary>
+    public ushort NextAvailable => _next;
+
+    /// <summary>Gets the used index as last published.</summary>
+    public ushort UsedIndex => _used;
+
+    /// <summary>Gets how many chains have been taken and not yet been returned.</summary>
+    public int InFlight => _inFlight;
+
+    /// <summary>Gets a value indicating whether the queue met an error and does nothing any more.</summary>
+    public bool IsBroken => _error.IsError;
+
+    /// <summary>Gets the first error that the queue met; not an error where it is not broken.</summary>
+    public VirtQueueError Error => _error;
+
+    /// <summary>Gets or sets who keeps a record of chains in flight, if anybody. Set it before the first chain is taken.</summary>
+    public IInflightTracker? InflightTracker { get; set; }
+
+    /// <summary>
+    /// Gets or sets a way to notify the driver while a handler still works. Without it a handler that serves many requests in one go notifies the driver by its result alone,
+    /// at the end.
+    /// </summary>
+    public IVirtQueueNotifier? Notifier { get; set; }
+
+    /// <summary>Breaks the queue: a device calls it where a request shows that the driver cannot be served. The first error stays.</summary>
+    /// <param name="error">The error.</param>
+    public void Break(in VirtQueueError error)
+    {
+        if (!_error.IsError)
+        {
+            _error = error;
+        }
+    }
+
+    /// <summary>Makes a queue usable again after an error, as after a device reset: forgets chains in flight and those to be resubmitted.</summary>
+    /// <param name="nextAvailable">The available index to go on from.</param>
+    /// <param name="usedIndex">The used index to go on from.</param>
+    public void Reset(ushort nextAvailable = 0, ushort usedIndex = 0)
+    {
+        _error = default;
+        _next = nextAvailable;
+        _available = nextAvailable;
+        _used = usedIndex;
+        _inFlight = 0;
+        _staged = 0;
+        _notifiedValid = false;
+        _usedFlagsWritten = UsedFlagsUnknown;
+        _resubmitted = [];
+        _resubmittedAt = 0;
+    }
+
+    private bool RingFailed(ushort? head, in GuestMemoryFault fault)
+    {
+        Break(new VirtQueueError(VirtQueueErrorKind.RingFault, head, fault: fault));
+        return false;
+    }
+
+    private bool Fail(VirtQueueErrorKind kind, ushort? head, ulong value = 0, ulong limit = 0)
+    {
+        Break(new VirtQueueError(kind, head, value, limit));
+        return false;
+    }
+
+    [DoesNotReturn]
+    private static void ThrowInvalidLayout(in VirtQueueError error, string parameter) => throw new ArgumentException(error.ToString(), parameter);
+}

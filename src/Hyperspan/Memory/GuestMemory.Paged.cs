@@ -1,0 +1,300 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan;
+
+/// <content>Bytes that lie scattered over pages.</content>
+/// <remarks>
+/// Pages with consecutive numbers are one access. Runs are accessed in order; the bounds of a run are checked before any of its bytes is accessed, and runs
+/// before the one that fails have been accessed. The fault names no range, because there is no single one, but the lowest address of the failing run that could not be
+/// accessed; a page number of 2^52 or more has no address, so neither has its fault. That pages lie in different regions is no crossing,
+/// also in a strict memory.
+/// </remarks>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Reads the bytes of a paged range.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">As long as the range. Receives the bytes: all of them, or an unspecified part of them where the read fails.</param>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="range"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
+    public void Read(in PagedRange range, Span<byte> destination)
+    {
+        if (!TryRead(range, destination, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Reads the bytes of a paged range and says why where it cannot. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">As long as the range. Receives the bytes.</param>
+    /// <param name="fault">Why they could not all be read.</param>
+    /// <returns>Whether all of them were read.</returns>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="range"/>.</exception>
+    public bool TryRead(in PagedRange range, Span<byte> destination, out GuestMemoryFault fault)
+    {
+        // SAFETY: pinned meanwhile, and as long as it says.
+        fixed (byte* pinned = destination)
+        {
+            return TryRead(range, pinned, (ulong)destination.Length, out fault);
+        }
+    }
+
+    /// <summary>Reads the bytes of a paged range into memory outside the garbage-collected heap.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">Receives the bytes; valid for writes, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="destination"/>: that of the range.</param>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
+    public void Read(in PagedRange range, void* destination, ulong length)
+    {
+        if (!TryRead(range, destination, length, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Reads the bytes of a paged range into memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">Receives the bytes; valid for writes, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="destination"/>: that of the range.</param>
+    /// <param name="fault">Why they could not all be read.</param>
+    /// <returns>Whether all of them were read.</returns>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
+    public bool TryRead(in PagedRange range, void* destination, ulong length, out GuestMemoryFault fault)
+    {
+        if (length != range.Length)
+        {
+            PagedThrow.LengthMismatch(length, range.Length);
+        }
+
+        byte* to = (byte*)destination;
+        foreach (PagedRun run in range.Runs)
+        {
+            if (!TryStartRun(run, GuestMemoryOperation.Read, out ulong at, out fault))
+            {
+                return false;
+            }
+
+            for (ulong left = run.Length; left > 0;)
+            {
+                ulong piece = PieceOfRun(at, left);
+                if (!TryReadPiece(at, to, piece, out fault))
+                {
+                    fault = fault.WithoutRange(GuestMemoryOperation.Read);
+                    return false;
+                }
+
+                at += piece;
+                to += piece;
+                left -= piece;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Writes the bytes of a paged range.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The bytes; as many as the range has.</param>
+    /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="range"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    public void Write(in PagedRange range, ReadOnlySpan<byte> source)
+    {
+        if (!TryWrite(range, source, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Writes the bytes of a paged range and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The bytes; as many as the range has.</param>
+    /// <param name="fault">Why they could not all be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="range"/>.</exception>
+    public bool TryWrite(in PagedRange range, ReadOnlySpan<byte> source, out GuestMemoryFault fault)
+    {
+        // SAFETY: as for reading.
+        fixed (byte* pinned = source)
+        {
+            return TryWrite(range, pinned, (ulong)source.Length, out fault);
+        }
+    }
+
+    /// <summary>Writes the bytes of a paged range from memory outside the garbage-collected heap.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The bytes; valid for reads, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="source"/>: that of the range.</param>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    public void Write(in PagedRange range, void* source, ulong length)
+    {
+        if (!TryWrite(range, source, length, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Writes the bytes of a paged range from memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The bytes; valid for reads, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="source"/>: that of the range.</param>
+    /// <param name="fault">Why they could not all be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
+    public bool TryWrite(in PagedRange range, void* source, ulong length, out GuestMemoryFault fault)
+    {
+        if (length != range.Length)
+        {
+            PagedThrow.LengthMismatch(length, range.Length);
+        }
+
+        byte* from = (byte*)source;
+        foreach (PagedRun run in range.Runs)
+        {
+            if (!TryStartRun(run, GuestMemoryOperation.Write, out ulong at, out fault))
+            {
+                return false;
+            }
+
+            for (ulong left = run.Length; left > 0;)
+            {
+                ulong piece = PieceOfRun(at, left);
+                if (!TryWritePiece(at, from, piece, out fault))
+                {
+                    fault = fault.WithoutRange(GuestMemoryOperation.Write);
+                    return false;
+                }
+
+                at += piece;
+                from += piece;
+                left -= piece;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Fills a paged range with one byte value.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    public void Fill(in PagedRange range, byte value)
+    {
+        if (!TryFill(range, value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Fills a paged range with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why not all of it could be written.</param>
+    /// <returns>Whether all of it was written.</returns>
+    public bool TryFill(in PagedRange range, byte value, out GuestMemoryFault fault)
+    {
+        foreach (PagedRun run in range.Runs)
+        {
+            if (!TryStartRun(run, GuestMemoryOperation.Fill, out ulong at, out fault))
+            {
+                return false;
+            }
+
+            for (ulong left = run.Length; left > 0;)
+            {
+                ulong piece = PieceOfRun(at, left);
+                if (!TryFill(at, piece, value, out fault))
+                {
+                    fault = fault.WithoutRange(GuestMemoryOperation.Fill);
+                    return false;
+                }
+
+                at += piece;
+                left -= piece;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Fills a paged range with zeros.</summary>
+    /// <param name="range">The range.</param>
+    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    public void Zero(in PagedRange range) => Fill(range, 0);
+
+    /// <summary>Fills a paged range with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="fault">Why not all of it could be written.</param>
+    /// <returns>Whether all of it was written.</returns>
+    public bool TryZero(in PagedRange range, out GuestMemoryFault fault) => TryFill(range, 0, out fault);
+
+    /// <summary>Gives the address of a run, or the fault of one that has none.</summary>
+    private bool TryStartRun(in PagedRun run, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
+    {
+        if (!run.IsValid)
+        {
+            return TryPageAddress(run.FirstPageNumber, name, out address, out fault);
+        }
+
+        address = run.Address.Value;
+        fault = default;
+        return true;
+    }
+
+    /// <summary>
+    /// How much of a run may be one access: all of it, except in a strict memory, where whole pages up to the end of the region are. Only a single page
+    /// that two regions share is then left to be refused.
+    /// </summary>
+    private ulong PieceOfRun(ulong address, ulong length)
+    {
+        if (!_strict || _table.Find(address) is not { } region)
+        {
+            return length;
+        }
+
+        ulong here = region.Length - (address - region.Start);
+        return here < length && ((address + here) & (GuestAddress.PageSize - 1)) == 0 ? here : length;
+    }
+
+    private bool TryReadPiece(ulong address, byte* destination, ulong length, out GuestMemoryFault fault)
+    {
+        ulong limit = _directReadBytes;
+        if (length <= limit && address <= limit - length)
+        {
+            // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
+            NativeMemory.Copy(_base + address, destination, (nuint)length);
+            if (!_gate.IsDisturbed)
+            {
+                fault = default;
+                return true;
+            }
+
+            return Confirm(address, length, GuestMemoryOperation.Read, out fault);
+        }
+
+        return TryReadBytes(address, destination, length, GuestMemoryOperation.Read, out fault);
+    }
+
+    private bool TryWritePiece(ulong address, byte* source, ulong length, out GuestMemoryFault fault)
+    {
+        ulong limit = _directWriteBytes;
+        if (length <= limit && address <= limit - length)
+        {
+            // SAFETY: as for reading.
+            NativeMemory.Copy(source, _base + address, (nuint)length);
+            if (!_gate.IsDisturbed)
+            {
+                fault = default;
+                return true;
+            }
+
+            return Confirm(address, length, GuestMemoryOperation.Write, out fault);
+        }
+
+        return TryWriteBytes(address, source, length, GuestMemoryOperation.Write, out fault);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <summary>Reads the bytes of a list of paged ranges of guest memory from front to back.</summary>
+/// <remarks>That the pages are memory at all is found out by the reads.</remarks>
+public ref struct PagedListReader : IMemoryReader
+{
+    private readonly GuestMemory _memory;
+    private PagedRanges _rest;
+
+    /// <summary>Makes a reader.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="ranges">What to read of it.</param>
+    public PagedListReader(GuestMemory memory, PagedRanges ranges)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        _memory = memory;
+        _rest = ranges;
+    }
+
+    /// <inheritdoc/>
+    public readonly ulong Remaining => _rest.Length;
+
+    /// <summary>Gets what is left.</summary>
+    public readonly PagedRanges Rest => _rest;
+
+    /// <inheritdoc/>
+    public bool TryRead(scoped Span<byte> destination, out StreamingFault fault)
+    {
+        ulong length = (ulong)destination.Length;
+        if (!_rest.TrySlice(0, length, out PagedRanges part))
+        {
+            fault = StreamingFault.OutOfRange(length, _rest.Length);
+            return false;
+        }
+
+        if (!_memory.TryRead(part, destination, out GuestMemoryFault memoryFault))
+        {
+            fault = StreamingFault.Memory(memoryFault, length, _rest.Length);
+            return false;
+        }
+
+        _rest = _rest.Skip(length);
+        fault = default;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TryRead<T>(out T value, out StreamingFault fault)
+        where T : unmanaged
+    {
+        if (!StreamingSteps.TryGetScalarAddress<T>(_rest, out GuestAddress address))
+        {
+            return StreamingSteps.TryReadBytes(ref this, out value, out fault);
+        }
+
+        if (!_memory.TryRead(address, out value, out GuestMemoryFault memoryFault))
+        {
+            fault = StreamingFault.Memory(memoryFault.WithoutRange(GuestMemoryOperation.Read), (ulong)Unsafe.SizeOf<T>(), _rest.Length);
+            return false;
+        }
+
+        _rest = _rest.Skip((ulong)Unsafe.SizeOf<T>());
+        fault = default;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TrySkip(ulong length, out StreamingFault fault)
+    {
+        if (length > _rest.Length)
+        {
+            fault = StreamingFault.OutOfRange(length, _rest.Length);
+            return false;
+        }
+
+        _rest = _rest.Skip(length);
+        fault = default;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool TryReadArray<T>(int count, [NotNullWhen(true)] out T[]? values, out StreamingFault fault)
+        where T : unmanaged => StreamingSteps.TryReadArray(ref this, count, out values, out fault);
+
+    /// <inheritdoc/>
+    public T Read<T>()
+        where T : unmanaged => StreamingSteps.Read<PagedListReader, T>(ref this);
+
+    /// <inheritdoc/>
+    public T[] ReadArray<T>(int count)
+        where T : unmanaged => StreamingSteps.ReadArray<PagedListReader, T>(ref this, count);
+}

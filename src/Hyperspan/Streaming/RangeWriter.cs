@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <summary>Writes to a range of guest memory from front to back.</summary>
+/// <remarks>That the range is memory at all is found out by the writes.</remarks>
+public struct RangeWriter : IMemoryWriter
+{
+    private readonly GuestMemory _memory;
+    private ulong _address;
+    private ulong _remaining;
+
+    /// <summary>Makes a writer.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">Where to write in it.</param>
+    /// <param name="isReadOnly">Whether to refuse every write.</param>
+    public RangeWriter(GuestMemory memory, GuestRange range, bool isReadOnly = false)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        _memory = memory;
+        _address = range.Base.Value;
+        _remaining = range.Size;
+        IsReadOnly = isReadOnly;
+    }
+
+    /// <inheritdoc/>
+    public readonly ulong Remaining => _remaining;
+
+    /// <inheritdoc/>
+    public readonly bool IsReadOnly { get; }
+
+    /// <summary>Gets the address of the next byte.</summary>
+    public readonly GuestAddress Address => _address;
+
+    /// <inheritdoc/>
+    public bool TryWrite(scoped ReadOnlySpan<byte> source, out StreamingFault fault)
+    {
+        ulong length = (ulong)source.Length;
+        if (!CanWrite(length, out fault))
+        {
+            return false;
+        }
+
+        return Advance(_memory.TryWrite(_address, source, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
+    }
+
+    /// <inheritdoc/>
+    public bool TryWrite<T>(T value, out StreamingFault fault)
+        where T : unmanaged
+    {
+        PlainType<T>.Demand();
+        if (!CanWrite((ulong)Unsafe.SizeOf<T>(), out fault))
+        {
+            return false;
+        }
+
+        return Advance(_memory.TryWrite(_address, value, out GuestMemoryFault memoryFault), memoryFault, (ulong)Unsafe.SizeOf<T>(), out fault);
+    }
+
+    /// <inheritdoc/>
+    public bool TryFill(byte value, ulong length, out StreamingFault fault)
+    {
+        if (!CanWrite(length, out fault))
+        {
+            return false;
+        }
+
+        return Advance(_memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
+    }
+
+    private readonly bool CanWrite(ulong length, out StreamingFault fault) => StreamingSteps.CanWrite(length, _remaining, IsReadOnly, out fault);
+
+    private bool Advance(bool written, in GuestMemoryFault memoryFault, ulong length, out StreamingFault fault)
+    {
+        if (!written)
+        {
+            fault = StreamingFault.Memory(memoryFault, length, _remaining);
+            return false;
+        }
+
+        _address += length;
+        _remaining -= length;
+        fault = default;
+        return true;
+    }
+}

@@ -1,0 +1,17 @@
+namespace Hyperspan;
+
+/// <summary>Why a step of a sequential reader or writer failed.</summary>
+public enum StreamingFaultKind : byte
+{
+    /// <summary>It did not fail.</summary>
+    None,
+
+    /// <summary>Guest memory could not be accessed; <see cref="StreamingFault.MemoryFault"/> says why.</summary>
+    Memory,
+
+    /// <summary>More was asked for than is left.</summary>
+    OutOfRange,
+
+    /// <summary>A write to something that may only be read.</summary>
+    ReadOnly,
+}

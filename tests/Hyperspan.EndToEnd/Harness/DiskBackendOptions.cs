@@ -1,0 +1,18 @@
+namespace Hyperspan.EndToEnd.Harness;
+
+/// <summary>How a back end serves its image.</summary>
+internal sealed record DiskBackendOptions
+{
+    internal bool ReadOnly { get; init; }
+
+    internal int Queues { get; init; } = 1;
+
+    /// <summary>What the guest sees as the disk's serial number; null for the back end's own default.</summary>
+    internal string? Id { get; init; }
+
+    /// <summary>The virtio features that may be offered; null for all.</summary>
+    internal ulong? Features { get; init; }
+
+    /// <summary>The vhost-user protocol features that may be offered; null for all.</summary>
+    internal ulong? ProtocolFeatures { get; init; }
+}

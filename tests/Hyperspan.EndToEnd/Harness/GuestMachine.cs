@@ -1,0 +1,177 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Hyperspan.EndToEnd.Harness;
+
+/// <summary>A Linux guest in QEMU, by software emulation, with one vhost-user-blk disk. For one caller at a time.</summary>
+internal sealed class GuestMachine : IAsyncDisposable
+{
+    private readonly LeashedProcess _process;
+    private readonly Dictionary<string, string> _results = new(StringComparer.Ordinal);
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly TimeSpan _timeout;
+    private readonly string _monitorPath;
+    private GuestControl? _control;
+    private QmpClient? _monitor;
+
+    private GuestMachine(LeashedProcess process, string monitorPath, TimeSpan timeout)
+    {
+        _process = process;
+        _monitorPath = monitorPath;
+        _timeout = timeout;
+    }
+
+    /// <summary>The guest's console and QEMU's own messages, then the lines of the control channel.</summary>
+    internal string Log => $"{_process.Log}\n-- control channel\n{_control?.Log}";
+
+    internal static async Task<GuestMachine> StartAsync(string folder, string diskSocket, GuestOptions options)
+    {
+        string initramfs = Path.Combine(folder, "initramfs");
+        string control = Path.Combine(folder, "control.socket");
+        string monitor = Path.Combine(folder, "monitor.socket");
+        Initramfs.Write(initramfs, options.Script, options.Variables);
+
+        string memory = options.MemoryMiB.ToString(CultureInfo.InvariantCulture);
+        List<string> arguments =
+        [
+            "-M", "pc", "-accel", "tcg", "-cpu", "max",
+            "-m", options.MemorySlots ? memory + ",slots=4,maxmem=1G" : memory,
+            "-smp", options.Processors.ToString(CultureInfo.InvariantCulture),
+            "-object", $"memory-backend-memfd,id=memory0,size={memory}M,share=on", "-numa", "node,memdev=memory0",
+            "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot",
+            "-kernel", TestBed.Kernel, "-initrd", initramfs,
+            "-append", "console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check",
+            "-serial", "stdio",
+            "-chardev", $"socket,id=control,path={control},server=on,wait=on", "-serial", "chardev:control",
+            "-qmp", $"unix:{monitor},server=on,wait=off",
+            "-chardev", $"socket,id=disk,path={diskSocket},reconnect=1",
+            "-device", $"vhost-user-blk-pci,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
+        ];
+
+        var process = LeashedProcess.Start("qemu", TestBed.Qemu, arguments);
+        var machine = new GuestMachine(process, monitor, options.Timeout);
+        try
+        {
+            await machine.ConnectControlAsync(control);
+            return machine;
+        }
+        catch
+        {
+            await machine.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The process of QEMU.</summary>
+    internal int ProcessId => _process.Id;
+
+    /// <summary>The monitor of the running machine.</summary>
+    internal async Task<QmpClient> MonitorAsync() => _monitor ??= await QmpClient.ConnectAsync(_monitorPath);
+
+    /// <summary>Sends the word that a script waits for with <c>expect</c>.</summary>
+    internal Task SendAsync(string word) => _control!.SendAsync(word);
+
+    /// <summary>Adds a line of the host to the log of the control channel.</summary>
+    internal void Note(string text) => _control!.Note("(host) " + text);
+
+    /// <summary>Waits for a line that the script writes with <c>mark</c> and that satisfies the condition; skips others.</summary>
+    internal async Task<string> WaitForMarkAsync(Func<string, bool> condition, string what)
+    {
+        while (true)
+        {
+            string line = await NextLineAsync(what);
+            if (line.StartsWith("HS:MARK ", StringComparison.Ordinal) && condition(line[8..]))
+            {
+                return line[8..];
+            }
+
+            if (line.StartsWith("HS:END", StringComparison.Ordinal))
+            {
+                throw new EndToEndException($"the guest's script ended while the host waited for {what}");
+            }
+        }
+    }
+
+    /// <summary>Waits until the script has ended and the machine is off.</summary>
+    internal async Task<GuestReport> FinishAsync()
+    {
+        const string End = "HS:END status=";
+        string line;
+        do
+        {
+            line = await NextLineAsync("the end of the script");
+        }
+        while (!line.StartsWith(End, StringComparison.Ordinal));
+
+        int exit = await _process.WaitForExitAsync(TimeSpan.FromSeconds(15));
+        if (exit != 0)
+        {
+            throw new EndToEndException($"QEMU ended with {exit}");
+        }
+
+        return new GuestReport(int.Parse(line[End.Length..], CultureInfo.InvariantCulture), _results);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _monitor?.Dispose();
+        await _process.DisposeAsync();
+        if (_control is not null)
+        {
+            await _control.DisposeAsync();
+        }
+    }
+
+    private static string Property(string? properties) => string.IsNullOrEmpty(properties) ? string.Empty : "," + properties;
+
+    private async Task ConnectControlAsync(string path)
+    {
+        while (_control is null)
+        {
+            if (_process.HasExited)
+            {
+                throw new EndToEndException($"QEMU ended with {_process.ExitCode} at its start:\n{_process.Log}");
+            }
+
+            if (_clock.Elapsed > _timeout)
+            {
+                throw new EndToEndException($"QEMU does not listen on {path}:\n{_process.Log}");
+            }
+
+            try
+            {
+                _control = await GuestControl.ConnectAsync(path);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+
+    private async Task<string> NextLineAsync(string what)
+    {
+        TimeSpan left = _timeout - _clock.Elapsed;
+        using var cancellation = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        try
+        {
+            string line = await _control!.Lines.ReadAsync(cancellation.Token);
+            const string Result = "HS:RESULT ";
+            int equals = line.IndexOf('=', StringComparison.Ordinal);
+            if (line.StartsWith(Result, StringComparison.Ordinal) && equals > 0)
+            {
+                _results[line[Result.Length..equals]] = line[(equals + 1)..];
+            }
+
+            return line;
+        }
+        catch (OperationCanceledException)
+        {
+            throw new EndToEndException($"the host waited for {what} in vain, {_timeout.TotalSeconds:0} s are over");
+        }
+        catch (System.Threading.Channels.ChannelClosedException)
+        {
+            throw new EndToEndException($"the machine went away while the host waited for {what}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+namespace Hyperspan.EndToEnd.Harness;
+
+/// <summary>The machine a guest runs on, and the script it runs.</summary>
+internal sealed record GuestOptions
+{
+    /// <summary>The script's name among the embedded files <c>Guest/*.sh</c>.</summary>
+    internal required string Script { get; init; }
+
+    /// <summary>What the script finds as shell variables.</summary>
+    internal Dictionary<string, string> Variables { get; init; } = [];
+
+    internal int MemoryMiB { get; init; } = 256;
+
+    internal int Processors { get; init; } = 1;
+
+    internal int Queues { get; init; } = 1;
+
+    /// <summary>More properties of QEMU's vhost-user-blk-pci, for instance <c>event_idx=off</c>.</summary>
+    internal string? DeviceProperties { get; init; }
+
+    /// <summary>Whether memory can be added while the guest runs.</summary>
+    internal bool MemorySlots { get; init; }
+
+    /// <summary>From the start of QEMU to the end of the script, waits for the host included.</summary>
+    internal TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
+}

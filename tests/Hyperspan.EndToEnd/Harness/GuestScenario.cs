@@ -1,0 +1,100 @@
+using System.Diagnostics;
+
+namespace Hyperspan.EndToEnd.Harness;
+
+/// <summary>
+/// One run: a folder, an image, a back end and guests on it, all gone afterwards. At most two run at a time in a process,
+/// one for each processor of the smallest machine of the CI.
+/// </summary>
+internal sealed class GuestScenario : IAsyncDisposable
+{
+    private static readonly SemaphoreSlim Places = new(2);
+
+    private readonly Action<string> _output;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly List<GuestMachine> _machines = [];
+    private IDiskBackend? _backend;
+    private DiskImage? _image;
+
+    private GuestScenario(string folder, Action<string> output)
+    {
+        Folder = folder;
+        _output = output;
+    }
+
+    internal string Folder { get; }
+
+    internal DiskImage Image => _image ?? throw new InvalidOperationException("no image yet");
+
+    internal IDiskBackend Backend => _backend ?? throw new InvalidOperationException("no back end yet");
+
+    /// <summary>Makes a scenario with its image and its back end, which listens.</summary>
+    internal static async Task<GuestScenario> StartAsync(
+        DiskServer server,
+        Func<string, DiskImage> image,
+        Action<string> output,
+        DiskBackendOptions? options = null)
+    {
+        await Places.WaitAsync();
+
+        // Short: the path of a Unix socket has room for 107 bytes.
+        var scenario = new GuestScenario(Directory.CreateTempSubdirectory("hs-").FullName, output);
+        try
+        {
+            scenario._image = image(scenario.Folder);
+            options ??= new DiskBackendOptions();
+            string socket = Path.Combine(scenario.Folder, "disk.socket");
+            scenario._backend = server == DiskServer.Hyperspan
+                ? new HyperspanBackend(socket, scenario._image.Path, options)
+                : new StorageDaemonBackend(socket, scenario._image.Path, options);
+            await scenario._backend.StartAsync();
+            return scenario;
+        }
+        catch
+        {
+            await scenario.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Boots a guest; several may follow one another.</summary>
+    internal async Task<GuestMachine> BootAsync(GuestOptions options)
+    {
+        GuestMachine machine = await GuestMachine.StartAsync(Folder, Backend.SocketPath, options);
+        _machines.Add(machine);
+        return machine;
+    }
+
+    /// <summary>Boots a guest and waits for the end of its script.</summary>
+    internal async Task<GuestReport> RunAsync(GuestOptions options)
+    {
+        GuestMachine machine = await BootAsync(options);
+        return await machine.FinishAsync();
+    }
+
+    /// <summary>Ends everything and hands the logs to the output; xunit shows them where the test failed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            foreach (GuestMachine machine in _machines)
+            {
+                await machine.DisposeAsync();
+                _output($"== guest\n{machine.Log}");
+            }
+
+            if (_backend is not null)
+            {
+                await _backend.DisposeAsync();
+                _output($"== {_backend.Name}\n{_backend.Log}");
+            }
+
+            Directory.Delete(Folder, recursive: true);
+            _output($"== {_clock.Elapsed.TotalSeconds:0.0} s");
+        }
+        finally
+        {
+            Places.Release();
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using Hyperspan.EndToEnd.Harness;
+
+namespace Hyperspan.EndToEnd;
+
+/// <summary>Which back ends a scenario runs against.</summary>
+public static class Servers
+{
+    /// <summary>Ours, and the reference too when HYPERSPAN_E2E_REFERENCE=1 asks whether a failure is the harness's.</summary>
+    public static TheoryData<DiskServer> Ours { get; } =
+        Environment.GetEnvironmentVariable("HYPERSPAN_E2E_REFERENCE") is "1" or "true"
+            ? [DiskServer.Hyperspan, DiskServer.StorageDaemon]
+            : [DiskServer.Hyperspan];
+
+    /// <summary>Ours and always the reference.</summary>
+    public static TheoryData<DiskServer> Both { get; } = [DiskServer.Hyperspan, DiskServer.StorageDaemon];
+}

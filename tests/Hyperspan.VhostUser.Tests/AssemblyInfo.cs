@@ -1,0 +1,2 @@
+// Descriptors are counted over the whole process.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

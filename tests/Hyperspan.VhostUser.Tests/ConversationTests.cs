@@ -1,0 +1,218 @@
+using System.Net.Sockets;
+
+using P = Hyperspan.VhostUser.VhostUserProtocolFeatures;
+
+namespace Hyperspan.VhostUser.Tests;
+
+/// <summary>The conversation that QEMU has with a block device, with the smallest and the full set of features.</summary>
+public class ConversationTests
+{
+    private const ulong SmallestFeatures = 0x1_4000_0000;
+    private const ulong SmallestProtocolFeatures = 0x200;
+
+    [Theory]
+    [InlineData(SmallestFeatures, SmallestProtocolFeatures, 1)]
+    [InlineData(ulong.MaxValue, ulong.MaxValue, 1)]
+    [InlineData(ulong.MaxValue, ulong.MaxValue, 3)]
+    public void A_guest_is_started_twice_and_served(ulong features, ulong protocolFeatures, int queues)
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var harness = new Harness(
+            new TestDevice(queues), new VhostUserOptions { FeatureMask = features, ProtocolFeatureMask = (P)protocolFeatures });
+        VhostUserFrontend frontend = harness.FrontEnd;
+
+        // The connection is made.
+        ulong offered = frontend.GetFeatures();
+        offered.ShouldBe((TestDevice.Ring | (1UL << 30)) & features);
+        P protocol = frontend.GetProtocolFeatures();
+        protocol.ShouldBe(P.All & (P)protocolFeatures);
+        frontend.SetProtocolFeatures(protocol);
+        if (protocol.HasFlag(P.MultipleQueues))
+        {
+            frontend.GetQueueCount().ShouldBe((ulong)queues);
+        }
+
+        if (protocol.HasFlag(P.MemorySlots))
+        {
+            frontend.GetMaximumMemorySlots().ShouldBe(128u);
+        }
+
+        if (protocol.HasFlag(P.BackendChannel))
+        {
+            frontend.OpenBackendChannel();
+        }
+
+        frontend.SetOwner();
+        frontend.GetFeatures().ShouldBe(offered);
+        frontend.GetConfig(0, 60).ShouldBe(Enumerable.Range(1, 60).Select(i => (byte)i));
+        VhostUserInflight? inflight = protocol.HasFlag(P.Inflight) ? frontend.GetInflight((ushort)queues, 128) : null;
+
+        // The firmware, then the system.
+        for (int start = 0; start < 2; start++)
+        {
+            if (inflight is not null)
+            {
+                frontend.SetInflight(inflight);
+            }
+
+            frontend.SetFeatures(offered);
+            VhostUserSharedMemory low = memory.Region(0, 0xa000);
+            VhostUserSharedMemory high = memory.Region(0xc000, memory.Length - 0xc000, 0xc000);
+            if (protocol.HasFlag(P.MemorySlots) && start == 1)
+            {
+                frontend.RemoveMemory(low.Region);
+                frontend.RemoveMemory(high.Region);
+                frontend.AddMemory(low);
+                frontend.AddMemory(high);
+            }
+            else
+            {
+                frontend.SetMemory(low, high);
+            }
+
+            var drivers = Enumerable.Range(0, queues).Select(i => NewDriver(memory, 0x1_0000 + ((ulong)i * TestDriver.Length))).ToArray();
+            VhostUserFrontendQueue[] events = [.. drivers.Select((driver, i) => frontend.StartQueue(i, driver.Layout))];
+            for (ulong number = 0; number < 100; number++)
+            {
+                for (int i = 0; i < queues; i++)
+                {
+                    drivers[i].Submit(number);
+                    events[i].Kick();
+                    drivers[i].WaitForAll(events[i]).ShouldBe([number]);
+                }
+            }
+
+            for (int i = 0; i < queues; i++)
+            {
+                frontend.EnableQueue(i, false);
+                frontend.StopQueue(i).ShouldBe((ushort)100);
+                events[i].Dispose();
+            }
+        }
+
+        inflight?.Dispose();
+        harness.Connection.Statistics.Requests.ShouldBe(200 * queues);
+        harness.Device.AcknowledgedFeatures.ShouldBe(TestDevice.Ring & features);
+        frontend.Dispose();
+        harness.End().Kind.ShouldBe(VhostUserEventKind.Disconnected);
+        harness.Log.Events.ShouldNotContain(what => what.IsError, harness.Log.ToString());
+    }
+
+    [Fact]
+    public void Messages_may_come_glued_together_and_in_pieces()
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var harness = new Harness();
+        VhostUserFrontend frontend = harness.FrontEnd;
+        byte[] owner = VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.SetOwner, Flags = 1 });
+        byte[] get = VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.GetFeatures, Flags = 1 });
+        byte[] set = [
+            .. VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.SetFeatures, Flags = 1, PayloadLength = 8 }),
+            .. VhostUserFrontend.Payload(TestDevice.Ring)];
+        frontend.SendRaw([.. owner, .. owner, .. set, .. get]);
+        frontend.Receive(VhostUserMessage.GetFeatures).Length.ShouldBe(8);
+        foreach (byte part in set.Concat(get))
+        {
+            frontend.SendRaw([part]);
+        }
+
+        frontend.Receive(VhostUserMessage.GetFeatures).Length.ShouldBe(8);
+
+        // Without descriptors, and glued to it one with a descriptor.
+        frontend.SendRaw([.. set, .. get]);
+        frontend.SetMemory(memory.Region());
+        frontend.Receive(VhostUserMessage.GetFeatures).Length.ShouldBe(8);
+        frontend.GetFeatures();
+        harness.Log.Count(VhostUserEventKind.MemoryChanged).ShouldBe(1);
+    }
+
+    [Fact]
+    public void Configuration_is_read_and_written()
+    {
+        using var harness = new Harness();
+        VhostUserFrontend frontend = harness.FrontEnd;
+        frontend.Negotiate();
+
+        // What the device does not have reads as zero: front ends may know longer configurations.
+        frontend.GetConfig(50, 20).ShouldBe([.. Enumerable.Range(51, 10).Select(i => (byte)i), .. new byte[10]]);
+        frontend.GetConfig(200, 56).ShouldBe(new byte[56]);
+        frontend.SetConfig(32, [9]);
+        frontend.GetConfig(31, 3).ShouldBe([32, 9, 34]);
+
+        // The range alone, without room for the bytes, as some front ends ask.
+        frontend.Send(VhostUserMessage.GetConfig, [2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+        frontend.Receive(VhostUserMessage.GetConfig).ShouldBe([2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 6]);
+
+        Should.Throw<VhostUserException>(() => frontend.SetConfig(0, [1])).Message.ShouldContain("SET_CONFIG");
+        harness.End().ToString().ShouldContain("SET_CONFIG: 1 bytes at offset 0 of the configuration cannot be written");
+    }
+
+    [Fact]
+    public void A_changed_configuration_is_told()
+    {
+        using var harness = new Harness();
+        harness.FrontEnd.Negotiate();
+        harness.Connection.NotifyConfigChanged().ShouldBeFalse();
+        harness.FrontEnd.OpenBackendChannel();
+        harness.Connection.NotifyConfigChanged().ShouldBeTrue();
+        harness.FrontEnd.WaitForConfigChange(Harness.Patience).ShouldBeTrue();
+        harness.FrontEnd.WaitForConfigChange(TimeSpan.Zero).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Without_the_feature_for_protocol_features_rings_start_enabled()
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var harness = new Harness();
+        VhostUserFrontend frontend = harness.FrontEnd;
+        frontend.Negotiate(features: TestDevice.Ring);
+        frontend.SetMemory(memory.Region());
+        var driver = NewDriver(memory, 0x1000);
+        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+        driver.Submit(7);
+        queue.Kick();
+        driver.WaitForAll(queue).ShouldBe([7ul]);
+    }
+
+    [Fact]
+    public void Only_a_unix_stream_socket_is_taken()
+    {
+        using var device = new TestDevice();
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Should.Throw<ArgumentException>(() => new VhostUserConnection(socket, device));
+    }
+
+    [Fact]
+    public async Task Cancelling_ends_a_connection_and_what_is_in_flight_is_finished()
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var entered = new ManualResetEventSlim();
+        using var go = new ManualResetEventSlim();
+        using var harness = new Harness();
+        harness.Device.OnRequest = _ =>
+        {
+            entered.Set();
+            return go.Wait(Harness.Patience);
+        };
+        harness.FrontEnd.Negotiate();
+        harness.FrontEnd.SetMemory(memory.Region());
+        var driver = NewDriver(memory, 0x1000);
+        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        driver.Submit(1);
+        driver.Submit(2);
+        queue.Kick();
+        entered.Wait(Harness.Patience).ShouldBeTrue();
+        Task<VhostUserEvent> end = Task.Run(harness.Cancel);
+        await Task.Delay(200);
+        end.IsCompleted.ShouldBeFalse("the request is in flight");
+        go.Set();
+        (await end.WaitAsync(Harness.Patience)).Kind.ShouldBe(VhostUserEventKind.Stopped);
+        driver.Reap().ShouldBe([1ul]);
+    }
+
+    internal static TestDriver NewDriver(TestMemory memory, ulong at)
+    {
+        memory.Memory.Zero(at, TestDriver.Length);
+        return new TestDriver(memory.Memory, at);
+    }
+}

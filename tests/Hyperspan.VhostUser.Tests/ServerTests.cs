@@ -1,0 +1,239 @@
+using System.Net.Sockets;
+
+namespace Hyperspan.VhostUser.Tests;
+
+/// <summary>The server: one front end after the other, whatever the one before did.</summary>
+public sealed class ServerTests : IDisposable
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"hs-{Guid.NewGuid():N}.sock");
+    private readonly TestMemory _memory = new(1 << 20);
+    private readonly EventLog _log = new();
+
+    [Fact]
+    public void A_front_end_that_goes_away_and_comes_back_is_served()
+    {
+        using var device = new TestDevice();
+        Serve(device, server =>
+        {
+            for (ulong round = 0; round < 5; round++)
+            {
+                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                Exchange(frontend, round);
+            }
+
+            Harness.Eventually(() => !server.IsConnected, "the last one has gone");
+            server.Statistics.Connections.ShouldBe(5);
+            server.Statistics.Requests.ShouldBe(5);
+        });
+        device.IsDisposed.ShouldBeFalse();
+        File.Exists(_path).ShouldBeFalse();
+        _log.Count(VhostUserEventKind.Disconnected).ShouldBe(5);
+        _log.Events.First().Kind.ShouldBe(VhostUserEventKind.Listening);
+        _log.Events.Last().Kind.ShouldBe(VhostUserEventKind.Stopped);
+    }
+
+    [Fact]
+    public void A_second_front_end_waits_for_the_first_to_go()
+    {
+        using var device = new TestDevice();
+        Serve(device, server =>
+        {
+            VhostUserFrontend first = VhostUserFrontend.Connect(_path);
+            Exchange(first, 1);
+            using VhostUserFrontend second = VhostUserFrontend.Connect(_path);
+            second.Send(VhostUserMessage.GetFeatures);
+            Thread.Sleep(50);
+            server.Statistics.Connections.ShouldBe(1);
+            first.GetFeatures();
+            first.Dispose();
+            second.Receive(VhostUserMessage.GetFeatures).Length.ShouldBe(8);
+            Exchange(second, 2);
+        });
+    }
+
+    [Fact]
+    public void After_wrong_front_ends_the_next_is_served()
+    {
+        using var device = new TestDevice();
+        Serve(device, server =>
+        {
+            for (ulong i = 0; i < 10; i++)
+            {
+                using VhostUserFrontend wrong = VhostUserFrontend.Connect(_path);
+                wrong.Negotiate();
+                wrong.Send((VhostUserMessage)99);
+                wrong.WaitForClose().ShouldBeTrue();
+                using VhostUserFrontend right = VhostUserFrontend.Connect(_path);
+                Exchange(right, i);
+            }
+
+            server.Statistics.Errors.ShouldBe(10);
+        });
+    }
+
+    [Fact]
+    public void Hundreds_of_front_ends_come_and_go_and_leave_nothing_behind()
+    {
+        using var device = new TestDevice();
+        int descriptors = 0;
+        int mappings = 0;
+        Serve(device, server =>
+        {
+            for (int i = 0; i < 600; i++)
+            {
+                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                switch (i % 4)
+                {
+                    case 0:
+                        break;
+                    case 1:
+                        frontend.SendRaw([1, 2, 3]);
+                        break;
+                    case 2:
+                        frontend.Negotiate();
+                        frontend.SetMemory(_memory.Region());
+                        break;
+                    default:
+                        Exchange(frontend, (ulong)i);
+                        break;
+                }
+
+                if (i == 99)
+                {
+                    frontend.Dispose();
+                    Settle(server, 100);
+                    (descriptors, mappings) = OpenDescriptors.Baseline();
+                }
+            }
+
+            Settle(server, 600);
+            OpenDescriptors.ShouldBeNoMoreThan(descriptors, mappings);
+        });
+    }
+
+    [Fact]
+    public void A_path_that_is_taken_is_refused_and_left_alone()
+    {
+        using var device = new TestDevice();
+        File.WriteAllText(_path, "precious");
+        foreach (bool replace in (bool[])[false, true])
+        {
+            Should.Throw<SocketException>(() => new VhostUserServer(_path, device, new VhostUserOptions { ReplaceStaleSocket = replace }))
+                .SocketErrorCode.ShouldBe(SocketError.AddressAlreadyInUse);
+            File.ReadAllText(_path).ShouldBe("precious");
+        }
+
+        File.Delete(_path);
+        using (var first = new VhostUserServer(_path, device))
+        {
+            foreach (bool replace in (bool[])[false, true])
+            {
+                Should.Throw<SocketException>(() => new VhostUserServer(_path, device, new VhostUserOptions { ReplaceStaleSocket = replace }));
+                File.Exists(_path).ShouldBeTrue();
+            }
+        }
+
+        File.Exists(_path).ShouldBeFalse();
+        Should.Throw<SocketException>(() => new VhostUserServer(Path.Combine(_path, "none"), device));
+        Should.Throw<ArgumentException>(() => new VhostUserServer(new string('x', 200), device));
+    }
+
+    [Fact]
+    public void A_socket_left_behind_is_replaced_if_asked_for()
+    {
+        // Bound under one name and kept under another, it is left behind as by a process that was killed.
+        using var device = new TestDevice();
+        string other = _path + "2";
+        using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            left.Bind(new UnixDomainSocketEndPoint(other));
+            File.Move(other, _path);
+        }
+
+        File.Exists(_path).ShouldBeTrue();
+        Should.Throw<SocketException>(() => new VhostUserServer(_path, device)).SocketErrorCode.ShouldBe(SocketError.AddressAlreadyInUse);
+        File.Exists(_path).ShouldBeTrue();
+        Serve(
+            device,
+            _ =>
+            {
+                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                Exchange(frontend, 1);
+            },
+            new VhostUserOptions { ReplaceStaleSocket = true });
+    }
+
+    [Fact]
+    public async Task A_device_can_be_made_for_each_connection()
+    {
+        var devices = new List<TestDevice>();
+        var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        listener.Bind(new UnixDomainSocketEndPoint(_path));
+        listener.Listen();
+        using var stop = new CancellationTokenSource();
+        using var server = new VhostUserServer(
+            listener,
+            () =>
+            {
+                devices.Add(new TestDevice());
+                return devices.Count == 2 ? throw new InvalidOperationException("no device today") : devices[^1];
+            });
+        Task run = server.RunAsync(stop.Token);
+        for (int i = 0; i < 3; i++)
+        {
+            using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+            if (i == 1)
+            {
+                frontend.WaitForClose().ShouldBeTrue();
+            }
+            else
+            {
+                Exchange(frontend, 1);
+            }
+        }
+
+        await stop.CancelAsync();
+        await run.WaitAsync(Harness.Patience);
+        devices.Select(device => device.IsDisposed).ShouldBe([true, false, true]);
+        Should.Throw<InvalidOperationException>(() => server.Run(CancellationToken.None));
+    }
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        File.Delete(_path);
+    }
+
+    private static void Settle(VhostUserServer server, int connections) =>
+        Harness.Eventually(() => server.Statistics.Connections == connections && !server.IsConnected, "all have gone");
+
+    private void Serve(TestDevice device, Action<VhostUserServer> action, VhostUserOptions? options = null)
+    {
+        using var stop = new CancellationTokenSource();
+        using var server = new VhostUserServer(
+            _path, device, new VhostUserOptions { OnEvent = _log.Add, ReplaceStaleSocket = options?.ReplaceStaleSocket ?? false });
+        Task run = server.RunAsync(stop.Token);
+        try
+        {
+            action(server);
+        }
+        finally
+        {
+            stop.Cancel();
+            SpinWait.SpinUntil(() => run.IsCompleted, Harness.Patience).ShouldBeTrue("the server goes on");
+        }
+
+        run.IsCompletedSuccessfully.ShouldBeTrue(run.Exception?.ToString());
+    }
+
+    private void Exchange(VhostUserFrontend frontend, ulong number)
+    {
+        frontend.Negotiate();
+        frontend.SetMemory(_memory.Region());
+        TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
+        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+        driver.Submit(number);
+        queue.Kick();
+        driver.WaitForAll(queue).ShouldBe([number]);
+    }
+}

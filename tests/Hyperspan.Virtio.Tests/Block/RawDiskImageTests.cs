@@ -1,0 +1,183 @@
+namespace Hyperspan.Virtio.Tests;
+
+public class RawDiskImageTests
+{
+    [Fact]
+    public void WhatCannotBeAnImageIsRefusedInOneLine()
+    {
+        Refused(DiskImageError.NotFound, Path.Combine(Path.GetTempPath(), "hyperspan-there-is-no-such-image"));
+        Refused(DiskImageError.IsDirectory, Path.GetTempPath());
+        Refused(DiskImageError.IsDirectory, Path.GetTempPath(), readOnly: true);
+        Refused(DiskImageError.NotAFile, "/dev/null");
+        using (var empty = new TemporaryFile(0))
+        {
+            Refused(DiskImageError.InvalidSize, empty.Path);
+        }
+
+        using var odd = new TemporaryFile(1000);
+        Refused(DiskImageError.InvalidSize, odd.Path).Message.ShouldContain("1000 bytes, is not a multiple of 512");
+        Should.Throw<ArgumentException>(() => RawDiskImage.Open(""));
+    }
+
+    [Fact]
+    public void AnotherInstanceIsRefused()
+    {
+        using var file = new TemporaryFile(4096);
+        using (RawDiskImage.Open(file.Path))
+        {
+            Refused(DiskImageError.Locked, file.Path);
+            Refused(DiskImageError.Locked, file.Path, readOnly: true);
+        }
+
+        using (RawDiskImage.Open(file.Path, readOnly: true))
+        using (RawDiskImage.Open(file.Path, readOnly: true))
+        {
+            Refused(DiskImageError.Locked, file.Path);
+        }
+
+        RawDiskImage.Open(file.Path).Dispose();
+    }
+
+    [Fact]
+    public void ReadsWritesAndFlushes()
+    {
+        using var file = new TemporaryFile(1 << 20);
+        var bytes = new byte[8192];
+        new Random(3).NextBytes(bytes);
+        using (var bed = new BlockBed(RawDiskImage.Open(file.Path)))
+        {
+            bed.Device.Capacity.ShouldBe(2048UL);
+            bed.Memory.Write(BlockBed.Data, bytes);
+            bed.Driver.Write(5, BlockBed.Data, 8192).ShouldBe(BlockStatus.Ok);
+            bed.Driver.Flush().ShouldBe(BlockStatus.Ok);
+            bed.Run(BlockRequestType.Read, 6, [], [new(BlockBed.Data + 0x8000, 1000), new(BlockBed.Data + 0x9001, 24)])
+                .Status.ShouldBe(BlockStatus.Ok);
+            var read = new byte[1024];
+            bed.Memory.Read(BlockBed.Data + 0x8000, read.AsSpan(0, 1000));
+            bed.Memory.Read(BlockBed.Data + 0x9001, read.AsSpan(1000));
+            read.ShouldBe(bytes[512..1536]);
+        }
+
+        File.ReadAllBytes(file.Path).AsSpan(5 * 512, 8192).ToArray().ShouldBe(bytes);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ZeroesAndHoles(bool unmap)
+    {
+        using var file = new TemporaryFile(1 << 20);
+        var bytes = new byte[1 << 20];
+        new Random(4).NextBytes(bytes);
+        File.WriteAllBytes(file.Path, bytes);
+        using (var bed = new BlockBed(RawDiskImage.Open(file.Path)))
+        {
+            // Not aligned to a page: the ends have to be written, not deallocated.
+            bed.Driver.WriteZeroes(3, 301, unmap).ShouldBe(BlockStatus.Ok);
+            bed.Driver.Discard(1024, 512).ShouldBe(BlockStatus.Ok);
+        }
+
+        byte[] after = File.ReadAllBytes(file.Path);
+        after.Length.ShouldBe(1 << 20, "the size stays");
+        bytes.AsSpan(3 * 512, 301 * 512).Clear();
+        after.AsSpan(0, 1024 * 512).SequenceEqual(bytes.AsSpan(0, 1024 * 512)).ShouldBeTrue();
+        after.AsSpan(1536 * 512).SequenceEqual(bytes.AsSpan(1536 * 512)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void ReadOnlyImages()
+    {
+        using var file = new TemporaryFile(4096);
+        using var bed = new BlockBed(RawDiskImage.Open(file.Path, readOnly: true));
+        bed.Device.IsReadOnly.ShouldBeTrue();
+        bed.Driver.Write(0, BlockBed.Data, 512).ShouldBe(BlockStatus.IoError);
+        bed.Driver.Read(0, BlockBed.Data, 4096).ShouldBe(BlockStatus.Ok);
+        bed.Driver.Flush().ShouldBe(BlockStatus.Ok);
+    }
+
+    [Fact]
+    public void AnImageTruncatedMeanwhileEndsInIoErrors()
+    {
+        using var file = new TemporaryFile(1 << 20);
+        using var bed = new BlockBed(RawDiskImage.Open(file.Path));
+        using (FileStream other = new(file.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            other.SetLength(4096);
+        }
+
+        bed.Driver.Read(8, BlockBed.Data, 512).ShouldBe(BlockStatus.IoError);
+        bed.Driver.Read(7, BlockBed.Data, 1024).ShouldBe(BlockStatus.IoError);
+        bed.Driver.Read(7, BlockBed.Data, 512).ShouldBe(BlockStatus.Ok);
+        bed.DeviceQueue.IsBroken.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void ChainsOfManyBuffers()
+    {
+        using var file = new TemporaryFile(1 << 20);
+        using var bed = new BlockBed(RawDiskImage.Open(file.Path), size: 1024);
+        var bytes = new byte[512 * 800];
+        new Random(5).NextBytes(bytes);
+        bed.Memory.Write(BlockBed.Data, bytes);
+        ChainSegment[] segments = [.. Enumerable.Range(0, 800).Select(i => new ChainSegment(BlockBed.Data + (512UL * (uint)(799 - i)), 512))];
+        bed.Run(BlockRequestType.Write, 0, segments, []).Status.ShouldBe(BlockStatus.Ok);
+        bed.Memory.Zero(BlockBed.Data, (ulong)bytes.Length);
+        bed.Run(BlockRequestType.Read, 0, [], segments).Status.ShouldBe(BlockStatus.Ok);
+        var read = new byte[bytes.Length];
+        bed.Memory.Read(BlockBed.Data, read);
+        read.AsSpan().SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void MemoryWithoutAMappingIsCopied(bool write)
+    {
+        using var file = new TemporaryFile(1 << 20);
+        var bytes = new byte[0x18000];
+        new Random(6).NextBytes(bytes);
+        if (!write)
+        {
+            File.WriteAllBytes(file.Path, [.. bytes, .. new byte[(1 << 20) - bytes.Length]]);
+        }
+
+        using (RawDiskImage image = RawDiskImage.Open(file.Path))
+        {
+            using GuestMemory memory = new("counted", new CountingBacking((int)QueueBed.MemorySize));
+            using var bed = new QueueBed(memory: memory);
+            using IDiskChannel channel = image.CreateChannel();
+            bed.Describe(0, QueueBed.Buffers, 0x17FFF, (ushort)(QueueBed.Next | (write ? 0 : QueueBed.Write)), 1);
+            bed.Describe(1, 0x80000, 1, write ? (ushort)0 : QueueBed.Write);
+            bed.Offer(0);
+            bed.Queue.TryTake(bed.Chain).ShouldBeTrue();
+            if (write)
+            {
+                memory.Write(QueueBed.Buffers, bytes.AsSpan(0, 0x17FFF));
+                memory.Write(0x80000, bytes[^1]);
+                ChainReader reader = bed.Chain.Readable.CreateReader();
+                channel.Write(0, 0x18000, ref reader).Succeeded.ShouldBeTrue();
+            }
+            else
+            {
+                ChainWriter writer = bed.Chain.Writable.CreateWriter();
+                channel.Read(0, 0x18000, ref writer).Succeeded.ShouldBeTrue();
+                var read = new byte[0x17FFF];
+                memory.Read(QueueBed.Buffers, read);
+                read.AsSpan().SequenceEqual(bytes.AsSpan(0, 0x17FFF)).ShouldBeTrue();
+                memory.Read<byte>(0x80000).ShouldBe(bytes[^1]);
+            }
+        }
+
+        File.ReadAllBytes(file.Path).AsSpan(0, 0x18000).SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    private static DiskImageException Refused(DiskImageError error, string path, bool readOnly = false)
+    {
+        DiskImageException refusal = Should.Throw<DiskImageException>(() => RawDiskImage.Open(path, readOnly));
+        refusal.Error.ShouldBe(error, refusal.Message);
+        refusal.Path.ShouldBe(path);
+        refusal.Message.ShouldStartWith(path);
+        refusal.Message.ShouldNotContain("\n");
+        return refusal;
+    }
+}

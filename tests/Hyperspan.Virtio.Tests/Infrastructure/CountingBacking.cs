@@ -1,0 +1,49 @@
+namespace Hyperspan.Virtio.Tests;
+
+/// <summary>Memory without a mapping that counts how often each byte is read, so that a second look at anything is seen.</summary>
+internal sealed class CountingBacking(int length) : GuestMemoryBacking
+{
+    private readonly byte[] _bytes = new byte[length];
+
+    internal int[] Reads { get; } = new int[length];
+
+    public override ulong Length => (ulong)_bytes.Length;
+
+    public override FaultBehavior FaultBehavior => FaultBehavior.Never;
+
+    protected override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    {
+        foreach (ref int count in Reads.AsSpan((int)address, destination.Length))
+        {
+            count++;
+        }
+
+        _bytes.AsSpan((int)address, destination.Length).CopyTo(destination);
+        return BackingResult.Success;
+    }
+
+    protected override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+    {
+        source.CopyTo(_bytes.AsSpan((int)address));
+        return BackingResult.Success;
+    }
+
+    protected override BackingResult FillFallback(ulong address, byte value, ulong length)
+    {
+        _bytes.AsSpan((int)address, (int)length).Fill(value);
+        return BackingResult.Success;
+    }
+
+    protected override BackingResult CompareExchangeFallback(
+        ulong address, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
+    {
+        Span<byte> here = _bytes.AsSpan((int)address, current.Length);
+        exchanged = here.SequenceEqual(current);
+        (exchanged ? replacement : here).CopyTo(exchanged ? here : current);
+        return BackingResult.Success;
+    }
+
+    protected override void Release()
+    {
+    }
+}
