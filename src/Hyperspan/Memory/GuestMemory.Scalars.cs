@@ -127,71 +127,64 @@ public sealed unsafe partial class GuestMemory
     /// A guarded access that faulted is not repeated: its signal, a matter of microseconds, is handed on.
     /// </summary>
     /// <remarks>
-    /// The shape is for the JIT: one guarded call and one look at the gate however the memory was found, and nothing assigned on the way of a direct access
-    /// that only a failure needs.
+    /// The shape is for the JIT: one guarded call and one look at the gate however the memory was found, nothing assigned on the way of a direct access that only a
+    /// failure needs, and jumps where a method of its own for the middle part would have it keep the answer in a register and test it again.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReadInline<T>(ulong address, out T value, out ulong signal)
         where T : unmanaged
     {
         PlainType<T>.Demand();
+        Unsafe.SkipInit(out value);
         Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
+            // SAFETY: a direct limit is zero unless the bytes below it are mapped, a guarded one unless they are reserved for this memory (that they may be missing is what
+            // the guard is for); the mapping stays while this object is referenced.
             if (address < _directRead)
             {
-                // SAFETY: a limit is zero unless the bytes below it are mapped; the mapping stays while this object is referenced.
                 value = Scalar.Load<T>(_base + address);
+                goto Accessed;
             }
-            else if (!TryReadBeyond(address, out value, out signal))
+
+            byte* at = _base + address;
+            if (address >= _guardedRead)
             {
+                RegionTable table = _table;
+                ref RegionSlot slot = ref Unsafe.Add(
+                    ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+                ulong offset = address - slot.Start;
+                at = slot.Base + offset;
+                if (offset < slot.DirectRead)
+                {
+                    value = Scalar.Load<T>(at);
+                    goto Accessed;
+                }
+
+                if (offset >= slot.GuardedRead)
+                {
+                    goto NotReached;
+                }
+            }
+
+            GuardedResult result = Scalar.GuardedLoad<T>(at);
+            value = Scalar.FromBits<T>(result.Value);
+            if (!result.Ok)
+            {
+                signal = result.Status;
                 return false;
             }
 
+        Accessed:
             if (!_gate.IsDisturbed || IsOpenAt(address))
             {
                 return true;
             }
         }
 
-        Unsafe.SkipInit(out value);
+    NotReached:
         signal = 0;
         return false;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadBeyond<T>(ulong address, out T value, out ulong signal)
-        where T : unmanaged
-    {
-        byte* at = _base + address;
-        if (address >= _guardedRead)
-        {
-            RegionTable table = _table;
-            ref RegionSlot slot = ref Unsafe.Add(
-                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
-            ulong offset = address - slot.Start;
-            at = slot.Base + offset;
-            if (offset < slot.DirectRead)
-            {
-                // SAFETY: as for the region at zero.
-                value = Scalar.Load<T>(at);
-                Unsafe.SkipInit(out signal);
-                return true;
-            }
-
-            if (offset >= slot.GuardedRead)
-            {
-                Unsafe.SkipInit(out value);
-                signal = 0;
-                return false;
-            }
-        }
-
-        // SAFETY: the bytes are reserved for this memory; that they may be missing is what the guard is for.
-        GuardedResult result = Scalar.GuardedLoad<T>(at);
-        value = Scalar.FromBits<T>(result.Value);
-        signal = result.Status;
-        return result.Ok;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -202,57 +195,50 @@ public sealed unsafe partial class GuestMemory
         Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
+            // SAFETY: as for reading.
             if (address < _directWrite)
             {
-                // SAFETY: as for reading.
                 Scalar.Store(_base + address, value);
+                goto Accessed;
             }
-            else if (!TryWriteBeyond(address, value, out signal))
+
+            byte* at = _base + address;
+            if (address >= _guardedWrite)
             {
+                RegionTable table = _table;
+                ref RegionSlot slot = ref Unsafe.Add(
+                    ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+                ulong offset = address - slot.Start;
+                at = slot.Base + offset;
+                if (offset < slot.DirectWrite)
+                {
+                    Scalar.Store(at, value);
+                    goto Accessed;
+                }
+
+                if (offset >= slot.GuardedWrite)
+                {
+                    goto NotReached;
+                }
+            }
+
+            GuardedResult result = Scalar.GuardedStore(at, value);
+            if (!result.Ok)
+            {
+                signal = result.Status;
                 return false;
             }
 
+        Accessed:
             if (!_gate.IsDisturbed || IsOpenAt(address))
             {
                 return true;
             }
         }
 
+    NotReached:
         signal = 0;
         return false;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryWriteBeyond<T>(ulong address, T value, out ulong signal)
-        where T : unmanaged
-    {
-        byte* at = _base + address;
-        if (address >= _guardedWrite)
-        {
-            RegionTable table = _table;
-            ref RegionSlot slot = ref Unsafe.Add(
-                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
-            ulong offset = address - slot.Start;
-            at = slot.Base + offset;
-            if (offset < slot.DirectWrite)
-            {
-                // SAFETY: as for the region at zero.
-                Scalar.Store(at, value);
-                Unsafe.SkipInit(out signal);
-                return true;
-            }
-
-            if (offset >= slot.GuardedWrite)
-            {
-                signal = 0;
-                return false;
-            }
-        }
-
-        // SAFETY: as for reading.
-        GuardedResult result = Scalar.GuardedStore(at, value);
-        signal = result.Status;
-        return result.Ok;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
