@@ -149,6 +149,11 @@ public sealed unsafe partial class GuestMemory
                 return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
             }
 
+            if (address < _restrictedRead)
+            {
+                return _restricted!.TryRead(address, out value) && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+
             RegionTable table = _table;
             ref RegionSlot slot = ref Unsafe.Add(
                 ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
@@ -192,6 +197,11 @@ public sealed unsafe partial class GuestMemory
                 GuardedResult result = Scalar.GuardedStore(_base + address, value);
                 signal = result.Status;
                 return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+            }
+
+            if (address < _restrictedWrite)
+            {
+                return _restricted!.TryWrite(address, value) && (!_gate.IsDisturbed || IsOpenAt(address));
             }
 
             RegionTable table = _table;
