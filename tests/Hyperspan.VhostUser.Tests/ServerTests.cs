@@ -75,8 +75,7 @@ public sealed class ServerTests : IDisposable
     public void Hundreds_of_front_ends_come_and_go_and_leave_nothing_behind()
     {
         using var device = new TestDevice();
-        int descriptors = 0;
-        int mappings = 0;
+        Action? check = null;
         Serve(device, server =>
         {
             for (int i = 0; i < 600; i++)
@@ -102,12 +101,12 @@ public sealed class ServerTests : IDisposable
                 {
                     frontend.Dispose();
                     Settle(server, 100);
-                    (descriptors, mappings) = OpenDescriptors.Baseline();
+                    check = OpenDescriptors.Baseline();
                 }
             }
 
             Settle(server, 600);
-            OpenDescriptors.ShouldBeNoMoreThan(descriptors, mappings);
+            check.ShouldNotBeNull()();
         });
     }
 

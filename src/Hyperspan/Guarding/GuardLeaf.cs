@@ -2,7 +2,7 @@ namespace Hyperspan.Guarding;
 
 /// <summary>
 /// The machine code of guarded scalar accesses as functions of the managed calling convention, for the access paths that are inlined into callers.
-/// Only where <see cref="Guard.UsesMachineCode"/>.
+/// Only where <see cref="Guard.UsesMachineCode"/>, and those that look at a bit where <see cref="Guard.SupportsRestartableSequences"/>.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -40,4 +40,28 @@ internal static unsafe class GuardLeaf
 
     public static readonly delegate*<byte*, ulong, GuardedResult> Store8 =
         (delegate*<byte*, ulong, GuardedResult>)(void*)GuardEntry.Store8Suppressed;
+
+    public static readonly delegate*<byte*, byte*, ulong, GuardedResult> BitCheckedLoad1 =
+        (delegate*<byte*, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedLoad1Suppressed;
+
+    public static readonly delegate*<byte*, byte*, ulong, GuardedResult> BitCheckedLoad2 =
+        (delegate*<byte*, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedLoad2Suppressed;
+
+    public static readonly delegate*<byte*, byte*, ulong, GuardedResult> BitCheckedLoad4 =
+        (delegate*<byte*, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedLoad4Suppressed;
+
+    public static readonly delegate*<byte*, byte*, ulong, GuardedResult> BitCheckedLoad8 =
+        (delegate*<byte*, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedLoad8Suppressed;
+
+    public static readonly delegate*<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore1 =
+        (delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedStore1Suppressed;
+
+    public static readonly delegate*<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore2 =
+        (delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedStore2Suppressed;
+
+    public static readonly delegate*<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore4 =
+        (delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedStore4Suppressed;
+
+    public static readonly delegate*<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore8 =
+        (delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedStore8Suppressed;
 }

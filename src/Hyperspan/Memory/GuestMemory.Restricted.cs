@@ -1,3 +1,4 @@
+using Hyperspan.Guarding;
 using Hyperspan.Synchronization;
 
 namespace Hyperspan;
@@ -13,8 +14,12 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="RcuDomain.GuestMemory"/>.</exception>
     /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <remarks>Microseconds while no access is under way. Page-fault handlers and fallback methods may call it: they run outside of any section.</remarks>
-    public static void SynchronizeRestrictions(CancellationToken cancellationToken = default) =>
+    public static void SynchronizeRestrictions(CancellationToken cancellationToken = default)
+    {
+        // Values are accessed by restartable sequences where the machine has them, everything else in sections.
+        Guard.FlushRestartableSequences();
         RcuDomain.GuestMemory.Synchronize(cancellationToken);
+    }
 
     /// <summary>
     /// Does the operation page by page, each under its bit of the bitmap and inside a section, so that a writer never waits for more than a page.

@@ -150,6 +150,16 @@ public sealed unsafe partial class GuestMemory
             byte* at = _base + address;
             if (address >= _guardedRead)
             {
+                if (address < _restrictedRead)
+                {
+                    if (_restricted!.TryRead(address, out value))
+                    {
+                        goto Accessed;
+                    }
+
+                    goto NotReached;
+                }
+
                 RegionTable table = _table;
                 ref RegionSlot slot = ref Unsafe.Add(
                     ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
@@ -205,6 +215,16 @@ public sealed unsafe partial class GuestMemory
             byte* at = _base + address;
             if (address >= _guardedWrite)
             {
+                if (address < _restrictedWrite)
+                {
+                    if (_restricted!.TryWrite(address, value))
+                    {
+                        goto Accessed;
+                    }
+
+                    goto NotReached;
+                }
+
                 RegionTable table = _table;
                 ref RegionSlot slot = ref Unsafe.Add(
                     ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));

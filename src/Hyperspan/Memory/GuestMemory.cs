@@ -41,6 +41,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private ulong _guardedWrite;
     private RegionTable _table;
 
+    // The same region, where it is under access bitmaps; the limits are zero where this is null.
+    private RestrictedPath? _restricted;
+    private ulong _restrictedRead;
+    private ulong _restrictedWrite;
+
     // The last address of the last region; zero where there is none.
     private readonly ulong _last;
     private readonly MemoryGate _gate;
@@ -274,6 +279,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
         Volatile.Write(ref _directWrite, 0);
         Volatile.Write(ref _guardedRead, 0);
         Volatile.Write(ref _guardedWrite, 0);
+        Volatile.Write(ref _restrictedRead, 0);
+        Volatile.Write(ref _restrictedWrite, 0);
         Volatile.Write(ref _directReadBytes, 0);
         Volatile.Write(ref _directWriteBytes, 0);
         if (closed)
@@ -305,6 +312,12 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             _guardedRead = region.CanRead ? limit : 0;
             _guardedWrite = region.CanWrite ? limit : 0;
+        }
+        else if (RestrictedPath.TryCreate(region, skip) is { } restricted)
+        {
+            _restricted = restricted;
+            _restrictedRead = region.CanRead ? limit : 0;
+            _restrictedWrite = region.CanWrite ? limit : 0;
         }
     }
 }

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+using Hyperspan.Tool.Output;
+using Hyperspan.Tool.Serve;
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Tool.CommandLine;
+
+/// <summary><c>hyperspan serve block</c></summary>
+internal static class BlockCommand
+{
+    private const int MostQueues = 256;
+    private const int LongestId = 20;
+
+    internal static Command Create()
+    {
+        var socket = new Option<string>("--socket")
+        {
+            Description = "The Unix socket to make. One that nobody listens on any more is replaced; anything else there is left alone.",
+            HelpName = "PATH",
+            Required = true,
+        };
+        var image = new Option<string>("--image")
+        {
+            Description = "The raw disk image: a file or a block device, its size a multiple of 512.",
+            HelpName = "FILE",
+            Required = true,
+        };
+        var readOnly = new Option<bool>("--read-only") { Description = "Open the image for reading alone; the guest sees a disk that cannot be written." };
+        var queues = new Option<int>("--queues")
+        {
+            Description = "How many queues, each served by a thread of its own: 1 to 256, best one for each of the guest's processors.",
+            HelpName = "N",
+            DefaultValueFactory = static _ => 1,
+        };
+        var id = new Option<string>("--id")
+        {
+            Description = "The serial number that the guest sees: at most 20 printable ASCII characters.",
+            HelpName = "TEXT",
+            DefaultValueFactory = static _ => "hyperspan",
+        };
+        Option<ulong> features = Masks.CreateOption("--features", "The virtio features that may be offered, with bit 30 for protocol features.");
+        Option<ulong> protocolFeatures = Masks.CreateOption("--protocol-features", "The vhost-user protocol features that may be offered.");
+        queues.Validators.Add(ValidateQueues);
+        id.Validators.Add(ValidateId);
+
+        var command = new DocumentedCommand("block", "Serve a raw disk image by vhost-user, until Ctrl-C.")
+        {
+            Examples =
+            [
+                ("hyperspan serve block --socket /tmp/disk.sock --image disk.img", "Serve an image; the line to start QEMU with is printed."),
+                ("hyperspan serve block --socket /tmp/cd.sock --image cd.iso --read-only --id CDROM", "Serve one that the guest must not write."),
+                ("hyperspan serve block --socket /tmp/disk.sock --image disk.img --queues 4 2>> disk.log", "Serve four processors, with a log in a file."),
+            ],
+            ExitCodes =
+            [
+                (ExitCode.Success, "ended by Ctrl-C or SIGTERM: what was in flight is finished, the image flushed, the socket removed"),
+                (ExitCode.Failure, "serving failed, or the image could not be flushed"),
+                (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
+            ],
+        };
+        foreach (Option option in (Option[])[socket, image, readOnly, queues, id, features, protocolFeatures])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(result => Run(new BlockServerOptions
+        {
+            SocketPath = result.GetRequiredValue(socket),
+            ImagePath = result.GetRequiredValue(image),
+            ReadOnly = result.GetValue(readOnly),
+            Queues = result.GetValue(queues),
+            Id = result.GetValue(id)!,
+            Features = result.GetValue(features),
+            ProtocolFeatures = (VhostUserProtocolFeatures)result.GetValue(protocolFeatures),
+        }));
+        return command;
+    }
+
+    private static int Run(BlockServerOptions options)
+    {
+        BlockServer server;
+        try
+        {
+            server = BlockServer.Open(options);
+        }
+        catch (InvalidInputException e)
+        {
+            Terminal.Error(e.Message);
+            return ExitCode.BadInput;
+        }
+
+        using (server)
+        {
+            return server.Run();
+        }
+    }
+
+    private static void ValidateQueues(OptionResult result)
+    {
+        // One that is no number has been reported already.
+        if (result.Tokens is [{ Value: string text }] && int.TryParse(text, CultureInfo.InvariantCulture, out int queues) && queues is < 1 or > MostQueues)
+        {
+            result.AddError($"--queues: {queues} is not from 1 to {MostQueues}.");
+        }
+    }
+
+    private static void ValidateId(OptionResult result)
+    {
+        if (result.Tokens is [{ Value: string id }] && (id.Length > LongestId || id.Any(c => c is < ' ' or > '~')))
+        {
+            result.AddError($"--id: '{id}' is not at most {LongestId} printable ASCII characters.");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+using Hyperspan.Tool.Output;
+
+namespace Hyperspan.Tool.CommandLine;
+
+/// <summary>All commands, and what is the same for each of them: help, wrong arguments, unexpected failures.</summary>
+internal static class CommandTree
+{
+    internal static int Run(string[] arguments)
+    {
+        RootCommand root = Create();
+        ParseResult result = root.Parse(arguments);
+        if (result.Action is ParseErrorAction)
+        {
+            foreach (string message in result.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))
+            {
+                Terminal.Error(message);
+            }
+
+            Console.Error.WriteLine($"Try '{PathOf(result.CommandResult.Command)} --help'.");
+            return ExitCode.BadInput;
+        }
+
+        try
+        {
+            // Signals are the commands' own business: each knows what it has to put in order.
+            return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PlatformNotSupportedException or GuestMemoryMappingException)
+        {
+            Terminal.Error(e.Message);
+            return ExitCode.Failure;
+        }
+    }
+
+    internal static RootCommand Create()
+    {
+        var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create() };
+        var root = new RootCommand("Guest memory for virtual machines: serve a disk out of it, see it work, check this machine.")
+        {
+            DemoCommand.Create(),
+            serve,
+            DoctorCommand.Create(),
+        };
+
+        serve.SetAction(_ => ShowHelp(root, "serve"));
+        root.SetAction(_ => ShowHelp(root));
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new ExampleHelpAction((HelpAction)help.Action!);
+        return root;
+    }
+
+    /// <summary>The words that lead to a command.</summary>
+    internal static string PathOf(Command command)
+    {
+        var words = new List<string>();
+        for (Symbol? symbol = command; symbol is not null; symbol = symbol.Parents.FirstOrDefault())
+        {
+            words.Insert(0, symbol is RootCommand ? "hyperspan" : symbol.Name);
+        }
+
+        return string.Join(' ', words);
+    }
+
+    private static int ShowHelp(RootCommand root, params string[] path)
+    {
+        root.Parse([.. path, "--help"]).Invoke();
+        return ExitCode.BadInput;
+    }
+}

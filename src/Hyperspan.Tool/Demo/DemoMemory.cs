@@ -1,0 +1,82 @@
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Tool.Demo;
+
+/// <summary>The guest's memory: two sealed memory files as three regions, and one more region, added later, whose file can be truncated.</summary>
+/// <remarks>
+/// Each file is mapped several times: here by who made it, by the guest for its own view, and by the device, which gets the descriptors over the socket.
+/// </remarks>
+internal sealed class DemoMemory : IDisposable
+{
+    private readonly SharedMemory _ram = new(DemoLayout.RamLength, new SharedMemoryOptions { Name = "demo-ram" });
+    private readonly SharedMemory _high = new(DemoLayout.HighLength, new SharedMemoryOptions { Name = "demo-high" });
+    private readonly ForeignMemory _guestRam;
+    private readonly ForeignMemory _guestHigh;
+    private readonly UnsealedMemoryFile _moduleFile = new("demo-module", DemoLayout.ModuleLength);
+    private readonly ForeignMemory _guestModule;
+
+    internal DemoMemory()
+    {
+        _guestRam = new ForeignMemory(_ram.Handle, 0, DemoLayout.RamLength, new ForeignMemoryOptions { Name = "ram" });
+        _guestHigh = new ForeignMemory(_high.Handle, 0, DemoLayout.HighLength, new ForeignMemoryOptions { Name = "high" });
+        _guestModule = new ForeignMemory(_moduleFile.Handle, 0, DemoLayout.ModuleLength, new ForeignMemoryOptions { Name = "module" });
+        Regions =
+        [
+            new DemoRegion("low", 0, DemoLayout.LowLength, _guestRam, 0, _ram.Handle, Sealed: true),
+            new DemoRegion("main", DemoLayout.MainStart, DemoLayout.RamLength - DemoLayout.MainStart, _guestRam, DemoLayout.MainStart, _ram.Handle, Sealed: true),
+            new DemoRegion("high", DemoLayout.HighStart, DemoLayout.HighLength, _guestHigh, 0, _high.Handle, Sealed: true),
+        ];
+        Module = new DemoRegion("module", DemoLayout.ModuleStart, DemoLayout.ModuleLength, _guestModule, 0, _moduleFile.Handle, Sealed: false);
+        Guest = Build(Regions);
+        GuestWithModule = Build([.. Regions, Module]);
+    }
+
+    /// <summary>Gets the regions that are there from the start.</summary>
+    internal IReadOnlyList<DemoRegion> Regions { get; }
+
+    /// <summary>Gets the region that is added while the device runs.</summary>
+    internal DemoRegion Module { get; }
+
+    /// <summary>Gets a value indicating whether the added region has lost its memory.</summary>
+    internal bool IsModuleTruncated { get; private set; }
+
+    /// <summary>Gets the guest's view of its memory.</summary>
+    internal GuestMemory Guest { get; }
+
+    /// <summary>Gets the guest's view once it has the added region.</summary>
+    internal GuestMemory GuestWithModule { get; }
+
+    /// <summary>Describes a region for the device.</summary>
+    internal static VhostUserSharedMemory Share(DemoRegion region) =>
+        VhostUserSharedMemory.Of(region.Start, region.Backing, region.BackingOffset, region.Length);
+
+    /// <summary>Takes the memory of the added region away.</summary>
+    internal void TruncateModule()
+    {
+        _moduleFile.Truncate();
+        IsModuleTruncated = true;
+    }
+
+    public void Dispose()
+    {
+        GuestWithModule.Dispose();
+        Guest.Dispose();
+        _guestModule.Dispose();
+        _guestHigh.Dispose();
+        _guestRam.Dispose();
+        _moduleFile.Dispose();
+        _high.Dispose();
+        _ram.Dispose();
+    }
+
+    private static GuestMemory Build(IEnumerable<DemoRegion> regions)
+    {
+        GuestMemoryBuilder builder = new GuestMemoryBuilder("guest").LeaveBackingsOpen();
+        foreach (DemoRegion region in regions)
+        {
+            builder.Add(region.Start, region.Backing, region.BackingOffset, region.Length);
+        }
+
+        return builder.Build();
+    }
+}

@@ -1,0 +1,3 @@
+using Hyperspan.Tool.CommandLine;
+
+return CommandTree.Run(args);

@@ -1,0 +1,125 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+using Hyperspan.Tool.Output;
+using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Tool.Serve;
+
+/// <summary>Serves an image on a socket until the process is asked to end.</summary>
+internal sealed class BlockServer : IDisposable
+{
+    private readonly BlockServerOptions _options;
+    private readonly RawDiskImage _image;
+    private readonly VirtioBlockDevice _device;
+    private readonly VhostUserServer _server;
+    private readonly ServerLog _log;
+
+    private BlockServer(BlockServerOptions options, RawDiskImage image, VirtioBlockDevice device, VhostUserServer server, ServerLog log)
+    {
+        _options = options;
+        _image = image;
+        _device = device;
+        _server = server;
+        _log = log;
+    }
+
+    /// <summary>Opens the image and listens on the socket.</summary>
+    /// <exception cref="InvalidInputException">One of them cannot be used. Nothing has been changed.</exception>
+    internal static BlockServer Open(BlockServerOptions options)
+    {
+        RawDiskImage image = OpenImage(options);
+        VirtioBlockDevice? device = null;
+        try
+        {
+            device = new VirtioBlockDevice(
+                image,
+                new VirtioBlockOptions { QueueCount = options.Queues, Id = options.Id, ReadOnly = options.ReadOnly, FeatureMask = options.Features });
+            var log = new ServerLog(Terminal.CreateError());
+            var serverOptions = new VhostUserOptions
+            {
+                OnEvent = log.Add,
+                FeatureMask = options.Features,
+                ProtocolFeatureMask = options.ProtocolFeatures & VhostUserProtocolFeatures.All,
+
+                // What an instance that was killed leaves behind must not keep the next one from taking over its guest.
+                ReplaceStaleSocket = true,
+            };
+            return new BlockServer(options, image, device, new VhostUserServer(options.SocketPath, device, serverOptions), log);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            device?.Dispose();
+            image.Dispose();
+            throw new InvalidInputException(SocketProblem.Describe(options.SocketPath, e), e);
+        }
+    }
+
+    /// <summary>Serves.</summary>
+    /// <returns>The exit code.</returns>
+    internal int Run()
+    {
+        using var termination = new Termination(_server.Dispose);
+        WriteHeader();
+        using (var status = new StatusReporter(_server, _log))
+        {
+            try
+            {
+                _server.Run(termination.Token);
+            }
+            catch (IOException e)
+            {
+                _log.Write($"serving failed: {e.Message}", isError: true);
+                return ExitCode.Failure;
+            }
+        }
+
+        DiskResult flushed = _image.IsReadOnly ? DiskResult.Success : _image.Flush();
+        if (!flushed.Succeeded)
+        {
+            _log.Write($"{_options.ImagePath}: the image cannot be flushed: {Marshal.GetPInvokeErrorMessage(flushed.Errno)}", isError: true);
+            return ExitCode.Failure;
+        }
+
+        VhostUserStatistics statistics = _server.Statistics;
+        _log.Write(
+            $"done: {Units.Things(statistics.Connections, "connection")}, {Units.Things(statistics.Requests, "request")}, "
+            + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors, "error")}");
+        return ExitCode.Success;
+    }
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _device.Dispose();
+        _image.Dispose();
+    }
+
+    private static RawDiskImage OpenImage(BlockServerOptions options)
+    {
+        try
+        {
+            return RawDiskImage.Open(options.ImagePath, options.ReadOnly);
+        }
+        catch (DiskImageException e)
+        {
+            string hint = e.Error == DiskImageError.AccessDenied && !options.ReadOnly ? "; if it need not be written, try --read-only" : "";
+            throw new InvalidInputException(e.Message + hint, e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidInputException("--image: the name of the file is empty", e);
+        }
+    }
+
+    private void WriteHeader()
+    {
+        string kind = _device.IsReadOnly ? ", read-only" : "";
+        Console.Out.WriteLine($"Serving {_options.ImagePath} ({Units.Bytes(_image.Length)}{kind}, {Units.Things(_options.Queues, "queue")}). Connect with:");
+        Console.Out.WriteLine();
+        Console.Out.WriteLine(QemuLine.Create(_options.SocketPath, _options.Queues));
+        Console.Out.WriteLine();
+        Console.Out.Flush();
+    }
+}

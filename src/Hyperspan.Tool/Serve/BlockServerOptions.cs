@@ -1,0 +1,21 @@
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Tool.Serve;
+
+/// <summary>What to serve, and how.</summary>
+internal sealed record BlockServerOptions
+{
+    internal required string SocketPath { get; init; }
+
+    internal required string ImagePath { get; init; }
+
+    internal bool ReadOnly { get; init; }
+
+    internal int Queues { get; init; } = 1;
+
+    internal string Id { get; init; } = "hyperspan";
+
+    internal ulong Features { get; init; } = ulong.MaxValue;
+
+    internal VhostUserProtocolFeatures ProtocolFeatures { get; init; } = VhostUserProtocolFeatures.All;
+}

@@ -1,0 +1,179 @@
+using Hyperspan.Tool.Tests.Infrastructure;
+
+namespace Hyperspan.Tool.Tests;
+
+/// <summary>One clear line, exit code 2, and nothing changed.</summary>
+public sealed class BadInputTests : IDisposable
+{
+    private const int Size = 1 << 20;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public BadInputTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+
+    public void Dispose() => _folder.Dispose();
+
+    [SkippableFact]
+    public void Image_that_is_missing()
+    {
+        ToolResult result = Serve(_folder.PathOf("s"), _folder.PathOf("none.img"));
+        ShouldSay(result, "none.img: there is no such file");
+        _folder.Names().ShouldBeEmpty();
+    }
+
+    [SkippableTheory]
+    [InlineData(0)]
+    [InlineData(511)]
+    [InlineData(1025)]
+    public void Image_of_a_wrong_size(int size)
+    {
+        string image = _folder.CreateImage("odd.img", size);
+        ShouldSay(Serve(_folder.PathOf("s"), image), "odd.img: ");
+        _folder.Names().ShouldBe(["odd.img"]);
+        new FileInfo(image).Length.ShouldBe(size);
+    }
+
+    [SkippableFact]
+    public void Image_that_is_a_directory()
+    {
+        Directory.CreateDirectory(_folder.PathOf("folder"));
+        ShouldSay(Serve(_folder.PathOf("s"), _folder.PathOf("folder")), "folder: is a directory");
+        _folder.Names().ShouldBe(["folder"]);
+    }
+
+    [SkippableFact]
+    public void Image_that_is_a_device_but_no_disk() => ShouldSay(Serve(_folder.PathOf("s"), "/dev/null"), "/dev/null: ");
+
+    [SkippableFact]
+    public void Image_with_an_empty_name() => ShouldSay(Serve(_folder.PathOf("s"), ""), "--image: ");
+
+    [SkippableFact]
+    public void Image_that_another_instance_serves()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        using ToolProcess first = ToolProcess.Start("serve", "block", "--socket", _folder.PathOf("first"), "--image", image);
+        first.WaitForLog("listening");
+        ShouldSay(Serve(_folder.PathOf("second"), image), "disk.img: is locked");
+        ShouldSay(Serve(_folder.PathOf("second"), image, "--read-only"), "disk.img: is locked");
+        _folder.Names().ShouldBe(["disk.img", "first"]);
+    }
+
+    [SkippableFact]
+    public void Socket_that_another_instance_serves()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        string other = _folder.CreateImage("other.img", Size);
+        using ToolProcess first = ToolProcess.Start("serve", "block", "--socket", _folder.PathOf("s"), "--image", image);
+        first.WaitForLog("listening");
+        ShouldSay(Serve(_folder.PathOf("s"), other), "s: exists already");
+        _folder.Names().ShouldBe(["disk.img", "other.img", "s"]);
+        first.Signal(15);
+        first.WaitForExit().ShouldEndWith(0);
+    }
+
+    [SkippableFact]
+    public void Socket_path_that_is_a_file()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        File.WriteAllText(_folder.PathOf("s"), "precious");
+        ShouldSay(Serve(_folder.PathOf("s"), image), "s: exists already");
+        File.ReadAllText(_folder.PathOf("s")).ShouldBe("precious");
+    }
+
+    [SkippableFact]
+    public void Socket_path_that_is_a_directory()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        Directory.CreateDirectory(_folder.PathOf("s"));
+        ShouldSay(Serve(_folder.PathOf("s"), image), "s: is a directory");
+        Directory.Exists(_folder.PathOf("s")).ShouldBeTrue();
+    }
+
+    [SkippableFact]
+    public void Socket_in_a_directory_that_does_not_exist()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        ShouldSay(Serve(_folder.PathOf("none/s"), image), "/none does not exist");
+        _folder.Names().ShouldBe(["disk.img"]);
+    }
+
+    [SkippableFact]
+    public void Socket_path_that_is_too_long()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        ShouldSay(Serve(_folder.PathOf(new string('s', 120)), image), "too long for a socket");
+    }
+
+    [SkippableFact]
+    public void Socket_path_that_is_empty() => ShouldSay(Serve("", _folder.CreateImage("disk.img", Size)), "--socket: the path is empty");
+
+    [SkippableTheory]
+    [InlineData("--queues", "0")]
+    [InlineData("--queues", "257")]
+    [InlineData("--queues", "many")]
+    [InlineData("--id", "more than twenty characters")]
+    [InlineData("--id", "é")]
+    [InlineData("--features", "0xfg")]
+    [InlineData("--features", "-1")]
+    [InlineData("--protocol-features", "0x10000000000000000")]
+    [InlineData("--nonsense", null)]
+    public void Options_with_wrong_values(string option, string? value)
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        string[] more = value is null ? [option] : [option, value];
+        ToolResult result = Serve(_folder.PathOf("s"), image, more);
+        ShouldSay(result, value ?? option);
+        _folder.Names().ShouldBe(["disk.img"]);
+    }
+
+    [SkippableFact]
+    public void Options_that_are_missing()
+    {
+        ToolResult result = ToolProcess.Run("serve", "block");
+        result.ShouldEndWith(2);
+        result.Output.ShouldBeEmpty();
+        result.Error.ShouldContain("--socket");
+        result.Error.ShouldContain("--image");
+        result.Error.ShouldContain("Try 'hyperspan serve block --help'");
+    }
+
+    [SkippableTheory]
+    [InlineData("dmo")]
+    [InlineData("demo", "--jsno")]
+    [InlineData("doctor", "now")]
+    public void Commands_that_do_not_exist(params string[] arguments) => ShouldSay(ToolProcess.Run(arguments), arguments[^1]);
+
+    [SkippableFact]
+    public void Socket_that_nobody_listens_on_any_more_is_replaced()
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        string path = _folder.PathOf("s");
+        using (ToolProcess killed = ToolProcess.Start("serve", "block", "--socket", path, "--image", image))
+        {
+            killed.WaitForLog("listening");
+            killed.Signal(9);
+            killed.WaitForExit();
+        }
+
+        File.Exists(path).ShouldBeTrue();
+        using ToolProcess next = ToolProcess.Start("serve", "block", "--socket", path, "--image", image);
+        next.WaitForLog("listening");
+        next.Signal(15);
+        next.WaitForExit().ShouldEndWith(0);
+        File.Exists(path).ShouldBeFalse();
+    }
+
+    private static ToolResult Serve(string socket, string image, params string[] more) =>
+        ToolProcess.Run(["serve", "block", "--socket", socket, "--image", image, .. more]);
+
+    /// <summary>One line, but for the pointer to the help where the arguments themselves are wrong.</summary>
+    private static void ShouldSay(ToolResult result, string message)
+    {
+        result.ShouldEndWith(2);
+        result.Output.ShouldBeEmpty();
+        string[] lines = result.Error.Split('\n');
+        lines[0].ShouldStartWith("hyperspan: ");
+        lines[0].ShouldContain(message);
+        lines.Skip(1).ShouldAllBe(line => line.StartsWith("Try '", StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,160 @@
+using System.Security.Cryptography;
+
+using Hyperspan.Tool.Tests.Infrastructure;
+using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
+using Hyperspan.Virtio.Driver;
+
+namespace Hyperspan.Tool.Tests;
+
+/// <summary>The server as a process, with a front end in this one.</summary>
+public sealed class ServeTests : IDisposable
+{
+    private const int Terminate = 15;
+    private const int Interrupt = 2;
+    private const int Size = 4 << 20;
+    private const ulong MemoryLength = 1 << 20;
+    private const ulong Data = 0x8_0000;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public ServeTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+
+    public void Dispose() => _folder.Dispose();
+
+    [SkippableTheory]
+    [InlineData(Interrupt)]
+    [InlineData(Terminate)]
+    public void Signal_ends_it_in_order(int signal)
+    {
+        using ToolProcess server = Start(out string socket, out _);
+        File.Exists(socket).ShouldBeTrue();
+        server.Signal(signal);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(0);
+        File.Exists(socket).ShouldBeFalse();
+        result.Error.ShouldContain("done: 0 connections");
+    }
+
+    [SkippableFact]
+    public void Output_is_the_line_for_qemu_and_the_log_is_plain()
+    {
+        using ToolProcess server = Start(out string socket, out _, "--queues", "3");
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.Output.ShouldContain($"socket,id=disk,path={socket} -device vhost-user-blk-pci,chardev=disk,num-queues=3");
+        result.Output.ShouldNotContain("\u001b");
+        result.Error.ShouldNotContain("\u001b");
+        result.Error.Split('\n').ShouldAllBe(line => line.Length > 24 && line[10] == 'T' && line[23] == 'Z');
+    }
+
+    [SkippableFact]
+    public void Front_end_writes_and_reads_and_the_image_has_it_after_the_end()
+    {
+        byte[] bytes = RandomNumberGenerator.GetBytes(64 << 10);
+        using ToolProcess server = Start(out string socket, out string image, "--id", "SERIAL1", "--queues", "2");
+        using (var guest = new Guest(socket))
+        {
+            guest.Disk.GetId(Data, out string id).ShouldBe(BlockStatus.Ok);
+            id.ShouldBe("SERIAL1");
+            guest.FrontEnd.GetQueueCount().ShouldBe(2UL);
+            guest.Memory.Write(Data, bytes);
+            guest.Disk.Write(8, Data, (uint)bytes.Length).ShouldBe(BlockStatus.Ok);
+            guest.Memory.Zero(Data, (ulong)bytes.Length);
+            guest.Disk.Read(8, Data, (uint)bytes.Length).ShouldBe(BlockStatus.Ok);
+            byte[] read = new byte[bytes.Length];
+            guest.Memory.Read(Data, read);
+            read.ShouldBe(bytes);
+
+            // It ends with the front end still there.
+            server.Signal(Terminate);
+            ToolResult result = server.WaitForExit();
+            result.ShouldEndWith(0);
+            result.Error.ShouldContain("done: 1 connection, 3 requests");
+        }
+
+        File.ReadAllBytes(image).AsSpan(8 * 512, bytes.Length).SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    [SkippableFact]
+    public void One_front_end_after_the_other_is_served()
+    {
+        using ToolProcess server = Start(out string socket, out _);
+        for (int i = 0; i < 3; i++)
+        {
+            using var guest = new Guest(socket);
+            guest.Disk.Read(0, Data, 512).ShouldBe(BlockStatus.Ok);
+        }
+
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Error.ShouldContain("done: 3 connections, 3 requests, 1.5 KiB, 0 errors");
+    }
+
+    [SkippableFact]
+    public void Read_only_image_is_offered_as_such_and_not_written()
+    {
+        using ToolProcess server = Start(out string socket, out string image, "--read-only");
+        using var guest = new Guest(socket);
+        (guest.FrontEnd.Features & VirtioBlockFeatures.ReadOnly).ShouldNotBe(0UL);
+        guest.Memory.Write(Data, 42UL);
+        guest.Disk.Write(0, Data, 512).ShouldBe(BlockStatus.IoError);
+        server.Signal(Terminate);
+        server.WaitForExit().ShouldEndWith(0);
+        File.ReadAllBytes(image).ShouldAllBe(value => value == 0);
+    }
+
+    [SkippableFact]
+    public void Masks_restrict_what_is_offered()
+    {
+        using ToolProcess server = Start(out string socket, out _, "--features", "0x140000000", "--protocol-features", "512");
+        using var frontEnd = VhostUserFrontend.Connect(socket);
+        frontEnd.GetFeatures().ShouldBe(0x1_4000_0000UL);
+        frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
+    }
+
+    private ToolProcess Start(out string socket, out string image, params string[] more)
+    {
+        socket = _folder.PathOf("s");
+        image = _folder.CreateImage("disk.img", Size);
+        ToolProcess server = ToolProcess.Start(["serve", "block", "--socket", socket, "--image", image, .. more]);
+        server.WaitForLog("listening");
+        return server;
+    }
+
+    /// <summary>A front end with memory, one queue and a driver.</summary>
+    private sealed class Guest : IDisposable, IVirtQueueTransport
+    {
+        private readonly SharedMemory _backing = new(MemoryLength);
+        private readonly VhostUserFrontendQueue _queue;
+
+        internal Guest(string socket)
+        {
+            Memory = new GuestMemory("guest", _backing);
+            FrontEnd = VhostUserFrontend.Connect(socket);
+            FrontEnd.Negotiate();
+            FrontEnd.SetMemory(VhostUserSharedMemory.Of(0, _backing));
+            var rings = new VirtQueueDriver(Memory, 0x1000, 64, VirtioFeatures.ForQueue(FrontEnd.Features));
+            _queue = FrontEnd.StartQueue(0, rings.Layout);
+            Disk = new VirtioBlockDriver(Memory, rings, 0x4_0000, this);
+        }
+
+        internal GuestMemory Memory { get; }
+
+        internal VhostUserFrontend FrontEnd { get; }
+
+        internal VirtioBlockDriver Disk { get; }
+
+        public void Kick() => _queue.Kick();
+
+        public bool Wait() => _queue.WaitForCall(TimeSpan.FromSeconds(20));
+
+        public void Dispose()
+        {
+            FrontEnd.Dispose();
+            _queue.Dispose();
+            Memory.Dispose();
+        }
+    }
+}
