@@ -7,7 +7,7 @@ namespace Hyperspan;
 /// <content>How bytes are reached: straight through where nothing can fault, by one guarded copy where it can, by the general path otherwise.</content>
 /// <remarks>
 /// The inlined part is a check of the range, the copy and the question whether the memory is still open. It makes no fault: the callers that need one get it from the
-/// general path, which starts over. That is right for a write as well: what was written to memory that turns out to be closed is seen by nobody.
+/// general path, which starts over. Answers are returned as constants: a computed one would be kept in a register and tested again by the caller. That is right for a write as well: what was written to memory that turns out to be closed is seen by nobody.
 /// </remarks>
 public sealed unsafe partial class GuestMemory
 {
@@ -30,7 +30,12 @@ public sealed unsafe partial class GuestMemory
             NativeMemory.Copy(_base + address, pinned, (nuint)length);
         }
 
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -49,7 +54,12 @@ public sealed unsafe partial class GuestMemory
             NativeMemory.Copy(pinned, _base + address, (nuint)length);
         }
 
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,7 +73,12 @@ public sealed unsafe partial class GuestMemory
 
         // SAFETY: as for reading.
         NativeMemory.Fill(_base + address, (nuint)length, value);
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

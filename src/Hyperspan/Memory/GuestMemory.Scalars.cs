@@ -38,16 +38,17 @@ public sealed unsafe partial class GuestMemory
     public bool TryRead<T>(GuestAddress address, out T value)
         where T : unmanaged
     {
-        if (TryReadInline(address.Value, out value, out ulong signal))
-        {
-            return true;
-        }
-
         // Nobody asks why: past the end of everything is settled here, by one compare.
         if (address.Value > _last)
         {
+            PlainType<T>.Demand();
             value = default;
             return false;
+        }
+
+        if (TryReadInline(address.Value, out value, out ulong signal))
+        {
+            return true;
         }
 
         return TryReadGeneral(address.Value, signal, out value);
@@ -97,9 +98,16 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="NotSupportedException">The type is refused.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite<T>(GuestAddress address, T value)
-        where T : unmanaged =>
-        TryWriteInline(address.Value, value, out ulong signal)
-        || (address.Value <= _last && TryWriteGeneral(address.Value, signal, value));
+        where T : unmanaged
+    {
+        if (address.Value > _last)
+        {
+            PlainType<T>.Demand();
+            return false;
+        }
+
+        return TryWriteInline(address.Value, value, out ulong signal) || TryWriteGeneral(address.Value, signal, value);
+    }
 
     /// <summary>Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
