@@ -10,5 +10,7 @@ public static class ScenarioRegistry
         new GuardDescriptionScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
+        new MemoryDisposeScenario(),
+        new MemoryFaultsScenario(),
     ];
 }
