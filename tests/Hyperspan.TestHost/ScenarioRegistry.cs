@@ -12,5 +12,6 @@ public static class ScenarioRegistry
         new GuardForeignFaultScenario(),
         new MemoryDisposeScenario(),
         new MemoryFaultsScenario(),
+        new GuardRestartableLitmusScenario(),
     ];
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Guarding;
@@ -10,25 +11,27 @@ internal static unsafe class ExecutablePage
     /// <summary>
     /// Places code in memory of its own, which stays mapped for the life of the process. Answers null where the host refuses.
     /// </summary>
-    public static byte* TryCreate(ReadOnlySpan<byte> code)
+    /// <param name="code">The code and its data.</param>
+    /// <param name="addresses">Offsets of words in it that hold offsets into it and are to hold addresses.</param>
+    public static byte* TryCreate(ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses = default)
     {
-        byte* page = TryProtect(code);
-        return page is not null ? page : TryMapTwice(code);
+        byte* page = TryProtect(code, addresses);
+        return page is not null ? page : TryMapTwice(code, addresses);
     }
 
     /// <summary>Anonymous memory that is written, then made executable.</summary>
-    internal static byte* TryProtect(ReadOnlySpan<byte> code)
+    internal static byte* TryProtect(ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses = default)
     {
         var length = RoundUp(code.Length);
         byte* page = LibC.Mmap(
-            null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE, LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
+            null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE,
+            LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
         if (page == LibC.MapFailed)
         {
             return null;
         }
 
-        // SAFETY: the mapping is new, writable and at least as long as the code.
-        code.CopyTo(new Span<byte>(page, code.Length));
+        Write(page, page, code, addresses);
         if (LibC.Mprotect(page, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_EXEC) == 0)
         {
             return page;
@@ -41,7 +44,7 @@ internal static unsafe class ExecutablePage
     /// <summary>
     /// A memory file mapped once to write it and once to run it, for hosts that refuse to make written memory executable.
     /// </summary>
-    internal static byte* TryMapTwice(ReadOnlySpan<byte> code)
+    internal static byte* TryMapTwice(ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses = default)
     {
         var fd = LibC.MemfdCreate("hyperspan-guard", LinuxConstants.MFD_CLOEXEC);
         if (fd < 0)
@@ -64,15 +67,31 @@ internal static unsafe class ExecutablePage
                 return null;
             }
 
-            // SAFETY: the mapping is new, writable and at least as long as the code; nobody else has the file.
-            code.CopyTo(new Span<byte>(writable, code.Length));
-            LibC.Munmap(writable, length);
-            byte* page = LibC.Mmap(null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_EXEC, LinuxConstants.MAP_SHARED, fd, 0);
+            byte* page = LibC.Mmap(
+                null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_EXEC, LinuxConstants.MAP_SHARED, fd, 0);
+            if (page != LibC.MapFailed)
+            {
+                Write(writable, page, code, addresses);
+            }
+
+            _ = LibC.Munmap(writable, length);
             return page == LibC.MapFailed ? null : page;
         }
         finally
         {
             LibC.Close(fd);
+        }
+    }
+
+    private static void Write(byte* writable, byte* executable, ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses)
+    {
+        // SAFETY: the mapping is new, writable, known to nobody else and at least as long as the code.
+        var target = new Span<byte>(writable, code.Length);
+        code.CopyTo(target);
+        foreach (var offset in addresses)
+        {
+            Span<byte> word = target.Slice(offset, sizeof(ulong));
+            BinaryPrimitives.WriteUInt64LittleEndian(word, (ulong)executable + BinaryPrimitives.ReadUInt64LittleEndian(word));
         }
     }
 

@@ -15,11 +15,15 @@ internal static unsafe class GuardEntry
 
     public static readonly bool UsesMachineCode = Installation.Code is not null;
 
+    public static readonly bool SupportsRestartableStores = Installation.SupportsRestartableStores;
+
     public static readonly string Description = Installation.Description;
 
     // SAFETY: the entries are called only where UsesMachineCode is true; then the image of StubCode lies at this address,
     // executable, for the life of the process, and the signatures are those its listing states.
     private static readonly byte* Code = Installation.Code;
+
+    private static readonly int CopyOffset = Avx.IsSupported ? StubCode.CopyAvxOffset : StubCode.CopySseOffset;
 
     public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, GuardedResult> Load1Suppressed =
         (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, GuardedResult>)(Code + StubCode.Load1Offset);
@@ -106,8 +110,80 @@ internal static unsafe class GuardEntry
         (delegate* unmanaged[Cdecl]<byte*, byte, nuint, GuardedResult>)(Code + StubCode.FillOffset);
 
     public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult> CopySuppressed =
-        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult>)(Code + (Avx.IsSupported ? StubCode.CopyAvxOffset : StubCode.CopySseOffset));
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult>)(Code + CopyOffset);
 
     public static readonly delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult> Copy =
-        (delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(Code + (Avx.IsSupported ? StubCode.CopyAvxOffset : StubCode.CopySseOffset));
+        (delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(Code + CopyOffset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad1Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad1 =
+        (delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad2Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad2 =
+        (delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad4Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad4 =
+        (delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad8Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad8Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult> BitCheckedLoad8 =
+        (delegate* unmanaged[Cdecl]<byte*, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedLoad8Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore1Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore1 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore2Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore2 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore4Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore4 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore8Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore8Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore8 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedStore8Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange1Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange1 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange1Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange2Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange2 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange2Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange4Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange4 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange4Offset);
+
+    public static readonly delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange8Suppressed =
+        (delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange8Offset);
+
+    public static readonly delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult> BitCheckedCompareExchange8 =
+        (delegate* unmanaged[Cdecl]<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(Code + StubCode.BitCheckedCompareExchange8Offset);
 }

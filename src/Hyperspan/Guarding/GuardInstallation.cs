@@ -23,9 +23,10 @@ internal sealed unsafe class GuardInstallation
 
     private readonly byte* _code;
 
-    private GuardInstallation(byte* code, bool isSupported, string description)
+    private GuardInstallation(byte* code, bool isSupported, string description, bool supportsRestartableStores = false)
     {
         _code = code;
+        SupportsRestartableStores = supportsRestartableStores;
         IsSupported = isSupported;
         Description = description;
     }
@@ -37,6 +38,8 @@ internal sealed unsafe class GuardInstallation
 
     public string Description { get; }
 
+    public bool SupportsRestartableStores { get; }
+
     public static GuardInstallation Install()
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
@@ -47,10 +50,12 @@ internal sealed unsafe class GuardInstallation
         var reason = ForcedSubstitute();
         if (reason is null)
         {
-            reason = TryInstallMachineCode(out byte* code);
+            var obstacle = RestartableSequences.TryPrepare(out var area);
+            reason = TryInstallMachineCode(area, out byte* code);
             if (reason is null)
             {
-                return new(code, isSupported: true, "machine code");
+                var description = obstacle is null ? "machine code" : "machine code, no restartable sequences: " + obstacle;
+                return new(code, isSupported: true, description, supportsRestartableStores: obstacle is null);
             }
         }
 
@@ -71,7 +76,7 @@ internal sealed unsafe class GuardInstallation
             : null;
     }
 
-    private static string? TryInstallMachineCode(out byte* code)
+    private static string? TryInstallMachineCode(long restartableArea, out byte* code)
     {
         code = null;
         if (!SignalChain.TryRead(LinuxConstants.SIGSEGV, out SignalAction segv) ||
@@ -92,8 +97,9 @@ internal sealed unsafe class GuardInstallation
             var repeatFrom = HasFastStrings() ? RepeatFrom : ulong.MaxValue;
             Write(image, StubCode.RepeatCopyFromOffset, repeatFrom);
             Write(image, StubCode.RepeatFillFromOffset, repeatFrom);
+            Write(image, StubCode.RestartableAreaOffset, (ulong)restartableArea);
 
-            byte* page = ExecutablePage.TryCreate(image);
+            byte* page = ExecutablePage.TryCreate(image, RestartableSequences.AddressWords());
             if (page is null)
             {
                 return "executable pages are refused";

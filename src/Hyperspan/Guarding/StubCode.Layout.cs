@@ -5,7 +5,7 @@ namespace Hyperspan.Guarding;
 internal static partial class StubCode
 {
     /// <summary>Length of the whole image.</summary>
-    internal const int Length = 0x858;
+    internal const int Length = 0xCE0;
 
     internal const int HandlerOffset = 0x0;
     internal const int Load1Offset = 0x100;
@@ -21,24 +21,39 @@ internal static partial class StubCode
     internal const int CompareExchange4Offset = 0x1A0;
     internal const int CompareExchange8Offset = 0x1B0;
     internal const int ProbeWriteOffset = 0x1C0;
-    internal const int FillOffset = 0x200;
-    internal const int CopySseOffset = 0x300;
-    internal const int CopyAvxOffset = 0x540;
-    internal const int SegvPreviousOffset = 0x808;
-    internal const int SegvModeOffset = 0x810;
-    internal const int BusPreviousOffset = 0x818;
-    internal const int BusModeOffset = 0x820;
-    internal const int RepeatCopyFromOffset = 0x828;
-    internal const int RepeatFillFromOffset = 0x830;
+    internal const int BitCheckedLoad1Offset = 0x1D0;
+    internal const int BitCheckedLoad2Offset = 0x200;
+    internal const int BitCheckedLoad4Offset = 0x250;
+    internal const int BitCheckedLoad8Offset = 0x280;
+    internal const int BitCheckedStore1Offset = 0x2C0;
+    internal const int BitCheckedStore2Offset = 0x310;
+    internal const int BitCheckedStore4Offset = 0x360;
+    internal const int BitCheckedStore8Offset = 0x3B0;
+    internal const int BitCheckedCompareExchange1Offset = 0x400;
+    internal const int BitCheckedCompareExchange2Offset = 0x460;
+    internal const int BitCheckedCompareExchange4Offset = 0x4C0;
+    internal const int BitCheckedCompareExchange8Offset = 0x520;
+    internal const int FillOffset = 0x580;
+    internal const int CopySseOffset = 0x680;
+    internal const int CopyAvxOffset = 0x8C0;
+    internal const int SegvPreviousOffset = 0xB88;
+    internal const int SegvModeOffset = 0xB90;
+    internal const int BusPreviousOffset = 0xB98;
+    internal const int BusModeOffset = 0xBA0;
+    internal const int RepeatCopyFromOffset = 0xBA8;
+    internal const int RepeatFillFromOffset = 0xBB0;
+    internal const int RestartableAreaOffset = 0xBB8;
+    internal const int SequencesOffset = 0xBE0;
 
     /// <summary>Writes the image, all sections one after the other.</summary>
     internal static void CopyTo(Span<byte> image)
     {
         HandlerSection.CopyTo(image[0x0..]);
         ScalarsSection.CopyTo(image[0x100..]);
-        FillSection.CopyTo(image[0x200..]);
-        CopySseSection.CopyTo(image[0x300..]);
-        CopyAvxSection.CopyTo(image[0x540..]);
-        DataSection.CopyTo(image[0x800..]);
+        BitCheckedSection.CopyTo(image[0x1D0..]);
+        FillSection.CopyTo(image[0x580..]);
+        CopySseSection.CopyTo(image[0x680..]);
+        CopyAvxSection.CopyTo(image[0x8C0..]);
+        DataSection.CopyTo(image[0xB80..]);
     }
 }

@@ -45,6 +45,19 @@ internal static unsafe partial class SubstituteGuard
         return Read(&value, p, size) ? new(value, 0) : Fault(p);
     }
 
+    public static GuardedResult BitCheckedLoad(byte* p, byte* bitmap, ulong bitIndex, int size)
+    {
+        byte* cell = bitmap + (bitIndex >> 3);
+        var bit = 1 << (int)(bitIndex & 7);
+        if ((Volatile.Read(ref *cell) & bit) == 0)
+        {
+            return new(0, Guard.StatusBitClear);
+        }
+
+        GuardedResult result = Load(p, size);
+        return (Volatile.Read(ref *cell) & bit) != 0 || !result.Ok ? result : new(0, Guard.StatusBitClear);
+    }
+
     public static GuardedResult Store(byte* p, ulong value, int size)
     {
         // Locked so that the store does not fall between the two halves of a compare-exchange and get lost.

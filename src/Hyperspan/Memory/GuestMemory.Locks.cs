@@ -118,7 +118,10 @@ public sealed unsafe partial class GuestMemory
         return true;
     }
 
-    /// <summary>Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
+    /// <summary>
+    /// Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.
+    /// Whether spans are allowed over all of it is found out only where they were allowed so far.
+    /// </summary>
     internal bool TryLockInto(
         HeldLocks locks,
         VectorList vectors,
@@ -156,7 +159,7 @@ public sealed unsafe partial class GuestMemory
             }
 
             vectors.Append(at, (nuint)piece);
-            spansAllowed &= KeepsLockedPages(region, offset, piece);
+            spansAllowed = spansAllowed && KeepsLockedPages(region, offset, piece);
             done += piece;
         }
 
@@ -214,7 +217,7 @@ public sealed unsafe partial class GuestMemory
         }
 
         vector = new IoVector(at, GuestAddress.PageSize);
-        spansAllowed &= KeepsLockedPages(region, offset, GuestAddress.PageSize);
+        spansAllowed = spansAllowed && KeepsLockedPages(region, offset, GuestAddress.PageSize);
         return true;
     }
 }

@@ -3,12 +3,12 @@ using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
-/// <summary>Finds the region of an address in constant time, for any layout in which no two regions share a page.</summary>
+/// <summary>Finds the region of an address in constant time, for any layout of regions that do not overlap.</summary>
 /// <remarks>
 /// <para>
 /// A table of 2^n equal slots over the address space of the memory. A slot names the region that fills most of it, and leads to a finer table where
-/// it holds parts of others as well. There are at most 512 slots in a table, so the depth is bounded by (64 - 12) / 9 levels, whatever the number of regions;
-/// in the usual layouts (RAM below and above a hole, equal memory slots) the first level answers.
+/// it holds parts of others as well. There are at most 512 slots in a table, so the depth is bounded by (64 - 12) / 9 levels, whatever the number of regions
+/// (or by 64 / 9, in a subrange that starts inside a page, where two regions meet inside one as well); in the usual layouts (RAM below and above a hole, equal memory slots) the first level answers.
 /// </para>
 /// <para>
 /// The index is masked, not checked: an address past the table lands in some slot, whose region then does not contain it.
@@ -41,7 +41,7 @@ internal sealed class RegionTable
 
         MemoryRegion last = regions[^1];
         int addressBits = 64 - BitOperations.LeadingZeroCount(last.Start + (last.Length - 1));
-        return Build(regions, 0, Math.Max(addressBits, GuestAddress.PageShift));
+        return Build(regions, 0, addressBits);
     }
 
     /// <summary>Finds the region that contains an address.</summary>
@@ -67,7 +67,7 @@ internal sealed class RegionTable
     {
         // The fewest slots in which no two regions meet, or the most we allow.
         int bits = 0;
-        while (bits < MaxBits && windowBits - bits > GuestAddress.PageShift && AnySlotShared(regions, windowBits - bits))
+        while (bits < MaxBits && bits < windowBits && AnySlotShared(regions, windowBits - bits))
         {
             bits++;
         }

@@ -58,12 +58,15 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
         byte* bad = memory.Bad;
         var signal = Guard.UsesMachineCode ? (ulong)memory.Signal : 11;
         byte* local = stackalloc byte[256];
+        byte* bitmap = stackalloc byte[1];
+        *bitmap = 0xFF;
+        var operations = Guard.SupportsRestartableStores ? 11 : 9;
         for (var i = 0; i < count && _error is null; i++)
         {
             // Allocated here, so that a collection finds something to move on this stack.
             var witness = new int[] { i, i + 1 };
             var offset = (nuint)(i % 200);
-            GuardedResult result = (i % 8) switch
+            GuardedResult result = (i % operations) switch
             {
                 0 => Guard.Load8(bad + offset, mayBlock),
                 1 => Guard.Store4(bad + offset, 1, mayBlock),
@@ -72,11 +75,14 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
                 4 => Guard.Copy(bad - offset, local, 256, mayBlock),
                 5 => Guard.Fill(bad - offset, 0, 201, mayBlock),
                 6 => Guard.ProbeWrite(bad + offset, mayBlock),
-                _ => Guard.Load1(bad + offset, mayBlock),
+                7 => Guard.Load1(bad + offset, mayBlock),
+                8 => Guard.BitCheckedLoad2(bad + offset, bitmap, 3, mayBlock),
+                9 => Guard.BitCheckedStore8(bad + offset, 1, bitmap, 3, mayBlock),
+                _ => Guard.BitCheckedCompareExchange4(bad + (offset & ~(nuint)3), 0, 1, bitmap, 3, mayBlock),
             };
             if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
             {
-                _error = $"operation {i % 8}: status {result.Status} instead of {signal}";
+                _error = $"operation {i % operations}: status {result.Status} instead of {signal}";
             }
 
             if (!Guard.Load8(memory.Good + offset, mayBlock).Ok)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hyperspan.TestHost.Scenarios;
 using Hyperspan.Tests.Infrastructure;
 
 namespace Hyperspan.Tests.Guarding;
@@ -9,7 +10,6 @@ public class GuardProcessTests
     private const int Aborted = 128 + 6;
     private const int KilledBySegv = 128 + 11;
     private const int KilledByBus = 128 + 7;
-    private const int HandlerExitCode = 77;
 
     private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };
 
@@ -55,10 +55,10 @@ public class GuardProcessTests
     [SkippableTheory]
     [InlineData("runtime", "segv", Aborted)]
     [InlineData("runtime", "bus", Aborted)]
-    [InlineData("exit77", "segv", HandlerExitCode)]
-    [InlineData("exit77", "bus", HandlerExitCode)]
-    [InlineData("exit77", "sent", HandlerExitCode)]
-    [InlineData("plain77", "segv", HandlerExitCode)]
+    [InlineData("exit77", "segv", GuardForeignFaultScenario.HandlerExitCode)]
+    [InlineData("exit77", "bus", GuardForeignFaultScenario.HandlerExitCode)]
+    [InlineData("exit77", "sent", GuardForeignFaultScenario.HandlerExitCode)]
+    [InlineData("plain77", "segv", GuardForeignFaultScenario.HandlerExitCode)]
     [InlineData("default", "segv", KilledBySegv)]
     [InlineData("default", "bus", KilledByBus)]
     [InlineData("default", "sent", KilledBySegv)]
@@ -85,5 +85,25 @@ public class GuardProcessTests
         ChildResult result = ChildProcess.Run("guard-foreign-fault", "ignored", "sent");
         result.ShouldSucceed();
         result.Output.ShouldContain("survived");
+    }
+
+    [SkippableTheory]
+    [InlineData("5000", "1", "store")]
+    [InlineData("5000", "1", "exchange")]
+    [InlineData("200", "3", "store")]
+    [InlineData("200", "3", "exchange")]
+    public void No_write_takes_effect_after_its_bit_was_cleared_and_flushed(string rounds, string writers, string mode)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("guard-restartable-litmus", rounds, writers, mode).ShouldSucceed();
+    }
+
+    [SkippableTheory]
+    [InlineData("broken")]
+    [InlineData("unflushed")]
+    public void Writes_that_only_look_at_the_bit_and_restrictions_without_flush_are_caught(string mode)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("guard-restartable-litmus", "5000", "1", mode).ShouldExitWith(GuardRestartableLitmusScenario.Violated);
     }
 }

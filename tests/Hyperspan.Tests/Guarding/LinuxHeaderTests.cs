@@ -16,7 +16,7 @@ public class LinuxHeaderTests
     private static readonly string[] NamedAsInTheHeaders =
     [
         "SIGBUS", "SIGSEGV", "SIG_DFL", "SIG_IGN", "SA_SIGINFO", "SA_ONSTACK", "SA_RESETHAND",
-        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill",
+        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier",
         "PROT_NONE", "PROT_READ", "PROT_WRITE", "PROT_EXEC", "MAP_SHARED", "MAP_PRIVATE", "MAP_FIXED", "MAP_ANONYMOUS",
         "MFD_CLOEXEC", "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG", "EFAULT",
     ];
@@ -32,6 +32,18 @@ public class LinuxHeaderTests
         [nameof(LinuxConstants.FutexOpOrZero)] = "FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)",
     };
 
+    private static readonly Dictionary<string, string> RestartableExpressions = new(StringComparer.Ordinal)
+    {
+        [nameof(LinuxConstants.RSEQ_SIG)] = "RSEQ_SIG",
+        [nameof(LinuxConstants.RseqCpuIdOffset)] = "offsetof(struct rseq, cpu_id)",
+        [nameof(LinuxConstants.RseqDescriptorOffset)] = "offsetof(struct rseq, rseq_cs)",
+        [nameof(LinuxConstants.RseqDescriptorSize)] = "sizeof(struct rseq_cs)",
+        [nameof(LinuxConstants.RseqStartOffset)] = "offsetof(struct rseq_cs, start_ip)",
+        [nameof(LinuxConstants.RseqAbortOffset)] = "offsetof(struct rseq_cs, abort_ip)",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ",
+    };
+
     [SkippableFact]
     public void Constants_have_the_values_of_the_headers()
     {
@@ -41,14 +53,27 @@ public class LinuxHeaderTests
             expressions.Add(name, expression);
         }
 
-        IReadOnlyDictionary<string, long> actual = CCompiler.Evaluate(Includes, expressions.Values);
+        ShouldHaveTheValuesOf(expressions, Includes);
+    }
+
+    [SkippableFact]
+    public void Constants_of_restartable_sequences_have_the_values_of_the_headers()
+    {
+        string[] includes = ["sys/rseq.h", "linux/membarrier.h"];
+        Skip.IfNot(CCompiler.HasHeaders(includes), "glibc is older than 2.35");
+        ShouldHaveTheValuesOf(RestartableExpressions, includes);
+    }
+
+    private static void ShouldHaveTheValuesOf(Dictionary<string, string> expressions, string[] includes)
+    {
+        IReadOnlyDictionary<string, long> actual = CCompiler.Evaluate(includes, expressions.Values);
         foreach ((var name, var expression) in expressions)
         {
             FieldInfo? field = typeof(LinuxConstants).GetField(name, BindingFlags.Static | BindingFlags.NonPublic);
             var value = Convert.ToInt64(field.ShouldNotBeNull(name).GetRawConstantValue());
 
             // The headers do not agree with each other on the signs of flags.
-            ((int)value).ShouldBe((int)actual[expression], name);
+            unchecked((int)value).ShouldBe(unchecked((int)actual[expression]), name);
         }
     }
 

@@ -6,6 +6,13 @@ namespace Hyperspan.Tests.Infrastructure;
 /// <summary>Asks the C headers of this machine for the values of constant expressions.</summary>
 public static class CCompiler
 {
+    /// <summary>Whether the C compiler finds these headers; skips the test where there is no C compiler.</summary>
+    public static bool HasHeaders(IEnumerable<string> includes)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        return Run("cc", ["-fsyntax-only", .. includes.SelectMany<string, string>(x => ["-include", x]), "-x", "c", "/dev/null"]).Code == 0;
+    }
+
     /// <summary>Evaluates integer constant expressions; skips the test where there is no C compiler.</summary>
     public static IReadOnlyDictionary<string, long> Evaluate(IEnumerable<string> includes, IEnumerable<string> expressions)
     {

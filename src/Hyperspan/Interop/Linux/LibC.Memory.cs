@@ -39,6 +39,9 @@ internal static unsafe partial class LibC
         return Syscall(LinuxConstants.SYS_futex, (nint)word, operation, (nint)value, (nint)value2, (nint)word2, (nint)value3);
     }
 
+    /// <summary><c>membarrier(2)</c>, which libc offers only through <c>syscall(2)</c>.</summary>
+    internal static int Membarrier(int command) => (int)Syscall(LinuxConstants.SYS_membarrier, command, 0, 0, 0, 0, 0);
+
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
 }

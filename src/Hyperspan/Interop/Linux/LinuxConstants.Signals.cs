@@ -36,4 +36,5 @@ internal static partial class LinuxConstants
     internal const int SYS_gettid = 186;
     internal const int SYS_futex = 202;
     internal const int SYS_tgkill = 234;
+    internal const int SYS_membarrier = 324;
 }

@@ -44,8 +44,8 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        bool ignored = true;
-        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, ref ignored, out fault))
+        bool noSpans = false;
+        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, ref noSpans, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
             return false;

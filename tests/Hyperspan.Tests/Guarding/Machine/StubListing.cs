@@ -108,9 +108,9 @@ internal sealed class StubListing : ISymbolResolver
 
     private (int Length, string Assembly) Describe(int offset, int end)
     {
-        if (offset >= _image.Labels["data"])
+        if (offset >= _image.Labels["data"] && offset % 8 == 0 && _image.Bytes[offset] != 0xCC)
         {
-            return (8, "dq 0");
+            return (8, $"dq 0x{BitConverter.ToUInt64(_image.Bytes, offset):X}");
         }
 
         var padding = _image.Bytes.Skip(offset).Take(Math.Min(end - offset, 8)).TakeWhile(x => x == 0xCC).Count();

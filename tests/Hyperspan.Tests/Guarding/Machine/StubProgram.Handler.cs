@@ -22,7 +22,9 @@ internal sealed partial class StubProgram
         _a.cmp(rax, rcx);
         _a.jae(L("foreign"));
 
-        // A signal that somebody sent (code <= 0) while a stub happened to run is not the stub's fault.
+        // In a restartable sequence the kernel has moved the instruction pointer to the sequence's abort handler by now. That
+        // lies among the stubs too and cannot fault itself, so the fault counts as the sequence's. A signal that somebody sent
+        // (code <= 0) while a stub happened to run is not the stub's fault.
         _a.cmp(__dword_ptr[rsi + LinuxConstants.SigInfoCodeOffset], 0);
         _a.jle(L("foreign"));
         _a.lea(rcx, __[L("copy_avx")]);
@@ -131,7 +133,11 @@ internal sealed partial class StubProgram
     {
         Mark("data", 64);
         _a.dq(0UL);
-        foreach (var name in (string[])["segv_previous", "segv_mode", "bus_previous", "bus_mode", "repeat_copy_from", "repeat_fill_from"])
+        string[] slots =
+        [
+            "segv_previous", "segv_mode", "bus_previous", "bus_mode", "repeat_copy_from", "repeat_fill_from", "restartable_area",
+        ];
+        foreach (var name in slots)
         {
             Mark(name);
             _a.dq(0UL);
@@ -140,5 +146,6 @@ internal sealed partial class StubProgram
         Mark("default_action");
         _a.dq(0UL, 0UL);
         _a.dq(0UL, 0UL);
+        EmitSequences();
     }
 }

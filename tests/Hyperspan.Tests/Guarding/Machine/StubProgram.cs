@@ -15,17 +15,24 @@ internal sealed partial class StubProgram
     private readonly List<(string Label, int Alignment)> _aligned = [];
     private readonly IReadOnlyDictionary<string, int> _paddings;
 
-    private StubProgram(IReadOnlyDictionary<string, int> paddings) => _paddings = paddings;
+    private readonly IReadOnlyDictionary<string, int> _offsets;
+
+    private StubProgram(IReadOnlyDictionary<string, int> paddings, IReadOnlyDictionary<string, int> offsets)
+    {
+        _paddings = paddings;
+        _offsets = offsets;
+    }
 
     /// <summary>The sections in image order, each with the label it starts at.</summary>
     public static IReadOnlyList<StubSection> Sections { get; } =
     [
         new("Handler", "handler", "The signal handler and the points where recovered stubs return."),
         new("Scalars", "load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
+        new("BitChecked", "bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
         new("Fill", "fill", "Fill: destination in rdi, value in sil, length in rdx."),
         new("CopySse", "copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
         new("CopyAvx", "copy_avx", "The same copy with 32-byte registers."),
-        new("Data", "data", "What the installer writes before the page becomes executable; here all zero."),
+        new("Data", "data", "What the installer completes before the page becomes executable."),
     ];
 
     /// <summary>The labels the installer needs, by the name of their constant.</summary>
@@ -36,24 +43,46 @@ internal sealed partial class StubProgram
         ("Store1", "store1"), ("Store2", "store2"), ("Store4", "store4"), ("Store8", "store8"),
         ("CompareExchange1", "cas1"), ("CompareExchange2", "cas2"), ("CompareExchange4", "cas4"), ("CompareExchange8", "cas8"),
         ("ProbeWrite", "probe_write"),
+        ("BitCheckedLoad1", "bit_load1"), ("BitCheckedLoad2", "bit_load2"),
+        ("BitCheckedLoad4", "bit_load4"), ("BitCheckedLoad8", "bit_load8"),
+        ("BitCheckedStore1", "bit_store1"), ("BitCheckedStore2", "bit_store2"),
+        ("BitCheckedStore4", "bit_store4"), ("BitCheckedStore8", "bit_store8"),
+        ("BitCheckedCompareExchange1", "bit_cas1"), ("BitCheckedCompareExchange2", "bit_cas2"),
+        ("BitCheckedCompareExchange4", "bit_cas4"), ("BitCheckedCompareExchange8", "bit_cas8"),
         ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"),
+        ("RestartableArea", "restartable_area"), ("Sequences", "sequence_store1"),
     ];
 
     public static StubImage Assemble()
     {
-        // The padding before an aligned label depends on the lengths of the branches before it: repeat until it fits.
+        // The padding before an aligned label depends on the lengths of the branches before it, and the data on where the code
+        // lies: repeat until everything fits.
+        IReadOnlyDictionary<string, int> offsets = new Dictionary<string, int>(StringComparer.Ordinal);
         var paddings = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var pass = 0; pass < 1000; pass++)
         {
-            var program = new StubProgram(paddings);
+            var program = new StubProgram(paddings, offsets);
             program.Emit();
             StubImage image = program.Finish();
             (var label, var alignment) = program._aligned.Find(x => image.Labels[x.Label] % x.Alignment != 0);
             if (label is null)
             {
-                return image;
+                if (image.Labels.All(x => offsets.TryGetValue(x.Key, out var offset) && offset == x.Value))
+                {
+                    return image;
+                }
+
+                offsets = image.Labels;
+                continue;
+            }
+
+            // A branch at the limit of its short form can make a padding swing between two values: then let it only grow.
+            if (pass > 500)
+            {
+                paddings[label] = paddings.GetValueOrDefault(label) + alignment - (image.Labels[label] % alignment);
+                continue;
             }
 
             var unpadded = image.Labels[label] - paddings.GetValueOrDefault(label);
@@ -68,6 +97,7 @@ internal sealed partial class StubProgram
         EmitHandler();
         EmitRecovery();
         EmitScalars();
+        EmitBitChecked();
         EmitFill();
         EmitCopy("copy_sse", 16);
         EmitCopy("copy_avx", 32);

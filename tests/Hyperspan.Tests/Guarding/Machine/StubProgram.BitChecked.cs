@@ -1,0 +1,203 @@
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Linux;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hyperspan.Tests.Guarding.Machine;
+
+internal sealed partial class StubProgram
+{
+    private static readonly int[] ScalarSizes = [1, 2, 4, 8];
+
+    private void EmitBitChecked()
+    {
+        foreach (var size in ScalarSizes)
+        {
+            EmitBitCheckedLoad(size);
+        }
+
+        // Shared by everything in this section.
+        Mark("bit_clear", 16);
+        _a.xor(eax, eax);
+        _a.mov(edx, (int)Guard.StatusBitClear);
+        _a.ret();
+        Mark("not_restartable");
+        _a.xor(eax, eax);
+        _a.mov(edx, (int)Guard.StatusNotRestartable);
+        _a.ret();
+
+        foreach (var size in ScalarSizes)
+        {
+            EmitBitCheckedStore(size);
+        }
+
+        foreach (var size in ScalarSizes)
+        {
+            EmitBitCheckedCompareExchange(size);
+        }
+    }
+
+    /// <summary>
+    /// p: rdi, bitmap: rsi, bit: rdx. Loads are not reordered with loads, so the second look at the bit comes after the value.
+    /// </summary>
+    private void EmitBitCheckedLoad(int size)
+    {
+        Mark($"bit_load{size}", 16);
+        _a.mov(rcx, rdx);
+        _a.shr(rcx, 3);
+        _a.and(edx, 7);
+        _a.movzx(eax, __byte_ptr[rsi + rcx]);
+        _a.bt(eax, edx);
+        _a.jae(L("bit_clear"));
+        switch (size)
+        {
+            case 1:
+                _a.movzx(eax, __byte_ptr[rdi]);
+                break;
+            case 2:
+                _a.movzx(eax, __word_ptr[rdi]);
+                break;
+            case 4:
+                _a.mov(eax, __dword_ptr[rdi]);
+                break;
+            default:
+                _a.mov(rax, __qword_ptr[rdi]);
+                break;
+        }
+
+        _a.movzx(ecx, __byte_ptr[rsi + rcx]);
+        _a.bt(ecx, edx);
+        _a.jae(L("bit_clear"));
+        Succeed();
+    }
+
+    /// <summary>p: rdi, value: rsi, bitmap: rdx, bit: rcx.</summary>
+    private void EmitBitCheckedStore(int size)
+    {
+        Mark($"bit_store{size}", 16);
+        _a.mov(rax, rcx);
+        _a.shr(rax, 3);
+        _a.add(rdx, rax);
+        _a.and(ecx, 7);
+        EmitSequenceStart($"store{size}");
+        _a.movzx(eax, __byte_ptr[rdx]);
+        _a.bt(eax, ecx);
+        _a.jae(L("bit_clear"));
+        switch (size)
+        {
+            case 1:
+                _a.mov(__byte_ptr[rdi], sil);
+                break;
+            case 2:
+                _a.mov(__word_ptr[rdi], si);
+                break;
+            case 4:
+                _a.mov(__dword_ptr[rdi], esi);
+                break;
+            default:
+                _a.mov(__qword_ptr[rdi], rsi);
+                break;
+        }
+
+        Mark($"committed_store{size}");
+        SucceedWithZero();
+        EmitSequenceAbort($"store{size}");
+    }
+
+    /// <summary>p: rdi, comparand: rsi, value: rdx, bitmap: rcx, bit: r8.</summary>
+    private void EmitBitCheckedCompareExchange(int size)
+    {
+        Mark($"bit_cas{size}", 16);
+        _a.mov(rax, r8);
+        _a.shr(rax, 3);
+        _a.add(rcx, rax);
+        _a.and(r8d, 7);
+        switch (size)
+        {
+            case 1:
+                _a.movzx(eax, sil);
+                break;
+            case 2:
+                _a.movzx(eax, si);
+                break;
+            case 4:
+                _a.mov(eax, esi);
+                break;
+            default:
+                _a.mov(rax, rsi);
+                break;
+        }
+
+        EmitSequenceStart($"cas{size}");
+        _a.movzx(esi, __byte_ptr[rcx]);
+        _a.bt(esi, r8d);
+        _a.jae(L("bit_clear"));
+        switch (size)
+        {
+            case 1:
+                _a.@lock.cmpxchg(__byte_ptr[rdi], dl);
+                break;
+            case 2:
+                _a.@lock.cmpxchg(__word_ptr[rdi], dx);
+                break;
+            case 4:
+                _a.@lock.cmpxchg(__dword_ptr[rdi], edx);
+                break;
+            default:
+                _a.@lock.cmpxchg(__qword_ptr[rdi], rdx);
+                break;
+        }
+
+        Mark($"committed_cas{size}");
+        Succeed();
+        EmitSequenceAbort($"cas{size}");
+    }
+
+    /// <summary>
+    /// Arms a restartable sequence: its descriptor goes into the thread's area, which lies at a fixed distance from the thread
+    /// pointer. If the thread is preempted, migrated or interrupted by a signal between here and the commit, the kernel continues
+    /// it at the abort handler. The sequence is over with its last instruction, whether or not the descriptor is still in the
+    /// area; the kernel removes it when it finds it stale. Uses r9 and r10, which the sequence has to leave alone like every
+    /// register it needs again after an abort.
+    /// </summary>
+    private void EmitSequenceStart(string name)
+    {
+        _a.mov(r9, __qword_ptr.fs[0]);
+        _a.add(r9, __qword_ptr[L("restartable_area")]);
+
+        // A thread that could not be registered has a negative processor number, and nobody would restart it.
+        _a.cmp(__dword_ptr[r9 + LinuxConstants.RseqCpuIdOffset], 0);
+        _a.jl(L("not_restartable"));
+        _a.lea(r10, __[L("sequence_" + name)]);
+        Mark("arm_" + name);
+        _a.mov(__qword_ptr[r9 + LinuxConstants.RseqDescriptorOffset], r10);
+        Mark("start_" + name);
+    }
+
+    /// <summary>
+    /// The abort handler, behind the signature it is recognized by, which is the operand of an instruction that is never run.
+    /// </summary>
+    private void EmitSequenceAbort(string name)
+    {
+        byte[] signature = BitConverter.GetBytes(LinuxConstants.RSEQ_SIG);
+        _a.db([0x0F, 0xB9, 0x3D, .. signature]);
+        Mark("abort_" + name);
+        _a.jmp(L("arm_" + name));
+    }
+
+    /// <summary>
+    /// struct rseq_cs of each sequence. The addresses are offsets here; the installer adds where the image lies.
+    /// </summary>
+    private void EmitSequences()
+    {
+        string[] names = [.. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
+        foreach (var name in names)
+        {
+            Mark("sequence_" + name, 32);
+            var start = _offsets.GetValueOrDefault("start_" + name);
+            _a.dq(0UL);
+            _a.dq((ulong)start);
+            _a.dq((ulong)(_offsets.GetValueOrDefault("committed_" + name) - start));
+            _a.dq((ulong)_offsets.GetValueOrDefault("abort_" + name));
+        }
+    }
+}

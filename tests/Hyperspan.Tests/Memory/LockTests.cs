@@ -1,0 +1,405 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
+using static Hyperspan.Tests.MemoryAssert;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Locks: what they prevent, what they hand out, and that failing ones leave nothing behind.</summary>
+public class LockTests
+{
+    private const ulong Page = 4096;
+
+    [Fact]
+    public void LockedPagesRefuseUnmapProtectDecommit()
+    {
+        SparseMapping mapping = Committed(8);
+        using GuestMemory memory = new("ram", mapping);
+        LockedMemory locked = memory.LockPages([2, 5, 2], AccessType.Write);
+        locked.Count.ShouldBe(3);
+        locked.Length.ShouldBe(3 * Page);
+        Should.Throw<InvalidOperationException>(() => mapping.Unmap(2 * Page, Page)).Message.ShouldContain("2");
+        Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 8 * Page));
+        Should.Throw<InvalidOperationException>(() => mapping.Protect(5 * Page, Page, Protection.Read));
+        mapping.Decommit(3 * Page, Page);
+        locked.Dispose();
+        locked.Dispose();
+        mapping.Unmap(0, 8 * Page);
+        memory.TryRead(2 * Page, out byte _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void WhenTheNthPageFailsTheFirstOnesAreUndone()
+    {
+        SparseMapping mapping = Committed(8);
+        mapping.Decommit(6 * Page, Page);
+        using GuestMemory memory = new("ram", mapping);
+        memory.TryLockPages([1, 2, 6], AccessType.Read, kernelAccess: false, out LockedMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
+        none.ShouldBeNull();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * Page);
+        fault.Operation.ShouldBe(GuestMemoryOperation.Lock);
+        fault.HasRange.ShouldBeFalse();
+        mapping.IsLocked(1).ShouldBeFalse();
+        memory.TryLockPages([1, 9], AccessType.Read, kernelAccess: false, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 9 * Page);
+        memory.TryLockPages([1, ulong.MaxValue], AccessType.Read, kernelAccess: false, out _, out fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+        memory.TryLockRange(0, 8 * Page, AccessType.Read, kernelAccess: false, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * Page);
+        for (ulong page = 0; page < 8; page++)
+        {
+            mapping.IsLocked(page).ShouldBeFalse();
+        }
+    }
+
+    [Fact]
+    public void LocksReachTheBackingThroughSubrangesAndRegions()
+    {
+        SparseMapping low = Committed(4);
+        SparseMapping high = Committed(4);
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, low).Add(4 * Page, high).Build();
+        GuestMemory view = memory.Subrange(Page, 6 * Page).Subrange(Page, 4 * Page);
+        using (view.LockPages([1, 2], AccessType.Write))
+        {
+            low.IsLocked(3).ShouldBeTrue();
+            high.IsLocked(0).ShouldBeTrue();
+            low.IsLocked(2).ShouldBeFalse();
+        }
+
+        low.IsLocked(3).ShouldBeFalse();
+        using (LockedMemory range = view.LockRange(100, 3 * Page, AccessType.Read))
+        {
+            range.Count.ShouldBe(2, "two mappings");
+            low.IsLocked(2).ShouldBeTrue();
+            high.IsLocked(1).ShouldBeTrue();
+            high.IsLocked(2).ShouldBeFalse();
+        }
+
+        high.IsLocked(1).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void PagesOfAnUnalignedSubrangeLockBothPagesBelow()
+    {
+        SparseMapping mapping = Committed(4);
+        using GuestMemory memory = new("ram", mapping);
+        GuestMemory view = memory.Subrange(100, 2 * Page);
+        using LockedMemory locked = view.LockPages([0], AccessType.Write);
+        mapping.IsLocked(0).ShouldBeTrue();
+        mapping.IsLocked(1).ShouldBeTrue();
+        mapping.IsLocked(2).ShouldBeFalse();
+        memory.Write(100, (byte)42);
+        locked.Pieces[0].Span[0].ShouldBe((byte)42);
+    }
+
+    [Fact]
+    public void LocksTakeAnAccessTypeAndProbeForIt()
+    {
+        SparseMapping mapping = Committed(4);
+        mapping.Protect(Page, Page, Protection.Read);
+        using GuestMemory memory = new("ram", mapping);
+        memory.LockPages([1], AccessType.Read).Dispose();
+        memory.TryLockPages([1], AccessType.Write, kernelAccess: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, Page);
+    }
+
+    [Fact]
+    public void ALockKeepsItsMemoryAlive()
+    {
+        var heap = new HeapMemory(2 * Page);
+        var memory = new GuestMemory("ram", heap);
+        memory.Write(5, (byte)77);
+        LockedMemory locked = memory.LockPages([0], AccessType.Read);
+        memory.Dispose();
+        memory.TryRead(5, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        locked.Pieces[0].Span[5].ShouldBe((byte)77, "the release waits for the lock");
+        Should.Throw<GuestMemoryException>(() => memory.LockPages([0], AccessType.Read)).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        Memory<byte> piece = locked.Pieces[0];
+        locked.Dispose();
+        Should.Throw<ObjectDisposedException>(() => piece.Span[0]);
+        Should.Throw<ObjectDisposedException>(() => piece.Pin());
+        Should.Throw<ObjectDisposedException>(() => locked.Pieces);
+    }
+
+    [Fact]
+    public void APinnedPieceKeepsThePagesLocked()
+    {
+        SparseMapping mapping = Committed(2);
+        using GuestMemory memory = new("ram", mapping);
+        LockedMemory locked = memory.LockPages([0], AccessType.Write);
+        System.Buffers.MemoryHandle pin = locked.Pieces[0].Pin();
+        locked.Dispose();
+        mapping.IsLocked(0).ShouldBeTrue();
+        pin.Dispose();
+        mapping.IsLocked(0).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void SpansAreHandedOutOnlyOverPagesThatCannotVanish()
+    {
+        using GuestMemory heap = GuestMemory.Allocate(Page);
+        using LockedMemory onHeap = heap.LockPages([0], AccessType.Read);
+        onHeap.AllowsSpans.ShouldBeTrue();
+        using GuestMemory sparse = new("ram", Committed(2));
+        using LockedMemory onSparse = sparse.LockPages([0], AccessType.Read);
+        onSparse.AllowsSpans.ShouldBeTrue("its pages are private and cannot be unmapped while they are locked");
+
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, new byte[4096]);
+            using GuestMemory file = new("file", FileMemory.Open(path));
+            using LockedMemory onFile = file.LockPages([0], AccessType.Read);
+            onFile.AllowsSpans.ShouldBeFalse();
+            Should.Throw<InvalidOperationException>(() => onFile.Pieces[0].Span.Length).Message.ShouldContain("another process");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void WhetherMemoryCanBeLockedIsAskedFirst()
+    {
+        var refusing = new RefusingBacking();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(Page, refusing).Build();
+        memory.IsLockable.ShouldBeFalse();
+        memory.TryLockPages([0, 1], AccessType.Read, kernelAccess: true, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotLockable, Page);
+        refusing.Asked.ShouldBe(0, "it has said so already");
+        Should.Throw<GuestMemoryException>(() => memory.LockableSubrange(0, 2 * Page)).Kind.ShouldBe(GuestMemoryFaultKind.NotLockable);
+        memory.LockableSubrange(0, Page).IsLockable.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void KernelAccessExposesTheAddressesFirst()
+    {
+        var exposing = new ExposingBacking();
+        using GuestMemory memory = new("ram", exposing);
+        memory.LockRange(10, 20, AccessType.Read, kernelAccess: false).Dispose();
+        exposing.Exposed.ShouldBeEmpty();
+        memory.LockRange(10, 20, AccessType.Read).Dispose();
+        exposing.Exposed.ShouldBe([(10UL, 20UL)]);
+        exposing.Refuse = true;
+        memory.TryLockRange(10, 20, AccessType.Read, kernelAccess: true, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotShared, 15);
+        exposing.Locks.ShouldBe(0, "undone");
+    }
+
+    [Fact]
+    public void FileInputAndOutputGoesStraightThroughScatteredPages()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            byte[] content = Pattern(5 * 4096 + 100);
+            File.WriteAllBytes(path, content);
+            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
+            using var vectors = new GuestIoVectors(1);
+            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Write);
+            Add(vectors, memory, 9 * Page, 300, AccessType.Write);
+            Add(vectors, memory, 0, 7, AccessType.Write);
+            vectors.Length.ShouldBe(5307UL);
+            vectors.Count.ShouldBe(4, "the first crosses from one mapping into another");
+            FileTransfer transfer = vectors.ReadFrom(file, 11);
+            transfer.Succeeded.ShouldBeTrue(transfer.ToString());
+            transfer.ThrowIfFailed();
+            memory.Read(3 * Page + 50, 5000).ShouldBe(content.AsSpan(11, 5000).ToArray());
+            memory.Read(9 * Page, 300).ShouldBe(content.AsSpan(5011, 300).ToArray());
+            memory.Read(0, 7).ShouldBe(content.AsSpan(5311, 7).ToArray());
+            vectors.Clear();
+
+            Add(vectors, memory, 9 * Page, 300, AccessType.Read);
+            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Read);
+            vectors.WriteTo(file, 4096).Succeeded.ShouldBeTrue();
+            File.ReadAllBytes(path).AsSpan(4096, 5300).ToArray()
+                .ShouldBe([.. content.AsSpan(5011, 300), .. content.AsSpan(11, 5000)]);
+            vectors.Clear();
+
+            Add(vectors, memory, 0, 4 * Page, AccessType.Write);
+            FileTransfer atEnd = vectors.ReadFrom(file, 3 * 4096);
+            atEnd.EndOfFile.ShouldBeTrue();
+            atEnd.Transferred.ShouldBe((2UL * 4096) + 100);
+            atEnd.ToString().ShouldBe("0x2064 of 0x4000 bytes transferred: end of file");
+            Should.Throw<EndOfStreamException>(() => atEnd.ThrowIfFailed());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void ThousandsOfPiecesTakeSeveralCalls()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            byte[] content = Pattern(5000 * 3);
+            File.WriteAllBytes(path, content);
+            using SafeFileHandle file = File.OpenHandle(path);
+            using GuestMemory memory = GuestMemory.Allocate(5000 * 16);
+            using var vectors = new GuestIoVectors(2);
+            for (ulong i = 0; i < 5000; i++)
+            {
+                Add(vectors, memory, i * 16, 3, AccessType.Write);
+            }
+
+            vectors.Count.ShouldBe(5000);
+            vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+            for (ulong i = 0; i < 5000; i++)
+            {
+                memory.Read(i * 16, 4).ShouldBe([.. content.AsSpan((int)i * 3, 3), 0]);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void APageTakenAwayDuringATransferIsAFaultWithTheExactCount()
+    {
+        string image = Path.GetTempFileName();
+        string ram = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(image, Pattern(8 * 4096));
+            File.WriteAllBytes(ram, new byte[8 * 4096]);
+            using SafeFileHandle file = File.OpenHandle(image, FileMode.Open, FileAccess.ReadWrite);
+            using GuestMemory memory = new("guest", FileMemory.Open(ram, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+            using var vectors = new GuestIoVectors();
+            Add(vectors, memory, 0, 8 * Page, AccessType.Write);
+            using (var truncating = new FileStream(ram, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            {
+                truncating.SetLength(3 * 4096);
+            }
+
+            FileTransfer transfer = vectors.ReadFrom(file, 0);
+            transfer.Succeeded.ShouldBeFalse();
+            transfer.Transferred.ShouldBe(3 * Page);
+            transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
+            transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
+            transfer.ToString().ShouldStartWith("0x3000 of 0x8000 bytes transferred: guest memory 'guest': write error");
+            Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());
+        }
+        finally
+        {
+            File.Delete(image);
+            File.Delete(ram);
+        }
+    }
+
+    [Fact]
+    public void SocketsSendAndReceiveStraightOutOfGuestPages()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        client.Connect(listener.LocalEndPoint!);
+        using Socket server = listener.Accept();
+        using GuestMemory memory = GuestMemory.Allocate(4 * Page);
+        byte[] data = Pattern(3000);
+        memory.Write(50, data);
+        using var sending = new GuestIoVectors();
+        Add(sending, memory, 50, 1000, AccessType.Read);
+        Add(sending, memory, 1050, 2000, AccessType.Read);
+        sending.Count.ShouldBe(1, "they touch");
+        sending.Send(client).Succeeded.ShouldBeTrue();
+        using var receiving = new GuestIoVectors();
+        Add(receiving, memory, 2 * Page + 1, 3000, AccessType.Write);
+        receiving.Receive(server).Succeeded.ShouldBeTrue();
+        memory.Read(2 * Page + 1, 3000).ShouldBe(data);
+        client.Dispose();
+        FileTransfer end = receiving.Receive(server);
+        end.EndOfFile.ShouldBeTrue();
+        end.Transferred.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void RequestsReuseTheListWithoutAllocating()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, new byte[1 << 16]);
+            using SafeFileHandle file = File.OpenHandle(path);
+            using GuestMemory memory = new("ram", Committed(16));
+            using var vectors = new GuestIoVectors();
+            Request(vectors, memory, file, 200);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Request(vectors, memory, file, 200);
+            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        static void Request(GuestIoVectors vectors, GuestMemory memory, SafeFileHandle file, int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                vectors.TryAdd(memory, 100, 5000, AccessType.Write, out _);
+                vectors.TryAdd(memory, 8 * Page, 4096, AccessType.Write, out _);
+                vectors.ReadFrom(file, 0);
+                vectors.Clear();
+            }
+        }
+    }
+
+    private static void Add(GuestIoVectors vectors, GuestMemory memory, ulong address, ulong length, AccessType access) =>
+        vectors.TryAdd(memory, address, length, access, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+
+    private static SparseMapping Committed(ulong pages)
+    {
+        var mapping = new SparseMapping(pages * Page);
+        mapping.Commit(0, pages * Page);
+        return mapping;
+    }
+
+    private sealed class RefusingBacking() : MappedBacking(Committed(1))
+    {
+        internal int Asked { get; private set; }
+
+        public override bool IsLockable => false;
+
+        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        {
+            Asked++;
+            return base.LockPages(pageNumbers, access, out unlockRequired);
+        }
+    }
+
+    private sealed class ExposingBacking() : MappedBacking(Committed(1))
+    {
+        internal List<(ulong, ulong)> Exposed { get; } = [];
+
+        internal bool Refuse { get; set; }
+
+        internal int Locks { get; private set; }
+
+        protected internal override BackingResult ExposeAddress(ulong address, ulong length)
+        {
+            Exposed.Add((address, length));
+            return Refuse ? BackingResult.Fail(GuestMemoryFaultKind.NotShared, 15) : BackingResult.Success;
+        }
+
+        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        {
+            Locks++;
+            return base.LockPages(pageNumbers, access, out unlockRequired);
+        }
+
+        protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
+        {
+            Locks--;
+            base.UnlockPages(pageNumbers);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+using static Hyperspan.Tests.MemoryAssert;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Subranges: relative addresses, bounds, and everything forwarded, at any depth.</summary>
+public class SubrangeTests
+{
+    private const ulong Page = 4096;
+
+    [Theory]
+    [InlineData(0UL)]
+    [InlineData(Page)]
+    [InlineData(4000UL)]
+    [InlineData(13UL)]
+    public void AddressesAreRelativeAndBoundsHold(ulong start)
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(2 * Page)).Add(2 * Page, Committed(2)).Build();
+        byte[] all = Pattern((int)(4 * Page));
+        memory.Write(0, all);
+        GuestMemory view = memory.Subrange(start, 2 * Page);
+        view.End.ShouldBe(2 * Page);
+        view.Name.ShouldBe("ram");
+        view.Read(0, (int)(2 * Page)).ShouldBe(all.AsSpan((int)start, (int)(2 * Page)).ToArray());
+        view.Read<uint>(7).ShouldBe(memory.Read<uint>(start + 7));
+        view.Write((2 * Page) - 1, (byte)0xee);
+        memory.Read<byte>(start + (2 * Page) - 1).ShouldBe((byte)0xee);
+        view.TryRead((2 * Page) - 1, out ushort _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
+        view.TryWrite(2 * Page, (byte)1, out fault).ShouldBeFalse();
+        view.TryFill(0, (2 * Page) + 1, 0, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
+
+        GuestMemory deeper = view.Subrange(100, 1000).Subrange(23, 100);
+        deeper.Read(0, 100).ShouldBe(memory.Read(start + 123, 100));
+        deeper.TryRead(100, out byte _).ShouldBeFalse();
+        deeper.TryRead(ulong.MaxValue, out byte _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void RangesThatAreNotAllMemoryAreRefused()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(2 * Page, new HeapMemory(Page)).Build();
+        Refused(memory, 0, Page + 1, Page);
+        Refused(memory, Page, 1, Page);
+        Refused(memory, 2 * Page, ulong.MaxValue, 3 * Page);
+        memory.Subrange(5 * Page, 0).End.ShouldBe(0UL);
+        GuestMemory view = memory.Subrange(2 * Page, Page);
+        Refused(view, 1, Page, Page);
+
+        static void Refused(GuestMemory memory, ulong start, ulong length, ulong at)
+        {
+            memory.TrySubrange(start, length, allowPreemptiveLocking: false, out GuestMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
+            none.ShouldBeNull();
+            fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, at);
+            fault.Operation.ShouldBe(GuestMemoryOperation.Subrange);
+        }
+    }
+
+    [Fact]
+    public void FaultsHandlersAndFallbacksAreForwardedWithAddressesOfTheirOwn()
+    {
+        using var faulting = new FaultingBacking(16 * Page);
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0x10_0000, faulting).Build();
+        GuestMemory view = memory.Subrange(0x10_0000 + (3 * Page) + 8, 4 * Page);
+        view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Other, 0);
+        fault.Exception.ShouldBeSameAs(FaultingBacking.Refusal);
+        view.Write(Page, 5UL);
+        memory.Read<ulong>(0x10_0000 + (4 * Page) + 8).ShouldBe(5UL);
+        faulting.Faults.ShouldBe(2);
+
+        var device = new FallbackBacking((int)(4 * Page)) { Hole = 2 * Page };
+        using GuestMemory io = new("io", device);
+        GuestMemory window = io.Subrange(Page + 1, 2 * Page);
+        window.Write(3, [1, 2, 3]);
+        device.Bytes.AsSpan((int)Page + 4, 3).ToArray().ShouldBe([1, 2, 3]);
+        window.TryRead(0, new byte[2 * Page], out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, Page - 1);
+        window.CompareExchange<uint>(3, 9, 0x030201).ShouldBe(0x030201u);
+    }
+
+    [Fact]
+    public void BitmapsAreForwardedWithTheirOffsets()
+    {
+        // Pages 0 to 11 behind bits 5 to 16: 3 and 7 may not be read, 4 may not be written.
+        var read = new byte[3];
+        var write = new byte[3];
+        for (int page = 0; page < 12; page++)
+        {
+            Set(read, page + 5, page is not (3 or 7));
+            Set(write, page + 5, page is not 4);
+        }
+
+        SparseMapping mapping = Committed(12);
+        using GuestMemory memory = new("ram", new MappedBacking(mapping, read, write, bitOffset: 5));
+        for (ulong start = 0; start < 9; start++)
+        {
+            GuestMemory view = memory.Subrange(start * Page, 3 * Page).Subrange(0, 3 * Page);
+            GuestMemory shifted = memory.Subrange((start * Page) + 4095, 2 * Page);
+            for (ulong page = 0; page < 3; page++)
+            {
+                view.TryRead(page * Page, out byte _).ShouldBe(start + page is not (3 or 7));
+                view.TryWrite(page * Page, (byte)0).ShouldBe(start + page is not 4);
+            }
+
+            shifted.TryRead(0, out byte _).ShouldBe(start is not (3 or 7));
+            shifted.TryRead(1, out byte _).ShouldBe(start + 1 is not (3 or 7));
+            shifted.TryWrite(Page, (byte)0).ShouldBe(start + 1 is not 4);
+        }
+
+        memory.ReadBytesFault(2 * Page, (int)(4 * Page)).ShouldBeFault(GuestMemoryFaultKind.Restricted, 3 * Page);
+        memory.TryWrite((3 * Page) + 5, new byte[2 * Page], out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, 4 * Page);
+        memory.TryWrite((4 * Page) - 4, 1UL, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, 4 * Page);
+
+        static void Set(byte[] bits, int bit, bool value) => bits[bit / 8] |= (byte)((value ? 1 : 0) << (bit % 8));
+    }
+
+    [Fact]
+    public void SharingIsListedForEveryRegionAndThroughSubranges()
+    {
+        var low = new SharedMemory(4 * Page);
+        var high = new SharedMemory(4 * Page);
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, low).Add(4 * Page, new HeapMemory(Page)).Add(5 * Page, high, protection: Protection.Read).Build();
+        memory.GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset, r.Writable))
+            .ShouldBe([(0UL, 4 * Page, 0UL, true), (5 * Page, 4 * Page, 0UL, false)]);
+        memory.GetSharedRegions()[1].Handle.ShouldBeSameAs(high.Handle);
+        memory.Subrange((3 * Page) + 10, 4 * Page).GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset))
+            .ShouldBe([(0UL, Page - 10, (3 * Page) + 10), ((2 * Page) - 10, (2 * Page) + 10, 0UL)]);
+
+        // What the list says is where the bytes are.
+        memory.Write(2 * Page, 0x1234_5678u);
+        SharedGuestRegion first = memory.GetSharedRegions()[0];
+        using GuestMemory peer = new("peer", new ForeignMemory(first.Handle, first.FileOffset, first.Length));
+        peer.Read<uint>(2 * Page).ShouldBe(0x1234_5678u);
+    }
+
+    [Fact]
+    public void SubrangesKeepTheirParentAliveAndCloseAlone()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(4 * Page);
+        GuestMemory view = memory.Subrange(0, Page);
+        GuestMemory other = memory.Subrange(0, Page);
+        view.Dispose();
+        view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        other.Read<byte>(0);
+        memory.Read<byte>(0);
+
+        GuestMemory orphan = Orphan();
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        orphan.Read<uint>(8).ShouldBe(0xfeedu);
+
+        static GuestMemory Orphan()
+        {
+            GuestMemory parent = GuestMemory.Allocate(Page);
+            parent.Write(16, 0xfeedu);
+            return parent.Subrange(8, 100);
+        }
+    }
+
+    [Fact]
+    public void ABackingMayProvideItsOwn()
+    {
+        using var backing = new OwnSubrangeBacking();
+        using GuestMemory memory = new("ram", backing);
+        memory.Subrange(Page, Page, allowPreemptiveLocking: true).ShouldBeSameAs(backing.Special);
+        backing.Asked.ShouldBe((Page, Page, true));
+        memory.TrySubrange(0, 10, allowPreemptiveLocking: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotPrivate, 3);
+    }
+
+    private static SparseMapping Committed(ulong pages)
+    {
+        var mapping = new SparseMapping(pages * Page);
+        mapping.Commit(0, pages * Page);
+        return mapping;
+    }
+
+    private sealed class OwnSubrangeBacking : GuestMemoryBacking
+    {
+        internal GuestMemory Special { get; } = GuestMemory.Allocate(Page);
+
+        internal (ulong Offset, ulong Length, bool Locking) Asked { get; private set; }
+
+        public override ulong Length => 4 * Page;
+
+        protected internal override BackingResult CreateSubrange(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        {
+            Asked = (offset, length, allowPreemptiveLocking);
+            subrange = Special;
+            return offset == 0 ? BackingResult.Fail(GuestMemoryFaultKind.NotPrivate, 3) : BackingResult.Success;
+        }
+
+        protected override void Release() => Special.Dispose();
+    }
+}
