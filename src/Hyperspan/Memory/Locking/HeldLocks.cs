@@ -40,7 +40,8 @@ internal sealed unsafe class HeldLocks
 
         if (!region.Permits(access))
         {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.ReadOnly, FaultCause.Check, offset));
+            GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
+            fault = memory.LockFault(region, new RegionFault(kind, FaultCause.Check, offset));
             return false;
         }
 
