@@ -13,6 +13,7 @@ public static class ScenarioRegistry
         new MemoryDisposeScenario(),
         new MemoryFaultsScenario(),
         new ModelScenario(),
+        new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
     ];
 }
