@@ -10,6 +10,10 @@ public static class ScenarioRegistry
         new GuardDescriptionScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
+        new MemoryDisposeScenario(),
+        new MemoryFaultsScenario(),
+        new ModelScenario(),
+        new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
     ];
 }
