@@ -11,6 +11,10 @@ public static class ScenarioRegistry
         new GuardDescriptionScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
+        new MemoryDisposeScenario(),
+        new MemoryFaultsScenario(),
+        new ModelScenario(),
+        new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
     ];
 }

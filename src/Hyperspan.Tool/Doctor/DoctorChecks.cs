@@ -76,12 +76,12 @@ internal static class DoctorChecks
             "membarrier",
             SystemProbes.Membarrier(),
             "Lets readers of access bitmaps go without a fence: the rare writer makes every thread execute one.",
-            "Linux 4.14 or later (4.10 for rseq's command: 5.10), and a seccomp profile that allows membarrier."),
+            "Linux 4.14 or later (5.10 for restartable sequences), and a seccomp profile that allows membarrier."),
         Optional(
             "rseq",
             "Restartable sequences",
             SystemProbes.RestartableSequences(),
-            "Let stores to memory under an access bitmap go without a lock. Without them a store enters an RCU section, which is slower.",
+            "Let accesses under an access bitmap go without an RCU section. Without them they enter one, which is slower.",
             "Linux 4.18 and glibc 2.35 or later; GLIBC_TUNABLES must not have glibc.pthread.rseq=0."),
         Optional(
             "kvm",

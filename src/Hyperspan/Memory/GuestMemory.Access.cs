@@ -127,7 +127,7 @@ public sealed unsafe partial class GuestMemory
                     ? TryDirect(region, offset, length, ref operation)
                     : signal != 0 && IsInPage(region, offset, length)
                         ? new Attempt(false, 0, CauseOf(signal))
-                        : TryGuarded(region, offset, length, ref operation);
+                        : TryGuarded(region, ref offset, ref length, ref operation);
             signal = 0;
             if (attempt.Succeeded)
             {
@@ -178,8 +178,35 @@ public sealed unsafe partial class GuestMemory
         return Attempt.Success;
     }
 
+    /// <summary>
+    /// Does the operation by guarded accesses. A write goes page by page: within one call the end of a range may be written before its start,
+    /// and bytes above the lowest fault must stay as they are.
+    /// </summary>
+    private static Attempt TryGuarded<TOperation>(MemoryRegion region, ref ulong offset, ref ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
+        if (operation is { IsDivisible: true, Access: AccessType.Write })
+        {
+            ulong piece;
+            while ((piece = GuestAddress.PageSize - ((ulong)(region.Base + offset) & (GuestAddress.PageSize - 1))) < length)
+            {
+                Attempt attempt = TryGuardedPiece(region, offset, piece, ref operation);
+                if (!attempt.Succeeded)
+                {
+                    return attempt;
+                }
+
+                operation.Advance(piece);
+                offset += piece;
+                length -= piece;
+            }
+        }
+
+        return TryGuardedPiece(region, offset, length, ref operation);
+    }
+
     /// <summary>Does the operation by guarded accesses and, where they fault, finds the lowest byte that did and does what lies below it.</summary>
-    private static Attempt TryGuarded<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
+    private static Attempt TryGuardedPiece<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
         where TOperation : struct, IRegionOperation
     {
         // SAFETY: as in TryDirect, but a page in the mapping may be missing: the guard recovers from that.

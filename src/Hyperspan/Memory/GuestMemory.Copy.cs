@@ -50,23 +50,14 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        // How far the destination lies above the source, where one overlaps the other: by address in the same memory, by offset in the same backing.
-        ulong distance = to - from;
-        bool related = this == destination;
-        if (!related && Find(from) is { } read && destination.Find(to) is { } written && read.Backing == written.Backing)
+        switch (FindOverlap(from, destination, to, length))
         {
-            related = true;
-            distance = written.BackingOffset + (to - written.Start) - (read.BackingOffset + (from - read.Start));
-        }
-
-        if (related && distance < length)
-        {
-            return TryCopyBackward(from, destination, to, length, out fault);
-        }
-
-        if (related && 0 - distance < length)
-        {
-            return TryBounce(from, destination, to, length, out fault);
+            case CopyOverlap.DestinationAbove:
+                return TryCopyBackward(from, destination, to, length, out fault);
+            case CopyOverlap.DestinationBelow:
+                return TryBounce(from, destination, to, length, out fault);
+            case CopyOverlap.Both:
+                return TryGather(from, destination, to, length, out fault);
         }
 
         ulong done = 0;
@@ -168,10 +159,12 @@ public sealed unsafe partial class GuestMemory
             if (!read || !destination.TryWriteBytes(to + left, bounce, piece, GuestMemoryOperation.Write, out fault))
             {
                 // Going down, the first fault that is met need not be the lowest one.
+                // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
                 if (left > 0
                     && !(read
                         ? destination.TryProbe(to, left, AccessType.Write, out GuestMemoryFault lower)
-                        : TryProbe(from, left, AccessType.Read, out lower)))
+                        : TryProbe(from, left, AccessType.Read, out lower))
+                    && lower.Kind != GuestMemoryFaultKind.NoFallback)
                 {
                     fault = lower;
                 }

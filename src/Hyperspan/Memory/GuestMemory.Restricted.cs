@@ -58,16 +58,35 @@ public sealed unsafe partial class GuestMemory
             // SAFETY: the bitmap covers every page of the backing, and the backing is referenced.
             if ((Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) == 0)
             {
+                Attempt refused = UpToBit(region, offset, bit == first ? 0 : StartOfPage(region, bit) - offset, operation.Access);
                 RcuReader.Exit(section);
-                return new Attempt(false, bit == first ? 0 : StartOfPage(region, bit) - offset, FaultCause.AccessBitmap);
+                return refused;
             }
         }
 
         Attempt attempt = region.FaultBehavior == FaultBehavior.Never
             ? TryDirect(region, offset, length, ref operation)
-            : TryGuarded(region, offset, length, ref operation);
+            : TryGuardedPiece(region, offset, length, ref operation);
         RcuReader.Exit(section);
         return attempt;
+    }
+
+    /// <summary>The failure by a clear bit, unless a page below that one, whose bit is set, is not there. Called under the bits of those pages.</summary>
+    private static Attempt UpToBit(MemoryRegion region, ulong offset, ulong below, AccessType access)
+    {
+        if (below != 0 && region.FaultBehavior != FaultBehavior.Never)
+        {
+            // SAFETY: inside the mapping, which stays reserved; the guard recovers from faults.
+            byte* at = region.Base + offset;
+            GuardedFault lower = Guard.FindLowestFault(at, (nuint)below, access == AccessType.Write, region.MayBlock);
+            GC.KeepAlive(region.Backing);
+            if (!lower.IsNone)
+            {
+                return new Attempt(false, (ulong)(lower.Address - at), CauseOf(lower.Signal));
+            }
+        }
+
+        return new Attempt(false, below, FaultCause.AccessBitmap);
     }
 
     /// <summary>The offset in the region of the page that a bit stands for.</summary>

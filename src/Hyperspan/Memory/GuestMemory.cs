@@ -140,7 +140,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     public bool IsDisposed => Volatile.Read(ref _closed) || (_parent?.IsDisposed ?? false);
 
     /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
-    /// <returns>A new list.</returns>
+    /// <returns>A new list. A region that reaches the end of the address space is shown without its last byte, which no <see cref="GuestRange"/> can hold.</returns>
     public IReadOnlyList<GuestMemoryRegion> GetRegions()
     {
         MemoryRegion[] regions = Regions;
@@ -148,7 +148,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
         for (int i = 0; i < list.Length; i++)
         {
             MemoryRegion region = regions[i];
-            list[i] = new GuestMemoryRegion(new GuestRange(region.Start, region.Length), (uint)i, region.Protection);
+            bool reachesTop = unchecked(region.Start + region.Length) == 0;
+            list[i] = new GuestMemoryRegion(
+                new GuestRange(region.Start, reachesTop ? region.Length - 1 : region.Length), (uint)i, region.Protection);
         }
 
         return list;

@@ -2,12 +2,15 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.TestHost.Storms;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// A SIGSEGV or SIGBUS that is not the guard's, with different handlers installed before ours.
-/// Arguments: runtime, exit77, plain77, once, default or ignored; then segv, bus (faults) or sent (a signal somebody sends).
+/// Arguments: runtime, exit77, plain77, once, default or ignored; then segv, bus (faults) or sent (a signal somebody sends);
+/// then <c>memory</c> to have the guard installed, and tried, by a <see cref="GuestMemory"/>.
 /// </summary>
 public sealed unsafe partial class GuardForeignFaultScenario : IScenario
 {
@@ -19,8 +22,13 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
     {
         using var bus = new FaultyMemory(truncatedFile: true);
         using var segv = new FaultyMemory(truncatedFile: false);
-        Debug.Assert(arguments.Length == 2);
+        Debug.Assert(arguments.Length is 2 or 3);
         Prepare(arguments[0]);
+        if (arguments.Length == 3)
+        {
+            return ThroughMemory(arguments[1]);
+        }
+
         Guard.EnsureInstalled();
         if (!Guard.UsesMachineCode)
         {
@@ -50,6 +58,35 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
                 break;
         }
 
+        Console.WriteLine("survived");
+        return ScenarioExit.Success;
+    }
+
+    private static int ThroughMemory(string fault)
+    {
+        const ulong Page = MemoryZoo.Page;
+        using SafeFileHandle file = MemoryZoo.MemoryFile(Page);
+        FileMemory truncated = FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+        _ = LibC.Ftruncate((int)file.DangerousGetHandle(), 0);
+        var hole = new SparseMapping(Page);
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, hole).Add(Page, truncated).Build();
+        if (!Guard.UsesMachineCode)
+        {
+            Console.WriteLine(Guard.Description);
+            return ScenarioExit.Unavailable;
+        }
+
+        if (memory.TryRead(8, out uint _, out GuestMemoryFault first)
+            || memory.TryWrite(Page + 8, 1u, out GuestMemoryFault second)
+            || first.Cause != FaultCause.SegmentationFault
+            || second.Cause != FaultCause.BusError)
+        {
+            return ScenarioExit.Failure;
+        }
+
+        Console.WriteLine("recovered");
+        Console.Out.Flush();
+        Console.WriteLine(fault == "segv" ? *hole.Mapping : *truncated.Mapping);
         Console.WriteLine("survived");
         return ScenarioExit.Success;
     }

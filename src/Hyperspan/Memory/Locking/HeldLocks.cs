@@ -43,7 +43,8 @@ internal sealed unsafe class HeldLocks
 
         if (!region.Permits(access))
         {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.ReadOnly, FaultCause.Check, offset));
+            GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
+            fault = memory.LockFault(region, new RegionFault(kind, FaultCause.Check, offset));
             return false;
         }
 
@@ -106,7 +107,7 @@ internal sealed unsafe class HeldLocks
 
         if (!region.Permits(access))
         {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.ReadOnly, FaultCause.Check, firstOffset));
+            fault = memory.LockFault(region, new RegionFault(access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted, FaultCause.Check, firstOffset));
             return false;
         }
 

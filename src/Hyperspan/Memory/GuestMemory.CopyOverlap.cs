@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan;
+
+/// <content>Copies whose ranges overlap.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>
+    /// Compares the parts of backings that two ranges show, whatever the addresses: a backing may be shown by both memories, or more than once by one.
+    /// </summary>
+    private CopyOverlap FindOverlap(ulong from, GuestMemory destination, ulong to, ulong length)
+    {
+        // Usually a region on either side, and different backings.
+        if (Find(from) is { } first && length <= first.Length - (from - first.Start)
+            && destination.Find(to) is { } other && length <= other.Length - (to - other.Start))
+        {
+            return OverlapOf(first, from, other, to, length);
+        }
+
+        var overlap = CopyOverlap.None;
+        foreach (MemoryRegion read in Regions)
+        {
+            foreach (MemoryRegion written in destination.Regions)
+            {
+                overlap |= OverlapOf(read, from, written, to, length);
+            }
+        }
+
+        return overlap;
+    }
+
+    private static CopyOverlap OverlapOf(MemoryRegion read, ulong from, MemoryRegion written, ulong to, ulong length)
+    {
+        if (read.Backing != written.Backing
+            || !TryClip(read, from, length, out ulong readAt, out ulong readLength)
+            || !TryClip(written, to, length, out ulong writtenAt, out ulong writtenLength))
+        {
+            return CopyOverlap.None;
+        }
+
+        ulong readOffset = read.BackingOffset + (readAt - read.Start);
+        ulong writtenOffset = written.BackingOffset + (writtenAt - written.Start);
+        if (readOffset >= writtenOffset + writtenLength || writtenOffset >= readOffset + readLength)
+        {
+            return CopyOverlap.None;
+        }
+
+        // The step of the copy at which a byte of the backing is written, less the one at which it is read.
+        long later = unchecked((long)((writtenAt - to - writtenOffset) - (readAt - from - readOffset)));
+        return later < 0 ? CopyOverlap.DestinationAbove : later > 0 ? CopyOverlap.DestinationBelow : CopyOverlap.None;
+    }
+
+    /// <summary>The part of a range of at least one byte that lies in a region.</summary>
+    private static bool TryClip(MemoryRegion region, ulong start, ulong length, out ulong clippedStart, out ulong clippedLength)
+    {
+        clippedStart = Math.Max(region.Start, start);
+        ulong last = Math.Min(region.Start + (region.Length - 1), start + (length - 1));
+        clippedLength = last - clippedStart + 1;
+        return clippedStart <= last;
+    }
+
+    /// <summary>Copies by way of a buffer for all of it, where no order of copying piece by piece would be right.</summary>
+    private bool TryGather(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
+    {
+        // SAFETY: as long as the range; freed on every way out.
+        byte* buffer = (byte*)NativeMemory.Alloc(checked((nuint)length));
+        try
+        {
+            if (!TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault))
+            {
+                fault = fault.As(GuestMemoryOperation.Copy, from, length);
+                return false;
+            }
+
+            bool written = destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
+            fault = written ? default : fault.As(GuestMemoryOperation.Copy, to, length);
+            return written;
+        }
+        finally
+        {
+            NativeMemory.Free(buffer);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+namespace Hyperspan.TestHost.Model;
+
+/// <summary>The memory did something else than the model.</summary>
+public sealed class ModelFailureException(string message) : Exception(message);

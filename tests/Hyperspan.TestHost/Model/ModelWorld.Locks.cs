@@ -1,0 +1,184 @@
+using Hyperspan.Guarding;
+
+namespace Hyperspan.TestHost.Model;
+
+/// <content>Locks and subranges.</content>
+internal sealed unsafe partial class ModelWorld
+{
+    private const int MaxLocks = 8;
+    private const int MaxDepth = 4;
+
+    private void Lock(ModelView view, ulong address, ulong length, int how)
+    {
+        AccessType access = how % 2 == 0 ? AccessType.Read : AccessType.Write;
+        ExpectedFault? expected = view.CheckRange(address, length);
+        if (expected is null)
+        {
+            foreach ((ModelRegion region, ulong at, _, int piece) in view.Pieces(address, length))
+            {
+                expected ??= CheckLock(view, region, at, (ulong)piece, access);
+            }
+        }
+
+        bool succeeded = view.Real.TryLockRange(address, length, access, how % 3 == 0, out LockedMemory? locked, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Lock, (address, length));
+        if (locked is not null)
+        {
+            List<(ModelBacking, int)> pages = [];
+            foreach ((ModelRegion region, _, int offset, int piece) in view.Pieces(address, length))
+            {
+                AddPages(pages, region.Backing, offset, piece);
+            }
+
+            Hold(locked, pages, view.Bytes(address, length), access);
+        }
+
+        VerifyLocks();
+    }
+
+    private void LockPages(ModelView view, ulong[] numbers, int how)
+    {
+        AccessType access = how % 2 == 0 ? AccessType.Read : AccessType.Write;
+        ExpectedFault? expected = null;
+        List<(ModelBacking, int)> pages = [];
+        List<byte> bytes = [];
+        foreach (ulong number in numbers)
+        {
+            if (number > ulong.MaxValue / Page)
+            {
+                expected = new ExpectedFault(GuestMemoryFaultKind.OutOfRange, FaultCause.Check, Address: null);
+                break;
+            }
+
+            ulong address = number * Page;
+            expected = view.CheckRange(address, Page);
+            if (expected is not null)
+            {
+                break;
+            }
+
+            ModelRegion region = view.Find(address)!;
+            ulong skip = address - region.Start;
+            expected = region.Length - skip < Page
+                ? new ExpectedFault(GuestMemoryFaultKind.NotLockable, FaultCause.Check, address)
+                : CheckLock(view, region, address, Page, access);
+            if (expected is not null)
+            {
+                break;
+            }
+
+            AddPages(pages, region.Backing, region.Offset + (int)skip, ModelBacking.PageSize);
+            bytes.AddRange(view.Bytes(address, Page));
+        }
+
+        bool succeeded = view.Real.TryLockPages(numbers, access, how % 3 == 0, out LockedMemory? locked, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Lock, range: null);
+        if (locked is not null)
+        {
+            Demand(locked.Count == numbers.Length, "not one piece a page");
+            Hold(locked, pages, [.. bytes], access);
+        }
+
+        VerifyLocks();
+    }
+
+    private static ExpectedFault? CheckLock(ModelView view, ModelRegion region, ulong address, ulong length, AccessType access) =>
+        !region.Backing.IsLockable ? new ExpectedFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, address)
+        : !region.Permits(access) ? ModelView.Refused(access, address)
+        : view.CheckPages(address, length, access);
+
+    private static void AddPages(List<(ModelBacking Backing, int Page)> pages, ModelBacking backing, int offset, int length)
+    {
+        for (int page = offset / ModelBacking.PageSize; page <= (offset + length - 1) / ModelBacking.PageSize; page++)
+        {
+            pages.Add((backing, page));
+        }
+    }
+
+    /// <summary>Looks at what was locked, through its host addresses, and keeps it for a while.</summary>
+    private void Hold(LockedMemory locked, List<(ModelBacking Backing, int Page)> pages, byte[] bytes, AccessType access)
+    {
+        Demand(locked.Access == access && locked.Length == (ulong)bytes.Length, "what was locked is not what was asked for");
+        int done = 0;
+        foreach (IoVector vector in locked.Vectors)
+        {
+            byte[] there = new byte[vector.Length];
+            fixed (byte* pinned = there)
+            {
+                Demand(Guard.Copy(pinned, (byte*)vector.Address, vector.Length, mayBlock: true).Ok, "a locked page cannot be read");
+            }
+
+            Demand(done + there.Length <= bytes.Length && bytes.AsSpan(done, there.Length).SequenceEqual(there), "a locked page holds other bytes");
+            done += there.Length;
+        }
+
+        Demand(done == bytes.Length, "the pieces are not all that was locked");
+        foreach ((ModelBacking backing, int page) in pages)
+        {
+            backing.Locks[page]++;
+        }
+
+        _locks.Add(new ModelLock(locked, pages));
+        if (_locks.Count > MaxLocks)
+        {
+            Unlock(0);
+        }
+    }
+
+    private void Unlock(int which)
+    {
+        if (_locks.Count == 0)
+        {
+            return;
+        }
+
+        ModelLock held = _locks[which % _locks.Count];
+        _locks.Remove(held);
+        held.Locked.Dispose();
+        held.Locked.Dispose();
+        foreach ((ModelBacking backing, int page) in held.Pages)
+        {
+            backing.Locks[page]--;
+        }
+
+        VerifyLocks();
+    }
+
+    private void VerifyLocks()
+    {
+        foreach (ModelBacking backing in _backings)
+        {
+            for (int page = 0; backing.Sparse is not null && page < backing.Pages; page++)
+            {
+                Demand(backing.Sparse.IsLocked((ulong)page) == backing.Locks[page] > 0, $"page {page} of {backing.Kind} is locked {backing.Locks[page]} times in the model");
+            }
+        }
+    }
+
+    private void Subrange(ModelView view, ulong address, ulong length, int how)
+    {
+        ExpectedFault? expected = view.CheckRange(address, length);
+        bool succeeded = view.Real.TrySubrange(address, length, how % 2 == 0, out GuestMemory? part, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Subrange, (address, length));
+        if (part is null)
+        {
+            return;
+        }
+
+        List<ModelRegion> regions = [];
+        foreach ((ModelRegion region, ulong at, int offset, int piece) in view.Pieces(address, length))
+        {
+            regions.Add(new ModelRegion(at - address, (ulong)piece, region.Backing, offset, region.Protection));
+        }
+
+        Demand(part.End == length, "the end of the subrange");
+        if (view.Depth < MaxDepth && _views.Count < MaxViews)
+        {
+            _views.Add(new ModelView(part, regions, part.IsStrict, view));
+        }
+        else
+        {
+            part.Dispose();
+        }
+    }
+}

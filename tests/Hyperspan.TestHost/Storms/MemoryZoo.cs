@@ -1,0 +1,69 @@
+using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.TestHost.Storms;
+
+/// <summary>Memories of equal size, one for each path that an access can take.</summary>
+internal static class MemoryZoo
+{
+    public const ulong Page = 4096;
+
+    public static IReadOnlyList<string> Paths { get; } =
+        ["direct", "shared", "guarded", "file", "foreign", "table", "bitmap", "bitmap-guarded", "blocking", "subrange"];
+
+    /// <summary>Makes a memory whose every page can be accessed; disposing what is returned disposes all of it.</summary>
+    /// <remarks>The second is what <see cref="GuestMemory.Dispose"/> is called on where the first is a subrange.</remarks>
+    public static (GuestMemory Memory, GuestMemory Root) Create(string path, ulong pages)
+    {
+        ulong length = pages * Page;
+        GuestMemory root = path switch
+        {
+            "direct" => GuestMemory.Allocate(length),
+            "shared" => new GuestMemory("shared", new SharedMemory(length)),
+            "guarded" => new GuestMemory("guarded", Committed(length)),
+            "file" => new GuestMemory("file", FromFile(length)),
+            "foreign" => new GuestMemory("foreign", Foreign(length)),
+            "table" => new GuestMemoryBuilder("table")
+                .Add(0, Committed(length), length: Page)
+                .Add(Page, new HeapMemory(length), length: Page)
+                .Add(2 * Page, new SharedMemory(length), length: length - (2 * Page))
+                .Build(),
+            "bitmap" => new GuestMemory("bitmap", new RestrictedBacking(new HeapMemory(length))),
+            "bitmap-guarded" => new GuestMemory("bitmap-guarded", new RestrictedBacking(Committed(length))),
+            "blocking" => new GuestMemory("blocking", Committed(length, FaultBehavior.MayBlock)),
+            "subrange" => new GuestMemory("subrange", new HeapMemory(length + Page)),
+            _ => throw new ArgumentException("unknown path " + path, nameof(path)),
+        };
+        return (path == "subrange" ? root.Subrange(Page, length).Subrange(0, length) : root, root);
+    }
+
+    public static SparseMapping Committed(ulong length, FaultBehavior behavior = FaultBehavior.MayFault)
+    {
+        var mapping = new SparseMapping(length, new SparseMappingOptions { FaultBehavior = behavior });
+        mapping.Commit(0, length);
+        return mapping;
+    }
+
+    public static SafeFileHandle MemoryFile(ulong length)
+    {
+        int descriptor = LibC.MemfdCreate("storm", LinuxConstants.MFD_CLOEXEC);
+        if (descriptor < 0 || LibC.Ftruncate(descriptor, (long)length) != 0)
+        {
+            throw new InvalidOperationException("A memory file cannot be made.");
+        }
+
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    public static FileMemory FromFile(ulong length)
+    {
+        using SafeFileHandle file = MemoryFile(length);
+        return FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+    }
+
+    private static ForeignMemory Foreign(ulong length)
+    {
+        using SafeFileHandle file = MemoryFile(length);
+        return new ForeignMemory(file, 0, length);
+    }
+}

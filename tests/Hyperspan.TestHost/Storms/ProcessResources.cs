@@ -1,0 +1,36 @@
+using System.Globalization;
+
+namespace Hyperspan.TestHost.Storms;
+
+/// <summary>What this process holds of the system: descriptors, address space, mappings of memory files.</summary>
+internal sealed record ProcessResources(int Descriptors, long AddressSpace, int MemoryFileMappings)
+{
+    /// <summary>Counts, after everything that nothing refers to has been given back.</summary>
+    public static ProcessResources Count()
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        string pages = File.ReadAllText("/proc/self/statm").Split(' ')[0];
+
+        // The runtime keeps its machine code in a memory file of its own.
+        int memoryFiles = File.ReadLines("/proc/self/maps").Count(
+            line => line.Contains("/memfd:", StringComparison.Ordinal) && !line.Contains("doublemapper", StringComparison.Ordinal));
+        return new ProcessResources(
+            Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            long.Parse(pages, CultureInfo.InvariantCulture) * 4096,
+            memoryFiles);
+    }
+
+    /// <summary>Says what has leaked since an earlier count. The runtime's own address space grows as it likes, within the tolerance.</summary>
+    public string? LeakedSince(ProcessResources before, long tolerance)
+    {
+        bool leaked = Descriptors > before.Descriptors
+            || MemoryFileMappings > before.MemoryFileMappings
+            || AddressSpace > before.AddressSpace + tolerance;
+        return leaked ? $"leaked: {before} became {this}" : null;
+    }
+}

@@ -1,0 +1,54 @@
+using Hyperspan.Tests.Infrastructure;
+
+namespace Hyperspan.Tests.Resilience;
+
+/// <summary>What could end the process, through <see cref="GuestMemory"/>, in processes of its own.</summary>
+public class ChildProcessTests
+{
+    private const int HandlerExitCode = 77;
+    private const int Aborted = 128 + 6;
+
+    private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };
+
+    [SkippableFact]
+    public void Faults_in_lost_memory_are_exact_during_constant_collections_and_null_references_are_caught()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("memory-faults", [LongRun.Argument(60_000, 3_000_000)], environment: null, LongRun.Timeout).ShouldSucceed();
+    }
+
+    [SkippableFact]
+    public void Substitute_is_as_exact()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("memory-faults", [LongRun.Argument(20_000, 1_000_000)], Substitute, LongRun.Timeout).ShouldSucceed();
+    }
+
+    [SkippableTheory]
+    [InlineData("direct")]
+    [InlineData("shared")]
+    [InlineData("guarded")]
+    [InlineData("table")]
+    [InlineData("bitmap")]
+    [InlineData("bitmap-guarded")]
+    [InlineData("all")]
+    public void Memory_disposed_during_use_is_as_written_or_disposed(string path)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("memory-dispose", [LongRun.Argument(1.5, 60), path], environment: null, LongRun.Timeout).ShouldSucceed();
+    }
+
+    [SkippableTheory]
+    [InlineData("runtime", "segv", Aborted)]
+    [InlineData("runtime", "bus", Aborted)]
+    [InlineData("exit77", "segv", HandlerExitCode)]
+    [InlineData("exit77", "bus", HandlerExitCode)]
+    public void Crash_handler_of_before_is_still_reached(string handler, string fault, int exitCode)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-foreign-fault", handler, fault, "memory");
+        result.ShouldExitWith(exitCode);
+        result.Output.ShouldContain("recovered");
+        result.Output.ShouldNotContain("survived");
+    }
+}

@@ -1,0 +1,88 @@
+using static Hyperspan.Tests.MemoryAssert;
+
+namespace Hyperspan.Tests.Resilience;
+
+/// <summary>What the model found, each as the smallest test that shows it.</summary>
+public sealed class FoundByModelTests
+{
+    private const ulong Page = 4096;
+
+    private static SparseMapping Committed(ulong pages)
+    {
+        var mapping = new SparseMapping(pages * Page);
+        mapping.Commit(0, pages * Page);
+        return mapping;
+    }
+
+    [SkippableTheory]
+    [InlineData(16)]
+    [InlineData(200)]
+    [InlineData(5000)]
+    public void Write_that_faults_leaves_what_lies_above_alone(int length)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        SparseMapping mapping = Committed(3);
+        mapping.Decommit(0, Page);
+        using var memory = new GuestMemory("ram", mapping);
+        byte[] bytes = Pattern(length);
+        memory.TryWrite(Page - 8, bytes, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
+        memory.TryFill(Page - 8, (ulong)length, 0xff, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
+        memory.Read(Page, (int)(2 * Page)).ShouldAllBe(value => value == 0);
+    }
+
+    [Fact]
+    public void Lock_for_reading_of_memory_that_may_not_be_read_is_not_called_read_only()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page), protection: Protection.None).Build();
+        memory.TryRead(0, out byte _, out GuestMemoryFault read).ShouldBeFalse();
+        memory.TryLockRange(0, 1, AccessType.Read, kernelAccess: false, out _, out GuestMemoryFault locked).ShouldBeFalse();
+        locked.Kind.ShouldBe(read.Kind);
+        locked.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
+    }
+
+    [SkippableFact]
+    public void Value_across_two_pages_faults_at_the_hole_below_the_restricted_page()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        SparseMapping mapping = Committed(2);
+        mapping.Decommit(0, Page);
+        using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
+        memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 4);
+        memory.TryWrite(Page - 4, 1UL, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 4);
+    }
+
+    [Fact]
+    public void Copy_between_memories_of_different_layout_over_one_backing_is_as_if_read_first()
+    {
+        const int Length = 3 * 4096;
+        using var shared = new HeapMemory(4 * Page);
+        using var own = new HeapMemory(Page);
+        using GuestMemory plain = new GuestMemoryBuilder("plain").LeaveBackingsOpen().Add(0, shared).Build();
+        using GuestMemory shifted = new GuestMemoryBuilder("shifted").LeaveBackingsOpen().Add(0, own).Add(Page, shared).Build();
+        byte[] bytes = Pattern((int)(5 * Page));
+        shifted.Write(0, bytes);
+        shifted.CopyTo(Page - 8, plain, 0, Length);
+        plain.Read(0, Length).ShouldBe(bytes[((int)Page - 8)..((int)Page - 8 + Length)]);
+    }
+
+    [SkippableFact]
+    public void Copy_within_a_backing_shown_twice_is_as_if_read_first()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        using GuestMemory memory = TwiceRestricted();
+        byte[] bytes = Pattern((int)(4 * Page));
+        memory.Write(0, bytes);
+        memory.CopyTo(0, memory, (8 * Page) + 8, 3 * Page);
+        memory.Read(8, (int)(3 * Page)).ShouldBe(bytes[..(int)(3 * Page)]);
+    }
+
+    private static GuestMemory TwiceRestricted()
+    {
+        var backing = new MappedBacking(Committed(4), [0xff]);
+        return new GuestMemoryBuilder("ram").Add(0, backing).Add(8 * Page, backing).Build();
+    }
+}
