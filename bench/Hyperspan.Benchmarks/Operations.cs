@@ -6,6 +6,7 @@ namespace Hyperspan.Benchmarks;
 internal static class Operations
 {
     private static readonly int[] Sizes = [8, 64, 256, 1024, 4096, 65536];
+    private static readonly Dictionary<int, byte[]> Buffers = [];
 
     /// <summary>Gets the operations in the order of the table.</summary>
     internal static IReadOnlyList<Operation> All { get; } = [.. Scalars(), .. Bytes(), .. Ranges(), .. Sections(), .. Faults(), .. Threads()];
@@ -18,7 +19,16 @@ internal static class Operations
 
     internal static Kernel WriteRaw() => Walk(new RawWrite(Memories.Direct.Raw));
 
-    internal static byte[] Buffer(int size) => GC.AllocateArray<byte>(size, pinned: true);
+    /// <summary>The other side of copies: one buffer for an operation and its baseline, because a different alignment costs up to a third.</summary>
+    internal static byte[] Buffer(int size)
+    {
+        if (!Buffers.TryGetValue(size, out byte[]? buffer))
+        {
+            Buffers.Add(size, buffer = GC.AllocateArray<byte>(size, pinned: true));
+        }
+
+        return buffer;
+    }
 
     private static IEnumerable<Operation> Scalars()
     {
@@ -72,8 +82,8 @@ internal static class Operations
                 () => Walk(new RawWriteBytes(Memories.Direct.Raw, Buffer(size)), size));
         }
 
-        // No aim was stated for guarded copies. Below a page: the call of the machine code; from there on as direct ones.
-        double[] guarded = [2.6, 2.6, 2, 1.5, 1.1, 1.05];
+        // No aim was stated for guarded copies: these are what OpenVMM's guestmem, which guards always, takes of its raw copy.
+        double[] guarded = [2.34, 3.03, 2.8, 2.23, 1.11, 1.02];
         foreach ((int size, double aim) in Sizes.Zip(guarded))
         {
             yield return new(

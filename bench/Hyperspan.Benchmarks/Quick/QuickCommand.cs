@@ -77,12 +77,14 @@ internal static class QuickCommand
 
     private static IAnsiConsole NewConsole()
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings());
-        if (Console.IsOutputRedirected)
+        if (!Console.IsOutputRedirected)
         {
-            // Nobody knows how wide a pipe is; rows must not be broken.
-            console.Profile.Width = 160;
+            return AnsiConsole.Console;
         }
+
+        // No colors, and nobody knows how wide a pipe is: rows must not be broken.
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No });
+        console.Profile.Width = 160;
 
         return console;
     }
