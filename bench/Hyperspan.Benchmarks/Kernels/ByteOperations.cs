@@ -3,15 +3,6 @@ using System.Runtime.InteropServices;
 
 namespace Hyperspan.Benchmarks.Kernels;
 
-/// <summary>From one range of bytes to the next: its size and another cache line, so that alignment to pages changes.</summary>
-public static class ByteStride
-{
-    public static ulong For(int size) => size < 64 ? Window.Stride : (ulong)size + 64;
-
-    /// <summary>Operations a call, so that a call takes microseconds whatever the size.</summary>
-    public static int CountFor(int size) => size <= 1024 ? 512 : size <= 4096 ? 128 : 16;
-}
-
 public readonly unsafe struct RawReadBytes(nint memory, byte[] buffer) : IWalkOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -23,7 +14,8 @@ public readonly unsafe struct RawReadBytes(nint memory, byte[] buffer) : IWalkOp
     }
 }
 
-public readonly struct ReadBytes(GuestMemory memory, byte[] buffer) : IWalkOperation
+public readonly struct ReadBytes<TLayout>(GuestMemory memory, byte[] buffer) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address)
@@ -44,7 +36,8 @@ public readonly unsafe struct RawWriteBytes(nint memory, byte[] buffer) : IWalkO
     }
 }
 
-public readonly struct WriteBytes(GuestMemory memory, byte[] buffer) : IWalkOperation
+public readonly struct WriteBytes<TLayout>(GuestMemory memory, byte[] buffer) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address)

@@ -19,7 +19,14 @@ internal sealed unsafe class DemandBacking : GuestMemoryBacking
 
     protected internal override PageFaultAction OnPageFault(in PageFault fault)
     {
-        Sparse.Commit(fault.Address & ~(_block - 1), _block);
+        ulong start = fault.Address & ~(_block - 1);
+        Sparse.Commit(start, _block);
+        if (_block > (ulong)GuestAddress.PageSize)
+        {
+            // All of the block by one call; otherwise each of its pages would enter the kernel again when it is touched.
+            Sparse.Prefault(start, _block, AccessType.Write);
+        }
+
         return PageFaultAction.Retry;
     }
 

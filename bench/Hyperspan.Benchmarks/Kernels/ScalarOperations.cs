@@ -24,13 +24,15 @@ public readonly unsafe struct RawCompareExchange(nint memory) : IWalkOperation
     public ulong Access(ulong address) => Interlocked.CompareExchange(ref *(ulong*)((byte*)memory + address), address, address);
 }
 
-public readonly struct Read(GuestMemory memory) : IWalkOperation
+public readonly struct Read<TLayout>(GuestMemory memory) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address) => memory.Read<ulong>(address);
 }
 
-public readonly struct Write(GuestMemory memory) : IWalkOperation
+public readonly struct Write<TLayout>(GuestMemory memory) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address)
@@ -40,13 +42,15 @@ public readonly struct Write(GuestMemory memory) : IWalkOperation
     }
 }
 
-public readonly struct CompareExchange(GuestMemory memory) : IWalkOperation
+public readonly struct CompareExchange<TLayout>(GuestMemory memory) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address) => memory.CompareExchange(address, address, address);
 }
 
-public readonly struct TryReadOutOfRange(GuestMemory memory) : IWalkOperation
+public readonly struct TryReadOutOfRange<TLayout>(GuestMemory memory) : IWalkOperation
+    where TLayout : struct
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address) => memory.TryRead(address + (1UL << 40), out ulong value) ? value : address;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime;
 using Hyperspan.Benchmarks.Kernels;
 
 namespace Hyperspan.Benchmarks.Quick;
@@ -54,20 +55,25 @@ internal sealed class QuickRunner
     }
 
     /// <summary>
-    /// Lets the two become fully optimized: called often enough for the next tier, then left alone for as long as the runtime wants
-    /// quiet (100 ms) before it compiles, and that twice, because there is an instrumented tier in between.
+    /// Lets the two become fully optimized: called often enough for the next tier, then left alone until the runtime has compiled it, and so on until
+    /// a turn compiles nothing more. Four turns at least: calls are not counted before the first quiet time, and there is an instrumented tier in between.
     /// </summary>
     private void WarmUp(Kernel ours, Kernel raw)
     {
-        for (int tier = 0; tier < 2; tier++)
+        for (int turn = 0; turn < 8; turn++)
         {
+            long before = JitInfo.GetCompiledMethodCount();
             for (int i = 0; i < 40; i++)
             {
                 Repeat(ours, 1);
                 Repeat(raw, 1);
             }
 
-            Thread.Sleep(140);
+            AwaitCompiler();
+            if (turn >= 3 && JitInfo.GetCompiledMethodCount() == before)
+            {
+                break;
+            }
         }
 
         var watch = Stopwatch.StartNew();
@@ -75,6 +81,19 @@ internal sealed class QuickRunner
         {
             Repeat(ours, 1);
             Repeat(raw, 1);
+        }
+    }
+
+    /// <summary>The runtime compiles once nothing new was called for 100 ms.</summary>
+    private static void AwaitCompiler()
+    {
+        int quiet = 0;
+        Thread.Sleep(110);
+        for (int i = 0; i < 50 && quiet < 3; i++)
+        {
+            long before = JitInfo.GetCompiledMethodCount();
+            Thread.Sleep(5);
+            quiet = JitInfo.GetCompiledMethodCount() == before ? quiet + 1 : 0;
         }
     }
 

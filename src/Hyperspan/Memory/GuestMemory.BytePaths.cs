@@ -7,7 +7,7 @@ namespace Hyperspan;
 /// <content>How bytes are reached: straight through where nothing can fault, by one guarded copy where it can, by the general path otherwise.</content>
 /// <remarks>
 /// The inlined part is a check of the range, the copy and the question whether the memory is still open. It makes no fault: the callers that need one get it from the
-/// general path, which starts over. That is right for a write as well: what was written to memory that turns out to be closed is seen by nobody.
+/// general path, which starts over. Answers are returned as constants: a computed one would be kept in a register and tested again by the caller. That is right for a write as well: what was written to memory that turns out to be closed is seen by nobody.
 /// </remarks>
 public sealed unsafe partial class GuestMemory
 {
@@ -25,8 +25,17 @@ public sealed unsafe partial class GuestMemory
         }
 
         // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-        new ReadOnlySpan<byte>(_base + address, destination.Length).CopyTo(destination);
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        fixed (byte* pinned = &MemoryMarshal.GetReference(destination))
+        {
+            NativeMemory.Copy(_base + address, pinned, (nuint)length);
+        }
+
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,8 +49,17 @@ public sealed unsafe partial class GuestMemory
         }
 
         // SAFETY: as for reading.
-        source.CopyTo(new Span<byte>(_base + address, source.Length));
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        fixed (byte* pinned = &MemoryMarshal.GetReference(source))
+        {
+            NativeMemory.Copy(pinned, _base + address, (nuint)length);
+        }
+
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,7 +73,12 @@ public sealed unsafe partial class GuestMemory
 
         // SAFETY: as for reading.
         NativeMemory.Fill(_base + address, (nuint)length, value);
-        return !_gate.IsDisturbed || IsOpenAt(address);
+        if (!_gate.IsDisturbed || IsOpenAt(address))
+        {
+            return true;
+        }
+
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

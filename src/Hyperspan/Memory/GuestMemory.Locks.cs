@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -188,7 +187,6 @@ public sealed unsafe partial class GuestMemory
     /// Locks the first pages of a list, as many as lie in one region, by one call of the backing; at most <see cref="HeldLocks.Batch"/>.
     /// Answers how many; zero where it fails.
     /// </summary>
-    [SkipLocalsInit]
     private int TryLockRun(
         HeldLocks locks,
         ReadOnlySpan<ulong> pageNumbers,

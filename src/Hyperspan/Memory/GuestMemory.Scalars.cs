@@ -38,16 +38,17 @@ public sealed unsafe partial class GuestMemory
     public bool TryRead<T>(GuestAddress address, out T value)
         where T : unmanaged
     {
-        if (TryReadInline(address.Value, out value, out ulong signal))
-        {
-            return true;
-        }
-
         // Nobody asks why: past the end of everything is settled here, by one compare.
         if (address.Value > _last)
         {
+            PlainType<T>.Demand();
             value = default;
             return false;
+        }
+
+        if (TryReadInline(address.Value, out value, out ulong signal))
+        {
+            return true;
         }
 
         return TryReadGeneral(address.Value, signal, out value);
@@ -97,9 +98,16 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="NotSupportedException">The type is refused.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite<T>(GuestAddress address, T value)
-        where T : unmanaged =>
-        TryWriteInline(address.Value, value, out ulong signal)
-        || (address.Value <= _last && TryWriteGeneral(address.Value, signal, value));
+        where T : unmanaged
+    {
+        if (address.Value > _last)
+        {
+            PlainType<T>.Demand();
+            return false;
+        }
+
+        return TryWriteInline(address.Value, value, out ulong signal) || TryWriteGeneral(address.Value, signal, value);
+    }
 
     /// <summary>Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
@@ -122,58 +130,78 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// The paths that are inlined into the caller. First the region at address zero, then the table. Where this fails, the general path starts over;
+    /// The paths that are inlined into the caller: the region at address zero, then the table. Where this fails, the general path starts over;
     /// that is right for a write as well, because an inline write whose region turns out to be closed reached nothing that anybody will see.
     /// A guarded access that faulted is not repeated: its signal, a matter of microseconds, is handed on.
     /// </summary>
+    /// <remarks>
+    /// The shape is for the JIT: one guarded call and one look at the gate however the memory was found, nothing assigned on the way of a direct access that only a
+    /// failure needs, and jumps where a method of its own for the middle part would have it keep the answer in a register and test it again.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReadInline<T>(ulong address, out T value, out ulong signal)
         where T : unmanaged
     {
         PlainType<T>.Demand();
-        signal = 0;
+        Unsafe.SkipInit(out value);
+        Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
-            // SAFETY: each limit is zero unless the bytes below it are mapped (plain) or reserved (guarded); the mapping stays while this object is referenced.
+            // SAFETY: a direct limit is zero unless the bytes below it are mapped, a guarded one unless they are reserved for this memory (that they may be missing is what
+            // the guard is for); the mapping stays while this object is referenced.
             if (address < _directRead)
             {
                 value = Scalar.Load<T>(_base + address);
-                return !_gate.IsDisturbed || IsOpenAt(address);
+                goto Accessed;
             }
 
-            if (address < _guardedRead)
+            byte* at = _base + address;
+            if (address >= _guardedRead)
             {
-                GuardedResult result = Scalar.GuardedLoad<T>(_base + address);
-                value = Scalar.FromBits<T>(result.Value);
+                if (address < _restrictedRead)
+                {
+                    if (_restricted!.TryRead(address, out value))
+                    {
+                        goto Accessed;
+                    }
+
+                    goto NotReached;
+                }
+
+                RegionTable table = _table;
+                ref RegionSlot slot = ref Unsafe.Add(
+                    ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+                ulong offset = address - slot.Start;
+                at = slot.Base + offset;
+                if (offset < slot.DirectRead)
+                {
+                    value = Scalar.Load<T>(at);
+                    goto Accessed;
+                }
+
+                if (offset >= slot.GuardedRead)
+                {
+                    goto NotReached;
+                }
+            }
+
+            GuardedResult result = Scalar.GuardedLoad<T>(at);
+            value = Scalar.FromBits<T>(result.Value);
+            if (!result.Ok)
+            {
                 signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return false;
             }
 
-            if (address < _restrictedRead)
+        Accessed:
+            if (!_gate.IsDisturbed || IsOpenAt(address))
             {
-                return _restricted!.TryRead(address, out value) && (!_gate.IsDisturbed || IsOpenAt(address));
-            }
-
-            RegionTable table = _table;
-            ref RegionSlot slot = ref Unsafe.Add(
-                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
-            ulong offset = address - slot.Start;
-            if (offset < slot.DirectRead)
-            {
-                value = Scalar.Load<T>(slot.Base + offset);
-                return !_gate.IsDisturbed || IsOpenAt(address);
-            }
-
-            if (offset < slot.GuardedRead)
-            {
-                GuardedResult result = Scalar.GuardedLoad<T>(slot.Base + offset);
-                value = Scalar.FromBits<T>(result.Value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return true;
             }
         }
 
-        Unsafe.SkipInit(out value);
+    NotReached:
+        signal = 0;
         return false;
     }
 
@@ -182,46 +210,62 @@ public sealed unsafe partial class GuestMemory
         where T : unmanaged
     {
         PlainType<T>.Demand();
-        signal = 0;
+        Unsafe.SkipInit(out signal);
         if (Scalar.Fits<T>())
         {
             // SAFETY: as for reading.
             if (address < _directWrite)
             {
                 Scalar.Store(_base + address, value);
-                return !_gate.IsDisturbed || IsOpenAt(address);
+                goto Accessed;
             }
 
-            if (address < _guardedWrite)
+            byte* at = _base + address;
+            if (address >= _guardedWrite)
             {
-                GuardedResult result = Scalar.GuardedStore(_base + address, value);
+                if (address < _restrictedWrite)
+                {
+                    if (_restricted!.TryWrite(address, value))
+                    {
+                        goto Accessed;
+                    }
+
+                    goto NotReached;
+                }
+
+                RegionTable table = _table;
+                ref RegionSlot slot = ref Unsafe.Add(
+                    ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
+                ulong offset = address - slot.Start;
+                at = slot.Base + offset;
+                if (offset < slot.DirectWrite)
+                {
+                    Scalar.Store(at, value);
+                    goto Accessed;
+                }
+
+                if (offset >= slot.GuardedWrite)
+                {
+                    goto NotReached;
+                }
+            }
+
+            GuardedResult result = Scalar.GuardedStore(at, value);
+            if (!result.Ok)
+            {
                 signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return false;
             }
 
-            if (address < _restrictedWrite)
+        Accessed:
+            if (!_gate.IsDisturbed || IsOpenAt(address))
             {
-                return _restricted!.TryWrite(address, value) && (!_gate.IsDisturbed || IsOpenAt(address));
-            }
-
-            RegionTable table = _table;
-            ref RegionSlot slot = ref Unsafe.Add(
-                ref MemoryMarshal.GetArrayDataReference(table.Slots), (nint)((address >> table.Shift) & table.Mask));
-            ulong offset = address - slot.Start;
-            if (offset < slot.DirectWrite)
-            {
-                Scalar.Store(slot.Base + offset, value);
-                return !_gate.IsDisturbed || IsOpenAt(address);
-            }
-
-            if (offset < slot.GuardedWrite)
-            {
-                GuardedResult result = Scalar.GuardedStore(slot.Base + offset, value);
-                signal = result.Status;
-                return result.Ok && (!_gate.IsDisturbed || IsOpenAt(address));
+                return true;
             }
         }
 
+    NotReached:
+        signal = 0;
         return false;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -29,6 +30,7 @@ namespace Hyperspan;
 /// </code>
 /// </example>
 /// </remarks>
+[SkipLocalsInit]
 public sealed unsafe partial class GuestMemory : IDisposable
 {
     // The region at address zero, if plain or guarded accesses reach it; the limits are those of RegionSlot. Other regions are found by the table.

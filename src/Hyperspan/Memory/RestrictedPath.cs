@@ -43,10 +43,10 @@ internal sealed unsafe class RestrictedPath
             ulong bit = _firstBit + (address >> GuestAddress.PageShift);
             GuardedResult result = sizeof(T) switch
             {
-                1 => Guard.BitCheckedLoad1(at, _readBitmap, bit),
-                2 => Guard.BitCheckedLoad2(at, _readBitmap, bit),
-                4 => Guard.BitCheckedLoad4(at, _readBitmap, bit),
-                _ => Guard.BitCheckedLoad8(at, _readBitmap, bit),
+                1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
+                2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
+                4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
+                _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
             };
             value = Scalar.FromBits<T>(result.Value);
             return result.Ok;
@@ -72,10 +72,10 @@ internal sealed unsafe class RestrictedPath
         ulong bits = Scalar.ToBits(value);
         GuardedResult result = sizeof(T) switch
         {
-            1 => Guard.BitCheckedStore1(at, bits, _writeBitmap, bit),
-            2 => Guard.BitCheckedStore2(at, bits, _writeBitmap, bit),
-            4 => Guard.BitCheckedStore4(at, bits, _writeBitmap, bit),
-            _ => Guard.BitCheckedStore8(at, bits, _writeBitmap, bit),
+            1 => GuardLeaf.BitCheckedStore1(at, bits, _writeBitmap, bit),
+            2 => GuardLeaf.BitCheckedStore2(at, bits, _writeBitmap, bit),
+            4 => GuardLeaf.BitCheckedStore4(at, bits, _writeBitmap, bit),
+            _ => GuardLeaf.BitCheckedStore8(at, bits, _writeBitmap, bit),
         };
         return result.Ok;
     }

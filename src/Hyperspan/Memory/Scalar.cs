@@ -105,24 +105,28 @@ internal static unsafe class Scalar
         return Unsafe.As<ulong, T>(ref wide);
     }
 
+    /// <summary>
+    /// One guarded load, for the inlined paths: the machine code is called straight, because a region has a guarded limit only where there is machine code.
+    /// The way around it that other systems take would be compiled into every caller.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static GuardedResult GuardedLoad<T>(byte* at)
         where T : unmanaged => sizeof(T) switch
         {
-            1 => Guard.Load1(at),
-            2 => Guard.Load2(at),
-            4 => Guard.Load4(at),
-            _ => Guard.Load8(at),
+            1 => GuardLeaf.Load1(at),
+            2 => GuardLeaf.Load2(at),
+            4 => GuardLeaf.Load4(at),
+            _ => GuardLeaf.Load8(at),
         };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static GuardedResult GuardedStore<T>(byte* at, T value)
         where T : unmanaged => sizeof(T) switch
         {
-            1 => Guard.Store1(at, ToBits(value)),
-            2 => Guard.Store2(at, ToBits(value)),
-            4 => Guard.Store4(at, ToBits(value)),
-            _ => Guard.Store8(at, ToBits(value)),
+            1 => GuardLeaf.Store1(at, ToBits(value)),
+            2 => GuardLeaf.Store2(at, ToBits(value)),
+            4 => GuardLeaf.Store4(at, ToBits(value)),
+            _ => GuardLeaf.Store8(at, ToBits(value)),
         };
 
     internal static GuardedResult GuardedLoad<T>(byte* at, bool mayBlock)

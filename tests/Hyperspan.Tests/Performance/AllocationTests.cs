@@ -1,0 +1,187 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan.Tests.Performance;
+
+/// <summary>What must not allocate does not: every success path, and every failure that is reported as a value. Bytes are counted exactly.</summary>
+public sealed class AllocationTests
+{
+    private const ulong Size = 64 << 10;
+    private const ulong Outside = 1UL << 40;
+
+    public static TheoryData<string> Kinds => ["direct", "guarded", "bitmap", "regions", "fallback"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Accesses_that_succeed_do_not_allocate(string kind)
+    {
+        using GuestMemory memory = Make(kind);
+        byte[] small = new byte[64];
+        byte[] large = new byte[8192];
+        AssertNoAllocation(() =>
+        {
+            memory.Write(8, 42UL);
+            memory.Read<ulong>(8).ShouldBeCheap(42);
+            memory.TryRead(16, out uint _);
+            memory.TryRead(20, out ushort _, out _);
+            memory.TryWrite(24, (byte)1);
+            memory.TryWrite(4090, 1UL);
+            memory.Write(0x100, small);
+            memory.Read(0x100, small);
+            memory.TryWrite(0x200, large);
+            memory.TryRead(0x200, large, out _);
+            memory.Fill(0x300, 5000, 7);
+            memory.TryZero(0x300, 5000);
+            memory.TryProbe(0, 8192, AccessType.Write, out _);
+            memory.TryReadAcquire(8, out ulong _, out _);
+            memory.TryWriteRelease(8, 1UL, out _);
+            memory.ReadUInt32LittleEndian(8);
+            memory.WriteUInt32BigEndian(8, 5);
+        });
+    }
+
+    [Theory]
+    [InlineData("direct")]
+    [InlineData("guarded")]
+    [InlineData("bitmap")]
+    [InlineData("regions")]
+    public void Compare_exchange_does_not_allocate(string kind)
+    {
+        using GuestMemory memory = Make(kind);
+        AssertNoAllocation(() =>
+        {
+            memory.CompareExchange(8, 1UL, 0UL);
+            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _);
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Try_methods_that_fail_do_not_allocate(string kind)
+    {
+        using GuestMemory memory = Make(kind);
+        byte[] bytes = new byte[256];
+        AssertNoAllocation(() =>
+        {
+            memory.TryRead(Outside, out ulong _).ShouldBeCheap(expected: false);
+            memory.TryRead(Outside, out ulong _, out _).ShouldBeCheap(expected: false);
+            memory.TryWrite(Outside, 1UL).ShouldBeCheap(expected: false);
+            memory.TryWrite(Outside, 1UL, out _).ShouldBeCheap(expected: false);
+            memory.TryRead(Size - 4, out ulong _, out _).ShouldBeCheap(expected: false);
+            memory.TryRead(Outside, bytes).ShouldBeCheap(expected: false);
+            memory.TryWrite(Outside, bytes, out _).ShouldBeCheap(expected: false);
+            memory.TryFill(Outside, 10, 1).ShouldBeCheap(expected: false);
+            memory.TryProbe(Outside, 10, AccessType.Read, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
+            memory.TrySubrange(Outside, 10, allowPreemptiveLocking: false, out _, out _).ShouldBeCheap(expected: false);
+        });
+    }
+
+    [Fact]
+    public void Faults_of_the_mapping_do_not_allocate()
+    {
+        using var memory = new GuestMemory("holes", new SparseMapping(Size));
+        byte[] bytes = new byte[256];
+        AssertNoAllocation(() =>
+        {
+            memory.TryRead(0, out ulong _).ShouldBeCheap(expected: false);
+            memory.TryRead(8, out uint _, out _).ShouldBeCheap(expected: false);
+            memory.TryWrite(0, 1UL, out _).ShouldBeCheap(expected: false);
+            memory.TryRead(0, bytes, out _).ShouldBeCheap(expected: false);
+        });
+    }
+
+    [Fact]
+    public void Closed_memory_does_not_allocate()
+    {
+        var memory = GuestMemory.Allocate(Size);
+        memory.Dispose();
+        AssertNoAllocation(() =>
+        {
+            memory.TryRead(0, out ulong _).ShouldBeCheap(expected: false);
+            memory.TryWrite(0, 1UL, out _).ShouldBeCheap(expected: false);
+        });
+    }
+
+    [Fact]
+    public void Sections_do_not_allocate() => AssertNoAllocation(() =>
+    {
+        using (RcuDomain.GuestMemory.Enter())
+        {
+            // Nothing to do.
+        }
+    });
+
+    /// <summary>The lock, what it holds on to, and the pieces: nothing that grows otherwise.</summary>
+    [Fact]
+    public void Locks_allocate_three_objects()
+    {
+        using GuestMemory memory = Make("direct");
+        ulong[] pages = [.. Enumerable.Range(0, 16).Select(i => (ulong)(i * 7 % 16))];
+        long sixteen = AllocatedBy(() => memory.LockPages(pages, AccessType.Read).Dispose());
+        long eight = AllocatedBy(() => memory.LockPages(pages.AsSpan(0, 8), AccessType.Read).Dispose());
+        (sixteen - eight).ShouldBe(8 * 16);
+        eight.ShouldBeLessThanOrEqualTo(320);
+    }
+
+    /// <summary>One object, so that a view a request is nothing to the collector.</summary>
+    [Fact]
+    public void A_subrange_in_one_region_is_one_object()
+    {
+        using GuestMemory memory = Make("direct");
+        AllocatedBy(() => memory.Subrange(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
+    }
+
+    /// <summary>Bytes a call, after the code was warmed up. Lazily made things of the runtime would show up in the first few.</summary>
+    private static long AllocatedBy(Action action)
+    {
+        for (int i = 0; i < 200; i++)
+        {
+            action();
+        }
+
+        // Tier-up may replace the code under way and allocate nothing on this thread; what else happens once does not happen in each of three rounds.
+        long least = long.MaxValue;
+        for (int round = 0; round < 3; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 100; i++)
+            {
+                action();
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        (least % 100).ShouldBe(0);
+        return least / 100;
+    }
+
+    private static void AssertNoAllocation(Action action) => AllocatedBy(action).ShouldBe(0);
+
+    private static GuestMemory Make(string kind)
+    {
+        switch (kind)
+        {
+            case "direct":
+                return GuestMemory.Allocate(Size);
+            case "guarded":
+                return new GuestMemory("guarded", Committed());
+            case "bitmap":
+                byte[] bits = new byte[(Size >> 12) / 8];
+                Array.Fill(bits, (byte)0xff);
+                return new GuestMemory("bitmap", new MappedBacking(Committed(), bits));
+            case "regions":
+                return new GuestMemoryBuilder("regions").Add(0, new HeapMemory(Size / 2)).Add(Size / 2, new HeapMemory(Size / 2)).Build();
+            default:
+                return new GuestMemory("fallback", new FallbackBacking((int)Size));
+        }
+    }
+
+    private static SparseMapping Committed()
+    {
+        var sparse = new SparseMapping(Size);
+        sparse.Commit(0, Size);
+        return sparse;
+    }
+}
