@@ -60,7 +60,7 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
         byte* local = stackalloc byte[256];
         byte* bitmap = stackalloc byte[1];
         *bitmap = 0xFF;
-        var operations = Guard.SupportsRestartableSequences ? 11 : 9;
+        var operations = Guard.SupportsRestartableSequences ? 11 : 8;
         for (var i = 0; i < count && _error is null; i++)
         {
             // Allocated here, so that a collection finds something to move on this stack.

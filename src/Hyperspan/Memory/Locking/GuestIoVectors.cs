@@ -10,7 +10,7 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Made once and used for one request after another: <see cref="TryAdd"/> for each piece, a transfer, <see cref="Clear"/>. Nothing is allocated once it has grown to
+/// Made once and used for one request after another: <see cref="TryAdd(GuestMemory, GuestAddress, ulong, AccessType, out GuestMemoryFault)"/> for each piece, a transfer, <see cref="Clear"/>. Nothing is allocated once it has grown to
 /// the largest request. The kernel accesses the pages itself: one that another process has taken away ends the transfer there, with the exact count and a fault.
 /// </para>
 /// <para>Not safe for use from several threads at once. Linux only.</para>
@@ -57,6 +57,31 @@ public sealed unsafe class GuestIoVectors : IDisposable
             Length += length;
         }
 
+        return true;
+    }
+
+    /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">The range.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
+    /// <param name="fault">Why it could not be locked; runs before the one that failed stay in the list until <see cref="Clear"/>.</param>
+    /// <returns>Whether all of it was locked and appended.</returns>
+    public bool TryAdd(GuestMemory memory, in PagedRange range, AccessType access, out GuestMemoryFault fault)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        bool noSpans = false;
+        foreach (PagedRun run in range.Runs)
+        {
+            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, ref noSpans, out fault))
+            {
+                return false;
+            }
+
+            _parts.Add(new Part(memory, run.Address.Value, run.Length, access));
+            Length += run.Length;
+        }
+
+        fault = default;
         return true;
     }
 

@@ -1,0 +1,92 @@
+using Microsoft.Win32.SafeHandles;
+using static Hyperspan.Tests.MemoryAssert;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Transfers between files and guest memory, straight and through the pooled buffer; paged ranges locked and listed.</summary>
+public sealed class FileTransferTests : IDisposable
+{
+    private const ulong Page = 4096;
+    private readonly string _path = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_path);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void FilesAreReadAndWrittenExactly(bool lockable)
+    {
+        byte[] content = Pattern(200_000);
+        File.WriteAllBytes(_path, content);
+        using SafeFileHandle file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
+        using GuestMemory memory = lockable ? GuestMemory.Allocate(64 * Page) : new GuestMemory("io", new FallbackBacking((int)(64 * Page)));
+        memory.ReadFrom(file, 10, 77, 150_000).Succeeded.ShouldBeTrue();
+        memory.Read(77, 150_000).ShouldBe(content.AsSpan(10, 150_000).ToArray());
+        memory.WriteTo(file, 40_000, 77, 150_000).Succeeded.ShouldBeTrue();
+        File.ReadAllBytes(_path).AsSpan(40_000, 150_000).ToArray().ShouldBe(content.AsSpan(10, 150_000).ToArray());
+
+        FileTransfer end = memory.ReadFrom(file, 150_000, 0, 100_000);
+        end.EndOfFile.ShouldBeTrue();
+        end.Transferred.ShouldBe(50_000UL);
+        FileTransfer outside = memory.ReadFrom(file, 0, 63 * Page, 2 * Page);
+        outside.Transferred.ShouldBe(0UL);
+        outside.Fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 64 * Page);
+        using SafeFileHandle readOnly = File.OpenHandle(_path);
+        FileTransfer refused = memory.WriteTo(readOnly, 0, 0, 10);
+        refused.Errno.ShouldNotBe(0);
+        refused.Transferred.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void AFaultBehindThePooledBufferHasTheExactCount()
+    {
+        File.WriteAllBytes(_path, Pattern(100_000));
+        using SafeFileHandle file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
+        using GuestMemory memory = new("io", new FallbackBacking((int)(32 * Page)) { Hole = 80_000 });
+        FileTransfer transfer = memory.ReadFrom(file, 0, 0, 100_000);
+        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
+        transfer.Fault.Length.ShouldBe(100_000UL);
+        transfer.Transferred.ShouldBe(80_000UL);
+        memory.WriteTo(file, 0, 0, 100_000).Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
+    }
+
+    [Fact]
+    public void PagedRangesAreLockedRunByRun()
+    {
+        var mapping = new SparseMapping(16 * Page);
+        mapping.Commit(0, 16 * Page);
+        using GuestMemory memory = new("ram", mapping);
+        var range = new PagedRange([3, 4, 9], 100, (2 * Page) + 50);
+        using (LockedMemory locked = memory.LockRange(range, AccessType.Write))
+        {
+            locked.Count.ShouldBe(2);
+            locked.Vectors[0].Length.ShouldBe((nuint)((2 * Page) - 100));
+            locked.Vectors[1].Length.ShouldBe((nuint)150);
+            mapping.IsLocked(3).ShouldBeTrue();
+            mapping.IsLocked(9).ShouldBeTrue();
+        }
+
+        mapping.IsLocked(3).ShouldBeFalse();
+        mapping.Decommit(9 * Page, Page);
+        memory.TryLockRange(range, AccessType.Write, kernelAccess: true, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 9 * Page);
+        fault.HasRange.ShouldBeFalse();
+        mapping.IsLocked(3).ShouldBeFalse("undone");
+        memory.TryLockRange(new PagedRange([ulong.MaxValue], 0, 1), AccessType.Read, kernelAccess: true, out _, out fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+    }
+
+    [Fact]
+    public void PagedRangesAreTransferredWithoutACopy()
+    {
+        byte[] content = Pattern(3 * 4096);
+        File.WriteAllBytes(_path, content);
+        using SafeFileHandle file = File.OpenHandle(_path);
+        using GuestMemory memory = GuestMemory.Allocate(16 * Page);
+        using var vectors = new GuestIoVectors();
+        vectors.TryAdd(memory, new PagedRange([7, 2, 3], 10, 9000), AccessType.Write, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+        vectors.ReadFrom(file, 5).Succeeded.ShouldBeTrue();
+        memory.Read((7 * Page) + 10, 4086).ShouldBe(content.AsSpan(5, 4086).ToArray());
+        memory.Read(2 * Page, 4914).ShouldBe(content.AsSpan(4091, 4914).ToArray());
+    }
+}

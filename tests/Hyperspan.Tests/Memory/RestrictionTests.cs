@@ -1,0 +1,173 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Access bitmaps: what a clear bit does to each operation, what a protector can answer, and what can be relied on after synchronizing.</summary>
+public class RestrictionTests
+{
+    private const ulong Page = 4096;
+
+    [Fact]
+    public void AClearBitRefusesEveryOperation()
+    {
+        using Protector protector = new(4, 0b1101);
+        using GuestMemory memory = new("vtl", protector);
+        using GuestMemory other = GuestMemory.Allocate(4 * Page);
+        ulong at = Page + 8;
+        Refused(memory.TryRead(at, out ulong _, out GuestMemoryFault fault), fault, at);
+        Refused(memory.TryWrite(at, 1UL, out fault), fault, at);
+        Refused(memory.TryWrite(Page - 8, new byte[16], out fault), fault, Page);
+        Refused(memory.TryFill(at, 8, 1, out fault), fault, at);
+        Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out fault), fault, at);
+        Refused(memory.TryCopyTo(0, other, 0, 2 * Page, out fault), fault, Page);
+        Refused(other.TryCopyTo(0, memory, 0, 2 * Page, out fault), fault, Page);
+        Refused(memory.TryProbeReadable(at, out fault), fault, at);
+        Refused(memory.TryProbeWritable(at, out fault), fault, at);
+        Refused(memory.TryProbePages([0, 1], AccessType.Read, out fault), fault, Page);
+        Refused(memory.TryLockPages([0, 1], AccessType.Read, kernelAccess: false, out _, out fault), fault, Page);
+        memory.TryProbeReadable(2 * Page, out _).ShouldBeTrue();
+        memory.TryProbeWritable(2 * Page, out _).ShouldBeTrue();
+        memory.TryProbePages([0, 2, 3], AccessType.Write, out _).ShouldBeTrue();
+        protector.Faults.ShouldAllBe(f => f.BitmapFailure && f.Cause == FaultCause.AccessBitmap);
+
+        static void Refused(bool done, GuestMemoryFault fault, ulong at)
+        {
+            done.ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, at);
+        }
+    }
+
+    [Fact]
+    public void AProtectorMayPermitOrTakeOver()
+    {
+        using Protector protector = new(4, 0b1101) { Answer = (p, _) => { p.Set(1, true); return PageFaultAction.Retry; } };
+        using GuestMemory memory = new("vtl", protector);
+        memory.Write(Page, 7UL);
+        memory.Read<ulong>(Page).ShouldBe(7UL);
+        protector.Faults.Count.ShouldBe(1);
+
+        protector.Set(1, false);
+        protector.Answer = (_, _) => PageFaultAction.Fallback;
+        memory.TryRead(Page, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, Page);
+    }
+
+    [Fact]
+    public void TheHandlerRunsOutsideOfAnySection()
+    {
+        bool inside = true;
+        using Protector protector = new(4, 0b1110);
+        protector.Answer = (p, _) =>
+        {
+            inside = RcuDomain.GuestMemory.IsInSection;
+            GuestMemory.SynchronizeRestrictions();
+            p.Set(0, true);
+            return PageFaultAction.Retry;
+        };
+        using GuestMemory memory = new("vtl", protector);
+        memory.Write(0, new byte[64]);
+        inside.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void NothingUnderTheOldBitsTakesEffectAfterSynchronizing()
+    {
+        // Writers store to page 1 all the time, by values and by bytes. Once the bit is clear and that is synchronized, the page belongs to us.
+        using Protector protector = new(4, 0b1111);
+        using GuestMemory memory = new("vtl", protector);
+        using var stop = new CancellationTokenSource();
+        int refused = 0;
+        Thread[] writers = [.. Enumerable.Range(0, 3).Select(kind => new Thread(() =>
+        {
+            var bytes = new byte[300];
+            while (!stop.IsCancellationRequested)
+            {
+                bool done = kind switch
+                {
+                    0 => memory.TryWrite(Page + 64, 0xdeadUL),
+                    1 => memory.TryWrite(Page + 128, bytes),
+                    _ => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _),
+                };
+                if (!done)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            }
+        }))];
+        Array.ForEach(writers, w => w.Start());
+        try
+        {
+            for (int round = 0; round < 2000; round++)
+            {
+                protector.Set(1, false);
+                GuestMemory.SynchronizeRestrictions();
+                Span<byte> page = protector.PageBytes(1);
+                page.Fill((byte)round);
+                Thread.SpinWait(50);
+                page.ContainsAnyExcept((byte)round).ShouldBeFalse();
+                protector.Set(1, true);
+            }
+        }
+        finally
+        {
+            stop.Cancel();
+            Array.ForEach(writers, w => w.Join());
+        }
+
+        refused.ShouldBeGreaterThan(0);
+    }
+
+    private sealed unsafe class Protector : GuestMemoryBacking
+    {
+        private readonly HeapMemory _heap;
+        private readonly byte[] _bits = GC.AllocateArray<byte>(1, pinned: true);
+
+        internal Protector(ulong pages, byte bits)
+        {
+            _heap = new HeapMemory(pages * Page);
+            _bits[0] = bits;
+        }
+
+        internal List<PageFault> Faults { get; } = [];
+
+        internal Func<Protector, PageFault, PageFaultAction> Answer { get; set; } = (_, _) => PageFaultAction.Fail(GuestMemoryFaultKind.VtlProtected);
+
+        public override ulong Length => _heap.Length;
+
+        public override byte* Mapping => _heap.Mapping;
+
+        public override FaultBehavior FaultBehavior => FaultBehavior.Never;
+
+        public override AccessBitmaps? AccessBitmaps
+        {
+            get
+            {
+                var bits = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _bits[0]);
+                return new AccessBitmaps(bits, bits);
+            }
+        }
+
+        internal void Set(int page, bool value)
+        {
+            int bits = value ? _bits[0] | (1 << page) : _bits[0] & ~(1 << page);
+            Volatile.Write(ref _bits[0], (byte)bits);
+        }
+
+        internal Span<byte> PageBytes(int page) => new(_heap.Mapping + (page * (int)Page), (int)Page);
+
+        protected internal override PageFaultAction OnPageFault(in PageFault fault)
+        {
+            lock (Faults)
+            {
+                if (Faults.Count < 100)
+                {
+                    Faults.Add(fault);
+                }
+            }
+
+            return Answer(this, fault);
+        }
+
+        protected override void Release() => _heap.Dispose();
+    }
+}
