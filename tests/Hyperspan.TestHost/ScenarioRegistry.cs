@@ -7,6 +7,7 @@ public static class ScenarioRegistry
 {
     public static IReadOnlyList<IScenario> All { get; } =
     [
+        new InlinedFaultStormScenario(),
         new InlinedReadScenario(),
         new GuardDescriptionScenario(),
         new GuardFaultStormScenario(),
