@@ -19,7 +19,7 @@ namespace Hyperspan.VhostUser;
 /// </remarks>
 public sealed partial class VhostUserConnection : IDisposable
 {
-    private static long s_lastNumber;
+    private static long LastNumber;
 
     private readonly Socket _socket;
     private readonly IVirtioDevice _device;
@@ -54,7 +54,7 @@ public sealed partial class VhostUserConnection : IDisposable
         _device = device;
         _options = options;
         Statistics = statistics;
-        _number = number != 0 ? number : Interlocked.Increment(ref s_lastNumber);
+        _number = number != 0 ? number : Interlocked.Increment(ref LastNumber);
         _stop = EventDescriptor.Create();
         _channel = new MessageChannel(socket.SafeHandle, _stop, options.MessageTimeout);
         _rings = new Ring[device.QueueCount];

@@ -10,7 +10,7 @@ public sealed unsafe partial class GuestMemory
     private const int PooledTransfer = 64 << 10;
 
     [ThreadStatic]
-    private static GuestIoVectors? idleVectors;
+    private static GuestIoVectors? IdleVectors;
 
     /// <summary>Reads from a file into this memory, without a copy where the memory can be locked.</summary>
     /// <param name="file">The file.</param>
@@ -61,8 +61,8 @@ public sealed unsafe partial class GuestMemory
     private FileTransfer Transfer(ulong address, ulong length, AccessType access, FileEnd end)
     {
         // A handler that runs while pages are probed may transfer on this thread as well: the list is taken, not borrowed.
-        GuestIoVectors vectors = idleVectors ?? new GuestIoVectors();
-        idleVectors = null;
+        GuestIoVectors vectors = IdleVectors ?? new GuestIoVectors();
+        IdleVectors = null;
         try
         {
             if (vectors.TryAdd(this, address, length, access, out GuestMemoryFault fault))
@@ -83,7 +83,7 @@ public sealed unsafe partial class GuestMemory
         finally
         {
             vectors.Clear();
-            idleVectors = vectors;
+            IdleVectors = vectors;
         }
     }
 
