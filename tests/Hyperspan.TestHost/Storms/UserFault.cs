@@ -17,6 +17,9 @@ internal sealed unsafe partial class UserFault : IDisposable
     private const int FileExists = 17;
     private const int CloseOnExec = 0x80000;
 
+    // Without it, poll does not wait.
+    private const int NonBlocking = 0x800;
+
     private readonly int _descriptor;
 
     private UserFault(int descriptor) => _descriptor = descriptor;
@@ -31,7 +34,7 @@ internal sealed unsafe partial class UserFault : IDisposable
             return null;
         }
 
-        int descriptor = Control(device, IoctlNew, (void*)CloseOnExec);
+        int descriptor = Control(device, IoctlNew, (void*)(CloseOnExec | NonBlocking));
         _ = LibC.Close(device);
         ulong* api = stackalloc ulong[] { Api, answerBySignal ? FeatureSigbus : 0, 0 };
         ulong* register = stackalloc ulong[] { (ulong)start, length, RegisterMissing, 0 };
