@@ -14,6 +14,7 @@ public static class ScenarioRegistry
         new GuardForeignFaultScenario(),
         new MemoryDisposeScenario(),
         new MemoryFaultsScenario(),
+        new MemoryStormScenario(),
         new ModelScenario(),
         new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),

@@ -93,6 +93,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         byte[] source = new byte[9000];
         Array.Fill(source, pattern);
         byte[] bytes = new byte[9000];
+        using GuestMemory own = GuestMemory.Allocate(3 * Page);
         ulong wide = pattern * 0x0101010101010101UL;
         long good = 0;
         bool signaled = false;
@@ -103,7 +104,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
             bool succeeded;
             bool intact = true;
             GuestMemoryFault fault;
-            int operation = random.Next(10);
+            int operation = random.Next(11);
             switch (operation)
             {
                 case 0:
@@ -138,6 +139,14 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
                 case 8:
                     succeeded = memory.TryRead(address, out UInt128 big, out fault);
                     intact = big == new UInt128(wide, wide);
+                    break;
+                case 9:
+                    // Where it can be looked at afterwards.
+                    own.Zero(0, (ulong)length);
+                    succeeded = memory.TryCopyTo(address, own, 0, (ulong)length, out fault);
+                    Span<byte> copied = bytes.AsSpan(0, length);
+                    own.Read(0, copied);
+                    intact = !copied.ContainsAnyExcept(pattern);
                     break;
                 default:
                     succeeded = TryUnderLock(memory, address, (ulong)length, pattern, out intact, out fault);

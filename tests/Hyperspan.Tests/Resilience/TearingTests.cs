@@ -103,7 +103,7 @@ public sealed class TearingTests
         ushort done = 0;
         long seen = 0;
         string? odd = null;
-        for (var clock = Stopwatch.StartNew(); clock.Elapsed < Budget && odd is null;)
+        for (var clock = Stopwatch.StartNew(); (clock.Elapsed < Budget || seen == 0) && odd is null;)
         {
             ushort index = memory.ReadAcquire<ushort>(At);
             for (; done != index; seen++)

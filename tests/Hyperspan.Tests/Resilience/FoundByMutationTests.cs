@@ -1,0 +1,55 @@
+namespace Hyperspan.Tests.Resilience;
+
+/// <summary>What a breakage of the library could do unnoticed, until these tests.</summary>
+public sealed class FoundByMutationTests
+{
+    private const ulong Page = 4096;
+
+    [SkippableFact]
+    public void Value_across_two_pages_needs_the_bits_of_both()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        var mapping = new SparseMapping(2 * Page);
+        mapping.Commit(0, 2 * Page);
+        using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
+        memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, Page);
+        memory.TryWrite(Page - 4, 1UL, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, Page);
+    }
+
+    [Fact]
+    public void Compare_exchange_by_fallback_that_finds_another_value_returns_it()
+    {
+        using var memory = new GuestMemory("ram", new FallbackBacking(4096));
+        memory.Write(8, 7u);
+        memory.CompareExchange(8, 1u, 2u).ShouldBe(7u);
+        memory.Read<uint>(8).ShouldBe(7u);
+    }
+
+    [SkippableFact]
+    public void Copy_to_higher_addresses_names_the_lowest_of_several_faults()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        var mapping = new SparseMapping(8 * Page);
+        mapping.Commit(0, 8 * Page);
+        mapping.Decommit(2 * Page, Page);
+        mapping.Decommit(5 * Page, Page);
+        using var memory = new GuestMemory("ram", mapping);
+        memory.TryCopyTo(0, memory, 8, 7 * Page, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
+    }
+
+    [Fact]
+    public void Direct_memory_is_closed_with_its_backing()
+    {
+        var backing = new HeapMemory(Page);
+        using GuestMemory memory = new GuestMemoryBuilder("ram").LeaveBackingsOpen().Add(0, backing).Build();
+        memory.Write(0, 7u);
+        backing.Dispose();
+        memory.TryRead(0, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+        memory.TryWrite(0, new byte[8], out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+    }
+}
