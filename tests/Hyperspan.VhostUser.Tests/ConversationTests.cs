@@ -207,7 +207,9 @@ public class ConversationTests
         end.IsCompleted.ShouldBeFalse("the request is in flight");
         go.Set();
         (await end.WaitAsync(Harness.Patience)).Kind.ShouldBe(VhostUserEventKind.Stopped);
-        driver.Reap().ShouldBe([1ul]);
+
+        // The second request is served or not, as the cancellation came before or after it was looked for; the first one must be.
+        driver.Reap().First().ShouldBe(1ul);
     }
 
     internal static TestDriver NewDriver(TestMemory memory, ulong at)
