@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hyperspan.Guarding;
+using Hyperspan.TestHost.Storms;
 
 namespace Hyperspan.TestHost.Scenarios;
 
@@ -16,10 +17,11 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
     // The storm begins when the first collection and the first exceptions, which take their time, are over.
     private readonly CountdownEvent _warm = new(3);
 
+    private readonly Collections _collections = new();
+
     private volatile bool _done;
     private volatile string? _error;
     private long _nulls;
-    private long _collections;
 
     public string Name => "guard-fault-storm";
 
@@ -41,7 +43,7 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
         Array.ForEach(storm, x => x.Join());
         _done = true;
         Array.ForEach(others, x => x.Join());
-        Console.WriteLine($"faults={faults} nulls={_nulls} collections={_collections} machine={Guard.UsesMachineCode}");
+        Console.WriteLine($"faults={faults} nulls={_nulls} collections={_collections.Count} machine={Guard.UsesMachineCode}");
         Console.Write(_error);
         return _error is null ? ScenarioExit.Success : ScenarioExit.Failure;
     }
@@ -94,10 +96,10 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
 
     private void Collect()
     {
-        while (!_done || _collections < AtLeast)
+        while (!_done || _collections.Count < AtLeast)
         {
-            GC.Collect((int)(_collections % 3), GCCollectionMode.Forced, blocking: true);
-            if (_collections++ == 0)
+            _collections.Collect();
+            if (_collections.Count == 1)
             {
                 _warm.Signal();
             }

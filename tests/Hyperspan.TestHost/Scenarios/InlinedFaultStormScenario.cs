@@ -1,3 +1,5 @@
+using Hyperspan.TestHost.Storms;
+
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
@@ -45,13 +47,13 @@ public sealed class InlinedFaultStormScenario : IScenario
             thread.Start();
         }
 
-        int collections = 0;
+        var collections = new Collections();
         while (Volatile.Read(ref running) > 0)
         {
-            GC.Collect(collections++ % 3);
+            collections.Collect();
         }
 
-        Console.WriteLine($"collections={collections} wrong={wrong}");
-        return wrong == 0 && collections > 0 ? ScenarioExit.Success : ScenarioExit.Failure;
+        Console.WriteLine($"collections={collections.Count} wrong={wrong}");
+        return wrong == 0 && collections.Count > 0 ? ScenarioExit.Success : ScenarioExit.Failure;
     }
 }

@@ -4,16 +4,16 @@ namespace Hyperspan.TestHost.Storms;
 internal sealed class StormCrew
 {
     private readonly List<Thread> _threads = [];
+    private readonly Collections _collections = new();
     private string? _failure;
     private volatile bool _over;
-    private long _collections;
     private long _nulls;
 
     public bool IsOver => _over || Volatile.Read(ref _failure) is not null;
 
     public string? Failure => Volatile.Read(ref _failure);
 
-    public long Collections => Volatile.Read(ref _collections);
+    public long Collections => _collections.Count;
 
     public long Nulls => Volatile.Read(ref _nulls);
 
@@ -44,8 +44,7 @@ internal sealed class StormCrew
             GC.KeepAlive(new byte[100 * ((i % 7) + 1)]);
         }
 
-        GC.Collect((int)(_collections % 3), GCCollectionMode.Forced, blocking: true);
-        Interlocked.Increment(ref _collections);
+        _collections.Collect();
     });
 
     /// <summary>Catches NullReferenceExceptions, which come from the signal the guard takes first, and ordinary exceptions.</summary>
