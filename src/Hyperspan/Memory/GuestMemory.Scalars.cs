@@ -158,10 +158,16 @@ public sealed unsafe partial class GuestMemory
                 goto Accessed;
             }
 
-            ulong offset = address;
-            byte* at = _base + address;
-            RestrictedPath? restricted = _restricted;
-            if (address >= _stubRead)
+            ulong offset;
+            byte* at;
+            RestrictedPath? restricted;
+            if (address < _stubRead)
+            {
+                offset = address;
+                at = _base + address;
+                restricted = _restricted;
+            }
+            else
             {
                 ref RegionSlot slot = ref _table.SlotOf(address);
                 offset = address - slot.Start;
@@ -190,9 +196,19 @@ public sealed unsafe partial class GuestMemory
                     return false;
                 }
             }
-            else if (!restricted.TryRead(at, offset, out value))
+            else
             {
-                goto NotReached;
+                if (!Scalar.IsAligned<T>(at))
+                {
+                    goto NotReached;
+                }
+
+                GuardedResult result = restricted.Load<T>(at, offset);
+                value = Scalar.FromBits<T>(result.Value);
+                if (!result.Ok)
+                {
+                    goto NotReached;
+                }
             }
 
         Accessed:
@@ -206,6 +222,8 @@ public sealed unsafe partial class GuestMemory
         }
 
     NotReached:
+        // Assigned here: left alone, the JIT would carry the value from one turn of a caller's loop to the next.
+        value = default;
         obstacle = NotTried;
         return false;
     }
@@ -225,10 +243,16 @@ public sealed unsafe partial class GuestMemory
                 goto Accessed;
             }
 
-            ulong offset = address;
-            byte* at = _base + address;
-            RestrictedPath? restricted = _restricted;
-            if (address >= _stubWrite)
+            ulong offset;
+            byte* at;
+            RestrictedPath? restricted;
+            if (address < _stubWrite)
+            {
+                offset = address;
+                at = _base + address;
+                restricted = _restricted;
+            }
+            else
             {
                 ref RegionSlot slot = ref _table.SlotOf(address);
                 offset = address - slot.Start;
@@ -256,7 +280,7 @@ public sealed unsafe partial class GuestMemory
                     return false;
                 }
             }
-            else if (!restricted.TryWrite(at, offset, value))
+            else if (!Scalar.IsAligned<T>(at) || !restricted.Store(at, offset, value).Ok)
             {
                 goto NotReached;
             }

@@ -29,50 +29,39 @@ internal sealed unsafe class RestrictedPath
             ? new RestrictedPath(region, skip)
             : null;
 
-    /// <summary>Reads an aligned value, which lies in one page, at an offset from where the path starts. Fails where the bit is clear, the page is missing, or the thread has no restartable sequences.</summary>
+    /// <summary>
+    /// Reads an aligned value, which lies in one page, at an offset from where the path starts. Fails where the bit is clear, the page is missing, or the thread has no
+    /// restartable sequences.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryRead<T>(byte* at, ulong offset, out T value)
+    internal GuardedResult Load<T>(byte* at, ulong offset)
         where T : unmanaged
     {
         // SAFETY: the caller has checked that the bytes are in the region; the stub recovers from faults; the bitmaps cover the region.
-        if (Scalar.IsAligned<T>(at))
+        ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
+        return sizeof(T) switch
         {
-            ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
-            GuardedResult result = sizeof(T) switch
-            {
-                1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
-                2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
-                4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
-                _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
-            };
-            value = Scalar.FromBits<T>(result.Value);
-            return result.Ok;
-        }
-
-        Unsafe.SkipInit(out value);
-        return false;
+            1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
+            2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
+            4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
+            _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
+        };
     }
 
-    /// <summary>Writes an aligned value; see <see cref="TryRead"/>.</summary>
+    /// <summary>Writes an aligned value; see <see cref="Load"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryWrite<T>(byte* at, ulong offset, T value)
+    internal GuardedResult Store<T>(byte* at, ulong offset, T value)
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        if (!Scalar.IsAligned<T>(at))
-        {
-            return false;
-        }
-
         ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
         ulong bits = Scalar.ToBits(value);
-        GuardedResult result = sizeof(T) switch
+        return sizeof(T) switch
         {
             1 => GuardLeaf.BitCheckedStore1(at, bits, _writeBitmap, bit),
             2 => GuardLeaf.BitCheckedStore2(at, bits, _writeBitmap, bit),
             4 => GuardLeaf.BitCheckedStore4(at, bits, _writeBitmap, bit),
             _ => GuardLeaf.BitCheckedStore8(at, bits, _writeBitmap, bit),
         };
-        return result.Ok;
     }
 }
