@@ -13,12 +13,12 @@ internal static partial class StubCode
         0x48, 0x8D, 0x0D, 0xF0, 0x00, 0x00, 0x00,             // lea rcx, [rel load1]
         0x48, 0x39, 0xC8,                                     // cmp rax, rcx
         0x72, 0x4C,                                           // jb foreign
-        0x48, 0x8D, 0x0D, 0xE4, 0x0B, 0x00, 0x00,             // lea rcx, [rel data]
+        0x48, 0x8D, 0x0D, 0x64, 0x0B, 0x00, 0x00,             // lea rcx, [rel data]
         0x48, 0x39, 0xC8,                                     // cmp rax, rcx
         0x73, 0x40,                                           // jae foreign
         0x83, 0x7E, 0x08, 0x00,                               // cmp dword [rsi+8], 0
         0x7E, 0x3A,                                           // jle foreign
-        0x48, 0x8D, 0x0D, 0x12, 0x09, 0x00, 0x00,             // lea rcx, [rel copy_avx]
+        0x48, 0x8D, 0x0D, 0x92, 0x08, 0x00, 0x00,             // lea rcx, [rel copy_avx]
         0x48, 0x39, 0xC8,                                     // cmp rax, rcx
         0x48, 0x8D, 0x05, 0xBB, 0x00, 0x00, 0x00,             // lea rax, [rel recover]
         0x48, 0x8D, 0x0D, 0xB1, 0x00, 0x00, 0x00,             // lea rcx, [rel recover_avx]
@@ -34,21 +34,21 @@ internal static partial class StubCode
         // foreign:
         0x83, 0xFF, 0x07,                                     // cmp edi, 7
         0x74, 0x13,                                           // je foreign_bus
-        0x48, 0x8B, 0x0D, 0xA3, 0x0B, 0x00, 0x00,             // mov rcx, [rel segv_mode]
+        0x48, 0x8B, 0x0D, 0x23, 0x0B, 0x00, 0x00,             // mov rcx, [rel segv_mode]
         0x85, 0xC9,                                           // test ecx, ecx
         0x75, 0x1B,                                           // jne unchained
         // segv_chain:
         0x59,                                                 // pop rcx
         0x58,                                                 // pop rax
-        0xFF, 0x25, 0x8F, 0x0B, 0x00, 0x00,                   // jmp qword [rel segv_previous]
+        0xFF, 0x25, 0x0F, 0x0B, 0x00, 0x00,                   // jmp qword [rel segv_previous]
         // foreign_bus:
-        0x48, 0x8B, 0x0D, 0xA0, 0x0B, 0x00, 0x00,             // mov rcx, [rel bus_mode]
+        0x48, 0x8B, 0x0D, 0x20, 0x0B, 0x00, 0x00,             // mov rcx, [rel bus_mode]
         0x85, 0xC9,                                           // test ecx, ecx
         0x75, 0x08,                                           // jne unchained
         // bus_chain:
         0x59,                                                 // pop rcx
         0x58,                                                 // pop rax
-        0xFF, 0x25, 0x8C, 0x0B, 0x00, 0x00,                   // jmp qword [rel bus_previous]
+        0xFF, 0x25, 0x0C, 0x0B, 0x00, 0x00,                   // jmp qword [rel bus_previous]
         // unchained:
         0x83, 0xF9, 0x02,                                     // cmp ecx, 2
         0x75, 0x06,                                           // jne put_back
@@ -61,7 +61,7 @@ internal static partial class StubCode
         0x41, 0x52,                                           // push r10
         0x41, 0x53,                                           // push r11
         0xB8, 0x0D, 0x00, 0x00, 0x00,                         // mov eax, 0xD
-        0x48, 0x8D, 0x35, 0x96, 0x0B, 0x00, 0x00,             // lea rsi, [rel default_action]
+        0x48, 0x8D, 0x35, 0x16, 0x0B, 0x00, 0x00,             // lea rsi, [rel default_action]
         0x31, 0xD2,                                           // xor edx, edx
         0x41, 0xBA, 0x08, 0x00, 0x00, 0x00,                   // mov r10d, 8
         0x0F, 0x05,                                           // syscall

@@ -5,7 +5,7 @@ namespace Hyperspan.Guarding;
 internal static partial class StubCode
 {
     /// <summary>Length of the whole image.</summary>
-    internal const int Length = 0xDE0;
+    internal const int Length = 0xD60;
 
     internal const int HandlerOffset = 0x0;
     internal const int Load1Offset = 0x100;
@@ -22,28 +22,28 @@ internal static partial class StubCode
     internal const int CompareExchange8Offset = 0x1B0;
     internal const int ProbeWriteOffset = 0x1C0;
     internal const int BitCheckedLoad1Offset = 0x1E0;
-    internal const int BitCheckedLoad2Offset = 0x230;
-    internal const int BitCheckedLoad4Offset = 0x280;
-    internal const int BitCheckedLoad8Offset = 0x2D0;
-    internal const int BitCheckedStore1Offset = 0x320;
-    internal const int BitCheckedStore2Offset = 0x370;
-    internal const int BitCheckedStore4Offset = 0x3C0;
-    internal const int BitCheckedStore8Offset = 0x410;
-    internal const int BitCheckedCompareExchange1Offset = 0x460;
-    internal const int BitCheckedCompareExchange2Offset = 0x4C0;
-    internal const int BitCheckedCompareExchange4Offset = 0x520;
-    internal const int BitCheckedCompareExchange8Offset = 0x580;
-    internal const int FillOffset = 0x600;
-    internal const int CopySseOffset = 0x700;
-    internal const int CopyAvxOffset = 0x940;
-    internal const int SegvPreviousOffset = 0xC08;
-    internal const int SegvModeOffset = 0xC10;
-    internal const int BusPreviousOffset = 0xC18;
-    internal const int BusModeOffset = 0xC20;
-    internal const int RepeatCopyFromOffset = 0xC28;
-    internal const int RepeatFillFromOffset = 0xC30;
-    internal const int RestartableAreaOffset = 0xC38;
-    internal const int SequencesOffset = 0xC60;
+    internal const int BitCheckedLoad2Offset = 0x220;
+    internal const int BitCheckedLoad4Offset = 0x260;
+    internal const int BitCheckedLoad8Offset = 0x2B0;
+    internal const int BitCheckedStore1Offset = 0x300;
+    internal const int BitCheckedStore2Offset = 0x350;
+    internal const int BitCheckedStore4Offset = 0x3A0;
+    internal const int BitCheckedStore8Offset = 0x3F0;
+    internal const int BitCheckedCompareExchange1Offset = 0x440;
+    internal const int BitCheckedCompareExchange2Offset = 0x490;
+    internal const int BitCheckedCompareExchange4Offset = 0x4E0;
+    internal const int BitCheckedCompareExchange8Offset = 0x530;
+    internal const int FillOffset = 0x580;
+    internal const int CopySseOffset = 0x680;
+    internal const int CopyAvxOffset = 0x8C0;
+    internal const int SegvPreviousOffset = 0xB88;
+    internal const int SegvModeOffset = 0xB90;
+    internal const int BusPreviousOffset = 0xB98;
+    internal const int BusModeOffset = 0xBA0;
+    internal const int RepeatCopyFromOffset = 0xBA8;
+    internal const int RepeatFillFromOffset = 0xBB0;
+    internal const int RestartableAreaOffset = 0xBB8;
+    internal const int SequencesOffset = 0xBE0;
 
     /// <summary>Writes the image, all sections one after the other.</summary>
     internal static void CopyTo(Span<byte> image)
@@ -51,9 +51,9 @@ internal static partial class StubCode
         HandlerSection.CopyTo(image[0x0..]);
         ScalarsSection.CopyTo(image[0x100..]);
         BitCheckedSection.CopyTo(image[0x1E0..]);
-        FillSection.CopyTo(image[0x600..]);
-        CopySseSection.CopyTo(image[0x700..]);
-        CopyAvxSection.CopyTo(image[0x940..]);
-        DataSection.CopyTo(image[0xC00..]);
+        FillSection.CopyTo(image[0x580..]);
+        CopySseSection.CopyTo(image[0x680..]);
+        CopyAvxSection.CopyTo(image[0x8C0..]);
+        DataSection.CopyTo(image[0xB80..]);
     }
 }

@@ -42,10 +42,9 @@ internal sealed partial class StubProgram
         Mark($"bit_load{size}", 16);
         _a.mov(rcx, rdx);
         _a.shr(rcx, 3);
-        _a.add(rsi, rcx);
         _a.and(edx, 7);
         EmitSequenceStart($"load{size}");
-        _a.movzx(eax, __byte_ptr[rsi]);
+        _a.movzx(eax, __byte_ptr[rsi + rcx]);
         _a.bt(eax, edx);
         _a.jae(L("bit_clear"));
         switch (size)
@@ -73,12 +72,11 @@ internal sealed partial class StubProgram
     private void EmitBitCheckedStore(int size)
     {
         Mark($"bit_store{size}", 16);
-        _a.mov(rax, rcx);
-        _a.shr(rax, 3);
-        _a.add(rdx, rax);
+        _a.mov(r8, rcx);
+        _a.shr(r8, 3);
         _a.and(ecx, 7);
         EmitSequenceStart($"store{size}");
-        _a.movzx(eax, __byte_ptr[rdx]);
+        _a.movzx(eax, __byte_ptr[rdx + r8]);
         _a.bt(eax, ecx);
         _a.jae(L("bit_clear"));
         switch (size)
@@ -106,9 +104,8 @@ internal sealed partial class StubProgram
     private void EmitBitCheckedCompareExchange(int size)
     {
         Mark($"bit_cas{size}", 16);
-        _a.mov(rax, r8);
-        _a.shr(rax, 3);
-        _a.add(rcx, rax);
+        _a.mov(r11, r8);
+        _a.shr(r11, 3);
         _a.and(r8d, 7);
         switch (size)
         {
@@ -127,7 +124,7 @@ internal sealed partial class StubProgram
         }
 
         EmitSequenceStart($"cas{size}");
-        _a.movzx(esi, __byte_ptr[rcx]);
+        _a.movzx(esi, __byte_ptr[rcx + r11]);
         _a.bt(esi, r8d);
         _a.jae(L("bit_clear"));
         switch (size)
@@ -160,15 +157,14 @@ internal sealed partial class StubProgram
     /// </summary>
     private void EmitSequenceStart(string name)
     {
-        _a.mov(r9, __qword_ptr.fs[0]);
-        _a.add(r9, __qword_ptr[L("restartable_area")]);
+        _a.mov(r9, __qword_ptr[L("restartable_area")]);
 
         // A thread that could not be registered has a negative processor number, and nobody would restart it.
-        _a.cmp(__dword_ptr[r9 + LinuxConstants.RseqCpuIdOffset], 0);
+        _a.cmp(__dword_ptr.fs[r9 + LinuxConstants.RseqCpuIdOffset], 0);
         _a.jl(L("not_restartable"));
         _a.lea(r10, __[L("sequence_" + name)]);
         Mark("arm_" + name);
-        _a.mov(__qword_ptr[r9 + LinuxConstants.RseqDescriptorOffset], r10);
+        _a.mov(__qword_ptr.fs[r9 + LinuxConstants.RseqDescriptorOffset], r10);
         Mark("start_" + name);
     }
 
