@@ -95,7 +95,7 @@ public sealed partial class RcuDomain
     public unsafe RcuSection Enter()
     {
         // SAFETY: the slot belongs to this thread and is never freed.
-        RcuSlot* slot = RcuThread.GetSlot(_index);
+        RcuSlot* slot = RcuThread.GetSlot(this);
         slot->Enter();
         return new RcuSection(slot);
     }
