@@ -39,7 +39,7 @@ internal sealed unsafe partial class ModelBacking
         {
             // Bytes past the new end are lost; what the file grows by is zeros.
             int end = what % 2 == 0 ? first : Pages;
-            _ = LibC.Ftruncate((int)_file.DangerousGetHandle(), (long)end * PageSize);
+            _ = LibC.Ftruncate(_file, (long)end * PageSize);
             for (int page = 0; page < Pages; page++)
             {
                 if (page >= end)

@@ -12,8 +12,10 @@ public sealed class CHeadersTests
 {
     private static readonly (string C, ulong Value)[] Expected =
     [
+        ("PROT_NONE", (ulong)MappingProtection.None),
         ("PROT_READ", (ulong)MappingProtection.Read),
         ("PROT_WRITE", (ulong)MappingProtection.Write),
+        ("PROT_EXEC", (ulong)MappingProtection.Execute),
         ("MAP_SHARED", (ulong)MappingFlags.Shared),
         ("MAP_PRIVATE", (ulong)MappingFlags.Private),
         ("MAP_FIXED", (ulong)MappingFlags.Fixed),
@@ -41,21 +43,22 @@ public sealed class CHeadersTests
         ("F_SEAL_GROW", (ulong)FileSeals.Grow),
         ("F_SEAL_WRITE", (ulong)FileSeals.Write),
         ("F_SEAL_FUTURE_WRITE", (ulong)FileSeals.FutureWrite),
-        ("AT_EMPTY_PATH", LinuxConstants.AtEmptyPath),
-        ("STATX_BASIC_STATS", LinuxConstants.StatxBasicStats),
-        ("S_IFMT", LinuxConstants.FileTypeMask),
-        ("S_IFREG", LinuxConstants.FileTypeRegular),
-        ("O_ACCMODE", LinuxConstants.OpenAccessMask),
-        ("PR_SET_VMA", LinuxConstants.ProcessSetVma),
-        ("PR_SET_VMA_ANON_NAME", LinuxConstants.ProcessSetVmaAnonymousName),
-        ("TMPFS_MAGIC", LinuxConstants.TmpfsMagic),
-        ("HUGETLBFS_MAGIC", LinuxConstants.HugeTlbFsMagic),
-        ("FUSE_SUPER_MAGIC", LinuxConstants.FuseMagic),
-        ("NFS_SUPER_MAGIC", LinuxConstants.NfsMagic),
-        ("V9FS_MAGIC", LinuxConstants.Plan9Magic),
-        ("CIFS_SUPER_MAGIC", LinuxConstants.CifsMagic),
-        ("SMB2_SUPER_MAGIC", LinuxConstants.Smb2Magic),
-        ("CEPH_SUPER_MAGIC", LinuxConstants.CephMagic),
+        ("AT_EMPTY_PATH", LinuxConstants.AT_EMPTY_PATH),
+        ("STATX_BASIC_STATS", LinuxConstants.STATX_BASIC_STATS),
+        ("S_IFMT", LinuxConstants.S_IFMT),
+        ("S_IFREG", LinuxConstants.S_IFREG),
+        ("IOV_MAX", LinuxConstants.IOV_MAX),
+        ("O_ACCMODE", LinuxConstants.O_ACCMODE),
+        ("PR_SET_VMA", LinuxConstants.PR_SET_VMA),
+        ("PR_SET_VMA_ANON_NAME", LinuxConstants.PR_SET_VMA_ANON_NAME),
+        ("TMPFS_MAGIC", LinuxConstants.TMPFS_MAGIC),
+        ("HUGETLBFS_MAGIC", LinuxConstants.HUGETLBFS_MAGIC),
+        ("FUSE_SUPER_MAGIC", LinuxConstants.FUSE_SUPER_MAGIC),
+        ("NFS_SUPER_MAGIC", LinuxConstants.NFS_SUPER_MAGIC),
+        ("V9FS_MAGIC", LinuxConstants.V9FS_MAGIC),
+        ("CIFS_SUPER_MAGIC", LinuxConstants.CIFS_SUPER_MAGIC),
+        ("SMB2_SUPER_MAGIC", LinuxConstants.SMB2_SUPER_MAGIC),
+        ("CEPH_SUPER_MAGIC", LinuxConstants.CEPH_SUPER_MAGIC),
         ("EPERM", ErrorNumber.NotPermitted),
         ("EINTR", ErrorNumber.Interrupted),
         ("EAGAIN", ErrorNumber.TryAgain),
@@ -97,6 +100,7 @@ public sealed class CHeadersTests
                 #include <stddef.h>
                 #include <stdio.h>
                 #include <errno.h>
+                #include <limits.h>
                 #include <fcntl.h>
                 #include <sys/mman.h>
                 #include <sys/prctl.h>

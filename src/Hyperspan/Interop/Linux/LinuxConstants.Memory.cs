@@ -2,17 +2,9 @@ namespace Hyperspan.Interop.Linux;
 
 internal static partial class LinuxConstants
 {
-    internal const int PROT_NONE = 0;
-    internal const int PROT_READ = 1;
-    internal const int PROT_WRITE = 2;
-    internal const int PROT_EXEC = 4;
-
-    internal const int MAP_SHARED = 1;
-    internal const int MAP_PRIVATE = 2;
-    internal const int MAP_FIXED = 0x10;
-    internal const int MAP_ANONYMOUS = 0x20;
-
-    internal const uint MFD_CLOEXEC = 1;
+    /// <summary>Names a range of addresses; what is named, and how (prctl(2)).</summary>
+    internal const int PR_SET_VMA = 0x53564d41;
+    internal const int PR_SET_VMA_ANON_NAME = 0;
 
     /// <summary>Atomic read-modify-write of the second word, then a conditional wake.</summary>
     internal const int FUTEX_WAKE_OP = 5;
@@ -42,6 +34,4 @@ internal static partial class LinuxConstants
     internal const int RseqDescriptorSize = 32;
     internal const int RseqStartOffset = 8;
     internal const int RseqAbortOffset = 24;
-
-    internal const int EFAULT = 14;
 }

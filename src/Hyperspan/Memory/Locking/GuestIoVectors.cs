@@ -149,7 +149,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
             IoVector* vectors = _vectors.Items + first;
             IoVector whole = *vectors;
             *vectors = new IoVector((byte*)whole.Address + within, whole.Length - within);
-            int count = Math.Min(_vectors.Count - first, LibC.MaxVectors);
+            int count = Math.Min(_vectors.Count - first, LinuxConstants.IOV_MAX);
             nint moved = Call(file, vectors, count, (long)(fileOffset + done), direction);
             *vectors = whole;
             if (moved < 0)
@@ -183,10 +183,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
     private static nint Call(SafeHandle file, IoVector* vectors, int count, long offset, Direction direction) => direction switch
     {
-        Direction.FromFile => LibC.ReadVectorsAt((SafeFileHandle)file, vectors, count, offset),
-        Direction.ToFile => LibC.WriteVectorsAt((SafeFileHandle)file, vectors, count, offset),
-        Direction.FromStream => LibC.ReadVectors(file, vectors, count),
-        _ => LibC.WriteVectors(file, vectors, count),
+        Direction.FromFile => LibC.Preadv((SafeFileHandle)file, vectors, count, offset),
+        Direction.ToFile => LibC.Pwritev((SafeFileHandle)file, vectors, count, offset),
+        Direction.FromStream => LibC.Readv(file, vectors, count),
+        _ => LibC.Writev(file, vectors, count),
     };
 
     /// <summary>Which guest address the kernel could not access: the first that a probe from the point reached on refuses.</summary>
