@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Hyperspan.Virtio.Interop;
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Virtio;
@@ -105,7 +105,7 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
         // Less than asked for without an error: the file ends there, it has been truncated.
         failure = transfer.Fault.IsFault
             ? DiskResult.FromFault(transfer.Fault)
-            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : LibC.InputOutput);
+            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : ErrorNumber.InputOutput);
         return false;
     }
 
@@ -119,13 +119,13 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
             // SAFETY: pinned, and never longer than the array.
             fixed (byte* start = buffer)
             {
-                got = LibC.Read(file, start, (nuint)Math.Min(length, BufferLength), (long)offset);
+                got = LibC.Pread(file, start, (nuint)Math.Min(length, BufferLength), (long)offset);
             }
 
             if (got <= 0)
             {
-                int error = got == 0 ? LibC.InputOutput : Marshal.GetLastPInvokeError();
-                if (error == LibC.Interrupted)
+                int error = got == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
+                if (error == ErrorNumber.Interrupted)
                 {
                     continue;
                 }
@@ -164,13 +164,13 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
                 // SAFETY: as for reading.
                 fixed (byte* start = buffer)
                 {
-                    written = LibC.Write(file, start + done, (nuint)(piece - done), (long)offset);
+                    written = LibC.Pwrite(file, start + done, (nuint)(piece - done), (long)offset);
                 }
 
                 if (written <= 0)
                 {
-                    int error = written == 0 ? LibC.InputOutput : Marshal.GetLastPInvokeError();
-                    if (error == LibC.Interrupted)
+                    int error = written == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
+                    if (error == ErrorNumber.Interrupted)
                     {
                         continue;
                     }

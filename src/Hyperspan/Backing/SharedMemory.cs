@@ -153,7 +153,7 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
         int error;
         do
         {
-            error = LibC.Fallocate(_file.File, 0, 0, (long)Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            error = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
         while (error == ErrorNumber.Interrupted);
 

@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Guarding;
 
@@ -29,12 +30,15 @@ internal sealed unsafe class HoledPages : IDisposable
                 Check(LibC.Mprotect(Bad, PageSize, MappingProtection.Read) == 0);
                 break;
             default:
-                var fd = LibC.MemfdCreate("empty", MemoryFileFlags.CloseOnExec);
-                Check(fd >= 0);
-                byte* mapped = LibC.Mmap(
-                    Bad, PageSize, MappingProtection.ReadWrite, MappingFlags.Shared | MappingFlags.Fixed, fd, 0);
-                Check(mapped == Bad);
-                Check(LibC.Close(fd) == 0);
+                int fd = LibC.MemfdCreate("empty", MemoryFileFlags.CloseOnExec);
+                using (new SafeFileHandle(fd, ownsHandle: true))
+                {
+                    Check(fd >= 0);
+                    byte* mapped = LibC.Mmap(
+                        Bad, PageSize, MappingProtection.ReadWrite, MappingFlags.Shared | MappingFlags.Fixed, fd, 0);
+                    Check(mapped == Bad);
+                }
+
                 break;
         }
     }

@@ -16,7 +16,7 @@ public class LinuxHeaderTests
     private static readonly string[] NamedAsInTheHeaders =
     [
         "SIGBUS", "SIGSEGV", "SIG_DFL", "SIG_IGN", "SA_SIGINFO", "SA_ONSTACK", "SA_RESETHAND",
-        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier",
+        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier", "SYS_userfaultfd",
         "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG",
     ];
 
@@ -39,6 +39,8 @@ public class LinuxHeaderTests
         [nameof(LinuxConstants.RseqDescriptorSize)] = "sizeof(struct rseq_cs)",
         [nameof(LinuxConstants.RseqStartOffset)] = "offsetof(struct rseq_cs, start_ip)",
         [nameof(LinuxConstants.RseqAbortOffset)] = "offsetof(struct rseq_cs, abort_ip)",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_QUERY)] = "MEMBARRIER_CMD_QUERY",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED",
         [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
         [nameof(LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ",
     };

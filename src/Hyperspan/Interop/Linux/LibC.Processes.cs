@@ -29,6 +29,12 @@ internal static unsafe partial class LibC
     /// <summary><c>membarrier(2)</c>, which libc offers only through <c>syscall(2)</c>.</summary>
     internal static int Membarrier(int command) => (int)Syscall(LinuxConstants.SYS_membarrier, command, 0, 0, 0, 0, 0);
 
+    /// <summary><c>userfaultfd(2)</c>, likewise.</summary>
+    internal static int Userfaultfd(OpenFlags flags) => (int)Syscall(LinuxConstants.SYS_userfaultfd, (nint)flags, 0, 0, 0, 0, 0);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    internal static partial int Getrlimit(int resource, ulong* softAndHard);
+
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
 }

@@ -5,13 +5,23 @@ internal static partial class LinuxConstants
     /// <summary>The descriptor itself is meant, not a path from it.</summary>
     internal const int AT_EMPTY_PATH = 0x1000;
 
+    /// <summary>The descriptor that stands for the current directory.</summary>
+    internal const int AT_FDCWD = -100;
+
+    internal const int AT_SYMLINK_NOFOLLOW = 0x100;
+
+    internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_BASIC_STATS = 0x7ff;
 
     /// <summary>The bits of a mode that hold the type of file.</summary>
     internal const int S_IFMT = 0xf000;
 
     internal const int S_IFREG = 0x8000;
+    internal const int S_IFBLK = 0x6000;
+    internal const int S_IFDIR = 0x4000;
+    internal const int S_IFSOCK = 0xc000;
 
+    /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
     internal const int O_ACCMODE = 3;
 
     /// <summary>The most vectors that one call takes.</summary>

@@ -16,6 +16,9 @@ internal static partial class LinuxConstants
     /// </summary>
     internal const int FutexOpOrZero = 2 << 28;
 
+    /// <summary>Asks which commands there are.</summary>
+    internal const int MEMBARRIER_CMD_QUERY = 0;
+    internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ = 1 << 7;
     internal const int MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ = 1 << 8;
 

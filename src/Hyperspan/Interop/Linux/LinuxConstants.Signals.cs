@@ -39,5 +39,9 @@ internal static partial class LinuxConstants
     internal const int SYS_gettid = 186;
     internal const int SYS_futex = 202;
     internal const int SYS_tgkill = 234;
+    internal const int SYS_userfaultfd = 323;
     internal const int SYS_membarrier = 324;
+
+    /// <summary>The limit on open descriptors (getrlimit(2)).</summary>
+    internal const int RLIMIT_NOFILE = 7;
 }

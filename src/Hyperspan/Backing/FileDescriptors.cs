@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.Interop.Linux;
+namespace Hyperspan;
 
 /// <summary>Questions about open files that .NET has no answer to.</summary>
 internal static unsafe class FileDescriptors
