@@ -113,22 +113,27 @@ public sealed unsafe partial class GuestMemory
         return TryBounce(from, destination, to, copied, out fault);
     }
 
-    /// <summary>Copies through the stack, upward. Each side is an access of its own, with all that belongs to it.</summary>
+    /// <summary>
+    /// The step of every copy through a buffer: read, then write. Each side is an access of its own, with all that belongs to it.
+    /// <paramref name="read"/> says which one failed: the fault is that of the step, for the caller to name its own range in.
+    /// </summary>
+    private bool TryCarry(
+        ulong from, GuestMemory destination, ulong to, byte* buffer, ulong length, out bool read, out GuestMemoryFault fault)
+    {
+        read = TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault);
+        return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
+    }
+
+    /// <summary>Copies through the stack, upward.</summary>
     private bool TryBounce(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
         byte* bounce = stackalloc byte[BounceSize];
         for (ulong done = 0; done < length;)
         {
             ulong piece = Math.Min(BounceSize, length - done);
-            if (!TryReadBytes(from + done, bounce, piece, GuestMemoryOperation.Read, out fault))
+            if (!TryCarry(from + done, destination, to + done, bounce, piece, out bool read, out fault))
             {
-                fault = fault.As(GuestMemoryOperation.Copy, from, length);
-                return false;
-            }
-
-            if (!destination.TryWriteBytes(to + done, bounce, piece, GuestMemoryOperation.Write, out fault))
-            {
-                fault = fault.As(GuestMemoryOperation.Copy, to, length);
+                fault = fault.As(GuestMemoryOperation.Copy, read ? to : from, length);
                 return false;
             }
 
@@ -155,8 +160,7 @@ public sealed unsafe partial class GuestMemory
         {
             ulong piece = Math.Min(BounceSize, left);
             left -= piece;
-            bool read = TryReadBytes(from + left, bounce, piece, GuestMemoryOperation.Read, out fault);
-            if (!read || !destination.TryWriteBytes(to + left, bounce, piece, GuestMemoryOperation.Write, out fault))
+            if (!TryCarry(from + left, destination, to + left, bounce, piece, out bool read, out fault))
             {
                 // Going down, the first fault that is met need not be the lowest one.
                 // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.

@@ -18,7 +18,7 @@ namespace Hyperspan;
 public sealed unsafe class GuestIoVectors : IDisposable
 {
     private readonly VectorList _vectors;
-    private readonly HeldLocks _locks = new();
+    private readonly HeldLocks _locks = new(forSpans: false);
     private readonly List<Part> _parts = [];
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
@@ -44,8 +44,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        bool noSpans = false;
-        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, ref noSpans, out fault))
+        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
             return false;
@@ -69,10 +68,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryAdd(GuestMemory memory, in PagedRange range, AccessType access, out GuestMemoryFault fault)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        bool noSpans = false;
         foreach (PagedRun run in range.Runs)
         {
-            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, ref noSpans, out fault))
+            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, out fault))
             {
                 return false;
             }
