@@ -1,12 +1,13 @@
 using Hyperspan.Interop.Linux;
 using Hyperspan.TestHost.Storms;
+using Hyperspan.Tests;
 
 namespace Hyperspan.TestHost.Model;
 
 /// <content>What happens to pages behind the memory's back.</content>
 internal sealed unsafe partial class ModelBacking
 {
-    private readonly DeviceMemory? _device;
+    private readonly FallbackBacking? _device;
     private readonly HandlingMemory? _handling;
     private readonly RestrictedBacking? _restricted;
 
