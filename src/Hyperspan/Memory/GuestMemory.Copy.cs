@@ -113,18 +113,7 @@ public sealed unsafe partial class GuestMemory
         return TryBounce(from, destination, to, copied, out fault);
     }
 
-    /// <summary>
-    /// The step of every copy through a buffer: read, then write. Each side is an access of its own, with all that belongs to it.
-    /// <paramref name="read"/> says which one failed: the fault is that of the step, for the caller to name its own range in.
-    /// </summary>
-    private bool TryCarry(
-        ulong from, GuestMemory destination, ulong to, byte* buffer, ulong length, out bool read, out GuestMemoryFault fault)
-    {
-        read = TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault);
-        return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
-    }
-
-    /// <summary>Copies through the stack, upward.</summary>
+    /// <summary>Copies through the stack, upward. Each side is an access of its own, with all that belongs to it.</summary>
     private bool TryBounce(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
         byte* bounce = stackalloc byte[BounceSize];
@@ -142,6 +131,17 @@ public sealed unsafe partial class GuestMemory
 
         fault = default;
         return true;
+    }
+
+    /// <summary>
+    /// The step of every copy through a buffer: read, then write.
+    /// <paramref name="read"/> says which one failed: the fault is that of the step, for the caller to name its own range in.
+    /// </summary>
+    private bool TryCarry(
+        ulong from, GuestMemory destination, ulong to, byte* buffer, ulong length, out bool read, out GuestMemoryFault fault)
+    {
+        read = TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault);
+        return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
     }
 
     /// <summary>Copies to higher addresses of the same bytes, and so from the end downward: straight where possible, else through the stack.</summary>
