@@ -16,6 +16,6 @@ internal static unsafe class FileKind
 
         // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
         return LibC.Statx(CurrentDirectory, path, LinuxConstants.AT_SYMLINK_NOFOLLOW, LinuxConstants.STATX_TYPE, &status) == 0
-            && (status.Mode & LinuxConstants.S_IFMT) == LinuxConstants.S_IFSOCK;
+            && status.Type == FileType.Socket;
     }
 }

@@ -149,11 +149,11 @@ public sealed unsafe class RawDiskImage : IDiskImage
             throw OpenFailed(path, Marshal.GetLastPInvokeError());
         }
 
-        switch (status.Mode & LinuxConstants.S_IFMT)
+        switch (status.Type)
         {
-            case LinuxConstants.S_IFREG or LinuxConstants.S_IFBLK:
+            case FileType.Regular or FileType.BlockDevice:
                 return;
-            case LinuxConstants.S_IFDIR:
+            case FileType.Directory:
                 throw OpenFailed(path, ErrorNumber.IsDirectory);
             default:
                 throw new DiskImageException(DiskImageError.NotAFile, path, "is neither a regular file nor a block device");

@@ -54,5 +54,5 @@ internal static unsafe class FileDescriptors
     }
 
     internal static bool IsRegular(this in FileStatus status) =>
-        (status.Mode & LinuxConstants.S_IFMT) == LinuxConstants.S_IFREG;
+        status.Type == FileType.Regular;
 }

@@ -13,14 +13,6 @@ internal static partial class LinuxConstants
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_BASIC_STATS = 0x7ff;
 
-    /// <summary>The bits of a mode that hold the type of file.</summary>
-    internal const int S_IFMT = 0xf000;
-
-    internal const int S_IFREG = 0x8000;
-    internal const int S_IFBLK = 0x6000;
-    internal const int S_IFDIR = 0x4000;
-    internal const int S_IFSOCK = 0xc000;
-
     /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
     internal const int O_ACCMODE = 3;
 
