@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
 
@@ -202,12 +203,12 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private bool AwaitKick()
     {
         EventDescriptor? kick = _kick;
-        if (Waiting.For(kick?.Handle, LibC.PollIn, _stop, kick is null ? PollingMilliseconds : -1, out short ready))
+        if (Waiting.For(kick?.Handle, PollEvents.In, _stop, kick is null ? PollingMilliseconds : -1, out PollEvents ready))
         {
             return false;
         }
 
-        if (kick is null || ((ready & LibC.PollIn) != 0 && kick.Drain()))
+        if (kick is null || ((ready & PollEvents.In) != PollEvents.None && kick.Drain()))
         {
             return true;
         }

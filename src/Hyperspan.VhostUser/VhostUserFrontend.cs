@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
 namespace Hyperspan.VhostUser;
@@ -94,7 +95,7 @@ public sealed partial class VhostUserFrontend : IDisposable
     {
         using var own = new Descriptors();
         descriptors ??= own;
-        if (Waiting.For(_socket.SafeHandle, LibC.PollIn, _never, (int)_timeout.TotalMilliseconds, out short ready) || ready == 0)
+        if (Waiting.For(_socket.SafeHandle, PollEvents.In, _never, (int)_timeout.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
         {
             throw new VhostUserException(request, "the back end does not answer");
         }
@@ -116,7 +117,7 @@ public sealed partial class VhostUserFrontend : IDisposable
         Span<byte> rest = stackalloc byte[64];
         while (true)
         {
-            if (Waiting.For(_socket.SafeHandle, LibC.PollIn, _never, (int)_timeout.TotalMilliseconds, out short ready) || ready == 0)
+            if (Waiting.For(_socket.SafeHandle, PollEvents.In, _never, (int)_timeout.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
             {
                 return false;
             }

@@ -1,3 +1,4 @@
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
 using Microsoft.Win32.SafeHandles;
@@ -59,5 +60,5 @@ public sealed class VhostUserFrontendQueue : IDisposable
     }
 
     private static bool WaitFor(EventDescriptor what, TimeSpan timeout) =>
-        Waiting.For(null, 0, what, (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue), out _);
+        Waiting.For(null, PollEvents.None, what, (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue), out _);
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
 
@@ -93,13 +94,13 @@ public sealed class VhostUserServer : IDisposable
         using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
         {
             Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
-            while (!Waiting.For(_listener.SafeHandle, LibC.PollIn, _stop, -1, out _))
+            while (!Waiting.For(_listener.SafeHandle, PollEvents.In, _stop, -1, out _))
             {
                 if (TryAccept() is { } socket)
                 {
                     Serve(socket, linked);
                 }
-                else if (Waiting.For(null, 0, _stop, RetryMilliseconds, out _))
+                else if (Waiting.For(null, PollEvents.None, _stop, RetryMilliseconds, out _))
                 {
                     break;
                 }

@@ -1,17 +1,12 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
-using Hyperspan.VhostUser.Interop;
+using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.VhostUser;
 
 /// <summary>Makes two Unix sockets that are connected to each other, for a front end in the same process. Linux only.</summary>
 public static unsafe class VhostUserSocketPair
 {
-    private const int UnixFamily = 1;
-    private const int StreamType = 1;
-    private const int CloseOnExec = 0x8_0000;
-
     /// <summary>Makes a pair.</summary>
     /// <returns>Both ends; which is which does not matter.</returns>
     /// <exception cref="IOException">There are too many open files.</exception>
@@ -20,9 +15,9 @@ public static unsafe class VhostUserSocketPair
         int* descriptors = stackalloc int[2];
 
         // SAFETY: room for two numbers on this stack.
-        if (LibC.CreateSocketPair(UnixFamily, StreamType | CloseOnExec, 0, descriptors) != 0)
+        if (LibC.Socketpair(LinuxConstants.AF_UNIX, LinuxConstants.SOCK_STREAM | (int)OpenFlags.CloseOnExec, 0, descriptors) != 0)
         {
-            throw new IOException($"socketpair: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            throw new IOException($"socketpair: {ErrorNumber.LastMessage}");
         }
 
         return (Wrap(descriptors[0]), Wrap(descriptors[1]));

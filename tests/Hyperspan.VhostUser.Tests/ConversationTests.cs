@@ -167,11 +167,7 @@ public class ConversationTests
         VhostUserFrontend frontend = harness.FrontEnd;
         frontend.Negotiate(features: TestDevice.Ring);
         frontend.SetMemory(memory.Region());
-        var driver = NewDriver(memory, 0x1000);
-        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
-        driver.Submit(7);
-        queue.Kick();
-        driver.WaitForAll(queue).ShouldBe([7ul]);
+        ShouldServe(frontend, memory, 0x1000, number: 7);
     }
 
     [Fact]
@@ -216,5 +212,15 @@ public class ConversationTests
     {
         memory.Memory.Zero(at, TestDriver.Length);
         return new TestDriver(memory.Memory, at);
+    }
+
+    /// <summary>Starts the first queue anew and has one request done.</summary>
+    internal static void ShouldServe(VhostUserFrontend frontEnd, TestMemory memory, ulong at, ulong number)
+    {
+        TestDriver driver = NewDriver(memory, at);
+        using VhostUserFrontendQueue queue = frontEnd.StartQueue(0, driver.Layout);
+        driver.Submit(number);
+        queue.Kick();
+        driver.WaitForAll(queue).ShouldBe([number]);
     }
 }

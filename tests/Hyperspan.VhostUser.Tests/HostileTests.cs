@@ -76,11 +76,7 @@ public sealed class HostileTests : IDisposable
         using var honest = new Harness(device);
         honest.FrontEnd.Negotiate();
         honest.FrontEnd.SetMemory(_memory.Region());
-        TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-        using VhostUserFrontendQueue events = honest.FrontEnd.StartQueue(0, driver.Layout);
-        driver.Submit(1);
-        events.Kick();
-        driver.WaitForAll(events).ShouldBe([1ul]);
+        ConversationTests.ShouldServe(honest.FrontEnd, _memory, 0x1000, number: 1);
     }
 
     [Fact]

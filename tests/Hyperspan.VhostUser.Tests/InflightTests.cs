@@ -1,3 +1,4 @@
+using Hyperspan.Interop.Linux;
 using Hyperspan.Virtio;
 
 using M = Hyperspan.VhostUser.VhostUserMessage;
@@ -335,7 +336,7 @@ public sealed class InflightTests : IDisposable
 
     private static Microsoft.Win32.SafeHandles.SafeFileHandle Duplicate(TestMemory memory)
     {
-        int descriptor = Interop.LibC.Control(memory.File, 1030, 0);
+        int descriptor = LibC.Fcntl(memory.File, FileCommand.DuplicateCloseOnExec, 0);
         return new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true);
     }
 

@@ -127,11 +127,7 @@ public sealed class MemoryTests : IDisposable
         using var harness = new Harness();
         harness.FrontEnd.Negotiate();
         harness.FrontEnd.SetMemory(_memory.Region(0x1234, 0xabcd, 0x1234), _memory.Region(0xd000, 0x8001, 0xd000));
-        TestDriver driver = ConversationTests.NewDriver(_memory, 0x2000);
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
-        driver.Submit(1);
-        queue.Kick();
-        driver.WaitForAll(queue).ShouldBe([1ul]);
+        ConversationTests.ShouldServe(harness.FrontEnd, _memory, 0x2000, number: 1);
     }
 
     [Fact]
@@ -210,11 +206,7 @@ public sealed class MemoryTests : IDisposable
 
         // The connection goes on, and a ring set up anew works.
         frontend.StopQueue(0);
-        driver = ConversationTests.NewDriver(_memory, 0x1000);
-        using VhostUserFrontendQueue again = frontend.StartQueue(0, driver.Layout);
-        driver.Submit(6);
-        again.Kick();
-        driver.WaitForAll(again).ShouldBe([6ul]);
+        ConversationTests.ShouldServe(frontend, _memory, 0x1000, number: 6);
     }
 
     [Fact]
@@ -275,11 +267,7 @@ public sealed class MemoryTests : IDisposable
             using var next = new Harness(device);
             next.FrontEnd.Negotiate();
             next.FrontEnd.SetMemory(_memory.Region());
-            TestDriver honest = ConversationTests.NewDriver(_memory, 0x1000);
-            using VhostUserFrontendQueue events = next.FrontEnd.StartQueue(0, honest.Layout);
-            honest.Submit(3);
-            events.Kick();
-            honest.WaitForAll(events).ShouldBe([3ul]);
+            ConversationTests.ShouldServe(next.FrontEnd, _memory, 0x1000, number: 3);
         });
     }
 

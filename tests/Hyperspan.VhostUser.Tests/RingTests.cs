@@ -1,3 +1,4 @@
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
 
@@ -324,8 +325,8 @@ public sealed class RingTests : IDisposable
         what.Drain();
         ulong full = ulong.MaxValue - 1;
         LibC.Write(what.Handle, &full, 8).ShouldBe(8);
-        int flags = LibC.Control(what.Handle, LibC.GetStatusFlags, 0);
-        LibC.Control(what.Handle, LibC.SetStatusFlags, flags & ~LibC.NonBlocking).ShouldBe(0);
+        int flags = LibC.Fcntl(what.Handle, FileCommand.GetFlags, 0);
+        LibC.Fcntl(what.Handle, FileCommand.SetFlags, flags & ~(int)OpenFlags.NonBlocking).ShouldBe(0);
     }
 
     private TestDriver NewDriver() => ConversationTests.NewDriver(_memory, 0x1000);

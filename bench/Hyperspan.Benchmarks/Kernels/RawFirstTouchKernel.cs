@@ -37,7 +37,7 @@ internal sealed unsafe class RawFirstTouchKernel : Kernel
     private static byte* Map(void* at, nuint length, MappingProtection protection, MappingFlags flags)
     {
         // SAFETY: without an address the system chooses one; with it, the range is this kernel's own.
-        void* mapped = LibC.MapMemory(at, length, protection, flags | MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
-        return (nint)mapped == -1 ? throw new InvalidOperationException("mmap failed") : (byte*)mapped;
+        byte* mapped = LibC.Mmap(at, length, protection, flags | MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
+        return mapped == LibC.MapFailed ? throw new InvalidOperationException("mmap failed") : mapped;
     }
 }

@@ -1,4 +1,4 @@
-using Hyperspan.Tool.Interop;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -19,13 +19,13 @@ internal static class TouchedPages
         long at = (long)offset;
         while (at < end)
         {
-            long data = LibC.Seek(file, at, LibC.SeekData);
+            long data = LibC.Lseek(file, at, SeekFrom.Data);
             if (data < 0 || data >= end)
             {
                 break;
             }
 
-            long hole = LibC.Seek(file, data, LibC.SeekHole);
+            long hole = LibC.Lseek(file, data, SeekFrom.Hole);
             long last = hole < 0 ? end : Math.Min(hole, end);
             parts.Add(((ulong)data - offset, (ulong)(last - data)));
             at = last;

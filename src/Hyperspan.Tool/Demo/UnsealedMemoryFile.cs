@@ -1,4 +1,4 @@
-using Hyperspan.Tool.Interop;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -9,10 +9,10 @@ internal sealed class UnsealedMemoryFile : IDisposable
 {
     internal UnsealedMemoryFile(string name, ulong length)
     {
-        int descriptor = LibC.CreateMemoryFile(name, LibC.CloseOnExec);
+        int descriptor = LibC.MemfdCreate(name, MemoryFileFlags.CloseOnExec);
         if (descriptor < 0)
         {
-            throw new IOException($"memfd_create: {LibC.LastError()}");
+            throw new IOException($"memfd_create: {ErrorNumber.LastMessage}");
         }
 
         Handle = new SafeFileHandle(descriptor, ownsHandle: true);

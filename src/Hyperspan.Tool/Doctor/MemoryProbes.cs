@@ -1,4 +1,4 @@
-using Hyperspan.Tool.Interop;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -19,14 +19,14 @@ internal static unsafe class MemoryProbes
         };
 
     internal static Finding ExecutablePages() => WithPage(static page =>
-        LibC.Protect(page, PageSize, LibC.ReadProtection | LibC.ExecuteProtection) == 0
+        LibC.Mprotect((void*)page, PageSize, MappingProtection.ReadExecute) == 0
             ? Finding.Ok("a written page can be made executable")
-            : Finding.Missing($"a written page cannot be made executable: {LibC.LastError()}"));
+            : Finding.Missing($"a written page cannot be made executable: {ErrorNumber.LastMessage}"));
 
     internal static Finding Populate() => WithPage(static page =>
-        LibC.Advise(page, PageSize, LibC.PopulateWrite) == 0
+        LibC.Madvise((void*)page, PageSize, MemoryAdvice.PopulateWrite) == 0
             ? Finding.Ok("MADV_POPULATE_WRITE works")
-            : Finding.Missing($"MADV_POPULATE_WRITE: {LibC.LastError()}"));
+            : Finding.Missing($"MADV_POPULATE_WRITE: {ErrorNumber.LastMessage}"));
 
     internal static Finding ProcessVectors()
     {
@@ -38,13 +38,14 @@ internal static unsafe class MemoryProbes
         long from = 42;
         long to = 0;
 
+        IoVector local = new(&to, sizeof(long));
+        IoVector remote = new(&from, sizeof(long));
+
         // SAFETY: all four live on this stack until the call has returned, and the vectors have their lengths.
-        nint* local = stackalloc nint[] { (nint)(&to), sizeof(long) };
-        nint* remote = stackalloc nint[] { (nint)(&from), sizeof(long) };
-        nint read = LibC.ReadProcess(Environment.ProcessId, local, 1, remote, 1, 0);
+        nint read = LibC.ProcessVmReadv(Environment.ProcessId, &local, 1, &remote, 1, 0);
         return read == sizeof(long) && to == from
             ? Finding.Ok("works on this process")
-            : Finding.Missing(read < 0 ? LibC.LastError() : "reads nothing");
+            : Finding.Missing(read < 0 ? ErrorNumber.LastMessage : "reads nothing");
     }
 
     internal static Finding MemoryFiles()
@@ -54,16 +55,16 @@ internal static unsafe class MemoryProbes
             return Finding.Missing("only on Linux");
         }
 
-        int descriptor = LibC.CreateMemoryFile("hyperspan-doctor", LibC.CloseOnExec | LibC.AllowSealing);
+        int descriptor = LibC.MemfdCreate("hyperspan-doctor", MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing);
         if (descriptor < 0)
         {
-            return Finding.Missing($"memfd_create: {LibC.LastError()}");
+            return Finding.Missing($"memfd_create: {ErrorNumber.LastMessage}");
         }
 
         using var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        return LibC.Control(file, LibC.AddSeals, LibC.SealShrink) == 0
+        return LibC.Fcntl(file, FileCommand.AddSeals, (nint)FileSeals.Shrink) == 0
             ? Finding.Ok("files in memory can be made and sealed")
-            : Finding.Missing($"a memory file cannot be sealed: {LibC.LastError()}");
+            : Finding.Missing($"a memory file cannot be sealed: {ErrorNumber.LastMessage}");
     }
 
     private static Finding WithPage(Func<nint, Finding> probe)
@@ -73,19 +74,19 @@ internal static unsafe class MemoryProbes
             return Finding.Missing("only on Linux");
         }
 
-        nint page = LibC.Map(0, PageSize, LibC.ReadProtection | LibC.WriteProtection, LibC.PrivateAnonymous, -1, 0);
-        if (page == -1)
+        byte* page = LibC.Mmap(null, PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
+        if (page == LibC.MapFailed)
         {
-            return Finding.Missing($"no page can be mapped: {LibC.LastError()}");
+            return Finding.Missing($"no page can be mapped: {ErrorNumber.LastMessage}");
         }
 
         try
         {
-            return probe(page);
+            return probe((nint)page);
         }
         finally
         {
-            LibC.Unmap(page, PageSize);
+            _ = LibC.Munmap(page, PageSize);
         }
     }
 }

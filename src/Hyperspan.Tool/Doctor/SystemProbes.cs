@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 
-using Hyperspan.Tool.Interop;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -17,9 +17,7 @@ internal static unsafe class SystemProbes
     private const ulong UserfaultfdVersion = 0xAA;
     private const ulong MissingSharedFeature = 1 << 5;
     private const ulong SigbusFeature = 1 << 7;
-    private const int UserModeOnly = 1;
-    private const int PrivateExpedited = 1 << 3;
-    private const int PrivateExpeditedRseq = 1 << 7;
+    private const OpenFlags UserModeOnly = (OpenFlags)1;
 
     internal static Finding Platform()
     {
@@ -74,20 +72,20 @@ internal static unsafe class SystemProbes
             return Finding.Missing("only on Linux, x86-64");
         }
 
-        const nint flags = LibC.OpenCloseOnExec | LibC.OpenNonBlocking;
+        const OpenFlags flags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
         string means = "all faults";
-        nint descriptor = LibC.Call(LibC.UserfaultfdCall, flags, 0, 0);
-        string reason = descriptor < 0 ? LibC.LastError() : "";
+        int descriptor = LibC.Userfaultfd(flags);
+        string reason = descriptor < 0 ? ErrorNumber.LastMessage : "";
         if (descriptor < 0)
         {
             using SafeFileHandle? device = TryOpen("/dev/userfaultfd", out _);
-            descriptor = device is null ? -1 : LibC.Request(device, UserfaultfdFromDevice, (void*)flags);
+            descriptor = device is null ? -1 : LibC.Ioctl(device, UserfaultfdFromDevice, (void*)(nint)flags);
             means = "all faults, by /dev/userfaultfd";
         }
 
         if (descriptor < 0)
         {
-            descriptor = LibC.Call(LibC.UserfaultfdCall, flags | UserModeOnly, 0, 0);
+            descriptor = LibC.Userfaultfd(flags | UserModeOnly);
             means = "faults of user mode alone: not those of system calls or KVM";
         }
 
@@ -96,15 +94,15 @@ internal static unsafe class SystemProbes
             return Finding.Missing(reason);
         }
 
-        using var file = new SafeFileHandle((int)descriptor, ownsHandle: true);
+        using var file = new SafeFileHandle(descriptor, ownsHandle: true);
         ulong* handshake = stackalloc ulong[3];
         handshake[0] = UserfaultfdVersion;
         handshake[1] = 0;
 
         // SAFETY: struct uffdio_api has three fields of 8 bytes, on this stack.
-        if (LibC.Request(file, UserfaultfdHandshake, handshake) != 0)
+        if (LibC.Ioctl(file, UserfaultfdHandshake, handshake) != 0)
         {
-            return Finding.Missing($"UFFDIO_API: {LibC.LastError()}");
+            return Finding.Missing($"UFFDIO_API: {ErrorNumber.LastMessage}");
         }
 
         ulong wanted = MissingSharedFeature | SigbusFeature;
@@ -121,12 +119,12 @@ internal static unsafe class SystemProbes
             return Finding.Missing("only on Linux, x86-64");
         }
 
-        nint commands = LibC.Call(LibC.MembarrierCall, 0, 0, 0);
+        int commands = LibC.Membarrier(LinuxConstants.MEMBARRIER_CMD_QUERY);
         return commands switch
         {
-            < 0 => Finding.Missing(LibC.LastError()),
-            _ when (commands & PrivateExpedited) == 0 => Finding.Missing("no expedited command"),
-            _ when (commands & PrivateExpeditedRseq) == 0 => Finding.Limited("expedited; not for restartable sequences"),
+            < 0 => Finding.Missing(ErrorNumber.LastMessage),
+            _ when (commands & LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0 => Finding.Missing("no expedited command"),
+            _ when (commands & LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) == 0 => Finding.Limited("expedited; not for restartable sequences"),
             _ => Finding.Ok("expedited, also for restartable sequences"),
         };
     }
@@ -163,16 +161,16 @@ internal static unsafe class SystemProbes
             return Finding.Missing(reason);
         }
 
-        int version = LibC.Request(file, GetKvmVersion, null);
+        int version = LibC.Ioctl(file, GetKvmVersion, null);
         return version == ExpectedKvmVersion
             ? Finding.Ok($"API version {version}")
-            : Finding.Missing(version < 0 ? LibC.LastError() : $"API version {version} instead of {ExpectedKvmVersion}");
+            : Finding.Missing(version < 0 ? ErrorNumber.LastMessage : $"API version {version} instead of {ExpectedKvmVersion}");
     }
 
     private static SafeFileHandle? TryOpen(string path, out string reason)
     {
-        int descriptor = OperatingSystem.IsLinux() ? LibC.Open(path, LibC.OpenReadWrite | LibC.OpenCloseOnExec) : -1;
-        reason = descriptor < 0 ? LibC.LastError() : "";
+        int descriptor = OperatingSystem.IsLinux() ? LibC.Open(path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec) : -1;
+        reason = descriptor < 0 ? ErrorNumber.LastMessage : "";
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-using Hyperspan.Tool.Interop;
+using Hyperspan.Interop.Linux;
 using Hyperspan.Tool.Output;
 using Hyperspan.VhostUser;
 
@@ -32,17 +32,17 @@ internal static unsafe class VhostUserProbes
             return Finding.Missing(e.Message);
         }
 
-        int descriptor = LibC.CreateEvent(0, LibC.OpenCloseOnExec);
+        int descriptor = LibC.Eventfd(0, OpenFlags.CloseOnExec);
         if (descriptor < 0)
         {
-            return Finding.Missing($"eventfd: {LibC.LastError()}");
+            return Finding.Missing($"eventfd: {ErrorNumber.LastMessage}");
         }
 
         new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
         ulong* limits = stackalloc ulong[2];
 
         // SAFETY: struct rlimit is two numbers of 8 bytes, on this stack.
-        ulong most = LibC.GetLimit(LibC.OpenFilesLimit, limits) == 0 ? limits[0] : 0;
+        ulong most = LibC.Getrlimit(LinuxConstants.RLIMIT_NOFILE, limits) == 0 ? limits[0] : 0;
         string found = $"sockets and events; at most {Units.Count(most)} open files";
         return most >= EnoughDescriptors ? Finding.Ok(found) : Finding.Limited(found);
     }

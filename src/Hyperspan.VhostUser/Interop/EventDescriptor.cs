@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.VhostUser.Interop;
@@ -20,10 +21,10 @@ internal sealed unsafe class EventDescriptor : IDisposable
     /// <exception cref="IOException">There are too many open files.</exception>
     internal static EventDescriptor Create()
     {
-        int descriptor = LibC.CreateEvent(0, LibC.EventCloseOnExec | LibC.EventNonBlocking);
+        int descriptor = LibC.Eventfd(0, OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         return descriptor >= 0
             ? new EventDescriptor(new SafeFileHandle(descriptor, ownsHandle: true))
-            : throw new IOException($"eventfd: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            : throw new IOException($"eventfd: {ErrorNumber.LastMessage}");
     }
 
     /// <summary>Tells what a descriptor refers to, by the name the kernel gives it.</summary>
@@ -36,7 +37,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             handle.DangerousAddRef(ref held);
 
             // SAFETY: the buffer has the length it is said to have.
-            nint length = LibC.ReadLink($"/proc/self/fd/{(int)handle.DangerousGetHandle()}", buffer, 64);
+            nint length = LibC.Readlink($"/proc/self/fd/{(int)handle.DangerousGetHandle()}", buffer, 64);
             string name = length > 0 ? Encoding.UTF8.GetString(buffer, (int)length) : "";
             return name == "anon_inode:[eventfd]" ? DescriptorKind.Event
                 : name.StartsWith("pipe:[", StringComparison.Ordinal) ? DescriptorKind.Pipe
@@ -57,10 +58,10 @@ internal sealed unsafe class EventDescriptor : IDisposable
     /// </summary>
     internal void MakeNonBlocking()
     {
-        int flags = LibC.Control(Handle, LibC.GetStatusFlags, 0);
+        int flags = LibC.Fcntl(Handle, FileCommand.GetFlags, 0);
         if (flags >= 0)
         {
-            _ = LibC.Control(Handle, LibC.SetStatusFlags, flags | LibC.NonBlocking);
+            _ = LibC.Fcntl(Handle, FileCommand.SetFlags, flags | (int)OpenFlags.NonBlocking);
         }
     }
 
@@ -80,9 +81,9 @@ internal sealed unsafe class EventDescriptor : IDisposable
                 }
 
                 int error = Marshal.GetLastPInvokeError();
-                if (error != LibC.Interrupted)
+                if (error != ErrorNumber.Interrupted)
                 {
-                    return error == LibC.WouldBlock;
+                    return error == ErrorNumber.TryAgain;
                 }
             }
         }
@@ -109,9 +110,9 @@ internal sealed unsafe class EventDescriptor : IDisposable
                 }
 
                 int error = Marshal.GetLastPInvokeError();
-                if (error != LibC.Interrupted)
+                if (error != ErrorNumber.Interrupted)
                 {
-                    return error == LibC.WouldBlock;
+                    return error == ErrorNumber.TryAgain;
                 }
             }
         }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>
@@ -56,8 +58,8 @@ internal sealed unsafe class MessageChannel
                 *(ControlHeader*)control = new ControlHeader
                 {
                     Length = (ulong)(ControlHeader.Size + (descriptors.Length * sizeof(int))),
-                    Level = LibC.SocketLevel,
-                    Type = LibC.Rights,
+                    Level = LinuxConstants.SOL_SOCKET,
+                    Type = LinuxConstants.SCM_RIGHTS,
                 };
                 for (; held < descriptors.Length; held++)
                 {
@@ -85,9 +87,9 @@ internal sealed unsafe class MessageChannel
             int sent = 0;
             while (sent < bytes.Length)
             {
-                IoPart part = new() { Start = start + sent, Length = (ulong)(bytes.Length - sent) };
+                IoVector part = new(start + sent, (nuint)(bytes.Length - sent));
                 SocketMessage message = new() { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)controlLength };
-                nint count = LibC.SendMessage(_socket, &message, LibC.MessageDontWait | LibC.MessageNoSignal);
+                nint count = LibC.Sendmsg(_socket, &message, MessageFlags.DontWait | MessageFlags.NoSignal);
                 if (count > 0)
                 {
                     sent += (int)count;
@@ -95,7 +97,7 @@ internal sealed unsafe class MessageChannel
                     continue;
                 }
 
-                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), LibC.PollOut, _timeout);
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.Out, _timeout);
                 if (result != ChannelResult.Done)
                 {
                     return result;
@@ -116,7 +118,7 @@ internal sealed unsafe class MessageChannel
             int received = 0;
             while (received < bytes.Length)
             {
-                IoPart part = new() { Start = start + received, Length = (ulong)(bytes.Length - received) };
+                IoVector part = new(start + received, (nuint)(bytes.Length - received));
                 SocketMessage message = new()
                 {
                     Parts = &part,
@@ -124,11 +126,11 @@ internal sealed unsafe class MessageChannel
                     Control = control,
                     ControlLength = (ulong)ControlHeader.SpaceFor(MaximumDescriptors),
                 };
-                nint count = LibC.ReceiveMessage(_socket, &message, LibC.MessageDontWait | LibC.MessageCloseOnExec);
+                nint count = LibC.Recvmsg(_socket, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
                 if (count > 0)
                 {
                     Collect(&message, descriptors);
-                    descriptors.AreTruncated |= (message.Flags & LibC.MessageControlTruncated) != 0;
+                    descriptors.AreTruncated |= (message.Flags & MessageFlags.ControlTruncated) != MessageFlags.None;
                     received += (int)count;
                     continue;
                 }
@@ -139,7 +141,7 @@ internal sealed unsafe class MessageChannel
                     return between ? ChannelResult.Closed : ChannelResult.Broken;
                 }
 
-                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), LibC.PollIn, between ? -1 : _timeout);
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.In, between ? -1 : _timeout);
                 if (result != ChannelResult.Done)
                 {
                     return result == ChannelResult.Broken && between ? ChannelResult.Closed : result;
@@ -150,16 +152,16 @@ internal sealed unsafe class MessageChannel
         return ChannelResult.Done;
     }
 
-    private ChannelResult AfterError(int error, short events, int timeout)
+    private ChannelResult AfterError(int error, PollEvents events, int timeout)
     {
         switch (error)
         {
-            case LibC.Interrupted:
+            case ErrorNumber.Interrupted:
                 return ChannelResult.Done;
-            case LibC.WouldBlock:
-                return Waiting.For(_socket, events, _stop, timeout, out short ready) ? ChannelResult.Stopped
-                    : ready == 0 ? ChannelResult.TimedOut : ChannelResult.Done;
-            case LibC.BrokenPipe or LibC.ConnectionReset:
+            case ErrorNumber.TryAgain:
+                return Waiting.For(_socket, events, _stop, timeout, out PollEvents ready) ? ChannelResult.Stopped
+                    : ready == PollEvents.None ? ChannelResult.TimedOut : ChannelResult.Done;
+            case ErrorNumber.BrokenPipe or ErrorNumber.ConnectionReset:
                 return ChannelResult.Broken;
             default:
                 throw new IOException($"vhost-user socket: {Marshal.GetPInvokeErrorMessage(error)}");
@@ -178,7 +180,7 @@ internal sealed unsafe class MessageChannel
                 return;
             }
 
-            if (header->Level == LibC.SocketLevel && header->Type == LibC.Rights)
+            if (header->Level == LinuxConstants.SOL_SOCKET && header->Type == LinuxConstants.SCM_RIGHTS)
             {
                 int count = (int)(header->Length - ControlHeader.Size) / sizeof(int);
                 for (int i = 0; i < count; i++)

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>poll(2) on one descriptor and the event that ends the wait.</summary>
@@ -12,7 +14,7 @@ internal static unsafe class Waiting
     /// <param name="timeoutMilliseconds">How long to wait at most; forever if negative.</param>
     /// <param name="returned">What the descriptor is ready for; zero after a timeout.</param>
     /// <returns>Whether the event was signalled.</returns>
-    internal static bool For(SafeHandle? handle, short events, EventDescriptor stop, int timeoutMilliseconds, out short returned)
+    internal static bool For(SafeHandle? handle, PollEvents events, EventDescriptor stop, int timeoutMilliseconds, out PollEvents returned)
     {
         long end = timeoutMilliseconds < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMilliseconds;
         PollEntry* entries = stackalloc PollEntry[2];
@@ -23,7 +25,7 @@ internal static unsafe class Waiting
             // The numbers must not be given to another file during the call.
             stop.Handle.DangerousAddRef(ref stopHeld);
             handle?.DangerousAddRef(ref held);
-            entries[0] = new PollEntry { Descriptor = (int)stop.Handle.DangerousGetHandle(), Events = LibC.PollIn };
+            entries[0] = new PollEntry { Descriptor = (int)stop.Handle.DangerousGetHandle(), Events = PollEvents.In };
             entries[1] = new PollEntry { Descriptor = handle is null ? -1 : (int)handle.DangerousGetHandle(), Events = events };
             while (true)
             {
@@ -34,11 +36,11 @@ internal static unsafe class Waiting
                 if (ready >= 0)
                 {
                     returned = entries[1].Returned;
-                    return entries[0].Returned != 0;
+                    return entries[0].Returned != PollEvents.None;
                 }
 
                 int error = Marshal.GetLastPInvokeError();
-                if (error != LibC.Interrupted)
+                if (error != ErrorNumber.Interrupted)
                 {
                     throw new IOException($"poll: {Marshal.GetPInvokeErrorMessage(error)}");
                 }

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Hyperspan.Virtio.Interop;
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Virtio;
@@ -14,85 +14,60 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
     private readonly GuestIoVectors _vectors = new(MaxSegments);
     private byte[]? _buffer;
 
-    public DiskResult Read(ulong offset, ulong length, scoped ref ChainWriter destination)
-    {
-        while (length > 0)
-        {
-            ChainWriter start = destination;
-            ulong piece;
-            FileTransfer transfer;
-            try
-            {
-                if (!destination.TryGather(_vectors, length, MaxSegments, out piece))
-                {
-                    if (destination.Fault.Kind != GuestMemoryFaultKind.NotLockable)
-                    {
-                        return DiskResult.FromFault(destination.Fault);
-                    }
+    public DiskResult Read(ulong offset, ulong length, scoped ref ChainWriter destination) =>
+        TryTransfer(ref offset, ref length, ref destination, toFile: false, out DiskResult result)
+            ? result
+            : ReadByCopy(offset, length, ref destination);
 
-                    destination = start;
-                    return ReadByCopy(offset, length, ref destination);
-                }
-
-                transfer = _vectors.ReadFrom(file, offset);
-            }
-            finally
-            {
-                _vectors.Clear();
-            }
-
-            if (!IsComplete(transfer, piece, out DiskResult failure))
-            {
-                return failure;
-            }
-
-            offset += piece;
-            length -= piece;
-        }
-
-        return DiskResult.Success;
-    }
-
-    public DiskResult Write(ulong offset, ulong length, scoped ref ChainReader source)
-    {
-        while (length > 0)
-        {
-            ChainReader start = source;
-            ulong piece;
-            FileTransfer transfer;
-            try
-            {
-                if (!source.TryGather(_vectors, length, MaxSegments, out piece))
-                {
-                    if (source.Fault.Kind != GuestMemoryFaultKind.NotLockable)
-                    {
-                        return DiskResult.FromFault(source.Fault);
-                    }
-
-                    source = start;
-                    return WriteByCopy(offset, length, ref source);
-                }
-
-                transfer = _vectors.WriteTo(file, offset);
-            }
-            finally
-            {
-                _vectors.Clear();
-            }
-
-            if (!IsComplete(transfer, piece, out DiskResult failure))
-            {
-                return failure;
-            }
-
-            offset += piece;
-            length -= piece;
-        }
-
-        return DiskResult.Success;
-    }
+    public DiskResult Write(ulong offset, ulong length, scoped ref ChainReader source) =>
+        TryTransfer(ref offset, ref length, ref source, toFile: true, out DiskResult result)
+            ? result
+            : WriteByCopy(offset, length, ref source);
 
     public void Dispose() => _vectors.Dispose();
+
+    /// <summary>Transfers without copying. False where pages cannot be locked: then the rest, from where chain and range stand now, wants copying.</summary>
+    private bool TryTransfer<TChain>(ref ulong offset, ref ulong length, scoped ref TChain chain, bool toFile, out DiskResult result)
+        where TChain : struct, IChainPart, allows ref struct
+    {
+        while (length > 0)
+        {
+            TChain start = chain;
+            ulong piece;
+            FileTransfer transfer;
+            try
+            {
+                if (!chain.TryGather(_vectors, length, MaxSegments, out piece))
+                {
+                    result = DiskResult.FromFault(chain.Fault);
+                    if (chain.Fault.Kind != GuestMemoryFaultKind.NotLockable)
+                    {
+                        return true;
+                    }
+
+                    chain = start;
+                    return false;
+                }
+
+                transfer = toFile ? _vectors.WriteTo(file, offset) : _vectors.ReadFrom(file, offset);
+            }
+            finally
+            {
+                _vectors.Clear();
+            }
+
+            if (!IsComplete(transfer, piece, out result))
+            {
+                return true;
+            }
+
+            offset += piece;
+            length -= piece;
+        }
+
+        result = DiskResult.Success;
+        return true;
+    }
 
     private static bool IsComplete(in FileTransfer transfer, ulong expected, out DiskResult failure)
     {
@@ -105,7 +80,7 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
         // Less than asked for without an error: the file ends there, it has been truncated.
         failure = transfer.Fault.IsFault
             ? DiskResult.FromFault(transfer.Fault)
-            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : LibC.InputOutput);
+            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : ErrorNumber.InputOutput);
         return false;
     }
 
@@ -119,13 +94,13 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
             // SAFETY: pinned, and never longer than the array.
             fixed (byte* start = buffer)
             {
-                got = LibC.Read(file, start, (nuint)Math.Min(length, BufferLength), (long)offset);
+                got = LibC.Pread(file, start, (nuint)Math.Min(length, BufferLength), (long)offset);
             }
 
             if (got <= 0)
             {
-                int error = got == 0 ? LibC.InputOutput : Marshal.GetLastPInvokeError();
-                if (error == LibC.Interrupted)
+                int error = got == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
+                if (error == ErrorNumber.Interrupted)
                 {
                     continue;
                 }
@@ -164,13 +139,13 @@ internal sealed unsafe class RawDiskChannel(SafeFileHandle file) : IDiskChannel
                 // SAFETY: as for reading.
                 fixed (byte* start = buffer)
                 {
-                    written = LibC.Write(file, start + done, (nuint)(piece - done), (long)offset);
+                    written = LibC.Pwrite(file, start + done, (nuint)(piece - done), (long)offset);
                 }
 
                 if (written <= 0)
                 {
-                    int error = written == 0 ? LibC.InputOutput : Marshal.GetLastPInvokeError();
-                    if (error == LibC.Interrupted)
+                    int error = written == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
+                    if (error == ErrorNumber.Interrupted)
                     {
                         continue;
                     }

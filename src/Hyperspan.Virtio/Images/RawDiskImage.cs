@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Hyperspan.Virtio.Interop;
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Virtio;
@@ -57,8 +57,8 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
 
         // Non-blocking, so that a pipe does not make us wait for its other end before it is refused; it means nothing to files.
-        int access = readOnly ? LibC.OpenReadOnly : LibC.OpenReadWrite;
-        int descriptor = LibC.Open(path, access | LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
+        OpenFlags access = readOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite;
+        int descriptor = LibC.Open(path, access | OpenFlags.NonBlocking | OpenFlags.CloseOnExec);
         if (descriptor < 0)
         {
             throw OpenFailed(path, Marshal.GetLastPInvokeError());
@@ -68,7 +68,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         try
         {
             CheckType(path, file);
-            long length = LibC.Seek(file, 0, LibC.SeekEnd);
+            long length = LibC.Lseek(file, 0, SeekFrom.End);
             if (length <= 0 || length % SectorSize != 0)
             {
                 throw new DiskImageException(
@@ -93,10 +93,10 @@ public sealed unsafe class RawDiskImage : IDiskImage
     /// <inheritdoc/>
     public DiskResult Flush()
     {
-        while (LibC.SynchronizeData(_file) != 0)
+        while (LibC.Fdatasync(_file) != 0)
         {
             int error = Marshal.GetLastPInvokeError();
-            if (error != LibC.Interrupted)
+            if (error != ErrorNumber.Interrupted)
             {
                 return DiskResult.FromErrno(error);
             }
@@ -109,7 +109,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
     public DiskResult Discard(ulong offset, ulong length)
     {
         // A hint: where the file system has no holes there is nothing to do.
-        return TryAllocate(LibC.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0
+        return TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0
             ? DiskResult.Success
             : DiskResult.FromErrno(error);
     }
@@ -118,8 +118,8 @@ public sealed unsafe class RawDiskImage : IDiskImage
     public DiskResult WriteZeroes(ulong offset, ulong length, bool mayUnmap)
     {
         int error = 0;
-        if ((mayUnmap && (TryAllocate(LibC.PunchHole, offset, length, ref _cannotPunch, out error) || error != 0))
-            || TryAllocate(LibC.ZeroRange, offset, length, ref _cannotZero, out error)
+        if ((mayUnmap && (TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out error) || error != 0))
+            || TryAllocate(FileAllocation.ZeroRange, offset, length, ref _cannotZero, out error)
             || error != 0)
         {
             return error == 0 ? DiskResult.Success : DiskResult.FromErrno(error);
@@ -133,28 +133,28 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     private static DiskImageException OpenFailed(string path, int error) => error switch
     {
-        LibC.NoEntry => new DiskImageException(DiskImageError.NotFound, path, "there is no such file"),
-        LibC.AccessDenied => new DiskImageException(DiskImageError.AccessDenied, path, "access denied"),
-        LibC.IsDirectory => new DiskImageException(DiskImageError.IsDirectory, path, "is a directory, not an image"),
+        ErrorNumber.NoEntry => new DiskImageException(DiskImageError.NotFound, path, "there is no such file"),
+        ErrorNumber.AccessDenied => new DiskImageException(DiskImageError.AccessDenied, path, "access denied"),
+        ErrorNumber.IsDirectory => new DiskImageException(DiskImageError.IsDirectory, path, "is a directory, not an image"),
         _ => new DiskImageException(DiskImageError.Other, path, $"cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}"),
     };
 
     private static void CheckType(string path, SafeFileHandle file)
     {
-        // SAFETY: 256 bytes, the size of struct statx on every architecture, and an empty path; both outlive the call.
-        byte* status = stackalloc byte[256];
-        byte empty = 0;
-        if (LibC.GetFileStatus(file, &empty, LibC.AtEmptyPath, LibC.StatxType, status) != 0)
+        FileStatus status = default;
+
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        if (LibC.Statx(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_TYPE, &status) != 0)
         {
             throw OpenFailed(path, Marshal.GetLastPInvokeError());
         }
 
-        switch (*(ushort*)(status + LibC.StatxModeOffset) & LibC.FileTypeMask)
+        switch (status.Type)
         {
-            case LibC.FileTypeRegular or LibC.FileTypeBlock:
+            case FileType.Regular or FileType.BlockDevice:
                 return;
-            case LibC.FileTypeDirectory:
-                throw OpenFailed(path, LibC.IsDirectory);
+            case FileType.Directory:
+                throw OpenFailed(path, ErrorNumber.IsDirectory);
             default:
                 throw new DiskImageException(DiskImageError.NotAFile, path, "is neither a regular file nor a block device");
         }
@@ -163,22 +163,22 @@ public sealed unsafe class RawDiskImage : IDiskImage
     private static void TakeLock(string path, SafeFileHandle file, bool shared)
     {
         // Length zero: to the end, wherever that is.
-        var fileLock = new FileLock { Type = shared ? LibC.ReadLock : LibC.WriteLock };
+        var fileLock = new FileLock { Type = shared ? FileLockType.Read : FileLockType.Write };
 
         // SAFETY: the structure outlives the call and has the layout of struct flock.
-        if (LibC.Lock(file, LibC.SetOpenFileLock, &fileLock) == 0)
+        if (LibC.Fcntl(file, FileCommand.SetOpenFileLock, (nint)(&fileLock)) == 0)
         {
             return;
         }
 
         int error = Marshal.GetLastPInvokeError();
-        throw error is LibC.TryAgain or LibC.AccessDenied
+        throw error is ErrorNumber.TryAgain or ErrorNumber.AccessDenied
             ? new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image")
             : new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
     }
 
     /// <summary>Has the file system deallocate or zero a range. False with no error: it cannot do that kind of thing here.</summary>
-    private bool TryAllocate(int mode, ulong offset, ulong length, ref bool cannot, out int error)
+    private bool TryAllocate(FileAllocation mode, ulong offset, ulong length, ref bool cannot, out int error)
     {
         error = 0;
         if (Volatile.Read(ref cannot))
@@ -186,13 +186,13 @@ public sealed unsafe class RawDiskImage : IDiskImage
             return false;
         }
 
-        while (LibC.Allocate(_file, mode | LibC.KeepSize, (long)offset, (long)length) != 0)
+        while (LibC.Fallocate(_file, mode | FileAllocation.KeepSize, (long)offset, (long)length) != 0)
         {
             switch (Marshal.GetLastPInvokeError())
             {
-                case LibC.Interrupted:
+                case ErrorNumber.Interrupted:
                     continue;
-                case LibC.NotSupported or LibC.NotImplemented:
+                case ErrorNumber.NotSupported or ErrorNumber.NotImplemented:
                     Volatile.Write(ref cannot, true);
                     return false;
                 case int other:
@@ -211,7 +211,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         {
             while (length > 0)
             {
-                nint written = LibC.Write(_file, zeroes, (nuint)Math.Min(length, ZeroesLength), (long)offset);
+                nint written = LibC.Pwrite(_file, zeroes, (nuint)Math.Min(length, ZeroesLength), (long)offset);
                 if (written > 0)
                 {
                     offset += (ulong)written;
@@ -219,8 +219,8 @@ public sealed unsafe class RawDiskImage : IDiskImage
                     continue;
                 }
 
-                int error = written == 0 ? LibC.InputOutput : Marshal.GetLastPInvokeError();
-                if (error != LibC.Interrupted)
+                int error = written == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
+                if (error != ErrorNumber.Interrupted)
                 {
                     return DiskResult.FromErrno(error);
                 }

@@ -8,7 +8,7 @@ namespace Hyperspan.Virtio;
 /// Errors are values: a method that returns <see langword="false"/> asked for more than <see cref="Remaining"/> and did nothing, or met the fault in <see cref="Fault"/>;
 /// the position is then unspecified. Each byte of guest memory is read once by each call that covers it.
 /// </remarks>
-public ref struct ChainReader
+public ref struct ChainReader : IChainPart
 {
     private readonly GuestMemory _memory;
     private ChainCursor _cursor;

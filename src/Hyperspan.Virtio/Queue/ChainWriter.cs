@@ -8,7 +8,7 @@ namespace Hyperspan.Virtio;
 /// Errors are values: a method that returns <see langword="false"/> asked for more than <see cref="Remaining"/> and did nothing, or met the fault in <see cref="Fault"/>;
 /// the position is then unspecified.
 /// </remarks>
-public ref struct ChainWriter
+public ref struct ChainWriter : IChainPart
 {
     private readonly GuestMemory _memory;
     private ChainCursor _cursor;

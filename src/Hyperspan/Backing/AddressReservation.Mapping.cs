@@ -41,8 +41,8 @@ internal sealed unsafe partial class AddressReservation
 
             // Once elsewhere first: whatever is wrong with the file (access, seals, type, an exhausted pool of huge pages) shows there,
             // before anything here has been replaced. It also makes the kernel set aside the huge pages.
-            void* trial = LibC.MapMemory(null, (nuint)length, protection, flags, descriptor, (long)fileOffset);
-            if ((nint)trial == -1)
+            byte* trial = LibC.Mmap(null, (nuint)length, protection, flags, descriptor, (long)fileOffset);
+            if (trial == LibC.MapFailed)
             {
                 return Marshal.GetLastPInvokeError();
             }
@@ -50,7 +50,7 @@ internal sealed unsafe partial class AddressReservation
             int error = MapFixed(offset, length, protection, flags | MappingFlags.Fixed, descriptor, fileOffset, out emptied);
 
             // SAFETY: mapped above, known to nobody else.
-            _ = LibC.UnmapMemory(trial, (nuint)length);
+            _ = LibC.Munmap(trial, (nuint)length);
             return error;
         }
         finally
@@ -68,7 +68,7 @@ internal sealed unsafe partial class AddressReservation
         Debug.Assert(offset + length <= Length, "checked by the caller");
 
         // SAFETY: inside our range.
-        int error = LibC.ProtectMemory(Address + offset, (nuint)length, protection) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        int error = LibC.Mprotect(Address + offset, (nuint)length, protection) == 0 ? 0 : Marshal.GetLastPInvokeError();
         GC.KeepAlive(this);
         return error;
     }
@@ -79,7 +79,7 @@ internal sealed unsafe partial class AddressReservation
         while (true)
         {
             // SAFETY: inside our range; none of the advice used here takes pages away except DontNeed, whose caller means it.
-            int error = LibC.AdviseMemory(Address + offset, (nuint)length, advice) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            int error = LibC.Madvise(Address + offset, (nuint)length, advice) == 0 ? 0 : Marshal.GetLastPInvokeError();
             GC.KeepAlive(this);
             if (error is not (ErrorNumber.Interrupted or ErrorNumber.TryAgain))
             {
@@ -124,8 +124,8 @@ internal sealed unsafe partial class AddressReservation
         text[used] = 0;
 
         // SAFETY: inside our range; the kernel copies the text during the call.
-        _ = LibC.ControlProcess(
-            LinuxConstants.ProcessSetVma, LinuxConstants.ProcessSetVmaAnonymousName, Address + offset, (nuint)length, text);
+        _ = LibC.Prctl(
+            LinuxConstants.PR_SET_VMA, LinuxConstants.PR_SET_VMA_ANON_NAME, Address + offset, (nuint)length, text);
         GC.KeepAlive(this);
     }
 
@@ -138,7 +138,7 @@ internal sealed unsafe partial class AddressReservation
         byte* address = Address + offset;
 
         // SAFETY: inside our range, whose contents are the owner's to replace. The kernel replaces them in one step as others see it.
-        if ((nint)LibC.MapMemory(address, (nuint)length, protection, flags, descriptor, (long)fileOffset) != -1)
+        if (LibC.Mmap(address, (nuint)length, protection, flags, descriptor, (long)fileOffset) != LibC.MapFailed)
         {
             GC.KeepAlive(this);
             return 0;
@@ -148,7 +148,7 @@ internal sealed unsafe partial class AddressReservation
 
         // A kernel that fails late may have removed what was mapped before. Close the hole before somebody else is given it;
         // where nothing was removed, this is refused and changes nothing.
-        void* repaired = LibC.MapMemory(
+        byte* repaired = LibC.Mmap(
             address,
             (nuint)length,
             MappingProtection.None,
@@ -159,10 +159,10 @@ internal sealed unsafe partial class AddressReservation
         {
             emptied = true;
         }
-        else if ((nint)repaired != -1)
+        else if (repaired != LibC.MapFailed)
         {
             // A kernel before 4.17 takes the fixed address as a hint and answers with another one.
-            _ = LibC.UnmapMemory(repaired, (nuint)length);
+            _ = LibC.Munmap(repaired, (nuint)length);
         }
 
         GC.KeepAlive(this);

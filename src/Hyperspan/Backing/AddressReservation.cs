@@ -46,9 +46,9 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
         ulong slack = alignment > (ulong)Environment.SystemPageSize ? alignment - (ulong)Environment.SystemPageSize : 0;
         ulong whole = length + slack;
-        byte* start = (byte*)LibC.MapMemory(
+        byte* start = LibC.Mmap(
             null, (nuint)whole, MappingProtection.None, MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.NoReserve, -1, 0);
-        if ((nint)start == -1)
+        if (start == LibC.MapFailed)
         {
             throw new GuestMemoryMappingException("reserve addresses for", Marshal.GetLastPInvokeError(), name, (0, length));
         }
@@ -59,12 +59,12 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         // SAFETY: head and tail were mapped a moment ago, nobody has been told about them. A failure (too many mappings) only leaves them reserved.
         if (before != 0)
         {
-            _ = LibC.UnmapMemory(start, (nuint)before);
+            _ = LibC.Munmap(start, (nuint)before);
         }
 
         if (slack != before)
         {
-            _ = LibC.UnmapMemory(aligned + length, (nuint)(slack - before));
+            _ = LibC.Munmap(aligned + length, (nuint)(slack - before));
         }
 
         return new AddressReservation(aligned, length, fromHeap: false);
@@ -101,7 +101,7 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
             return;
         }
 
-        int result = LibC.UnmapMemory(address, (nuint)Length);
+        int result = LibC.Munmap(address, (nuint)Length);
         Debug.Assert(result == 0, "munmap of a range that is ours");
     }
 }

@@ -83,7 +83,7 @@ internal sealed unsafe class FileRangeMapping
 
     /// <summary>The page size that mappings of a file come in.</summary>
     internal static ulong Granularity(in FileStatus status, uint magic) =>
-        magic == LinuxConstants.HugeTlbFsMagic ? Math.Max(status.BlockSize, PageMath.PageSize) : PageMath.PageSize;
+        magic == LinuxConstants.HUGETLBFS_MAGIC ? Math.Max(status.BlockSize, PageMath.PageSize) : PageMath.PageSize;
 
     /// <summary>What to add to an error of mmap.</summary>
     internal static string? Hint(int error, bool writable, bool isPrivate) => error switch

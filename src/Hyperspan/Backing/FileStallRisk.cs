@@ -8,8 +8,8 @@ internal static class FileStallRisk
     /// <summary>For a file that the user chose: file systems served by a process (perhaps this one) or over a network can block.</summary>
     internal static FaultBehavior OfOwnFile(uint magic) => magic switch
     {
-        LinuxConstants.FuseMagic or LinuxConstants.NfsMagic or LinuxConstants.Plan9Magic or LinuxConstants.CifsMagic
-            or LinuxConstants.Smb2Magic or LinuxConstants.CephMagic => FaultBehavior.MayBlock,
+        LinuxConstants.FUSE_SUPER_MAGIC or LinuxConstants.NFS_SUPER_MAGIC or LinuxConstants.V9FS_MAGIC or LinuxConstants.CIFS_SUPER_MAGIC
+            or LinuxConstants.SMB2_SUPER_MAGIC or LinuxConstants.CEPH_SUPER_MAGIC => FaultBehavior.MayBlock,
         _ => FaultBehavior.MayFault,
     };
 
@@ -18,7 +18,7 @@ internal static class FileStallRisk
     /// </summary>
     internal static FaultBehavior OfForeignFile(uint magic) => magic switch
     {
-        LinuxConstants.TmpfsMagic or LinuxConstants.HugeTlbFsMagic => FaultBehavior.MayFault,
+        LinuxConstants.TMPFS_MAGIC or LinuxConstants.HUGETLBFS_MAGIC => FaultBehavior.MayFault,
         _ => FaultBehavior.MayBlock,
     };
 }

@@ -49,7 +49,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
             uint magic = FileDescriptors.FileSystemMagic(own);
             FileStatus status = FileDescriptors.Status(own);
             FileRangeMapping.RequireSize(status, fileOffset, length, Name);
-            FaultBehavior = cannotShrink && magic == LinuxConstants.TmpfsMagic && !Overcommit.IsStrict
+            FaultBehavior = cannotShrink && magic == LinuxConstants.TMPFS_MAGIC && !Overcommit.IsStrict
                 ? FaultBehavior.Never
                 : FileStallRisk.OfForeignFile(magic);
             _file = new FileRangeMapping(

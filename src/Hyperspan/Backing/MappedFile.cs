@@ -30,7 +30,7 @@ internal sealed class MappedFile
     internal static MappedFile Find(List<MappedFile> known, SafeFileHandle file)
     {
         FileStatus status = FileDescriptors.Status(file);
-        int openFlags = LibC.ControlFile(file, FileCommand.GetFlags, 0) & LinuxConstants.OpenAccessMask;
+        int openFlags = LibC.Fcntl(file, FileCommand.GetFlags, 0) & LinuxConstants.O_ACCMODE;
         foreach (MappedFile candidate in known)
         {
             // The descriptor that is kept keeps the inode from being given to another file.

@@ -107,8 +107,9 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
             throw new ArgumentException("The name contains a null character.", nameof(options));
         }
 
-        byte[] name = new byte[MaximumNameLength + 1];
-        Encoding.UTF8.GetEncoder().Convert(options.Name, name.AsSpan(0, MaximumNameLength), flush: false, out _, out _, out _);
+        byte[] text = new byte[MaximumNameLength];
+        Encoding.UTF8.GetEncoder().Convert(options.Name, text, flush: false, out _, out int used, out _);
+        string name = Encoding.UTF8.GetString(text, 0, used);
         MemoryFileFlags flags = MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing | options.HugePages switch
         {
             HugePageSize.Size2MiB => MemoryFileFlags.HugeTlb | MemoryFileFlags.Huge2MiB,
@@ -116,35 +117,31 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
             _ => MemoryFileFlags.None,
         };
 
-        // SAFETY: a null-terminated buffer that stays where it is during the calls.
-        fixed (byte* text = name)
+        // Nobody is to run the guest's memory as a program. Hosts may insist on it; kernels before 6.3 do not know it.
+        int descriptor = LibC.MemfdCreate(name, flags | MemoryFileFlags.NoExecSeal);
+        if (descriptor < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.InvalidArgument)
         {
-            // Nobody is to run the guest's memory as a program. Hosts may insist on it; kernels before 6.3 do not know it.
-            int descriptor = LibC.CreateMemoryFile(text, flags | MemoryFileFlags.NoExecSeal);
-            if (descriptor < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.InvalidArgument)
-            {
-                descriptor = LibC.CreateMemoryFile(text, flags);
-            }
-
-            if (descriptor < 0)
-            {
-                int error = Marshal.GetLastPInvokeError();
-                throw new GuestMemoryMappingException(
-                    "create a memory file", error, options.Name, hint: HugePagePool.Hint(error, options.HugePages, 0));
-            }
-
-            return new SafeFileHandle(descriptor, ownsHandle: true);
+            descriptor = LibC.MemfdCreate(name, flags);
         }
+
+        if (descriptor < 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            throw new GuestMemoryMappingException(
+                "create a memory file", error, options.Name, hint: HugePagePool.Hint(error, options.HugePages, 0));
+        }
+
+        return new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
     private void SetLengthAndSeal(SafeFileHandle file)
     {
-        if (LibC.SetFileLength(file, (long)Length) != 0)
+        if (LibC.Ftruncate(file, (long)Length) != 0)
         {
             throw new GuestMemoryMappingException("set the length of", Marshal.GetLastPInvokeError(), Name, (0, Length));
         }
 
-        if (LibC.ControlFile(file, FileCommand.AddSeals, (nint)(FileSeals.Shrink | FileSeals.Grow | FileSeals.Seal)) != 0)
+        if (LibC.Fcntl(file, FileCommand.AddSeals, (nint)(FileSeals.Shrink | FileSeals.Grow | FileSeals.Seal)) != 0)
         {
             throw new GuestMemoryMappingException("seal", Marshal.GetLastPInvokeError(), Name, (0, Length));
         }
@@ -156,7 +153,7 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
         int error;
         do
         {
-            error = LibC.AllocateFileRange(_file.File, 0, 0, (long)Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            error = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
         while (error == ErrorNumber.Interrupted);
 

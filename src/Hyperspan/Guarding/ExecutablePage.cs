@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Guarding;
 
@@ -24,15 +25,14 @@ internal static unsafe class ExecutablePage
     {
         var length = RoundUp(code.Length);
         byte* page = LibC.Mmap(
-            null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE,
-            LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
+            null, length, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
         if (page == LibC.MapFailed)
         {
             return null;
         }
 
         Write(page, page, code, addresses);
-        if (LibC.Mprotect(page, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_EXEC) == 0)
+        if (LibC.Mprotect(page, length, MappingProtection.ReadExecute) == 0)
         {
             return page;
         }
@@ -46,41 +46,33 @@ internal static unsafe class ExecutablePage
     /// </summary>
     internal static byte* TryMapTwice(ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses = default)
     {
-        var fd = LibC.MemfdCreate("hyperspan-guard", LinuxConstants.MFD_CLOEXEC);
+        var fd = LibC.MemfdCreate("hyperspan-guard", MemoryFileFlags.CloseOnExec);
         if (fd < 0)
         {
             return null;
         }
 
-        try
+        using var file = new SafeFileHandle(fd, ownsHandle: true);
+        var length = RoundUp(code.Length);
+        if (LibC.Ftruncate(file, (long)length) != 0)
         {
-            var length = RoundUp(code.Length);
-            if (LibC.Ftruncate(fd, (long)length) != 0)
-            {
-                return null;
-            }
-
-            byte* writable = LibC.Mmap(
-                null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE, LinuxConstants.MAP_SHARED, fd, 0);
-            if (writable == LibC.MapFailed)
-            {
-                return null;
-            }
-
-            byte* page = LibC.Mmap(
-                null, length, LinuxConstants.PROT_READ | LinuxConstants.PROT_EXEC, LinuxConstants.MAP_SHARED, fd, 0);
-            if (page != LibC.MapFailed)
-            {
-                Write(writable, page, code, addresses);
-            }
-
-            _ = LibC.Munmap(writable, length);
-            return page == LibC.MapFailed ? null : page;
+            return null;
         }
-        finally
+
+        byte* writable = LibC.Mmap(null, length, MappingProtection.ReadWrite, MappingFlags.Shared, fd, 0);
+        if (writable == LibC.MapFailed)
         {
-            LibC.Close(fd);
+            return null;
         }
+
+        byte* page = LibC.Mmap(null, length, MappingProtection.ReadExecute, MappingFlags.Shared, fd, 0);
+        if (page != LibC.MapFailed)
+        {
+            Write(writable, page, code, addresses);
+        }
+
+        _ = LibC.Munmap(writable, length);
+        return page == LibC.MapFailed ? null : page;
     }
 
     private static void Write(byte* writable, byte* executable, ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses)

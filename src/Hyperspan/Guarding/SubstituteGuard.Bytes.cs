@@ -75,7 +75,7 @@ internal static unsafe partial class SubstituteGuard
             return true;
         }
 
-        if (error is not (0 or LinuxConstants.EFAULT))
+        if (error is not (0 or ErrorNumber.BadAddress))
         {
             ThrowRefused(error);
         }

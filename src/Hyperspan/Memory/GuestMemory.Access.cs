@@ -1,11 +1,9 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan;
 
-/// <content>The general path, which every access that is not served inline takes: bounds, regions, bitmaps, faults, retries, fallbacks.</content>
+/// <content>The general path, which every access that is not served inline takes: bounds, regions, faults, retries.</content>
 public sealed unsafe partial class GuestMemory
 {
     // A handler that says Retry this often without the access getting any further is taken to make no progress. Honest handlers need one retry,
@@ -256,105 +254,10 @@ public sealed unsafe partial class GuestMemory
         return done == length ? Attempt.Success : new Attempt(false, done, FaultCause.SegmentationFault, Vanished: true);
     }
 
-    /// <summary>Asks the backing what to do about a fault, in ordinary managed code and outside any RCU section.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private static PageFaultActionKind Resolve(
-        MemoryRegion region, ulong offset, ulong length, AccessType access, in Attempt attempt, out RegionFault fault)
-    {
-        fault = default;
-        if (attempt.Vanished)
-        {
-            return PageFaultActionKind.Retry;
-        }
-
-        GuestMemoryBacking backing = region.Backing;
-        if (!backing.TryBeginUse())
-        {
-            fault = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
-            return PageFaultActionKind.Fail;
-        }
-
-        try
-        {
-            bool byBitmap = attempt.Cause == FaultCause.AccessBitmap;
-            PageFaultAction action = backing.OnPageFault(new PageFault(region.BackingOffset + offset, length, access, byBitmap, attempt.Cause));
-            if (action.Action == PageFaultActionKind.Fail)
-            {
-                fault = new RegionFault(action.FaultKind, attempt.Cause, offset, action.Exception);
-            }
-
-            return action.Action;
-        }
-        catch (Exception e)
-        {
-            fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-            return PageFaultActionKind.Fail;
-        }
-        finally
-        {
-            backing.EndUse();
-        }
-    }
-
-    /// <summary>Does the operation by the backing's fallback method.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private static bool FallBack<TOperation>(
-        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, out RegionFault fault)
-        where TOperation : struct, IRegionOperation
-    {
-        GuestMemoryBacking backing = region.Backing;
-        if (!backing.TryBeginUse())
-        {
-            fault = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
-            return false;
-        }
-
-        try
-        {
-            BackingResult result = operation.Fallback(backing, region.BackingOffset + offset, length);
-            if (!result.IsFailure)
-            {
-                fault = default;
-                return true;
-            }
-
-            // A backing that names an address outside of what it was asked for is not believed.
-            ulong failed = Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1));
-            fault = new RegionFault(result.Kind, FaultCause.Backing, failed, result.Exception);
-            return false;
-        }
-        catch (Exception e)
-        {
-            fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-            return false;
-        }
-        finally
-        {
-            backing.EndUse();
-        }
-    }
-
     private static bool IsInPage(MemoryRegion region, ulong offset, ulong length) =>
         (((ulong)region.Base + offset) & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
 
     private static FaultCause CauseOf(int signal) => signal == LinuxConstants.SIGBUS ? FaultCause.BusError : FaultCause.SegmentationFault;
-
-    private GuestMemoryFault FaultIn(MemoryRegion region, in RegionFault fault, GuestMemoryOperation name, (ulong Start, ulong Length)? range) =>
-        new(Name, name, fault.Kind, fault.Cause, region.Start + fault.Offset, range, region.Backing.Name, fault.Exception);
-
-    private GuestMemoryFault DisposedFault(GuestMemoryOperation name, ulong address, ulong length, ulong at) =>
-        new(Name, name, GuestMemoryFaultKind.Disposed, FaultCause.Check, at, (address, length));
-
-    /// <summary>Whether an access that was done inline, inside one region, counts although the gate was disturbed: its region must still be open.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsOpenAt(ulong address) => !IsDisposed && Find(address) is { } region && !IsClosed(region);
-
-    private bool Confirm(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
-    {
-        bool open = length == 0 || IsOpenAt(address);
-        fault = open ? default : DisposedFault(name, address, length, address);
-        return open;
-    }
 
     /// <summary>How far one try at an operation got.</summary>
     /// <param name="Succeeded">Whether it did all.</param>

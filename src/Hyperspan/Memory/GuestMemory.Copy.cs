@@ -120,15 +120,9 @@ public sealed unsafe partial class GuestMemory
         for (ulong done = 0; done < length;)
         {
             ulong piece = Math.Min(BounceSize, length - done);
-            if (!TryReadBytes(from + done, bounce, piece, GuestMemoryOperation.Read, out fault))
+            if (!TryCarry(from + done, destination, to + done, bounce, piece, out bool read, out fault))
             {
-                fault = fault.As(GuestMemoryOperation.Copy, from, length);
-                return false;
-            }
-
-            if (!destination.TryWriteBytes(to + done, bounce, piece, GuestMemoryOperation.Write, out fault))
-            {
-                fault = fault.As(GuestMemoryOperation.Copy, to, length);
+                fault = fault.As(GuestMemoryOperation.Copy, read ? to : from, length);
                 return false;
             }
 
@@ -137,6 +131,17 @@ public sealed unsafe partial class GuestMemory
 
         fault = default;
         return true;
+    }
+
+    /// <summary>
+    /// The step of every copy through a buffer: read, then write.
+    /// <paramref name="read"/> says which one failed: the fault is that of the step, for the caller to name its own range in.
+    /// </summary>
+    private bool TryCarry(
+        ulong from, GuestMemory destination, ulong to, byte* buffer, ulong length, out bool read, out GuestMemoryFault fault)
+    {
+        read = TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault);
+        return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
     }
 
     /// <summary>Copies to higher addresses of the same bytes, and so from the end downward: straight where possible, else through the stack.</summary>
@@ -155,8 +160,7 @@ public sealed unsafe partial class GuestMemory
         {
             ulong piece = Math.Min(BounceSize, left);
             left -= piece;
-            bool read = TryReadBytes(from + left, bounce, piece, GuestMemoryOperation.Read, out fault);
-            if (!read || !destination.TryWriteBytes(to + left, bounce, piece, GuestMemoryOperation.Write, out fault))
+            if (!TryCarry(from + left, destination, to + left, bounce, piece, out bool read, out fault))
             {
                 // Going down, the first fault that is met need not be the lowest one.
                 // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.

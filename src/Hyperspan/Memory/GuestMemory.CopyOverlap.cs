@@ -66,15 +66,13 @@ public sealed unsafe partial class GuestMemory
         byte* buffer = (byte*)NativeMemory.Alloc(checked((nuint)length));
         try
         {
-            if (!TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault))
+            if (!TryCarry(from, destination, to, buffer, length, out bool read, out fault))
             {
-                fault = fault.As(GuestMemoryOperation.Copy, from, length);
+                fault = fault.As(GuestMemoryOperation.Copy, read ? to : from, length);
                 return false;
             }
 
-            bool written = destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
-            fault = written ? default : fault.As(GuestMemoryOperation.Copy, to, length);
-            return written;
+            return true;
         }
         finally
         {

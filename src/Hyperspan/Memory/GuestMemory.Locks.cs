@@ -52,14 +52,13 @@ public sealed unsafe partial class GuestMemory
         [NotNullWhen(true)] out LockedMemory? locked,
         out GuestMemoryFault fault)
     {
-        var locks = new HeldLocks();
+        var locks = new HeldLocks(forSpans: true);
         var vectors = new IoVector[pageNumbers.Length];
-        bool spansAllowed = true;
         locked = null;
         fault = default;
         for (int done = 0; done < vectors.Length;)
         {
-            int count = TryLockRun(locks, pageNumbers[done..], vectors.AsSpan(done), access, kernelAccess, ref spansAllowed, out fault);
+            int count = TryLockRun(locks, pageNumbers[done..], vectors.AsSpan(done), access, kernelAccess, out fault);
             if (count == 0)
             {
                 locks.Release();
@@ -69,7 +68,7 @@ public sealed unsafe partial class GuestMemory
             done += count;
         }
 
-        locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access, spansAllowed);
+        locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access);
         return true;
     }
 
@@ -107,23 +106,19 @@ public sealed unsafe partial class GuestMemory
         out GuestMemoryFault fault)
     {
         using var vectors = new VectorList(1);
-        var locks = new HeldLocks();
-        bool spansAllowed = true;
-        if (!TryLockInto(locks, vectors, address.Value, length, access, kernelAccess, ref spansAllowed, out fault))
+        var locks = new HeldLocks(forSpans: true);
+        if (!TryLockInto(locks, vectors, address.Value, length, access, kernelAccess, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
             locked = null;
             return false;
         }
 
-        locked = new LockedMemory(this, locks, vectors.ToArray(), length, access, spansAllowed);
+        locked = new LockedMemory(this, locks, vectors.ToArray(), length, access);
         return true;
     }
 
-    /// <summary>
-    /// Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.
-    /// Whether spans are allowed over all of it is found out only where they were allowed so far.
-    /// </summary>
+    /// <summary>Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
     internal bool TryLockInto(
         HeldLocks locks,
         VectorList vectors,
@@ -131,7 +126,6 @@ public sealed unsafe partial class GuestMemory
         ulong length,
         AccessType access,
         bool kernelAccess,
-        ref bool spansAllowed,
         out GuestMemoryFault fault)
     {
         if (!CheckRange(address, length, GuestMemoryOperation.Lock, out fault))
@@ -161,7 +155,6 @@ public sealed unsafe partial class GuestMemory
             }
 
             vectors.Append(at, (nuint)piece);
-            spansAllowed = spansAllowed && KeepsLockedPages(region, offset, piece);
             done += piece;
         }
 
@@ -169,19 +162,6 @@ public sealed unsafe partial class GuestMemory
     }
 
     internal GuestMemoryFault LockFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Lock, range: null);
-
-    /// <summary>Whether nobody can take the pages away while they are locked.</summary>
-    private static bool KeepsLockedPages(MemoryRegion region, ulong offset, ulong length)
-    {
-        if (region.FaultBehavior == FaultBehavior.Never)
-        {
-            return true;
-        }
-
-        ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
-        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
-        return region.Backing.KeepsLockedPages(first, last - first + 1);
-    }
 
     /// <summary>
     /// Locks the first pages of a list, as many as lie in one region, by one call of the backing; at most <see cref="HeldLocks.Batch"/>.
@@ -193,7 +173,6 @@ public sealed unsafe partial class GuestMemory
         Span<IoVector> vectors,
         AccessType access,
         bool kernelAccess,
-        ref bool spansAllowed,
         out GuestMemoryFault fault)
     {
         if (!TryPageAddress(pageNumbers[0], GuestMemoryOperation.Lock, out ulong address, out fault))
@@ -209,7 +188,7 @@ public sealed unsafe partial class GuestMemory
             || backingPageOfZero % GuestAddress.PageSize != 0)
         {
             // Nothing there, or a page of this memory that is made of two pages of backings.
-            return TryLockPage(locks, address, access, kernelAccess, ref spansAllowed, out vectors[0], out fault) ? 1 : 0;
+            return TryLockPage(locks, address, access, kernelAccess, out vectors[0], out fault) ? 1 : 0;
         }
 
         ulong lastStart = region.Length - GuestAddress.PageSize;
@@ -228,17 +207,7 @@ public sealed unsafe partial class GuestMemory
             }
         }
 
-        if (!locks.TryLockPages(this, region, backingPages[..count], access, kernelAccess, out fault))
-        {
-            return 0;
-        }
-
-        for (int i = 0; i < count && spansAllowed && region.FaultBehavior != FaultBehavior.Never; i++)
-        {
-            spansAllowed = region.Backing.KeepsLockedPages(backingPages[i], 1);
-        }
-
-        return count;
+        return locks.TryLockPages(this, region, backingPages[..count], access, kernelAccess, out fault) ? count : 0;
     }
 
     private static bool IsPageAddress(ulong pageNumber, out ulong address)
@@ -252,7 +221,6 @@ public sealed unsafe partial class GuestMemory
         ulong address,
         AccessType access,
         bool kernelAccess,
-        ref bool spansAllowed,
         out IoVector vector,
         out GuestMemoryFault fault)
     {
@@ -283,7 +251,6 @@ public sealed unsafe partial class GuestMemory
         }
 
         vector = new IoVector(at, GuestAddress.PageSize);
-        spansAllowed = spansAllowed && KeepsLockedPages(region, offset, GuestAddress.PageSize);
         return true;
     }
 }

@@ -36,11 +36,10 @@ public sealed unsafe partial class GuestMemory
         out GuestMemoryFault fault)
     {
         using var vectors = new VectorList(range.PageNumbers.Length);
-        var locks = new HeldLocks();
-        bool spansAllowed = true;
+        var locks = new HeldLocks(forSpans: true);
         foreach (PagedRun run in range.Runs)
         {
-            if (!TryLockRun(locks, vectors, run, access, kernelAccess, ref spansAllowed, out fault))
+            if (!TryLockRun(locks, vectors, run, access, kernelAccess, out fault))
             {
                 locks.Release();
                 locked = null;
@@ -48,7 +47,7 @@ public sealed unsafe partial class GuestMemory
             }
         }
 
-        locked = new LockedMemory(this, locks, vectors.ToArray(), range.Length, access, spansAllowed);
+        locked = new LockedMemory(this, locks, vectors.ToArray(), range.Length, access);
         fault = default;
         return true;
     }
@@ -60,7 +59,6 @@ public sealed unsafe partial class GuestMemory
         in PagedRun run,
         AccessType access,
         bool kernelAccess,
-        ref bool spansAllowed,
         out GuestMemoryFault fault)
     {
         if (!run.IsValid)
@@ -69,7 +67,7 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        if (!TryLockInto(locks, vectors, run.Address.Value, run.Length, access, kernelAccess, ref spansAllowed, out fault))
+        if (!TryLockInto(locks, vectors, run.Address.Value, run.Length, access, kernelAccess, out fault))
         {
             fault = fault.WithoutRange(GuestMemoryOperation.Lock);
             return false;

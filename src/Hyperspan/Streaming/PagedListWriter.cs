@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Hyperspan;
 
 /// <summary>Writes to the bytes of a list of paged ranges of guest memory from front to back.</summary>
@@ -31,59 +29,14 @@ public ref struct PagedListWriter : IMemoryWriter
     public readonly PagedRanges Rest => _rest;
 
     /// <inheritdoc/>
-    public bool TryWrite(scoped ReadOnlySpan<byte> source, out StreamingFault fault)
-    {
-        ulong length = (ulong)source.Length;
-        if (!CanWrite(length, out fault))
-        {
-            return false;
-        }
-
-        return Advance(_memory.TryWrite(_rest.Truncate(length), source, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
-    }
+    public bool TryWrite(scoped ReadOnlySpan<byte> source, out StreamingFault fault) =>
+        PagedSteps.TryWrite(_memory, ref _rest, IsReadOnly, source, out fault);
 
     /// <inheritdoc/>
     public bool TryWrite<T>(T value, out StreamingFault fault)
-        where T : unmanaged
-    {
-        PlainType<T>.Demand();
-        if (!StreamingSteps.TryGetScalarAddress<T>(_rest, out GuestAddress address))
-        {
-            return TryWrite(StreamingSteps.Bytes(ref value), out fault);
-        }
-
-        if (!CanWrite((ulong)Unsafe.SizeOf<T>(), out fault))
-        {
-            return false;
-        }
-
-        bool written = _memory.TryWrite(address, value, out GuestMemoryFault memoryFault);
-        return Advance(written, written ? default : memoryFault.WithoutRange(GuestMemoryOperation.Write), (ulong)Unsafe.SizeOf<T>(), out fault);
-    }
+        where T : unmanaged => PagedSteps.TryWrite(_memory, ref _rest, IsReadOnly, value, out fault);
 
     /// <inheritdoc/>
-    public bool TryFill(byte value, ulong length, out StreamingFault fault)
-    {
-        if (!CanWrite(length, out fault))
-        {
-            return false;
-        }
-
-        return Advance(_memory.TryFill(_rest.Truncate(length), value, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
-    }
-
-    private readonly bool CanWrite(ulong length, out StreamingFault fault) => StreamingSteps.CanWrite(length, _rest.Length, IsReadOnly, out fault);
-
-    private bool Advance(bool written, in GuestMemoryFault memoryFault, ulong length, out StreamingFault fault)
-    {
-        if (!written)
-        {
-            fault = StreamingFault.Memory(memoryFault, length, _rest.Length);
-            return false;
-        }
-
-        _rest = _rest.Skip(length);
-        fault = default;
-        return true;
-    }
+    public bool TryFill(byte value, ulong length, out StreamingFault fault) =>
+        PagedSteps.TryFill(_memory, ref _rest, IsReadOnly, value, length, out fault);
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -27,59 +26,14 @@ public ref struct PagedReader : IMemoryReader
     public readonly PagedRange Rest => _rest;
 
     /// <inheritdoc/>
-    public bool TryRead(scoped Span<byte> destination, out StreamingFault fault)
-    {
-        ulong length = (ulong)destination.Length;
-        if (!_rest.TrySlice(0, length, out PagedRange part))
-        {
-            fault = StreamingFault.OutOfRange(length, _rest.Length);
-            return false;
-        }
-
-        if (!_memory.TryRead(part, destination, out GuestMemoryFault memoryFault))
-        {
-            fault = StreamingFault.Memory(memoryFault, length, _rest.Length);
-            return false;
-        }
-
-        _rest = _rest.Skip(length);
-        fault = default;
-        return true;
-    }
+    public bool TryRead(scoped Span<byte> destination, out StreamingFault fault) => PagedSteps.TryRead(_memory, ref _rest, destination, out fault);
 
     /// <inheritdoc/>
     public bool TryRead<T>(out T value, out StreamingFault fault)
-        where T : unmanaged
-    {
-        if (!StreamingSteps.TryGetScalarAddress<T>(_rest, out GuestAddress address))
-        {
-            return StreamingSteps.TryReadBytes(ref this, out value, out fault);
-        }
-
-        if (!_memory.TryRead(address, out value, out GuestMemoryFault memoryFault))
-        {
-            fault = StreamingFault.Memory(memoryFault.WithoutRange(GuestMemoryOperation.Read), (ulong)Unsafe.SizeOf<T>(), _rest.Length);
-            return false;
-        }
-
-        _rest = _rest.Skip((ulong)Unsafe.SizeOf<T>());
-        fault = default;
-        return true;
-    }
+        where T : unmanaged => PagedSteps.TryRead(_memory, ref _rest, out value, out fault);
 
     /// <inheritdoc/>
-    public bool TrySkip(ulong length, out StreamingFault fault)
-    {
-        if (length > _rest.Length)
-        {
-            fault = StreamingFault.OutOfRange(length, _rest.Length);
-            return false;
-        }
-
-        _rest = _rest.Skip(length);
-        fault = default;
-        return true;
-    }
+    public bool TrySkip(ulong length, out StreamingFault fault) => PagedSteps.TrySkip(ref _rest, length, out fault);
 
     /// <inheritdoc/>
     public bool TryReadArray<T>(int count, [NotNullWhen(true)] out T[]? values, out StreamingFault fault)

@@ -41,7 +41,14 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        return Advance(_memory.TryWrite(_address, source, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
+        if (!_memory.TryWrite(_address, source, out GuestMemoryFault memoryFault))
+        {
+            fault = StreamingFault.Memory(memoryFault, length, _remaining);
+            return false;
+        }
+
+        Advance(length);
+        return true;
     }
 
     /// <inheritdoc/>
@@ -54,7 +61,14 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        return Advance(_memory.TryWrite(_address, value, out GuestMemoryFault memoryFault), memoryFault, (ulong)Unsafe.SizeOf<T>(), out fault);
+        if (!_memory.TryWrite(_address, value, out GuestMemoryFault memoryFault))
+        {
+            fault = StreamingFault.Memory(memoryFault, (ulong)Unsafe.SizeOf<T>(), _remaining);
+            return false;
+        }
+
+        Advance((ulong)Unsafe.SizeOf<T>());
+        return true;
     }
 
     /// <inheritdoc/>
@@ -65,22 +79,21 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        return Advance(_memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault), memoryFault, length, out fault);
-    }
-
-    private readonly bool CanWrite(ulong length, out StreamingFault fault) => StreamingSteps.CanWrite(length, _remaining, IsReadOnly, out fault);
-
-    private bool Advance(bool written, in GuestMemoryFault memoryFault, ulong length, out StreamingFault fault)
-    {
-        if (!written)
+        if (!_memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;
         }
 
+        Advance(length);
+        return true;
+    }
+
+    private readonly bool CanWrite(ulong length, out StreamingFault fault) => StreamingSteps.CanWrite(length, _remaining, IsReadOnly, out fault);
+
+    private void Advance(ulong length)
+    {
         _address += length;
         _remaining -= length;
-        fault = default;
-        return true;
     }
 }

@@ -7,36 +7,6 @@ namespace Hyperspan;
 /// <summary>What the readers and writers have in common but cannot inherit.</summary>
 internal static class StreamingSteps
 {
-    /// <summary>Gives the address of the next value, where all of it lies in one page that has an address: then it can be one access.</summary>
-    internal static bool TryGetScalarAddress<T>(in PagedRange range, out GuestAddress address)
-        where T : unmanaged
-    {
-        if ((ulong)Unsafe.SizeOf<T>() <= range.Length
-            && range.Offset + Unsafe.SizeOf<T>() <= GuestAddress.PageSize
-            && GuestAddress.TryFromPageNumber(range.PageNumbers[0], out GuestAddress page))
-        {
-            address = new GuestAddress(page.Value + (ulong)range.Offset);
-            return true;
-        }
-
-        address = default;
-        return false;
-    }
-
-    /// <summary>As for one range; a value across two of them is bytes.</summary>
-    internal static bool TryGetScalarAddress<T>(in PagedRanges ranges, out GuestAddress address)
-        where T : unmanaged
-    {
-        PagedRanges.Enumerator enumerator = ranges.GetEnumerator();
-        if (enumerator.MoveNext())
-        {
-            return TryGetScalarAddress<T>(enumerator.Current, out address);
-        }
-
-        address = default;
-        return false;
-    }
-
     internal static bool CanWrite(ulong length, ulong remaining, bool isReadOnly, out StreamingFault fault)
     {
         if (isReadOnly || length > remaining)

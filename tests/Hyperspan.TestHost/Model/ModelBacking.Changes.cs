@@ -1,12 +1,13 @@
 using Hyperspan.Interop.Linux;
 using Hyperspan.TestHost.Storms;
+using Hyperspan.Tests;
 
 namespace Hyperspan.TestHost.Model;
 
 /// <content>What happens to pages behind the memory's back.</content>
 internal sealed unsafe partial class ModelBacking
 {
-    private readonly DeviceMemory? _device;
+    private readonly FallbackBacking? _device;
     private readonly HandlingMemory? _handling;
     private readonly RestrictedBacking? _restricted;
 
@@ -39,7 +40,7 @@ internal sealed unsafe partial class ModelBacking
         {
             // Bytes past the new end are lost; what the file grows by is zeros.
             int end = what % 2 == 0 ? first : Pages;
-            _ = LibC.Ftruncate((int)_file.DangerousGetHandle(), (long)end * PageSize);
+            _ = LibC.Ftruncate(_file, (long)end * PageSize);
             for (int page = 0; page < Pages; page++)
             {
                 if (page >= end)

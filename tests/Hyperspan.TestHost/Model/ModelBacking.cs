@@ -1,5 +1,6 @@
 using Hyperspan.Guarding;
 using Hyperspan.TestHost.Storms;
+using Hyperspan.Tests;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.TestHost.Model;
@@ -52,7 +53,7 @@ internal sealed unsafe partial class ModelBacking : IDisposable
                 Real = new ForeignMemory(_file, 0, length);
                 break;
             case BackingKind.Device or BackingKind.DeviceWithoutCompareExchange:
-                Real = _device = new DeviceMemory(Bytes.Length, kind == BackingKind.Device);
+                Real = _device = new FallbackBacking(Bytes.Length) { SupportsCompareExchange = kind == BackingKind.Device };
                 break;
             case BackingKind.OnTouch:
                 Real = new HandlingMemory(pages, fallsBack: false);

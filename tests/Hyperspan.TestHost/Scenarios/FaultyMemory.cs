@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.TestHost.Scenarios;
 
@@ -12,18 +13,17 @@ internal sealed unsafe class FaultyMemory : IDisposable
     public FaultyMemory(bool truncatedFile)
     {
         Signal = truncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
-        const int ReadWrite = LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE;
         if (truncatedFile)
         {
-            var fd = LibC.MemfdCreate("truncated", LinuxConstants.MFD_CLOEXEC);
-            _ = LibC.Ftruncate(fd, PageSize);
-            _pages = LibC.Mmap(null, 2 * PageSize, ReadWrite, LinuxConstants.MAP_SHARED, fd, 0);
-            _ = LibC.Close(fd);
+            var fd = LibC.MemfdCreate("truncated", MemoryFileFlags.CloseOnExec);
+            using var file = new SafeFileHandle(fd, ownsHandle: true);
+            _ = LibC.Ftruncate(file, PageSize);
+            _pages = LibC.Mmap(null, 2 * PageSize, MappingProtection.ReadWrite, MappingFlags.Shared, fd, 0);
         }
         else
         {
-            _pages = LibC.Mmap(null, 2 * PageSize, ReadWrite, LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
-            _ = LibC.Mprotect(_pages + PageSize, PageSize, LinuxConstants.PROT_NONE);
+            _pages = LibC.Mmap(null, 2 * PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
+            _ = LibC.Mprotect(_pages + PageSize, PageSize, MappingProtection.None);
         }
 
         if (_pages == LibC.MapFailed)

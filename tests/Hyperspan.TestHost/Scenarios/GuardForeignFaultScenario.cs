@@ -67,7 +67,7 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
         const ulong Page = MemoryZoo.Page;
         using SafeFileHandle file = MemoryZoo.MemoryFile(Page);
         FileMemory truncated = FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
-        _ = LibC.Ftruncate((int)file.DangerousGetHandle(), 0);
+        _ = LibC.Ftruncate(file, 0);
         var hole = new SparseMapping(Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, hole).Add(Page, truncated).Build();
         if (!Guard.UsesMachineCode)

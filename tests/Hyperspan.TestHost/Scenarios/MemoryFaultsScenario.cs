@@ -42,7 +42,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
         mapping.Protect(3 * Page, Page, Protection.None);
         mapping.Decommit(5 * Page, Page);
         mapping.Protect(7 * Page, Page, Protection.Read);
-        _ = Interop.Linux.LibC.Ftruncate((int)file.DangerousGetHandle(), (long)Page);
+        _ = Interop.Linux.LibC.Ftruncate(file, (long)Page);
         using GuestMemory memory = new GuestMemoryBuilder("faulty").Add(0, mapping).Add(8 * Page, truncated).Build();
         crew.StartCollector();
         crew.StartNullCatcher();

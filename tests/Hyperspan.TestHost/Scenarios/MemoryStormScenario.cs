@@ -247,7 +247,7 @@ public sealed unsafe class MemoryStormScenario : IScenario
             try
             {
                 File.DangerousAddRef(ref added);
-                _ = Interop.Linux.LibC.Ftruncate((int)File.DangerousGetHandle(), (long)(pages * Page));
+                _ = Interop.Linux.LibC.Ftruncate(File, (long)(pages * Page));
             }
             finally
             {

@@ -46,13 +46,14 @@ internal static class MemoryZoo
 
     public static SafeFileHandle MemoryFile(ulong length)
     {
-        int descriptor = LibC.MemfdCreate("storm", LinuxConstants.MFD_CLOEXEC);
-        if (descriptor < 0 || LibC.Ftruncate(descriptor, (long)length) != 0)
+        int descriptor = LibC.MemfdCreate("storm", MemoryFileFlags.CloseOnExec);
+        var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        if (file.IsInvalid || LibC.Ftruncate(file, (long)length) != 0)
         {
             throw new InvalidOperationException("A memory file cannot be made.");
         }
 
-        return new SafeFileHandle(descriptor, ownsHandle: true);
+        return file;
     }
 
     public static FileMemory FromFile(ulong length)

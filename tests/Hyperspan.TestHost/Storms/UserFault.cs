@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.TestHost.Storms;
 
 /// <summary>userfaultfd(2) over a range: missing pages are served by this process, or answered by SIGBUS.</summary>
-internal sealed unsafe partial class UserFault : IDisposable
+internal sealed unsafe class UserFault : IDisposable
 {
     private const uint IoctlNew = 0xAA00;
     private const uint IoctlApi = 0xC018AA3F;
@@ -15,30 +16,27 @@ internal sealed unsafe partial class UserFault : IDisposable
     private const ulong RegisterMissing = 1;
     private const byte EventPageFault = 0x12;
     private const int FileExists = 17;
-    private const int CloseOnExec = 0x80000;
 
-    // Without it, poll answers with an error, and a read waits for a fault although none may come any more.
-    private const int NonBlocking = 0x800;
+    private readonly SafeFileHandle _descriptor;
 
-    private readonly int _descriptor;
-
-    private UserFault(int descriptor) => _descriptor = descriptor;
+    private UserFault(SafeFileHandle descriptor) => _descriptor = descriptor;
 
     /// <summary>Watches a range, or says why this machine does not let us.</summary>
     public static UserFault? TryCreate(byte* start, ulong length, bool answerBySignal, out string reason)
     {
-        int device = Open("/dev/userfaultfd", CloseOnExec | 2);
-        if (device < 0)
+        using var device = new SafeFileHandle(LibC.Open("/dev/userfaultfd", OpenFlags.CloseOnExec | OpenFlags.ReadWrite), ownsHandle: true);
+        if (device.IsInvalid)
         {
             reason = "/dev/userfaultfd: " + Marshal.GetLastPInvokeErrorMessage();
             return null;
         }
 
-        int descriptor = Control(device, IoctlNew, (void*)(CloseOnExec | NonBlocking));
-        _ = LibC.Close(device);
+        // Without the latter, poll answers with an error, and a read waits for a fault although none may come any more.
+        const OpenFlags flags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
+        var descriptor = new SafeFileHandle(LibC.Ioctl(device, IoctlNew, (void*)(nint)flags), ownsHandle: true);
         ulong* api = stackalloc ulong[] { Api, answerBySignal ? FeatureSigbus : 0, 0 };
         ulong* register = stackalloc ulong[] { (ulong)start, length, RegisterMissing, 0 };
-        if (descriptor < 0 || Control(descriptor, IoctlApi, api) != 0 || Control(descriptor, IoctlRegister, register) != 0)
+        if (descriptor.IsInvalid || LibC.Ioctl(descriptor, IoctlApi, api) != 0 || LibC.Ioctl(descriptor, IoctlRegister, register) != 0)
         {
             reason = "userfaultfd: " + Marshal.GetLastPInvokeErrorMessage();
             return null;
@@ -51,14 +49,14 @@ internal sealed unsafe partial class UserFault : IDisposable
     /// <summary>Waits for a fault and returns the address of its page, or null if none came.</summary>
     public byte* WaitForFault(int timeoutMilliseconds)
     {
-        var poll = new PollEntry { Descriptor = _descriptor, Events = 1 };
-        if (Poll(&poll, 1, timeoutMilliseconds) <= 0)
+        var poll = new PollEntry { Descriptor = (int)_descriptor.DangerousGetHandle(), Events = PollEvents.In };
+        if (LibC.Poll(&poll, 1, timeoutMilliseconds) <= 0)
         {
             return null;
         }
 
         byte* message = stackalloc byte[32];
-        return Read(_descriptor, message, 32) == 32 && message[0] == EventPageFault ? (byte*)(*(ulong*)(message + 16) & ~0xfffUL) : null;
+        return LibC.Read(_descriptor, message, 32) == 32 && message[0] == EventPageFault ? (byte*)(*(ulong*)(message + 16) & ~0xfffUL) : null;
     }
 
     /// <summary>Puts a page in place and wakes who waits for it. That it is there already is fine.</summary>
@@ -68,27 +66,8 @@ internal sealed unsafe partial class UserFault : IDisposable
         content = (byte*)(((ulong)content + 4095) & ~4095UL);
         new Span<byte>(content, 4096).Fill(pattern);
         long* copy = stackalloc long[] { (long)page, (long)content, 4096, 0, 0 };
-        return Control(_descriptor, IoctlCopy, copy) == 0 || Marshal.GetLastPInvokeError() == FileExists;
+        return LibC.Ioctl(_descriptor, IoctlCopy, copy) == 0 || Marshal.GetLastPInvokeError() == FileExists;
     }
 
-    public void Dispose() => LibC.Close(_descriptor);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
-    private static partial int Control(int descriptor, nuint request, void* argument);
-
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    private static partial int Poll(PollEntry* entries, nuint count, int timeout);
-
-    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
-    private static partial nint Read(int descriptor, byte* buffer, nuint length);
-
-    private struct PollEntry
-    {
-        public int Descriptor;
-        public short Events;
-        public short Returned;
-    }
+    public void Dispose() => _descriptor.Dispose();
 }

@@ -1,3 +1,5 @@
+using Hyperspan.Interop.Linux;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Backing;
@@ -24,7 +26,7 @@ public sealed unsafe class ForeignMemoryTests
     public void A_seal_on_a_file_that_is_too_short_does_not_help()
     {
         using SafeFileHandle file = SelfProbe.MemoryFile((2 * Page) + 100);
-        SelfProbe.Seal(file, 2);
+        SelfProbe.Seal(file, FileSeals.Shrink);
         using ForeignMemory fits = new(file, 0, (2 * Page) + 100);
         fits.Length.ShouldBe((2 * Page) + 100);
         fits.FaultBehavior.ShouldBe(FaultBehavior.Never);
@@ -59,7 +61,7 @@ public sealed unsafe class ForeignMemoryTests
     public void Read_only_memory_does_not_need_permission_to_write()
     {
         using SafeFileHandle file = SelfProbe.MemoryFile(Page);
-        SelfProbe.Seal(file, 16);
+        SelfProbe.Seal(file, FileSeals.FutureWrite);
         Should.Throw<GuestMemoryMappingException>(() => new ForeignMemory(file, 0, Page)).Message.ShouldEndWith("; the file is sealed against writing");
         using ForeignMemory memory = new(file, 0, Page, new() { Writable = false });
         memory.IsWritable.ShouldBeFalse();

@@ -1,12 +1,13 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Backing;
 
 /// <summary>Looks at this process's own memory from outside, so that a page that is not there is an answer and not a crash.</summary>
-internal static unsafe partial class SelfProbe
+internal static unsafe class SelfProbe
 {
     internal const ulong Page = 4096;
 
@@ -20,7 +21,7 @@ internal static unsafe partial class SelfProbe
         byte local = 0;
         IoVector here = new(&local, 1);
         IoVector there = new(address, 1);
-        bool read = ReadProcess(Environment.ProcessId, &here, 1, &there, 1, 0) == 1;
+        bool read = LibC.ProcessVmReadv(Environment.ProcessId, &here, 1, &there, 1, 0) == 1;
         value = local;
         return read;
     }
@@ -39,7 +40,7 @@ internal static unsafe partial class SelfProbe
     {
         IoVector here = new(&value, 1);
         IoVector there = new(address, 1);
-        return WriteProcess(Environment.ProcessId, &here, 1, &there, 1, 0) == 1;
+        return LibC.ProcessVmWritev(Environment.ProcessId, &here, 1, &there, 1, 0) == 1;
     }
 
     /// <summary>The lines of /proc/self/maps that overlap a range.</summary>
@@ -92,40 +93,18 @@ internal static unsafe partial class SelfProbe
         }
     }
 
-    internal static SafeFileHandle MemoryFile(ulong length, uint flags = 3)
+    internal static SafeFileHandle MemoryFile(ulong length, MemoryFileFlags flags = MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing)
     {
-        int descriptor = CreateMemoryFile("test", flags);
+        int descriptor = LibC.MemfdCreate("test", flags);
         descriptor.ShouldBeGreaterThanOrEqualTo(0);
         SafeFileHandle file = new(descriptor, ownsHandle: true);
         Truncate(file, length);
         return file;
     }
 
-    internal static void Truncate(SafeFileHandle file, ulong length) => SetLength(file, (long)length).ShouldBe(0);
+    internal static void Truncate(SafeFileHandle file, ulong length) => LibC.Ftruncate(file, (long)length).ShouldBe(0);
 
-    internal static void Seal(SafeFileHandle file, int seals) => Control(file, 1033, seals).ShouldBe(0);
-
-    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
-    internal static partial int SetLength(SafeFileHandle file, long length);
-
-    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    internal static partial int Control(SafeFileHandle file, int command, nint argument);
-
-    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
-    private static partial int CreateMemoryFile(string name, uint flags);
-
-    [LibraryImport("libc", EntryPoint = "process_vm_readv", SetLastError = true)]
-    private static partial nint ReadProcess(int pid, IoVector* here, nuint hereCount, IoVector* there, nuint thereCount, nuint flags);
-
-    [LibraryImport("libc", EntryPoint = "process_vm_writev", SetLastError = true)]
-    private static partial nint WriteProcess(int pid, IoVector* here, nuint hereCount, IoVector* there, nuint thereCount, nuint flags);
-
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct IoVector(void* start, nuint length)
-    {
-        public readonly void* Start = start;
-        public readonly nuint Length = length;
-    }
+    internal static void Seal(SafeFileHandle file, FileSeals seals) => LibC.Fcntl(file, FileCommand.AddSeals, (nint)seals).ShouldBe(0);
 
     internal sealed record MapsLine(ulong Start, ulong End, string Permissions, ulong Offset, string Path)
     {

@@ -10,6 +10,8 @@ namespace Hyperspan.Tests.Backing;
 public sealed unsafe class SharedMemoryTests
 {
     private const ulong Page = SelfProbe.Page;
+    private const MemoryFileFlags HugeFile =
+        MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing | MemoryFileFlags.HugeTlb | MemoryFileFlags.Huge2MiB;
 
     [Fact]
     public void Is_zeroed_rounded_to_pages_named_and_cannot_fault()
@@ -31,10 +33,10 @@ public sealed unsafe class SharedMemoryTests
     public void Nobody_can_shrink_grow_or_seal_the_file_further()
     {
         using SharedMemory memory = new(4 * Page);
-        SelfProbe.SetLength(memory.Handle, (long)Page).ShouldBe(-1);
-        SelfProbe.SetLength(memory.Handle, (long)(8 * Page)).ShouldBe(-1);
-        SelfProbe.Control(memory.Handle, 1033, 8).ShouldBe(-1);
-        (SelfProbe.Control(memory.Handle, 1034, 0) & 7).ShouldBe(7);
+        LibC.Ftruncate(memory.Handle, (long)Page).ShouldBe(-1);
+        LibC.Ftruncate(memory.Handle, (long)(8 * Page)).ShouldBe(-1);
+        LibC.Fcntl(memory.Handle, FileCommand.AddSeals, (nint)FileSeals.Write).ShouldBe(-1);
+        (LibC.Fcntl(memory.Handle, FileCommand.GetSeals, 0) & 7).ShouldBe(7);
         memory.Mapping[(4 * Page) - 1] = 1;
     }
 
@@ -153,7 +155,7 @@ public sealed unsafe class SharedMemoryTests
     {
         Skip.IfNot(Directory.Exists("/sys/kernel/mm/hugepages/hugepages-2048kB"), "no huge pages of 2 MiB on this system");
         ulong pages = HugePages.Free + 1;
-        using SafeFileHandle file = SelfProbe.MemoryFile(pages << 21, 0x5400_0007);
+        using SafeFileHandle file = SelfProbe.MemoryFile(pages << 21, HugeFile);
         using SparseMapping mapping = new(pages << 21, new() { Alignment = 2UL << 20 });
         mapping.Commit(0, Page);
         mapping.Mapping[0] = 6;
@@ -167,7 +169,7 @@ public sealed unsafe class SharedMemoryTests
     {
         Skip.IfNot(Directory.Exists("/sys/kernel/mm/hugepages/hugepages-2048kB"), "no huge pages of 2 MiB on this system");
         ulong pages = HugePages.Free + 1;
-        using SafeFileHandle file = SelfProbe.MemoryFile(pages << 21, 0x5400_0007);
+        using SafeFileHandle file = SelfProbe.MemoryFile(pages << 21, HugeFile);
         AddressReservation reservation = AddressReservation.Reserve(pages << 21, 2UL << 20, "hole");
         reservation.MapAnonymous(0, Page, MappingProtection.ReadWrite, noReserve: true, out _).ShouldBe(0);
         int error = reservation.MapFixed(

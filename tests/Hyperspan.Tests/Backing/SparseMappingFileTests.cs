@@ -1,3 +1,5 @@
+using Hyperspan.Interop.Linux;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Backing;
@@ -13,7 +15,7 @@ public sealed unsafe class SparseMappingFileTests
         using SparseMapping mapping = new(16 * Page);
         using SafeFileHandle file = SelfProbe.MemoryFile(8 * Page);
         RandomAccess.Write(file, "third page"u8, (long)(2 * Page));
-        using (SafeFileHandle another = new(SelfProbe.Control(file, 1030, 0), ownsHandle: true))
+        using (SafeFileHandle another = new(LibC.Fcntl(file, FileCommand.DuplicateCloseOnExec, 0), ownsHandle: true))
         {
             mapping.MapFile(4 * Page, another, 2 * Page, 2 * Page, writable: true);
             mapping.MapFile(10 * Page, another, 2 * Page, Page, writable: false);
@@ -128,7 +130,7 @@ public sealed unsafe class SparseMappingFileTests
         Should.Throw<ArgumentOutOfRangeException>(() => mapping.MapFile(0, file, 0, 9 * Page, writable: false)).ParamName.ShouldBe("length");
         Should.Throw<ArgumentOutOfRangeException>(() => mapping.MapFile(0, file, 1UL << 63, Page, writable: false)).ParamName.ShouldBe("fileOffset");
         Should.Throw<ArgumentNullException>(() => mapping.MapFile(0, null!, 0, Page, writable: false));
-        SelfProbe.Seal(file, 8);
+        SelfProbe.Seal(file, FileSeals.Write);
         Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, file, 0, Page, writable: true))
             .Message.ShouldEndWith("; the file is sealed against writing");
         using SafeFileHandle device = File.OpenHandle("/dev/null");

@@ -1,6 +1,5 @@
-using System.Runtime.InteropServices;
-
 using Hyperspan.Devices;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -145,7 +144,7 @@ public class DoorbellTests
     public void Eventfds_count()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "there is no eventfd on this system");
-        using var descriptor = new SafeFileHandle(eventfd(0, 0), ownsHandle: true);
+        using var descriptor = new SafeFileHandle(LibC.Eventfd(0, 0), ownsHandle: true);
         descriptor.IsInvalid.ShouldBeFalse();
         DoorbellEvent target = DoorbellEvent.FromEventFileDescriptor(descriptor);
         target.EventFileDescriptor.ShouldBe(descriptor);
@@ -158,7 +157,4 @@ public class DoorbellTests
         BitConverter.ToUInt64(count).ShouldBe(3UL);
         DoorbellEvent.FromCallback(() => { }).EventFileDescriptor.ShouldBeNull();
     }
-
-    [DllImport("libc")]
-    private static extern int eventfd(uint initial, int flags);
 }

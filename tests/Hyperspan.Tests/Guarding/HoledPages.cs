@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Guarding;
 
@@ -16,26 +17,28 @@ internal sealed unsafe class HoledPages : IDisposable
 
     public HoledPages(Hole hole)
     {
-        const int ReadWrite = LinuxConstants.PROT_READ | LinuxConstants.PROT_WRITE;
         Signal = hole == Hole.TruncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
         _start = LibC.Mmap(
-            null, Total * PageSize, ReadWrite, LinuxConstants.MAP_PRIVATE | LinuxConstants.MAP_ANONYMOUS, -1, 0);
+            null, Total * PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
         Check(_start != LibC.MapFailed);
         switch (hole)
         {
             case Hole.Protected:
-                Check(LibC.Mprotect(Bad, PageSize, LinuxConstants.PROT_NONE) == 0);
+                Check(LibC.Mprotect(Bad, PageSize, MappingProtection.None) == 0);
                 break;
             case Hole.ReadOnly:
-                Check(LibC.Mprotect(Bad, PageSize, LinuxConstants.PROT_READ) == 0);
+                Check(LibC.Mprotect(Bad, PageSize, MappingProtection.Read) == 0);
                 break;
             default:
-                var fd = LibC.MemfdCreate("empty", LinuxConstants.MFD_CLOEXEC);
-                Check(fd >= 0);
-                byte* mapped = LibC.Mmap(
-                    Bad, PageSize, ReadWrite, LinuxConstants.MAP_SHARED | LinuxConstants.MAP_FIXED, fd, 0);
-                Check(mapped == Bad);
-                Check(LibC.Close(fd) == 0);
+                int fd = LibC.MemfdCreate("empty", MemoryFileFlags.CloseOnExec);
+                using (new SafeFileHandle(fd, ownsHandle: true))
+                {
+                    Check(fd >= 0);
+                    byte* mapped = LibC.Mmap(
+                        Bad, PageSize, MappingProtection.ReadWrite, MappingFlags.Shared | MappingFlags.Fixed, fd, 0);
+                    Check(mapped == Bad);
+                }
+
                 break;
         }
     }

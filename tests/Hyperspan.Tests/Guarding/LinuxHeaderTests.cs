@@ -10,15 +10,14 @@ public class LinuxHeaderTests
 {
     private static readonly string[] Includes =
     [
-        "signal.h", "ucontext.h", "errno.h", "sys/mman.h", "sys/syscall.h", "sys/uio.h", "linux/futex.h",
+        "signal.h", "ucontext.h", "sys/syscall.h", "sys/uio.h", "linux/futex.h",
     ];
 
     private static readonly string[] NamedAsInTheHeaders =
     [
         "SIGBUS", "SIGSEGV", "SIG_DFL", "SIG_IGN", "SA_SIGINFO", "SA_ONSTACK", "SA_RESETHAND",
-        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier",
-        "PROT_NONE", "PROT_READ", "PROT_WRITE", "PROT_EXEC", "MAP_SHARED", "MAP_PRIVATE", "MAP_FIXED", "MAP_ANONYMOUS",
-        "MFD_CLOEXEC", "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG", "EFAULT",
+        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier", "SYS_userfaultfd",
+        "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG",
     ];
 
     private static readonly Dictionary<string, string> Expressions = new(StringComparer.Ordinal)
@@ -40,6 +39,8 @@ public class LinuxHeaderTests
         [nameof(LinuxConstants.RseqDescriptorSize)] = "sizeof(struct rseq_cs)",
         [nameof(LinuxConstants.RseqStartOffset)] = "offsetof(struct rseq_cs, start_ip)",
         [nameof(LinuxConstants.RseqAbortOffset)] = "offsetof(struct rseq_cs, abort_ip)",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_QUERY)] = "MEMBARRIER_CMD_QUERY",
+        [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED",
         [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
         [nameof(LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ",
     };

@@ -1,15 +1,15 @@
-using System.Runtime.InteropServices;
+using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.VhostUser.Tests;
 
 /// <summary>A guest's memory in a memfd without seals: what a careless or hostile front end shares, since it can be truncated.</summary>
-internal sealed partial class TestMemory : IDisposable
+internal sealed class TestMemory : IDisposable
 {
     internal TestMemory(ulong length)
     {
-        int descriptor = CreateMemoryFile("test", 3);
+        int descriptor = LibC.MemfdCreate("test", MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing);
         descriptor.ShouldBeGreaterThanOrEqualTo(0);
         File = new SafeFileHandle(descriptor, ownsHandle: true);
         Truncate(length);
@@ -25,7 +25,7 @@ internal sealed partial class TestMemory : IDisposable
 
     internal static ulong UserOffset => 0x7f12_0000_0000;
 
-    internal void Truncate(ulong length) => SetFileLength(File, (long)length).ShouldBe(0);
+    internal void Truncate(ulong length) => LibC.Ftruncate(File, (long)length).ShouldBe(0);
 
     /// <summary>Describes a part of it as a region. Its user addresses are no real ones: nobody should access them.</summary>
     internal VhostUserSharedMemory Region(ulong guestAddress = 0, ulong? length = null, ulong offset = 0) =>
@@ -36,10 +36,4 @@ internal sealed partial class TestMemory : IDisposable
         Memory.Dispose();
         File.Dispose();
     }
-
-    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int CreateMemoryFile(string name, uint flags);
-
-    [LibraryImport("libc", EntryPoint = "ftruncate")]
-    private static partial int SetFileLength(SafeFileHandle file, long length);
 }

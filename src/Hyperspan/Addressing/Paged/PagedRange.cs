@@ -19,7 +19,7 @@ namespace Hyperspan;
 /// </para>
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
-public readonly ref struct PagedRange
+public readonly ref partial struct PagedRange
 {
     // Exactly the pages of which a byte is covered; none for an empty range.
     private readonly ReadOnlySpan<ulong> _pages;

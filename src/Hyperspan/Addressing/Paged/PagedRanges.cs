@@ -5,7 +5,7 @@ namespace Hyperspan;
 /// <summary>A list of paged ranges, taken as one buffer: what a scattered request of a guest looks like whose pieces do not meet at page boundaries.</summary>
 /// <remarks>It refers to the list, it does not copy it. Elements may be empty; enumerating leaves them out.</remarks>
 [StructLayout(LayoutKind.Auto)]
-public readonly ref struct PagedRanges
+public readonly ref partial struct PagedRanges
 {
     private readonly ReadOnlySpan<PagedRangeBuffer> _ranges;
 

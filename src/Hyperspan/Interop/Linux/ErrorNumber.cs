@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan.Interop.Linux;
 
@@ -7,14 +8,24 @@ internal static class ErrorNumber
 {
     internal const int None = 0;
     internal const int NotPermitted = 1;
+    internal const int NoEntry = 2;
     internal const int Interrupted = 4;
+    internal const int InputOutput = 5;
     internal const int TryAgain = 11;
     internal const int NoMemory = 12;
     internal const int AccessDenied = 13;
     internal const int BadAddress = 14;
     internal const int NoDevice = 19;
+    internal const int IsDirectory = 21;
     internal const int InvalidArgument = 22;
     internal const int NoSpace = 28;
+    internal const int BrokenPipe = 32;
+    internal const int NotImplemented = 38;
+    internal const int NotSupported = 95;
+    internal const int ConnectionReset = 104;
+
+    /// <summary>Gets why the last call of this thread failed, in the words of libc.</summary>
+    internal static string LastMessage => Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
 
     /// <summary>Gives the C name, as people search for it: <c>ENOMEM</c>.</summary>
     internal static string Name(int error) => error switch
@@ -42,9 +53,11 @@ internal static class ErrorNumber
         28 => "ENOSPC",
         29 => "ESPIPE",
         30 => "EROFS",
+        32 => "EPIPE",
         38 => "ENOSYS",
         75 => "EOVERFLOW",
         95 => "EOPNOTSUPP",
+        104 => "ECONNRESET",
         122 => "EDQUOT",
         133 => "EHWPOISON",
         _ => string.Create(CultureInfo.InvariantCulture, $"errno {error}"),

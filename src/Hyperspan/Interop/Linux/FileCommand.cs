@@ -4,6 +4,8 @@ namespace Hyperspan.Interop.Linux;
 internal enum FileCommand
 {
     GetFlags = 3,
+    SetFlags = 4,
+    SetOpenFileLock = 37,
     DuplicateCloseOnExec = 1030,
     AddSeals = 1033,
     GetSeals = 1034,

@@ -6,6 +6,9 @@ namespace Hyperspan.Interop.Linux;
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal readonly struct FileStatus
 {
+    /// <summary><c>S_IFMT</c>: the bits of a mode that hold the type of file.</summary>
+    internal const int TypeMask = 0xf000;
+
     [FieldOffset(4)]
     public readonly uint BlockSize;
 
@@ -23,4 +26,6 @@ internal readonly struct FileStatus
 
     [FieldOffset(140)]
     public readonly uint DeviceMinor;
+
+    public FileType Type => (FileType)(Mode & TypeMask);
 }

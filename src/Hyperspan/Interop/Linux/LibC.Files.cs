@@ -4,24 +4,42 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Interop.Linux;
 
+/// <content>Files: opening them, what they are, their lengths, holes, locks and seals.</content>
 internal static unsafe partial class LibC
 {
-    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true)]
-    internal static partial int CreateMemoryFile(byte* name, MemoryFileFlags flags);
+    // Variadic in C, but the mode is only looked at where a file is created.
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Open(string path, OpenFlags flags);
 
-    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
-    internal static partial int SetFileLength(SafeFileHandle file, long length);
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int MemfdCreate(string name, MemoryFileFlags flags);
 
-    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
-    internal static partial int AllocateFileRange(SafeFileHandle file, int mode, long offset, long length);
-
-    // Variadic in C, as prctl is.
+    // Variadic in C; on the 64-bit Linux calling conventions a number or a pointer behind the command travels alike either way.
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    internal static partial int ControlFile(SafeFileHandle file, FileCommand command, nint argument);
+    internal static partial int Fcntl(SafeFileHandle file, FileCommand command, nint argument);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true)]
-    internal static partial int GetFileStatus(SafeFileHandle file, byte* path, int flags, uint mask, FileStatus* status);
+    // As fcntl.
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int Ioctl(SafeFileHandle file, nuint request, void* argument);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
 
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
-    internal static partial int GetFileSystemStatus(SafeFileHandle file, void* status);
+    internal static partial int Fstatfs(SafeFileHandle file, void* status);
+
+    [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint Readlink(string path, byte* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    internal static partial int Ftruncate(SafeFileHandle file, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    internal static partial int Fallocate(SafeFileHandle file, FileAllocation mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    internal static partial long Lseek(SafeFileHandle file, long offset, SeekFrom origin);
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    internal static partial int Fdatasync(SafeFileHandle file);
 }

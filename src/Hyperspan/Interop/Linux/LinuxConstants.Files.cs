@@ -2,48 +2,31 @@ namespace Hyperspan.Interop.Linux;
 
 internal static partial class LinuxConstants
 {
-    /// <summary><c>AT_EMPTY_PATH</c>: the descriptor itself is meant.</summary>
-    internal const int AtEmptyPath = 0x1000;
+    /// <summary>The descriptor itself is meant, not a path from it.</summary>
+    internal const int AT_EMPTY_PATH = 0x1000;
 
-    /// <summary><c>STATX_BASIC_STATS</c>.</summary>
-    internal const uint StatxBasicStats = 0x7ff;
+    /// <summary>The descriptor that stands for the current directory.</summary>
+    internal const int AT_FDCWD = -100;
 
-    /// <summary><c>S_IFMT</c>: the bits of a mode that hold the type of file.</summary>
-    internal const int FileTypeMask = 0xf000;
+    internal const int AT_SYMLINK_NOFOLLOW = 0x100;
 
-    /// <summary><c>S_IFREG</c>: a regular file.</summary>
-    internal const int FileTypeRegular = 0x8000;
+    internal const uint STATX_TYPE = 0x1;
+    internal const uint STATX_BASIC_STATS = 0x7ff;
 
-    /// <summary><c>O_ACCMODE</c>.</summary>
-    internal const int OpenAccessMask = 3;
+    /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
+    internal const int O_ACCMODE = 3;
 
-    /// <summary><c>PR_SET_VMA</c>.</summary>
-    internal const int ProcessSetVma = 0x53564d41;
+    /// <summary>The most vectors that one call takes.</summary>
+    internal const int IOV_MAX = 1024;
 
-    /// <summary><c>PR_SET_VMA_ANON_NAME</c>.</summary>
-    internal const int ProcessSetVmaAnonymousName = 0;
+    /// <summary>Also what every memory file without huge pages lives on (statfs(2)).</summary>
+    internal const uint TMPFS_MAGIC = 0x01021994;
 
-    /// <summary><c>TMPFS_MAGIC</c>: also what every memory file without huge pages lives on (statfs(2)).</summary>
-    internal const uint TmpfsMagic = 0x01021994;
-
-    /// <summary><c>HUGETLBFS_MAGIC</c>.</summary>
-    internal const uint HugeTlbFsMagic = 0x958458f6;
-
-    /// <summary><c>FUSE_SUPER_MAGIC</c>.</summary>
-    internal const uint FuseMagic = 0x65735546;
-
-    /// <summary><c>NFS_SUPER_MAGIC</c>.</summary>
-    internal const uint NfsMagic = 0x6969;
-
-    /// <summary><c>V9FS_MAGIC</c>.</summary>
-    internal const uint Plan9Magic = 0x01021997;
-
-    /// <summary><c>CIFS_SUPER_MAGIC</c>.</summary>
-    internal const uint CifsMagic = 0xff534d42;
-
-    /// <summary><c>SMB2_SUPER_MAGIC</c>.</summary>
-    internal const uint Smb2Magic = 0xfe534d42;
-
-    /// <summary><c>CEPH_SUPER_MAGIC</c>.</summary>
-    internal const uint CephMagic = 0x00c36400;
+    internal const uint HUGETLBFS_MAGIC = 0x958458f6;
+    internal const uint FUSE_SUPER_MAGIC = 0x65735546;
+    internal const uint NFS_SUPER_MAGIC = 0x6969;
+    internal const uint V9FS_MAGIC = 0x01021997;
+    internal const uint CIFS_SUPER_MAGIC = 0xff534d42;
+    internal const uint SMB2_SUPER_MAGIC = 0xfe534d42;
+    internal const uint CEPH_SUPER_MAGIC = 0x00c36400;
 }

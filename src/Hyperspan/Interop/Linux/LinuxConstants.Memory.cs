@@ -2,17 +2,9 @@ namespace Hyperspan.Interop.Linux;
 
 internal static partial class LinuxConstants
 {
-    internal const int PROT_NONE = 0;
-    internal const int PROT_READ = 1;
-    internal const int PROT_WRITE = 2;
-    internal const int PROT_EXEC = 4;
-
-    internal const int MAP_SHARED = 1;
-    internal const int MAP_PRIVATE = 2;
-    internal const int MAP_FIXED = 0x10;
-    internal const int MAP_ANONYMOUS = 0x20;
-
-    internal const uint MFD_CLOEXEC = 1;
+    /// <summary>Names a range of addresses; what is named, and how (prctl(2)).</summary>
+    internal const int PR_SET_VMA = 0x53564d41;
+    internal const int PR_SET_VMA_ANON_NAME = 0;
 
     /// <summary>Atomic read-modify-write of the second word, then a conditional wake.</summary>
     internal const int FUTEX_WAKE_OP = 5;
@@ -24,6 +16,9 @@ internal static partial class LinuxConstants
     /// </summary>
     internal const int FutexOpOrZero = 2 << 28;
 
+    /// <summary>Asks which commands there are.</summary>
+    internal const int MEMBARRIER_CMD_QUERY = 0;
+    internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ = 1 << 7;
     internal const int MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ = 1 << 8;
 
@@ -42,6 +37,4 @@ internal static partial class LinuxConstants
     internal const int RseqDescriptorSize = 32;
     internal const int RseqStartOffset = 8;
     internal const int RseqAbortOffset = 24;
-
-    internal const int EFAULT = 14;
 }

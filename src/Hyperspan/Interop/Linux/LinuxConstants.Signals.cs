@@ -1,6 +1,9 @@
 namespace Hyperspan.Interop.Linux;
 
-/// <summary>Constants of the Linux x86-64 ABI. A test compares them with the C headers where a C compiler is present.</summary>
+/// <summary>
+/// Constants of the Linux x86-64 ABI, under the names that the C headers give them; what has no name there, as offsets in structures, is named as elsewhere
+/// here. Tests compare all of them with the headers where a C compiler is present.
+/// </summary>
 internal static partial class LinuxConstants
 {
     internal const int SIGBUS = 7;
@@ -36,5 +39,9 @@ internal static partial class LinuxConstants
     internal const int SYS_gettid = 186;
     internal const int SYS_futex = 202;
     internal const int SYS_tgkill = 234;
+    internal const int SYS_userfaultfd = 323;
     internal const int SYS_membarrier = 324;
+
+    /// <summary>The limit on open descriptors (getrlimit(2)).</summary>
+    internal const int RLIMIT_NOFILE = 7;
 }

@@ -7,5 +7,7 @@ internal enum MappingProtection
     None = 0,
     Read = 1,
     Write = 2,
+    Execute = 4,
     ReadWrite = Read | Write,
+    ReadExecute = Read | Execute,
 }

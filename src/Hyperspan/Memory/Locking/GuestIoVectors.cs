@@ -18,7 +18,7 @@ namespace Hyperspan;
 public sealed unsafe class GuestIoVectors : IDisposable
 {
     private readonly VectorList _vectors;
-    private readonly HeldLocks _locks = new();
+    private readonly HeldLocks _locks = new(forSpans: false);
     private readonly List<Part> _parts = [];
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
@@ -44,8 +44,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        bool noSpans = false;
-        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, ref noSpans, out fault))
+        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
             return false;
@@ -69,10 +68,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryAdd(GuestMemory memory, in PagedRange range, AccessType access, out GuestMemoryFault fault)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        bool noSpans = false;
         foreach (PagedRun run in range.Runs)
         {
-            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, ref noSpans, out fault))
+            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, out fault))
             {
                 return false;
             }
@@ -149,7 +147,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
             IoVector* vectors = _vectors.Items + first;
             IoVector whole = *vectors;
             *vectors = new IoVector((byte*)whole.Address + within, whole.Length - within);
-            int count = Math.Min(_vectors.Count - first, LibC.MaxVectors);
+            int count = Math.Min(_vectors.Count - first, LinuxConstants.IOV_MAX);
             nint moved = Call(file, vectors, count, (long)(fileOffset + done), direction);
             *vectors = whole;
             if (moved < 0)
@@ -183,10 +181,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
     private static nint Call(SafeHandle file, IoVector* vectors, int count, long offset, Direction direction) => direction switch
     {
-        Direction.FromFile => LibC.ReadVectorsAt((SafeFileHandle)file, vectors, count, offset),
-        Direction.ToFile => LibC.WriteVectorsAt((SafeFileHandle)file, vectors, count, offset),
-        Direction.FromStream => LibC.ReadVectors(file, vectors, count),
-        _ => LibC.WriteVectors(file, vectors, count),
+        Direction.FromFile => LibC.Preadv((SafeFileHandle)file, vectors, count, offset),
+        Direction.ToFile => LibC.Pwritev((SafeFileHandle)file, vectors, count, offset),
+        Direction.FromStream => LibC.Readv(file, vectors, count),
+        _ => LibC.Writev(file, vectors, count),
     };
 
     /// <summary>Which guest address the kernel could not access: the first that a probe from the point reached on refuses.</summary>

@@ -12,7 +12,8 @@ namespace Hyperspan;
 /// The order is: keep the backing from being released, lock the pages, then look whether they can be accessed. Nothing can change between the look and the use.
 /// Whatever fails undoes what this piece had done; the caller undoes the pieces before it.
 /// </remarks>
-internal sealed unsafe class HeldLocks
+/// <param name="forSpans">Whether to find out if spans are allowed over what is locked.</param>
+internal sealed unsafe class HeldLocks(bool forSpans)
 {
     // Page numbers are handed to backings in batches from the stack.
     internal const int Batch = 64;
@@ -21,6 +22,12 @@ internal sealed unsafe class HeldLocks
     private Entry _first;
     private Entry[] _more = [];
     private int _count;
+
+    /// <summary>
+    /// Gets a value indicating whether spans are allowed over all that was locked: nobody can take the pages away while they are. Found out only if asked for,
+    /// and only as long as it is so.
+    /// </summary>
+    internal bool AllowsSpans { get; private set; } = forSpans;
 
     /// <summary>Locks a part of one region. On success the host address of its first byte is valid until <see cref="Release"/>.</summary>
     internal bool TryLock(
@@ -34,28 +41,13 @@ internal sealed unsafe class HeldLocks
         out GuestMemoryFault fault)
     {
         address = null;
-        GuestMemoryBacking backing = region.Backing;
-        if (region.Base == null || !backing.IsLockable)
+        if (!TryBegin(memory, region, offset, access, out int before, out fault))
         {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, offset));
             return false;
         }
 
-        if (!region.Permits(access))
-        {
-            GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
-            fault = memory.LockFault(region, new RegionFault(kind, FaultCause.Check, offset));
-            return false;
-        }
-
-        int before = _count;
-        if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
-        {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
-            return false;
-        }
-
-        if (!TryLockPages(region, offset, length, access, out RegionFault failure)
+        (ulong first, ulong last) = PagesOf(region, offset, length);
+        if (!TryLockPages(region, first, last, offset, length, access, out RegionFault failure)
             || !TryExpose(region, offset, length, kernelAccess, out failure))
         {
             fault = memory.LockFault(region, failure);
@@ -63,32 +55,15 @@ internal sealed unsafe class HeldLocks
             return false;
         }
 
+        if (!CanBeUsed(memory, region, offset, length, access, out fault))
+        {
+            ReleaseFrom(before);
+            return false;
+        }
+
         address = region.Base + offset;
-        if (region.IsDirect)
-        {
-            // Nothing to look for; but a memory that is closed gives no new locks.
-            if (!memory.IsClosed(region))
-            {
-                fault = default;
-                return true;
-            }
-
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
-        }
-        else if (IsAccessible(region, address, length, access)
-            || memory.TryProbe(region.Start + offset, length, access, out fault))
-        {
-            fault = default;
-            return true;
-        }
-        else
-        {
-            fault = fault.WithoutRange(GuestMemoryOperation.Lock);
-        }
-
-        ReleaseFrom(before);
-        address = null;
-        return false;
+        AllowsSpans = AllowsSpans && KeepsLockedPages(region, first, last - first + 1);
+        return true;
     }
 
     /// <summary>
@@ -97,24 +72,8 @@ internal sealed unsafe class HeldLocks
     internal bool TryLockPages(
         GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, bool kernelAccess, out GuestMemoryFault fault)
     {
-        GuestMemoryBacking backing = region.Backing;
-        ulong firstOffset = OffsetOf(region, backingPages[0]);
-        if (!backing.IsLockable)
+        if (!TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out int before, out fault))
         {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, firstOffset));
-            return false;
-        }
-
-        if (!region.Permits(access))
-        {
-            fault = memory.LockFault(region, new RegionFault(access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted, FaultCause.Check, firstOffset));
-            return false;
-        }
-
-        int before = _count;
-        if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
-        {
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, firstOffset));
             return false;
         }
 
@@ -125,30 +84,19 @@ internal sealed unsafe class HeldLocks
             return false;
         }
 
-        fault = default;
-        if (region.IsDirect)
+        // Of memory that cannot fault, one page says what there is to say about all.
+        foreach (ulong page in region.IsDirect ? backingPages[..1] : backingPages)
         {
-            // Nothing to look for; but a memory that is closed gives no new locks.
-            if (!memory.IsClosed(region))
+            if (!CanBeUsed(memory, region, OffsetOf(region, page), GuestAddress.PageSize, access, out fault))
             {
-                return true;
-            }
-
-            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, firstOffset));
-            ReleaseFrom(before);
-            return false;
-        }
-
-        foreach (ulong page in backingPages)
-        {
-            ulong offset = OffsetOf(region, page);
-            if (!IsAccessible(region, region.Base + offset, GuestAddress.PageSize, access)
-                && !memory.TryProbe(region.Start + offset, GuestAddress.PageSize, access, out fault))
-            {
-                fault = fault.WithoutRange(GuestMemoryOperation.Lock);
                 ReleaseFrom(before);
                 return false;
             }
+        }
+
+        for (int i = 0; i < backingPages.Length && AllowsSpans && region.FaultBehavior != FaultBehavior.Never; i++)
+        {
+            AllowsSpans = KeepsLockedPages(region, backingPages[i], 1);
         }
 
         return true;
@@ -192,6 +140,17 @@ internal sealed unsafe class HeldLocks
         entry.Backing.UnlockPages(pages);
     }
 
+    /// <summary>Whether nobody can take the pages away while they are locked.</summary>
+    private static bool KeepsLockedPages(MemoryRegion region, ulong firstBackingPage, ulong count) =>
+        region.FaultBehavior == FaultBehavior.Never || region.Backing.KeepsLockedPages(firstBackingPage, count);
+
+    /// <summary>The pages of the backing that a part of a region touches.</summary>
+    private static (ulong First, ulong Last) PagesOf(MemoryRegion region, ulong offset, ulong length)
+    {
+        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
+        return ((region.BackingOffset + offset) >> GuestAddress.PageShift, last);
+    }
+
     /// <summary>Where in the region a page of the backing starts.</summary>
     private static ulong OffsetOf(MemoryRegion region, ulong backingPage) => (backingPage << GuestAddress.PageShift) - region.BackingOffset;
 
@@ -201,6 +160,33 @@ internal sealed unsafe class HeldLocks
         {
             pages[i] = first + (ulong)i;
         }
+    }
+
+    /// <summary>Whether pages that are locked can be accessed.</summary>
+    private static bool CanBeUsed(
+        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, AccessType access, out GuestMemoryFault fault)
+    {
+        fault = default;
+        if (region.IsDirect)
+        {
+            // Nothing to look for; but a memory that is closed gives no new locks.
+            if (!memory.IsClosed(region))
+            {
+                return true;
+            }
+
+            fault = memory.LockFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
+            return false;
+        }
+
+        if (IsAccessible(region, region.Base + offset, length, access)
+            || memory.TryProbe(region.Start + offset, length, access, out fault))
+        {
+            return true;
+        }
+
+        fault = fault.WithoutRange(GuestMemoryOperation.Lock);
+        return false;
     }
 
     /// <summary>The quick look: guarded probes, without handlers. Pages under bitmaps take the general way.</summary>
@@ -272,6 +258,36 @@ internal sealed unsafe class HeldLocks
                 result.Exception)
             : default;
 
+    /// <summary>Sees whether a region can be locked at all, and keeps its backing. <paramref name="before"/> is what to return to if the rest fails.</summary>
+    private bool TryBegin(
+        GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out int before, out GuestMemoryFault fault)
+    {
+        before = _count;
+        GuestMemoryBacking backing = region.Backing;
+        RegionFault failure;
+        if (region.Base == null || !backing.IsLockable)
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, offset);
+        }
+        else if (!region.Permits(access))
+        {
+            GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
+            failure = new RegionFault(kind, FaultCause.Check, offset);
+        }
+        else if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
+        }
+        else
+        {
+            fault = default;
+            return true;
+        }
+
+        fault = memory.LockFault(region, failure);
+        return false;
+    }
+
     private bool TryHold(GuestMemoryBacking backing)
     {
         if (!backing.TryBeginUse())
@@ -285,10 +301,9 @@ internal sealed unsafe class HeldLocks
 
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
     [SkipLocalsInit]
-    private bool TryLockPages(MemoryRegion region, ulong offset, ulong length, AccessType access, out RegionFault failure)
+    private bool TryLockPages(
+        MemoryRegion region, ulong first, ulong last, ulong offset, ulong length, AccessType access, out RegionFault failure)
     {
-        ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
-        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
         Span<ulong> pages = stackalloc ulong[Batch];
         try
         {

@@ -22,14 +22,14 @@ public sealed unsafe class LockedMemory : IDisposable
     // Bit 31: disposed. The rest: pins. The pages are unlocked when the bit is set and the rest is zero.
     private int _state;
 
-    internal LockedMemory(GuestMemory memory, HeldLocks locks, IoVector[] vectors, ulong length, AccessType access, bool spansAllowed)
+    internal LockedMemory(GuestMemory memory, HeldLocks locks, IoVector[] vectors, ulong length, AccessType access)
     {
         _memory = memory;
         _locks = locks;
         _vectors = vectors;
         Length = length;
         Access = access;
-        _spansAllowed = spansAllowed;
+        _spansAllowed = locks.AllowsSpans;
     }
 
     /// <summary>Gets what the memory was locked for.</summary>

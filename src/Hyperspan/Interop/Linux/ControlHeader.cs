@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Hyperspan.VhostUser.Interop;
+namespace Hyperspan.Interop.Linux;
 
 /// <summary>struct cmsghdr of 64-bit Linux (cmsg(3)); what it carries follows it, and the next one at the next multiple of eight.</summary>
 [StructLayout(LayoutKind.Sequential)]

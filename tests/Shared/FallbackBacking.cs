@@ -1,11 +1,16 @@
-namespace Hyperspan.TestHost.Model;
+namespace Hyperspan.Tests;
 
-/// <summary>Memory without a mapping, in an array, with one byte that refuses every access.</summary>
-internal sealed class DeviceMemory(int length, bool exchanges) : GuestMemoryBacking
+/// <summary>Memory without a mapping: everything goes through the fallback methods, as with a device.</summary>
+internal sealed class FallbackBacking(int length) : GuestMemoryBacking
 {
-    public byte[] Bytes { get; } = new byte[length];
+    internal byte[] Bytes { get; } = new byte[length];
 
-    public ulong? Hole { get; set; }
+    internal int Calls { get; private set; }
+
+    /// <summary>Accesses that touch this byte fail with it as the lowest address.</summary>
+    internal ulong? Hole { get; set; }
+
+    internal bool SupportsCompareExchange { get; set; } = true;
 
     public override ulong Length => (ulong)Bytes.Length;
 
@@ -47,23 +52,32 @@ internal sealed class DeviceMemory(int length, bool exchanges) : GuestMemoryBack
     protected internal override BackingResult CompareExchangeFallback(
         ulong address, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
     {
-        exchanged = false;
-        if (!exchanges)
+        if (!SupportsCompareExchange)
         {
             return base.CompareExchangeFallback(address, current, replacement, out exchanged);
         }
 
+        exchanged = false;
         if (Refuse(address, (ulong)current.Length) is { } failure)
         {
             return failure;
         }
 
-        Span<byte> here = Bytes.AsSpan((int)address, current.Length);
-        exchanged = here.SequenceEqual(current);
-        (exchanged ? replacement : here).CopyTo(exchanged ? here : current);
+        lock (Bytes)
+        {
+            Span<byte> here = Bytes.AsSpan((int)address, current.Length);
+            exchanged = here.SequenceEqual(current);
+            (exchanged ? replacement : here).CopyTo(exchanged ? here : current);
+        }
+
         return BackingResult.Success;
     }
 
-    private BackingResult? Refuse(ulong address, ulong length) =>
-        Hole is { } hole && hole >= address && hole < address + length ? BackingResult.Fail(GuestMemoryFaultKind.VtlProtected, hole) : null;
+    private BackingResult? Refuse(ulong address, ulong length)
+    {
+        Calls++;
+        return Hole is { } hole && hole >= address && hole < address + length
+            ? BackingResult.Fail(GuestMemoryFaultKind.VtlProtected, hole)
+            : null;
+    }
 }

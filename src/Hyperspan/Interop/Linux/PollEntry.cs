@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
 
-namespace Hyperspan.VhostUser.Interop;
+namespace Hyperspan.Interop.Linux;
 
 /// <summary>struct pollfd.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct PollEntry
 {
     internal int Descriptor;
-    internal short Events;
-    internal short Returned;
+    internal PollEvents Events;
+    internal PollEvents Returned;
 }

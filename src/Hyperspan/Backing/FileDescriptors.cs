@@ -1,8 +1,9 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.Interop.Linux;
+namespace Hyperspan;
 
 /// <summary>Questions about open files that .NET has no answer to.</summary>
 internal static unsafe class FileDescriptors
@@ -11,7 +12,7 @@ internal static unsafe class FileDescriptors
     /// <exception cref="GuestMemoryMappingException">There are too many open files.</exception>
     internal static SafeFileHandle Duplicate(SafeFileHandle file)
     {
-        int descriptor = LibC.ControlFile(file, FileCommand.DuplicateCloseOnExec, 0);
+        int descriptor = LibC.Fcntl(file, FileCommand.DuplicateCloseOnExec, 0);
         if (descriptor < 0)
         {
             throw new GuestMemoryMappingException("duplicate the file descriptor", Marshal.GetLastPInvokeError());
@@ -25,10 +26,9 @@ internal static unsafe class FileDescriptors
     internal static FileStatus Status(SafeFileHandle file)
     {
         FileStatus status = default;
-        byte empty = 0;
 
-        // SAFETY: both pointers are to locals that outlive the call; the structure has the size the kernel writes.
-        if (LibC.GetFileStatus(file, &empty, LinuxConstants.AtEmptyPath, LinuxConstants.StatxBasicStats, &status) != 0)
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        if (LibC.Statx(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_BASIC_STATS, &status) != 0)
         {
             throw new GuestMemoryMappingException("ask for the state of the file", Marshal.GetLastPInvokeError());
         }
@@ -43,16 +43,16 @@ internal static unsafe class FileDescriptors
         ulong* status = stackalloc ulong[64];
 
         // SAFETY: 512 bytes on this stack, more than the kernel writes (120 on x86-64).
-        return LibC.GetFileSystemStatus(file, status) == 0 ? (uint)status[0] : 0;
+        return LibC.Fstatfs(file, status) == 0 ? (uint)status[0] : 0;
     }
 
     /// <summary>The seals, or none where the file cannot have any.</summary>
     internal static FileSeals Seals(SafeFileHandle file)
     {
-        int seals = LibC.ControlFile(file, FileCommand.GetSeals, 0);
+        int seals = LibC.Fcntl(file, FileCommand.GetSeals, 0);
         return seals < 0 ? FileSeals.None : (FileSeals)seals;
     }
 
     internal static bool IsRegular(this in FileStatus status) =>
-        (status.Mode & LinuxConstants.FileTypeMask) == LinuxConstants.FileTypeRegular;
+        status.Type == FileType.Regular;
 }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Hyperspan.VhostUser.Interop;
+namespace Hyperspan.Interop.Linux;
 
 /// <summary>struct msghdr of 64-bit Linux (recvmsg(2)).</summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -8,9 +8,9 @@ internal unsafe struct SocketMessage
 {
     internal void* Name;
     internal ulong NameLength;
-    internal IoPart* Parts;
+    internal IoVector* Parts;
     internal ulong PartCount;
     internal byte* Control;
     internal ulong ControlLength;
-    internal int Flags;
+    internal MessageFlags Flags;
 }

@@ -1,4 +1,4 @@
-namespace Hyperspan.Interop.Linux;
+namespace Hyperspan;
 
 /// <summary>The guard at the door of everything that needs Linux.</summary>
 internal static class LinuxOnly

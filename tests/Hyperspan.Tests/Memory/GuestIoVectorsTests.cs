@@ -1,0 +1,180 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
+using static Hyperspan.Tests.MemoryAssert;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Files and sockets straight into and out of guest pages.</summary>
+public class GuestIoVectorsTests
+{
+    private const ulong Page = 4096;
+
+    [Fact]
+    public void FileInputAndOutputGoesStraightThroughScatteredPages()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            byte[] content = Pattern(5 * 4096 + 100);
+            File.WriteAllBytes(path, content);
+            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+            using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, LockTests.Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
+            using var vectors = new GuestIoVectors(1);
+            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Write);
+            Add(vectors, memory, 9 * Page, 300, AccessType.Write);
+            Add(vectors, memory, 0, 7, AccessType.Write);
+            vectors.Length.ShouldBe(5307UL);
+            vectors.Count.ShouldBe(4, "the first crosses from one mapping into another");
+            FileTransfer transfer = vectors.ReadFrom(file, 11);
+            transfer.Succeeded.ShouldBeTrue(transfer.ToString());
+            transfer.ThrowIfFailed();
+            memory.Read(3 * Page + 50, 5000).ShouldBe(content.AsSpan(11, 5000).ToArray());
+            memory.Read(9 * Page, 300).ShouldBe(content.AsSpan(5011, 300).ToArray());
+            memory.Read(0, 7).ShouldBe(content.AsSpan(5311, 7).ToArray());
+            vectors.Clear();
+
+            Add(vectors, memory, 9 * Page, 300, AccessType.Read);
+            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Read);
+            vectors.WriteTo(file, 4096).Succeeded.ShouldBeTrue();
+            File.ReadAllBytes(path).AsSpan(4096, 5300).ToArray()
+                .ShouldBe([.. content.AsSpan(5011, 300), .. content.AsSpan(11, 5000)]);
+            vectors.Clear();
+
+            Add(vectors, memory, 0, 4 * Page, AccessType.Write);
+            FileTransfer atEnd = vectors.ReadFrom(file, 3 * 4096);
+            atEnd.EndOfFile.ShouldBeTrue();
+            atEnd.Transferred.ShouldBe((2UL * 4096) + 100);
+            atEnd.ToString().ShouldBe("0x2064 of 0x4000 bytes transferred: end of file");
+            Should.Throw<EndOfStreamException>(() => atEnd.ThrowIfFailed());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void ThousandsOfPiecesTakeSeveralCalls()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            byte[] content = Pattern(5000 * 3);
+            File.WriteAllBytes(path, content);
+            using SafeFileHandle file = File.OpenHandle(path);
+            using GuestMemory memory = GuestMemory.Allocate(5000 * 16);
+            using var vectors = new GuestIoVectors(2);
+            for (ulong i = 0; i < 5000; i++)
+            {
+                Add(vectors, memory, i * 16, 3, AccessType.Write);
+            }
+
+            vectors.Count.ShouldBe(5000);
+            vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+            for (ulong i = 0; i < 5000; i++)
+            {
+                memory.Read(i * 16, 4).ShouldBe([.. content.AsSpan((int)i * 3, 3), 0]);
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void APageTakenAwayDuringATransferIsAFaultWithTheExactCount()
+    {
+        string image = Path.GetTempFileName();
+        string ram = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(image, Pattern(8 * 4096));
+            File.WriteAllBytes(ram, new byte[8 * 4096]);
+            using SafeFileHandle file = File.OpenHandle(image, FileMode.Open, FileAccess.ReadWrite);
+            using GuestMemory memory = new("guest", FileMemory.Open(ram, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+            using var vectors = new GuestIoVectors();
+            Add(vectors, memory, 0, 8 * Page, AccessType.Write);
+            using (var truncating = new FileStream(ram, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            {
+                truncating.SetLength(3 * 4096);
+            }
+
+            FileTransfer transfer = vectors.ReadFrom(file, 0);
+            transfer.Succeeded.ShouldBeFalse();
+            transfer.Transferred.ShouldBe(3 * Page);
+            transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
+            transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
+            transfer.ToString().ShouldStartWith("0x3000 of 0x8000 bytes transferred: guest memory 'guest': write error");
+            Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());
+        }
+        finally
+        {
+            File.Delete(image);
+            File.Delete(ram);
+        }
+    }
+
+    [Fact]
+    public void SocketsSendAndReceiveStraightOutOfGuestPages()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        client.Connect(listener.LocalEndPoint!);
+        using Socket server = listener.Accept();
+        using GuestMemory memory = GuestMemory.Allocate(4 * Page);
+        byte[] data = Pattern(3000);
+        memory.Write(50, data);
+        using var sending = new GuestIoVectors();
+        Add(sending, memory, 50, 1000, AccessType.Read);
+        Add(sending, memory, 1050, 2000, AccessType.Read);
+        sending.Count.ShouldBe(1, "they touch");
+        sending.Send(client).Succeeded.ShouldBeTrue();
+        using var receiving = new GuestIoVectors();
+        Add(receiving, memory, 2 * Page + 1, 3000, AccessType.Write);
+        receiving.Receive(server).Succeeded.ShouldBeTrue();
+        memory.Read(2 * Page + 1, 3000).ShouldBe(data);
+        client.Dispose();
+        FileTransfer end = receiving.Receive(server);
+        end.EndOfFile.ShouldBeTrue();
+        end.Transferred.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void RequestsReuseTheListWithoutAllocating()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, new byte[1 << 16]);
+            using SafeFileHandle file = File.OpenHandle(path);
+            using GuestMemory memory = new("ram", LockTests.Committed(16));
+            using var vectors = new GuestIoVectors();
+            Request(vectors, memory, file, 200);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Request(vectors, memory, file, 200);
+            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+
+        static void Request(GuestIoVectors vectors, GuestMemory memory, SafeFileHandle file, int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                vectors.TryAdd(memory, 100, 5000, AccessType.Write, out _);
+                vectors.TryAdd(memory, 8 * Page, 4096, AccessType.Write, out _);
+                vectors.ReadFrom(file, 0);
+                vectors.Clear();
+            }
+        }
+    }
+
+    private static void Add(GuestIoVectors vectors, GuestMemory memory, ulong address, ulong length, AccessType access) =>
+        vectors.TryAdd(memory, address, length, access, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+}
