@@ -26,7 +26,7 @@ internal static unsafe partial class Guard
     public static bool SupportsRestartableSequences
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => GuardEntry.SupportsRestartableSequences;
+        get => RestartableBarrier.IsRegistered;
     }
 
     /// <summary>
@@ -40,9 +40,9 @@ internal static unsafe partial class Guard
     /// </remarks>
     public static void FlushRestartableSequences()
     {
-        if (GuardEntry.SupportsRestartableSequences)
+        if (RestartableBarrier.IsRegistered)
         {
-            RestartableSequences.Flush();
+            RestartableBarrier.Flush();
         }
     }
 
@@ -51,7 +51,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedLoad1(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedLoad1(p, bitmap, bitIndex)
             : GuardEntry.BitCheckedLoad1Suppressed(p, bitmap, bitIndex);
     }
@@ -61,7 +61,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedLoad2(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedLoad2(p, bitmap, bitIndex)
             : GuardEntry.BitCheckedLoad2Suppressed(p, bitmap, bitIndex);
     }
@@ -71,7 +71,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedLoad4(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedLoad4(p, bitmap, bitIndex)
             : GuardEntry.BitCheckedLoad4Suppressed(p, bitmap, bitIndex);
     }
@@ -81,7 +81,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedLoad8(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedLoad8(p, bitmap, bitIndex)
             : GuardEntry.BitCheckedLoad8Suppressed(p, bitmap, bitIndex);
     }

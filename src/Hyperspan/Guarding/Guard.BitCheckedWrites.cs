@@ -9,7 +9,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedStore1(byte* p, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedStore1(p, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedStore1Suppressed(p, value, bitmap, bitIndex);
     }
@@ -19,7 +19,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedStore2(byte* p, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedStore2(p, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedStore2Suppressed(p, value, bitmap, bitIndex);
     }
@@ -29,7 +29,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedStore4(byte* p, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedStore4(p, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedStore4Suppressed(p, value, bitmap, bitIndex);
     }
@@ -39,7 +39,7 @@ internal static unsafe partial class Guard
     public static GuardedResult BitCheckedStore8(byte* p, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedStore8(p, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedStore8Suppressed(p, value, bitmap, bitIndex);
     }
@@ -50,7 +50,7 @@ internal static unsafe partial class Guard
         byte* p, ulong comparand, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedCompareExchange1(p, comparand, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedCompareExchange1Suppressed(p, comparand, value, bitmap, bitIndex);
     }
@@ -61,7 +61,7 @@ internal static unsafe partial class Guard
         byte* p, ulong comparand, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedCompareExchange2(p, comparand, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedCompareExchange2Suppressed(p, comparand, value, bitmap, bitIndex);
     }
@@ -72,7 +72,7 @@ internal static unsafe partial class Guard
         byte* p, ulong comparand, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedCompareExchange4(p, comparand, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedCompareExchange4Suppressed(p, comparand, value, bitmap, bitIndex);
     }
@@ -83,7 +83,7 @@ internal static unsafe partial class Guard
         byte* p, ulong comparand, ulong value, byte* bitmap, ulong bitIndex, bool mayBlock = false)
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !GuardEntry.SupportsRestartableSequences ? new GuardedResult(0, StatusNotRestartable)
+        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
             : mayBlock ? GuardEntry.BitCheckedCompareExchange8(p, comparand, value, bitmap, bitIndex)
             : GuardEntry.BitCheckedCompareExchange8Suppressed(p, comparand, value, bitmap, bitIndex);
     }

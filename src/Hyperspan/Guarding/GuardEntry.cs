@@ -15,7 +15,7 @@ internal static unsafe class GuardEntry
 
     public static readonly bool UsesMachineCode = Installation.Code is not null;
 
-    public static readonly bool SupportsRestartableSequences = Installation.SupportsRestartableSequences;
+    public static readonly bool HasRestartableSequences = Installation.HasRestartableSequences;
 
     public static readonly string Description = Installation.Description;
 

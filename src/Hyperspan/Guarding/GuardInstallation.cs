@@ -23,10 +23,10 @@ internal sealed unsafe class GuardInstallation
 
     private readonly byte* _code;
 
-    private GuardInstallation(byte* code, bool isSupported, string description, bool supportsRestartableStores = false)
+    private GuardInstallation(byte* code, bool isSupported, string description, bool hasRestartableSequences = false)
     {
         _code = code;
-        SupportsRestartableSequences = supportsRestartableStores;
+        HasRestartableSequences = hasRestartableSequences;
         IsSupported = isSupported;
         Description = description;
     }
@@ -38,7 +38,8 @@ internal sealed unsafe class GuardInstallation
 
     public string Description { get; }
 
-    public bool SupportsRestartableSequences { get; }
+    /// <summary>Whether the image has sequences that this process could register the barrier for.</summary>
+    public bool HasRestartableSequences { get; }
 
     public static GuardInstallation Install()
     {
@@ -55,7 +56,7 @@ internal sealed unsafe class GuardInstallation
             if (reason is null)
             {
                 var description = obstacle is null ? "machine code" : "machine code, no restartable sequences: " + obstacle;
-                return new(code, isSupported: true, description, supportsRestartableStores: obstacle is null);
+                return new(code, isSupported: true, description, hasRestartableSequences: obstacle is null);
             }
         }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
 
@@ -12,10 +11,7 @@ internal static unsafe class RestartableSequences
     // The area has to reach to the end of the descriptor pointer. Without registration glibc states a size of zero.
     private const uint SmallestArea = LinuxConstants.RseqDescriptorOffset + sizeof(ulong);
 
-    /// <summary>
-    /// Finds the distance of a thread's area from its thread pointer and registers the process for the barrier that restarts
-    /// sequences. Answers what stands against it, or null.
-    /// </summary>
+    /// <summary>Finds the distance of a thread's area from its thread pointer. Answers what stands against using it, or null.</summary>
     public static string? TryPrepare(out long area)
     {
         area = 0;
@@ -32,9 +28,11 @@ internal static unsafe class RestartableSequences
             return "glibc has not registered any";
         }
 
-        if (LibC.Membarrier(LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) != 0)
+        // Negative where there is no such call at all.
+        var commands = LibC.Membarrier(LinuxConstants.MEMBARRIER_CMD_QUERY);
+        if (commands < 0 || (commands & LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) == 0)
         {
-            return "membarrier refuses its registration: " + Marshal.GetLastPInvokeErrorMessage();
+            return "membarrier knows nothing of them";
         }
 
         area = *(nint*)offset;
@@ -54,16 +52,4 @@ internal static unsafe class RestartableSequences
 
         return words;
     }
-
-    /// <summary>Restarts every sequence of this process that is under way, and waits until that has happened.</summary>
-    public static void Flush()
-    {
-        if (LibC.Membarrier(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) != 0)
-        {
-            ThrowFailed();
-        }
-    }
-
-    [DoesNotReturn]
-    private static void ThrowFailed() => throw new InvalidOperationException("membarrier fails: " + Marshal.GetLastPInvokeErrorMessage());
 }
