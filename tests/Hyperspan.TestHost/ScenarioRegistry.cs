@@ -19,5 +19,6 @@ public static class ScenarioRegistry
         new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
         new BarrierScenario(),
+        new KeepAliveScenario(),
     ];
 }
