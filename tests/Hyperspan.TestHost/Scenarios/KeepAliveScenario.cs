@@ -50,13 +50,20 @@ public sealed unsafe class KeepAliveScenario : IScenario
                 Collect();
                 goneEarly |= Volatile.Read(ref Gone);
                 served++;
+                if (goneEarly)
+                {
+                    // Nothing else wakes who waits for a page that was unmapped.
+                    break;
+                }
+
                 faults.Populate(page, Pattern);
             }
         }
 
+        faults.Dispose();
+        accessor.Join();
         Collect();
         bool goneLate = Volatile.Read(ref Gone);
-        faults.Dispose();
         Console.WriteLine($"served={served} succeeded={succeeded} during={goneEarly} after={goneLate}");
         bool expected = operation == "control" ? goneEarly && !succeeded : succeeded && !goneEarly;
         return expected && goneLate && served > 0 ? ScenarioExit.Success : ScenarioExit.Failure;

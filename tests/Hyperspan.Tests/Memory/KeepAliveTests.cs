@@ -8,6 +8,8 @@ public class KeepAliveTests
     // Without optimization, variables would live to the end of their method and keep what the library has to keep.
     private static readonly Dictionary<string, string> Optimized = new(StringComparer.Ordinal) { ["DOTNET_TieredCompilation"] = "0" };
 
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     [SkippableTheory]
     [InlineData("read")]
     [InlineData("write")]
@@ -26,6 +28,6 @@ public class KeepAliveTests
     private static void Run(string operation)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-        ChildProcess.Run("keep-alive", [operation], Optimized).ShouldSucceed();
+        ChildProcess.Run("keep-alive", [operation], Optimized, Patience).ShouldSucceed();
     }
 }
