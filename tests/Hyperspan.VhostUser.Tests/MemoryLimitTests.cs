@@ -1,6 +1,6 @@
 namespace Hyperspan.VhostUser.Tests;
 
-/// <summary>The limit on memory is one on all regions together.</summary>
+/// <summary>Tables that are refused for what else there is.</summary>
 public sealed class MemoryLimitTests : IDisposable
 {
     private readonly TestMemory _memory = new(0x10000);
@@ -15,6 +15,21 @@ public sealed class MemoryLimitTests : IDisposable
         harness.FrontEnd.AddMemory(_memory.Region(0x2000, 0x1000, 0x2000));
         Should.Throw<VhostUserException>(() => harness.FrontEnd.AddMemory(_memory.Region(0x3000, 0x1000, 0x3000)));
         harness.End().ToString().ShouldContain("more than the 0x3000 bytes");
+    }
+
+    [Fact]
+    public void A_table_that_a_started_ring_refuses_leaves_nothing_mapped()
+    {
+        OpenDescriptors.ShouldNotGrow(() =>
+        {
+            using var harness = new Harness();
+            harness.FrontEnd.Negotiate();
+            harness.FrontEnd.SetMemory(_memory.Region());
+            TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
+            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            Should.Throw<VhostUserException>(() => harness.FrontEnd.SetMemory(_memory.Region(0x8000, 0x1000, 0x8000)));
+            harness.End().ToString().ShouldContain("would not be in shared memory any more");
+        });
     }
 
     public void Dispose() => _memory.Dispose();
