@@ -32,5 +32,22 @@ public sealed class MemoryLimitTests : IDisposable
         });
     }
 
+    [Fact]
+    public void A_ring_lies_in_guest_memory_in_one_piece()
+    {
+        // One after the other in the front end, apart in the guest.
+        using var harness = new Harness();
+        harness.FrontEnd.Negotiate();
+        harness.FrontEnd.SetMemory(
+            _memory.Region(0, 0x2000),
+            new VhostUserSharedMemory(new VhostUserMemoryRegion(0x8000, 0x2000, TestMemory.UserOffset + 0x2000, 0x2000), _memory.File));
+        harness.FrontEnd.SetVring(VhostUserMessage.SetVringSize, 0, 16);
+        byte[] place = new byte[40];
+        ulong[] addresses = [TestMemory.UserOffset + 0x1f80, TestMemory.UserOffset + 0x1000, TestMemory.UserOffset];
+        Buffer.BlockCopy(addresses, 0, place, 8, 24);
+        harness.FrontEnd.Send(VhostUserMessage.SetVringAddress, place);
+        harness.End().ToString().ShouldContain("not all in shared memory");
+    }
+
     public void Dispose() => _memory.Dispose();
 }
