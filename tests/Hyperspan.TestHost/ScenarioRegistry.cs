@@ -18,5 +18,7 @@ public static class ScenarioRegistry
         new ModelScenario(),
         new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
+        new BarrierScenario(),
+        new KeepAliveScenario(),
     ];
 }

@@ -1,11 +1,14 @@
 namespace Hyperspan.Virtio.Tests;
 
-/// <summary>Memory without a mapping that counts how often each byte is read, so that a second look at anything is seen.</summary>
+/// <summary>Memory without a mapping that counts how often each byte is read, so that a second look at anything is seen, and keeps the order of the writes.</summary>
 internal sealed class CountingBacking(int length) : GuestMemoryBacking
 {
     private readonly byte[] _bytes = new byte[length];
 
     internal int[] Reads { get; } = new int[length];
+
+    /// <summary>Where was written, in order.</summary>
+    internal List<ulong> Writes { get; } = [];
 
     public override ulong Length => (ulong)_bytes.Length;
 
@@ -24,6 +27,7 @@ internal sealed class CountingBacking(int length) : GuestMemoryBacking
 
     protected override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
     {
+        Writes.Add(address);
         source.CopyTo(_bytes.AsSpan((int)address));
         return BackingResult.Success;
     }

@@ -1,0 +1,84 @@
+using Hyperspan.Tests.Infrastructure;
+using Hyperspan.Virtio.Driver;
+
+namespace Hyperspan.Virtio.Tests;
+
+/// <summary>In which order a queue accesses the rings.</summary>
+public class VirtQueueOrderTests
+{
+    [Fact]
+    public void TheUsedIndexComesAfterTheEntriesItCovers()
+    {
+        var backing = new CountingBacking((int)QueueBed.MemorySize);
+        using GuestMemory memory = new("ordered", backing);
+        using var bed = new QueueBed(memory: memory);
+        for (ushort i = 0; i < 3; i++)
+        {
+            bed.Describe(i, QueueBed.Buffers, 8, QueueBed.Write);
+        }
+
+        bed.Offer(0, 1, 2);
+        ulong entries = bed.Layout.UsedRing.Value + 4;
+        Take();
+        backing.Writes.Clear();
+        bed.Queue.Complete(bed.Chain, 8).ShouldBeTrue();
+        backing.Writes.ShouldBe([entries, entries + 4, bed.UsedIndex.Value]);
+
+        // Of a batch too, and once for all of it.
+        Take();
+        Take();
+        backing.Writes.Clear();
+        bed.Queue.Stage(1, 8).ShouldBeTrue();
+        bed.Queue.Stage(2, 8).ShouldBeTrue();
+        bed.Queue.Publish().ShouldBeTrue();
+        backing.Writes.ShouldBe([entries + 8, entries + 12, entries + 16, entries + 20, bed.UsedIndex.Value]);
+
+        void Take() => bed.Queue.TryTake(bed.Chain).ShouldBeTrue(bed.Queue.Error.ToString());
+    }
+
+    [Fact]
+    public void OneLookAtTheAvailableIndexServesTheChainsItCovers()
+    {
+        var backing = new CountingBacking((int)QueueBed.MemorySize);
+        using GuestMemory memory = new("counted", backing);
+        using var bed = new QueueBed(memory: memory);
+        for (ushort i = 0; i < 3; i++)
+        {
+            bed.Describe(i, QueueBed.Buffers, 8);
+        }
+
+        bed.Offer(0, 1, 2);
+        Array.Clear(backing.Reads);
+        for (int i = 0; i < 3; i++)
+        {
+            bed.Queue.TryTake(bed.Chain).ShouldBeTrue(bed.Queue.Error.ToString());
+        }
+
+        backing.Reads[(int)bed.AvailableIndex.Value].ShouldBe(1);
+        bed.Queue.TryTake(bed.Chain).ShouldBeFalse();
+        backing.Reads[(int)bed.AvailableIndex.Value].ShouldBe(2);
+    }
+
+    /// <summary>The fences of the litmus tests, which a lucky machine passes without them.</summary>
+    [Fact]
+    public void FullFencesStandBetweenAStoreAndTheLookAtTheOtherSide()
+    {
+        CallOrder.ShouldBeFenced(
+            typeof(VirtQueue), nameof(VirtQueue.EnableNotifications), before: ["WriteAvailableEvent", "WriteUsedFlags"], after: ["FindAvailable"]);
+        CallOrder.ShouldBeFenced(
+            typeof(VirtQueue), nameof(VirtQueue.ShouldNotify), before: [], after: [nameof(GuestMemory.TryReadAcquire)]);
+        CallOrder.ShouldBeFenced(
+            typeof(VirtQueueDriver), nameof(VirtQueueDriver.EnableCallbacks), before: [nameof(GuestMemory.WriteRelease)], after: [nameof(GuestMemory.ReadAcquire)]);
+        CallOrder.ShouldBeFenced(
+            typeof(VirtQueueDriver), nameof(VirtQueueDriver.NeedsKick), before: [], after: [nameof(GuestMemory.ReadAcquire)]);
+    }
+
+    [Fact]
+    public void AFirstNotificationIsGivenWhateverTheDriverWishes()
+    {
+        using var bed = new QueueBed(VirtQueueFeatures.None);
+        bed.Memory.WriteUInt16LittleEndian(bed.Layout.AvailableRing, 1);
+        bed.Queue.ShouldNotify().ShouldBeTrue("an earlier device may have returned chains before the driver wished for none");
+        bed.Queue.ShouldNotify().ShouldBeFalse();
+    }
+}
