@@ -1,3 +1,4 @@
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
 namespace Hyperspan.VhostUser.Tests;
