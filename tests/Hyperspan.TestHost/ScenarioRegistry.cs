@@ -18,5 +18,6 @@ public static class ScenarioRegistry
         new ModelScenario(),
         new UserFaultScenario(),
         new GuardRestartableLitmusScenario(),
+        new SignalStackScenario(),
     ];
 }
