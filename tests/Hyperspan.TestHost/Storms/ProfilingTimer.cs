@@ -25,7 +25,7 @@ internal static unsafe partial class ProfilingTimer
         return Handler != 0 && LibC.SigAction(Signal, &action, null) == 0;
     }
 
-    /// <summary>Starts the timer, if the signal can be handled.</summary>
+    /// <summary>Starts the timer, if the signal can be handled; whoever wants the handler elsewhere than on the current stack says so afterwards.</summary>
     public static void Start()
     {
         long* times = stackalloc long[] { 0, 500, 0, 500 };
