@@ -52,6 +52,12 @@ internal static class Operations
             "multi_region_read_u64",
             "raw_read_u64",
             1.8,
+            () => Walk(new Read<Layouts.Regions>(regions.Memory)),
+            () => Walk(new RawRead(regions.Raw)));
+        yield return new(
+            "multi_region_hop_read_u64",
+            "raw_read_u64",
+            1.8,
             () => WalkRegions(new Read<Layouts.Regions>(regions.Memory)),
             () => WalkRegions(new RawRead(regions.Raw)));
         yield return new(

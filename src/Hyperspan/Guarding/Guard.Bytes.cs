@@ -11,6 +11,12 @@ internal static unsafe partial class Guard
     public const int SuppressedLimit = 4096;
 
     /// <summary>
+    /// The longest copy, in bytes, whose first store is the one to the lowest address: where it fails there, nothing has been written, and where it fails in the page after that,
+    /// nothing of that page. Longer ones write their ends last.
+    /// </summary>
+    public const int AscendingLimit = 128;
+
+    /// <summary>
     /// Copies bytes; the two ranges may overlap. Where it fails, some of the destination may have been written, and the address
     /// it answers is one that failed, not always the lowest: see <see cref="FindLowestFault"/>. It promises no atomicity, of no
     /// unit.

@@ -64,4 +64,15 @@ internal static unsafe class GuardLeaf
 
     public static readonly delegate*<byte*, ulong, byte*, ulong, GuardedResult> BitCheckedStore8 =
         (delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(void*)GuardEntry.BitCheckedStore8Suppressed;
+
+    /// <summary>
+    /// Copies to managed memory that is not pinned: the reference is the collector's until the call, and no collection runs before the function has returned.
+    /// At most <see cref="Guard.SuppressedLimit"/> bytes, because a collection has to wait meanwhile.
+    /// </summary>
+    public static readonly delegate*<ref byte, byte*, nuint, GuardedResult> CopyOut =
+        (delegate*<ref byte, byte*, nuint, GuardedResult>)(void*)GuardEntry.CopySuppressed;
+
+    /// <summary>Copies from managed memory; see <see cref="CopyOut"/>.</summary>
+    public static readonly delegate*<byte*, ref byte, nuint, GuardedResult> CopyIn =
+        (delegate*<byte*, ref byte, nuint, GuardedResult>)(void*)GuardEntry.CopySuppressed;
 }

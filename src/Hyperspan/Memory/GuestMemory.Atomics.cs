@@ -171,7 +171,7 @@ public sealed unsafe partial class GuestMemory
             ThrowNotAtomic(typeof(T), sizeof(T));
         }
 
-        if ((address < _directRead || address < _guardedRead) && Scalar.IsAligned<T>(_base + address))
+        if ((address < _directRead || address < _stubRead) && Scalar.IsAligned<T>(_base + address))
         {
             fault = default;
             return true;

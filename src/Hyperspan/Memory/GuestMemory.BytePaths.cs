@@ -6,31 +6,24 @@ namespace Hyperspan;
 
 /// <content>How bytes are reached: straight through where nothing can fault, by one guarded copy where it can, by the general path otherwise.</content>
 /// <remarks>
-/// The inlined part is a check of the range, the copy and the question whether the memory is still open. It makes no fault: the callers that need one get it from the
-/// general path, which starts over. Answers are returned as constants: a computed one would be kept in a register and tested again by the caller. That is right for a write as well: what was written to memory that turns out to be closed is seen by nobody.
+/// What is inlined into the caller is for short ranges in the region at address zero: a check of the range, the copy and a look at the gate. It makes no fault and keeps nothing across a call.
+/// Everything else is behind one call, which starts over; that is right for a write as well, because what a refused inline write left in memory that turns out to be closed is seen by nobody.
+/// (Where the gate is disturbed and the memory open, a short write is done twice. Nobody can tell: bytes have no promise of order or number.)
 /// </remarks>
 public sealed unsafe partial class GuestMemory
 {
-    // What TryReadGuarded and TryWriteGuarded answer where the general path has everything to do.
-    private const int NotTried = -1;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadInline(ulong address, Span<byte> destination)
+    private bool TryReadShort(ulong address, Span<byte> destination)
     {
         ulong length = (uint)destination.Length;
-        ulong limit = _directReadBytes;
-        if (length > limit || address > limit - length)
+        if (length > ShortCopy.Limit || !Fits(address, length, _directReadBytes))
         {
             return false;
         }
 
         // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-        fixed (byte* pinned = &MemoryMarshal.GetReference(destination))
-        {
-            NativeMemory.Copy(_base + address, pinned, (nuint)length);
-        }
-
-        if (!_gate.IsDisturbed || IsOpenAt(address))
+        ShortCopy.Copy(ref MemoryMarshal.GetReference(destination), ref _base[address], (nuint)length);
+        if (!_gate.IsDisturbed)
         {
             return true;
         }
@@ -39,28 +32,27 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryWriteInline(ulong address, ReadOnlySpan<byte> source)
+    private bool TryWriteShort(ulong address, ReadOnlySpan<byte> source)
     {
         ulong length = (uint)source.Length;
-        ulong limit = _directWriteBytes;
-        if (length > limit || address > limit - length)
+        if (length > ShortCopy.Limit || !Fits(address, length, _directWriteBytes))
         {
             return false;
         }
 
         // SAFETY: as for reading.
-        fixed (byte* pinned = &MemoryMarshal.GetReference(source))
-        {
-            NativeMemory.Copy(pinned, _base + address, (nuint)length);
-        }
-
-        if (!_gate.IsDisturbed || IsOpenAt(address))
+        ShortCopy.Copy(ref _base[address], ref MemoryMarshal.GetReference(source), (nuint)length);
+        if (!_gate.IsDisturbed)
         {
             return true;
         }
 
         return false;
     }
+
+    /// <summary>Whether a range lies below a limit. No sum: it might wrap.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Fits(ulong address, ulong length, ulong limit) => length <= limit && address <= limit - length;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryFillInline(ulong address, ulong length, byte value)
@@ -81,55 +73,217 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
+    /// <summary>Reads by one copy, plain or guarded, where one region holds all of the range and such a copy reaches it.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="destination">Receives the bytes.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="obstacle">The signal that the copy has met, or <see cref="NotTried"/> where the general path has everything to do.</param>
+    /// <remarks>Nothing is called from here but in the end, so that no register has to be saved on the way of medium lengths.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void ReadOrThrow(ulong address, Span<byte> destination)
+    private bool TryReadLong(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
-        // SAFETY: pinned meanwhile; a guarded copy may let the garbage collector move things.
-        fixed (byte* pinned = destination)
+        // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
+        if (length is >= MediumCopy.Least and <= MediumCopy.Limit
+            && Fits(address, length, _directReadBytes)
+            && MediumCopy.TryCopy(ref destination, ref _base[address], (nuint)length))
         {
-            int signal = TryReadGuarded(address, pinned, (uint)destination.Length);
-            if (signal != 0 && !TryReadBytes(address, pinned, (uint)destination.Length, GuestMemoryOperation.Read, out GuestMemoryFault fault, signal))
-            {
-                Throw(fault);
-            }
+            obstacle = DisturbedGate;
+            return !_gate.IsDisturbed;
         }
+
+        return length <= Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
+            ? TryReadGuarded(address, ref destination, length, out obstacle)
+            : TryReadAnywhere(address, ref destination, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryReadGeneral(ulong address, Span<byte> destination, out GuestMemoryFault fault)
+    private bool TryReadGuarded(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
+        // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
+        GuardedResult result = GuardLeaf.CopyOut(ref destination, _base + address, (nuint)length);
+        if (result.Ok)
+        {
+            obstacle = DisturbedGate;
+            return !_gate.IsDisturbed;
+        }
+
+        // The other side may be guest memory as well, or vanish: the general path finds out.
+        obstacle = result.Value - (ulong)(_base + address) < length ? result.Status : NotTried;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadAnywhere(ulong address, ref byte destination, ulong length, out ulong obstacle)
+    {
+        byte* from = _base + address;
+        bool direct = Fits(address, length, _directReadBytes);
+        if (!direct && !(Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null))
+        {
+            ref RegionSlot slot = ref _table.SlotOf(address);
+            ulong offset = address - slot.Start;
+            from = slot.Base + offset;
+            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectRead));
+            if (!direct && !(Fits(offset, length, RegionSlot.BytesBelow(slot.StubRead)) && slot.Restricted is null))
+            {
+                obstacle = NotTried;
+                return false;
+            }
+        }
+
+        // SAFETY: as above. Pinned, because the garbage collector may run during a long guarded copy.
+        fixed (byte* pinned = &destination)
+        {
+            return CopyAnywhere(pinned, from, length, direct, from, out obstacle);
+        }
+    }
+
+    /// <summary>Writes by one copy; see <see cref="TryReadLong"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteLong(ulong address, ref byte source, ulong length, out ulong obstacle)
+    {
+        // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
+        if (length is >= MediumCopy.Least and <= MediumCopy.Limit
+            && Fits(address, length, _directWriteBytes)
+            && MediumCopy.TryCopy(ref _base[address], ref source, (nuint)length))
+        {
+            obstacle = DisturbedGate;
+            return !_gate.IsDisturbed;
+        }
+
+        return IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
+            ? TryWriteGuarded(address, ref source, length, out obstacle)
+            : TryWriteAnywhere(address, ref source, length, out obstacle);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteGuarded(ulong address, ref byte source, ulong length, out ulong obstacle)
+    {
+        // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
+        GuardedResult result = GuardLeaf.CopyIn(_base + address, ref source, (nuint)length);
+        if (result.Ok)
+        {
+            obstacle = DisturbedGate;
+            return !_gate.IsDisturbed;
+        }
+
+        // The other side may be guest memory as well, or vanish: the general path finds out.
+        obstacle = result.Value - (ulong)(_base + address) < length ? result.Status : NotTried;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteAnywhere(ulong address, ref byte source, ulong length, out ulong obstacle)
+    {
+        byte* to = _base + address;
+        bool direct = Fits(address, length, _directWriteBytes);
+        if (!direct && !(Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null))
+        {
+            ref RegionSlot slot = ref _table.SlotOf(address);
+            ulong offset = address - slot.Start;
+            to = slot.Base + offset;
+            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectWrite));
+            if (!direct && !(Fits(offset, length, RegionSlot.BytesBelow(slot.StubWrite)) && slot.Restricted is null))
+            {
+                obstacle = NotTried;
+                return false;
+            }
+        }
+
         // SAFETY: as above.
-        fixed (byte* pinned = destination)
+        fixed (byte* pinned = &source)
         {
-            int signal = TryReadGuarded(address, pinned, (uint)destination.Length);
-            fault = default;
-            return signal == 0 || TryReadBytes(address, pinned, (uint)destination.Length, GuestMemoryOperation.Read, out fault, signal);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void WriteOrThrow(ulong address, ReadOnlySpan<byte> source)
-    {
-        // SAFETY: as for reading.
-        fixed (byte* pinned = source)
-        {
-            int signal = TryWriteGuarded(address, pinned, (uint)source.Length);
-            if (signal != 0 && !TryWriteBytes(address, pinned, (uint)source.Length, GuestMemoryOperation.Write, out GuestMemoryFault fault, signal))
+            // What this has written when a piece fails is written again by the general path.
+            ulong done = 0;
+            while (!direct && !IsWrittenUpwards(to + done, length - done))
             {
-                Throw(fault);
+                ulong piece = GuestAddress.PageSize - ((ulong)(to + done) & (GuestAddress.PageSize - 1));
+                if (!Guard.Copy(to + done, pinned + done, (nuint)piece, mayBlock: false).Ok)
+                {
+                    obstacle = NotTried;
+                    return false;
+                }
+
+                done += piece;
             }
+
+            return CopyAnywhere(to + done, pinned + done, length - done, direct, to + done, out obstacle);
+        }
+    }
+
+    /// <summary>
+    /// Whether nothing above a fault is written by one guarded copy: what lies in one page fails as a whole, and up to <see cref="Guard.AscendingLimit"/> bytes the first is written first.
+    /// </summary>
+    private static bool IsWrittenUpwards(byte* to, ulong length) =>
+        length <= Guard.AscendingLimit || ((ulong)to & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
+
+    private bool CopyAnywhere(byte* destination, byte* source, ulong length, bool direct, byte* guest, out ulong obstacle)
+    {
+        obstacle = DisturbedGate;
+        if (direct)
+        {
+            // SAFETY: the callers have checked both ranges.
+            Buffer.MemoryCopy(source, destination, length, length);
+            return !_gate.IsDisturbed;
+        }
+
+        // SAFETY: likewise; the guard recovers from faults.
+        GuardedResult result = Guard.Copy(destination, source, (nuint)length, mayBlock: false);
+        if (result.Ok)
+        {
+            return !_gate.IsDisturbed;
+        }
+
+        obstacle = result.Value - (ulong)guest < length ? result.Status : NotTried;
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadOrThrow(ulong address, ref byte destination, ulong length, ulong obstacle)
+    {
+        if (!TryReadGeneral(address, ref destination, length, obstacle, out GuestMemoryFault fault))
+        {
+            Throw(fault);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryWriteGeneral(ulong address, ReadOnlySpan<byte> source, out GuestMemoryFault fault)
+    private bool TryReadGeneral(ulong address, ref byte destination, ulong length, ulong obstacle, out GuestMemoryFault fault)
+    {
+        // SAFETY: pinned meanwhile, as above.
+        fixed (byte* pinned = &destination)
+        {
+            if (obstacle == DisturbedGate && (length == 0 || IsOpenAt(address)))
+            {
+                fault = default;
+                return true;
+            }
+
+            return TryReadBytes(address, pinned, length, GuestMemoryOperation.Read, out fault, SignalOf(obstacle));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteOrThrow(ulong address, ref byte source, ulong length, ulong obstacle)
+    {
+        if (!TryWriteGeneral(address, ref source, length, obstacle, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteGeneral(ulong address, ref byte source, ulong length, ulong obstacle, out GuestMemoryFault fault)
     {
         // SAFETY: as for reading.
-        fixed (byte* pinned = source)
+        fixed (byte* pinned = &source)
         {
-            int signal = TryWriteGuarded(address, pinned, (uint)source.Length);
-            fault = default;
-            return signal == 0 || TryWriteBytes(address, pinned, (uint)source.Length, GuestMemoryOperation.Write, out fault, signal);
+            if (obstacle == DisturbedGate && (length == 0 || IsOpenAt(address)))
+            {
+                fault = default;
+                return true;
+            }
+
+            return TryWriteBytes(address, pinned, length, GuestMemoryOperation.Write, out fault, SignalOf(obstacle));
         }
     }
 
@@ -149,83 +303,17 @@ public sealed unsafe partial class GuestMemory
         return Access(address, length, ref operation, GuestMemoryOperation.Fill, out fault);
     }
 
-    private bool TryReadMemory(ulong address, byte* destination, ulong length, out GuestMemoryFault fault)
-    {
-        ulong limit = _directReadBytes;
-        if (length <= limit && address <= limit - length)
-        {
-            // SAFETY: as above; the destination is the caller's.
-            Buffer.MemoryCopy(_base + address, destination, length, length);
-            if (!_gate.IsDisturbed || IsOpenAt(address))
-            {
-                fault = default;
-                return true;
-            }
-        }
-
-        int signal = TryReadGuarded(address, destination, length);
-        fault = default;
-        return signal == 0 || TryReadBytes(address, destination, length, GuestMemoryOperation.Read, out fault, signal);
-    }
-
-    private bool TryWriteMemory(ulong address, byte* source, ulong length, out GuestMemoryFault fault)
-    {
-        ulong limit = _directWriteBytes;
-        if (length <= limit && address <= limit - length)
-        {
-            // SAFETY: as above; the source is the caller's.
-            Buffer.MemoryCopy(source, _base + address, length, length);
-            if (!_gate.IsDisturbed || IsOpenAt(address))
-            {
-                fault = default;
-                return true;
-            }
-        }
-
-        int signal = TryWriteGuarded(address, source, length);
-        fault = default;
-        return signal == 0 || TryWriteBytes(address, source, length, GuestMemoryOperation.Write, out fault, signal);
-    }
-
-    /// <summary>
-    /// Reads by one guarded copy where the range lies in the region at address zero and that is guarded. The answer is zero if that was all, a signal if it
-    /// faulted, and otherwise NotTried.
-    /// </summary>
-    private int TryReadGuarded(ulong address, byte* destination, ulong length)
-    {
-        ulong limit = GuardedBytes(_guardedRead);
-        return length <= limit && address <= limit - length
-            ? Outcome(Guard.Copy(destination, _base + address, (nuint)length, mayBlock: false), address, length)
-            : NotTried;
-    }
-
-    private int TryWriteGuarded(ulong address, byte* source, ulong length)
-    {
-        ulong limit = GuardedBytes(_guardedWrite);
-        return length <= limit && address <= limit - length
-            ? Outcome(Guard.Copy(_base + address, source, (nuint)length, mayBlock: false), address, length)
-            : NotTried;
-    }
-
-    private int Outcome(GuardedResult result, ulong address, ulong length) =>
-        !result.Ok ? result.Value - (ulong)(_base + address) < length ? (int)result.Status : NotTried
-        : !_gate.IsDisturbed || IsOpenAt(address) ? 0
-        : NotTried;
-
-    /// <summary>The length of a region, from the limit for scalars: seven more.</summary>
-    private static ulong GuardedBytes(ulong limit) => limit == 0 ? 0 : limit + 7;
-
     internal bool TryReadBytes(
-        ulong address, byte* destination, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = NotTried)
+        ulong address, byte* destination, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
     {
         var operation = new ReadBytesOperation(destination);
-        return Access(address, length, ref operation, name, out fault, Math.Max(signal, 0));
+        return Access(address, length, ref operation, name, out fault, signal);
     }
 
     internal bool TryWriteBytes(
-        ulong address, byte* source, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = NotTried)
+        ulong address, byte* source, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
     {
         var operation = new WriteBytesOperation(source);
-        return Access(address, length, ref operation, name, out fault, Math.Max(signal, 0));
+        return Access(address, length, ref operation, name, out fault, signal);
     }
 }

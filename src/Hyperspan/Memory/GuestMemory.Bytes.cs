@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan;
 
@@ -14,9 +15,10 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Read(GuestAddress address, Span<byte> destination)
     {
-        if (!TryReadInline(address.Value, destination))
+        if (!TryReadShort(address.Value, destination)
+            && !TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle))
         {
-            ReadOrThrow(address.Value, destination);
+            ReadOrThrow(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle);
         }
     }
 
@@ -26,7 +28,9 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were read.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(GuestAddress address, Span<byte> destination) =>
-        TryReadInline(address.Value, destination) || TryReadGeneral(address.Value, destination, out _);
+        TryReadShort(address.Value, destination)
+        || TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle)
+        || TryReadGeneral(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out _);
 
     /// <summary>Reads bytes into a span and says why where it cannot; see <see cref="Read(GuestAddress, Span{byte})"/>. Neither throws nor allocates when memory cannot be read.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -36,13 +40,14 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(GuestAddress address, Span<byte> destination, out GuestMemoryFault fault)
     {
-        if (TryReadInline(address.Value, destination))
+        if (TryReadShort(address.Value, destination)
+            || TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryReadGeneral(address.Value, destination, out fault);
+        return TryReadGeneral(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out fault);
     }
 
     /// <summary>Reads bytes into memory outside the garbage-collected heap.</summary>
@@ -52,9 +57,9 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
     public void Read(GuestAddress address, void* destination, ulong length)
     {
-        if (!TryReadMemory(address.Value, (byte*)destination, length, out GuestMemoryFault fault))
+        if (!TryReadLong(address.Value, ref *(byte*)destination, length, out ulong obstacle))
         {
-            Throw(fault);
+            ReadOrThrow(address.Value, ref *(byte*)destination, length, obstacle);
         }
     }
 
@@ -64,8 +69,16 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes.</param>
     /// <param name="fault">Why they could not all be read.</param>
     /// <returns>Whether all of them were read.</returns>
-    public bool TryRead(GuestAddress address, void* destination, ulong length, out GuestMemoryFault fault) =>
-        TryReadMemory(address.Value, (byte*)destination, length, out fault);
+    public bool TryRead(GuestAddress address, void* destination, ulong length, out GuestMemoryFault fault)
+    {
+        if (TryReadLong(address.Value, ref *(byte*)destination, length, out ulong obstacle))
+        {
+            fault = default;
+            return true;
+        }
+
+        return TryReadGeneral(address.Value, ref *(byte*)destination, length, obstacle, out fault);
+    }
 
     /// <summary>Writes bytes.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -74,9 +87,10 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(GuestAddress address, ReadOnlySpan<byte> source)
     {
-        if (!TryWriteInline(address.Value, source))
+        if (!TryWriteShort(address.Value, source)
+            && !TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle))
         {
-            WriteOrThrow(address.Value, source);
+            WriteOrThrow(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle);
         }
     }
 
@@ -86,7 +100,9 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were written.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(GuestAddress address, ReadOnlySpan<byte> source) =>
-        TryWriteInline(address.Value, source) || TryWriteGeneral(address.Value, source, out _);
+        TryWriteShort(address.Value, source)
+        || TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle)
+        || TryWriteGeneral(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out _);
 
     /// <summary>Writes bytes and says why where it cannot; see <see cref="Write(GuestAddress, ReadOnlySpan{byte})"/>. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -96,13 +112,14 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(GuestAddress address, ReadOnlySpan<byte> source, out GuestMemoryFault fault)
     {
-        if (TryWriteInline(address.Value, source))
+        if (TryWriteShort(address.Value, source)
+            || TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryWriteGeneral(address.Value, source, out fault);
+        return TryWriteGeneral(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out fault);
     }
 
     /// <summary>Writes bytes from memory outside the garbage-collected heap.</summary>
@@ -112,9 +129,9 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">Not all of the range could be written; bytes below the fault's address may have been.</exception>
     public void Write(GuestAddress address, void* source, ulong length)
     {
-        if (!TryWriteMemory(address.Value, (byte*)source, length, out GuestMemoryFault fault))
+        if (!TryWriteLong(address.Value, ref *(byte*)source, length, out ulong obstacle))
         {
-            Throw(fault);
+            WriteOrThrow(address.Value, ref *(byte*)source, length, obstacle);
         }
     }
 
@@ -124,8 +141,16 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes.</param>
     /// <param name="fault">Why they could not all be written.</param>
     /// <returns>Whether all of them were written.</returns>
-    public bool TryWrite(GuestAddress address, void* source, ulong length, out GuestMemoryFault fault) =>
-        TryWriteMemory(address.Value, (byte*)source, length, out fault);
+    public bool TryWrite(GuestAddress address, void* source, ulong length, out GuestMemoryFault fault)
+    {
+        if (TryWriteLong(address.Value, ref *(byte*)source, length, out ulong obstacle))
+        {
+            fault = default;
+            return true;
+        }
+
+        return TryWriteGeneral(address.Value, ref *(byte*)source, length, obstacle, out fault);
+    }
 
     /// <summary>Fills a range with one byte value.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>

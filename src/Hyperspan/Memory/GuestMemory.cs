@@ -33,18 +33,14 @@ namespace Hyperspan;
 [SkipLocalsInit]
 public sealed unsafe partial class GuestMemory : IDisposable
 {
-    // The region at address zero, if plain or guarded accesses reach it; the limits are those of RegionSlot. Other regions are found by the table.
+    // The region at address zero, if plain accesses or stubs reach it; what these mean is said at RegionSlot. Other regions are found by the table.
     private byte* _base;
     private ulong _directRead;
     private ulong _directWrite;
-    private ulong _guardedRead;
-    private ulong _guardedWrite;
-    private RegionTable _table;
-
-    // The same region, where it is under access bitmaps; the limits are zero where this is null.
+    private ulong _stubRead;
+    private ulong _stubWrite;
     private RestrictedPath? _restricted;
-    private ulong _restrictedRead;
-    private ulong _restrictedWrite;
+    private RegionTable _table;
 
     // The last address of the last region; zero where there is none.
     private readonly ulong _last;
@@ -279,10 +275,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
         bool closed = _closed;
         Volatile.Write(ref _directRead, 0);
         Volatile.Write(ref _directWrite, 0);
-        Volatile.Write(ref _guardedRead, 0);
-        Volatile.Write(ref _guardedWrite, 0);
-        Volatile.Write(ref _restrictedRead, 0);
-        Volatile.Write(ref _restrictedWrite, 0);
+        Volatile.Write(ref _stubRead, 0);
+        Volatile.Write(ref _stubWrite, 0);
         Volatile.Write(ref _directReadBytes, 0);
         Volatile.Write(ref _directWriteBytes, 0);
         if (closed)
@@ -303,23 +297,13 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a subrange shows.</summary>
     private void SetFirst(MemoryRegion region, ulong skip, ulong length)
     {
-        ulong limit = RegionTable.ScalarLimit(length);
-        _base = region.Base + skip;
-        if (region.IsDirect)
-        {
-            (_directRead, _directReadBytes) = region.CanRead ? (limit, length) : default;
-            (_directWrite, _directWriteBytes) = region.CanWrite ? (limit, length) : default;
-        }
-        else if (region.IsGuardedInline && Guard.UsesMachineCode)
-        {
-            _guardedRead = region.CanRead ? limit : 0;
-            _guardedWrite = region.CanWrite ? limit : 0;
-        }
-        else if (RestrictedPath.TryCreate(region, skip) is { } restricted)
-        {
-            _restricted = restricted;
-            _restrictedRead = region.CanRead ? limit : 0;
-            _restrictedWrite = region.CanWrite ? limit : 0;
-        }
+        RegionSlot slot = default;
+        slot.SetPaths(region, skip, length);
+        _base = slot.Base;
+        (_directRead, _directReadBytes) = region is { IsDirect: true, CanRead: true } ? (slot.DirectRead, length) : default;
+        (_directWrite, _directWriteBytes) = region is { IsDirect: true, CanWrite: true } ? (slot.DirectWrite, length) : default;
+        _restricted = slot.Restricted;
+        _stubRead = slot.StubRead;
+        _stubWrite = slot.StubWrite;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
@@ -6,16 +7,46 @@ namespace Hyperspan;
 /// <remarks>
 /// The limits are exclusive and count offsets in the region at which a scalar of up to eight bytes may start: the region's length less seven, and zero where
 /// that kind of access must take another path. One compare is then the whole check. The last seven bytes of a region are reached by the general path.
+/// A slot has 64 bytes: its place in the table is found by a shift.
 /// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct RegionSlot
 {
     internal ulong Start;
     internal byte* Base;
+
+    /// <summary>Limits of plain loads and stores.</summary>
     internal ulong DirectRead;
     internal ulong DirectWrite;
-    internal ulong GuardedRead;
-    internal ulong GuardedWrite;
+
+    /// <summary>Limits of accesses by a stub: of <see cref="Restricted"/>, or a guarded one where that is null.</summary>
+    internal ulong StubRead;
+    internal ulong StubWrite;
+    internal RestrictedPath? Restricted;
     internal MemoryRegion? Region;
-    internal RegionTable? Others;
+
+    /// <summary>The length of a region, from the limit for scalars: seven more, unless it is zero.</summary>
+    internal static ulong BytesBelow(ulong limit) => limit == 0 ? 0 : limit + 7;
+
+    /// <summary>Sets mapping and limits for a region, or for the part of it that a subrange shows.</summary>
+    internal void SetPaths(MemoryRegion region, ulong skip, ulong length)
+    {
+        ulong limit = length > 7 ? length - 7 : 0;
+        ulong read = region.CanRead ? limit : 0;
+        ulong write = region.CanWrite ? limit : 0;
+        Base = region.Base + skip;
+        if (region.IsDirect)
+        {
+            DirectRead = read;
+            DirectWrite = write;
+            return;
+        }
+
+        Restricted = RestrictedPath.TryCreate(region, skip);
+        if (Restricted is not null || (region.IsGuardedInline && Guard.UsesMachineCode))
+        {
+            StubRead = read;
+            StubWrite = write;
+        }
+    }
 }

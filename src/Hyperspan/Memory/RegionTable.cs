@@ -1,5 +1,6 @@
 using System.Numerics;
-using Hyperspan.Guarding;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan;
 
@@ -23,15 +24,19 @@ internal sealed class RegionTable
     /// <summary>Stands for a table that nothing has asked for so far: nothing is found in it by the inlined paths.</summary>
     internal static readonly RegionTable Pending = new(new RegionSlot[1], 63);
 
-    internal readonly RegionSlot[] Slots;
-    internal readonly int Shift;
-    internal readonly ulong Mask;
+    private readonly RegionSlot[] _slots;
+    private readonly int _shift;
+    private readonly ulong _mask;
 
-    private RegionTable(RegionSlot[] slots, int shift)
+    // For the slots that hold parts of several regions; null where there is none.
+    private readonly RegionTable?[]? _finer;
+
+    private RegionTable(RegionSlot[] slots, int shift, RegionTable?[]? finer = null)
     {
-        Slots = slots;
-        Shift = shift;
-        Mask = (ulong)slots.Length - 1;
+        _slots = slots;
+        _finer = finer;
+        _shift = shift;
+        _mask = (ulong)slots.Length - 1;
     }
 
     /// <summary>Builds the table for regions sorted by address.</summary>
@@ -47,19 +52,25 @@ internal sealed class RegionTable
         return Build(regions, 0, addressBits);
     }
 
+    /// <summary>The slot of the first level that an address falls into: its region need not contain the address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ref RegionSlot SlotOf(ulong address) =>
+        ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)((address >> _shift) & _mask));
+
     /// <summary>Finds the region that contains an address.</summary>
     internal MemoryRegion? Find(ulong address)
     {
         RegionTable? table = this;
         do
         {
-            ref RegionSlot slot = ref table.Slots[(address >> table.Shift) & table.Mask];
+            ulong index = (address >> table._shift) & table._mask;
+            ref RegionSlot slot = ref table._slots[index];
             if (slot.Region is { } region && address - region.Start < region.Length)
             {
                 return region;
             }
 
-            table = slot.Others;
+            table = table._finer?[index];
         }
         while (table is not null);
         return null;
@@ -83,14 +94,20 @@ internal sealed class RegionTable
 
         int shift = windowBits - bits;
         var slots = new RegionSlot[1 << bits];
+        RegionTable?[]? finer = null;
         for (int i = 0; i < slots.Length; i++)
         {
             ulong start = windowStart + ((ulong)i << shift);
             ulong last = start + ((1UL << shift) - 1);
-            Fill(ref slots[i], regions, start, last, shift);
+            ReadOnlySpan<MemoryRegion> inside = Fill(ref slots[i], regions, start, last);
+            if (inside.Length > 1)
+            {
+                finer ??= new RegionTable?[slots.Length];
+                finer[i] = Build(inside, start, shift);
+            }
         }
 
-        return new RegionTable(slots, shift);
+        return new RegionTable(slots, shift, finer);
     }
 
     private static bool AnySlotShared(ReadOnlySpan<MemoryRegion> regions, int shift)
@@ -107,7 +124,8 @@ internal sealed class RegionTable
         return false;
     }
 
-    private static void Fill(ref RegionSlot slot, ReadOnlySpan<MemoryRegion> regions, ulong first, ulong last, int shift)
+    /// <summary>Sets a slot for the region that fills most of it, and returns all regions it holds parts of.</summary>
+    private static ReadOnlySpan<MemoryRegion> Fill(ref RegionSlot slot, ReadOnlySpan<MemoryRegion> regions, ulong first, ulong last)
     {
         int from = 0;
         while (from < regions.Length && regions[from].Start + (regions[from].Length - 1) < first)
@@ -131,36 +149,14 @@ internal sealed class RegionTable
             count++;
         }
 
-        if (count == 0)
+        if (count != 0)
         {
-            return;
+            MemoryRegion filling = regions[widest];
+            slot.Region = filling;
+            slot.Start = filling.Start;
+            slot.SetPaths(filling, 0, filling.Length);
         }
 
-        SetRegion(ref slot, regions[widest]);
-        if (count > 1)
-        {
-            slot.Others = Build(regions.Slice(from, count), first, shift);
-        }
+        return regions.Slice(from, count);
     }
-
-    private static unsafe void SetRegion(ref RegionSlot slot, MemoryRegion region)
-    {
-        ulong limit = ScalarLimit(region.Length);
-        slot.Region = region;
-        slot.Start = region.Start;
-        slot.Base = region.Base;
-        if (region.IsDirect)
-        {
-            slot.DirectRead = region.CanRead ? limit : 0;
-            slot.DirectWrite = region.CanWrite ? limit : 0;
-        }
-        else if (region.IsGuardedInline && Guard.UsesMachineCode)
-        {
-            slot.GuardedRead = region.CanRead ? limit : 0;
-            slot.GuardedWrite = region.CanWrite ? limit : 0;
-        }
-    }
-
-    /// <summary>The number of offsets at which a scalar of up to eight bytes may start without reaching past the region.</summary>
-    internal static ulong ScalarLimit(ulong length) => length > 7 ? length - 7 : 0;
 }

@@ -4,19 +4,17 @@ using Hyperspan.Guarding;
 namespace Hyperspan;
 
 /// <summary>
-/// The inlined path to the region at address zero where it is under access bitmaps: one call of a stub that looks at the page's bit and does the access
+/// The inlined path to a region under access bitmaps: one call of a stub that looks at the page's bit and does the access
 /// as one restartable sequence. No RCU section is needed: whoever restricts interrupts the sequences under way (see <see cref="GuestMemory.SynchronizeRestrictions"/>).
 /// </summary>
 internal sealed unsafe class RestrictedPath
 {
-    private readonly byte* _base;
     private readonly byte* _readBitmap;
     private readonly byte* _writeBitmap;
     private readonly ulong _firstBit;
 
     private RestrictedPath(MemoryRegion region, ulong skip)
     {
-        _base = region.Base + skip;
         _readBitmap = region.ReadBitmap;
         _writeBitmap = region.WriteBitmap;
         _firstBit = region.BitFor(skip);
@@ -31,52 +29,39 @@ internal sealed unsafe class RestrictedPath
             ? new RestrictedPath(region, skip)
             : null;
 
-    /// <summary>Reads an aligned value, which lies in one page. Fails where the bit is clear, the page is missing, or the thread has no restartable sequences.</summary>
+    /// <summary>
+    /// Reads an aligned value, which lies in one page, at an offset from where the path starts. Fails where the bit is clear, the page is missing, or the thread has no
+    /// restartable sequences.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryRead<T>(ulong address, out T value)
+    internal GuardedResult Load<T>(byte* at, ulong offset)
         where T : unmanaged
     {
         // SAFETY: the caller has checked that the bytes are in the region; the stub recovers from faults; the bitmaps cover the region.
-        byte* at = _base + address;
-        if (Scalar.IsAligned<T>(at))
+        ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
+        return sizeof(T) switch
         {
-            ulong bit = _firstBit + (address >> GuestAddress.PageShift);
-            GuardedResult result = sizeof(T) switch
-            {
-                1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
-                2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
-                4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
-                _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
-            };
-            value = Scalar.FromBits<T>(result.Value);
-            return result.Ok;
-        }
-
-        Unsafe.SkipInit(out value);
-        return false;
+            1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
+            2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
+            4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
+            _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
+        };
     }
 
-    /// <summary>Writes an aligned value; see <see cref="TryRead"/>.</summary>
+    /// <summary>Writes an aligned value; see <see cref="Load"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryWrite<T>(ulong address, T value)
+    internal GuardedResult Store<T>(byte* at, ulong offset, T value)
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        byte* at = _base + address;
-        if (!Scalar.IsAligned<T>(at))
-        {
-            return false;
-        }
-
-        ulong bit = _firstBit + (address >> GuestAddress.PageShift);
+        ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
         ulong bits = Scalar.ToBits(value);
-        GuardedResult result = sizeof(T) switch
+        return sizeof(T) switch
         {
             1 => GuardLeaf.BitCheckedStore1(at, bits, _writeBitmap, bit),
             2 => GuardLeaf.BitCheckedStore2(at, bits, _writeBitmap, bit),
             4 => GuardLeaf.BitCheckedStore4(at, bits, _writeBitmap, bit),
             _ => GuardLeaf.BitCheckedStore8(at, bits, _writeBitmap, bit),
         };
-        return result.Ok;
     }
 }
