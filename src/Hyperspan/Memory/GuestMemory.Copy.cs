@@ -98,7 +98,7 @@ public sealed unsafe partial class GuestMemory
             }
             else
             {
-                done = Guard.Copy(write, read, (nuint)copied, source.MayBlock || target.MayBlock).Ok;
+                done = TryCopyUpwards(write, read, copied, target.IsDirect, source.MayBlock || target.MayBlock);
             }
 
             GC.KeepAlive(source.Backing);
@@ -111,6 +111,25 @@ public sealed unsafe partial class GuestMemory
         }
 
         return TryBounce(from, destination, to, copied, out fault);
+    }
+
+    /// <summary>Copies guarded; where the destination may fault, page by page of it, so that nothing above a fault is written.</summary>
+    private static bool TryCopyUpwards(byte* write, byte* read, ulong length, bool direct, bool mayBlock)
+    {
+        // SAFETY: the caller has checked both ranges; the guard recovers from faults.
+        ulong done = 0;
+        while (!direct && !IsWrittenUpwards(write + done, length - done))
+        {
+            ulong piece = GuestAddress.PageSize - ((ulong)(write + done) & (GuestAddress.PageSize - 1));
+            if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock).Ok)
+            {
+                return false;
+            }
+
+            done += piece;
+        }
+
+        return Guard.Copy(write + done, read + done, (nuint)(length - done), mayBlock).Ok;
     }
 
     /// <summary>Copies through the stack, upward. Each side is an access of its own, with all that belongs to it.</summary>
