@@ -80,6 +80,31 @@ public sealed class FoundByModelTests
         memory.Read(8, (int)(3 * Page)).ShouldBe(bytes[..(int)(3 * Page)]);
     }
 
+    /// <summary>Found by the long run alone: IsDisposed said so, but values and bytes went straight through.</summary>
+    [Fact]
+    public void Disposing_a_subrange_closes_those_made_from_it()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(2 * Page);
+        GuestMemory outer = memory.Subrange(8, Page);
+        GuestMemory inner = outer.Subrange(8, 256);
+        GuestMemory innermost = inner.Subrange(0, 128);
+        outer.Dispose();
+        foreach (GuestMemory closed in (GuestMemory[])[inner, innermost])
+        {
+            closed.IsDisposed.ShouldBeTrue();
+            closed.TryRead(0, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+            closed.TryRead(0, new byte[100], out fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+            closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
+            closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
+            closed.TryFill(0, 100, 1, out fault).ShouldBeFalse();
+            closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
+        }
+
+        memory.Read<ulong>(16).ShouldBe(0UL);
+    }
+
     private static GuestMemory TwiceRestricted()
     {
         var backing = new MappedBacking(Committed(4), [0xff]);
