@@ -158,6 +158,30 @@ public sealed unsafe partial class GuestMemory
         return true;
     }
 
+    /// <summary>Finds the lowest fault in a range, region by region.</summary>
+    private bool TryFindFault(ulong start, ulong length, AccessType access, out GuestMemoryFault fault)
+    {
+        for (ulong done = 0; done < length;)
+        {
+            ulong piece = length - done;
+            if (Find(start + done) is { } region)
+            {
+                piece = Math.Min(piece, region.Length - (start + done - region.Start));
+            }
+
+            // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
+            if (!TryProbe(start + done, piece, access, out fault) && fault.Kind != GuestMemoryFaultKind.NoFallback)
+            {
+                return true;
+            }
+
+            done += piece;
+        }
+
+        fault = default;
+        return false;
+    }
+
     /// <summary>Copies to higher addresses of the same bytes, and so from the end downward: straight where possible, else through the stack.</summary>
     private bool TryCopyBackward(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
@@ -178,12 +202,9 @@ public sealed unsafe partial class GuestMemory
             if (!read || !destination.TryWriteBytes(to + left, bounce, piece, GuestMemoryOperation.Write, out fault))
             {
                 // Going down, the first fault that is met need not be the lowest one.
-                // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
-                if (left > 0
-                    && !(read
-                        ? destination.TryProbe(to, left, AccessType.Write, out GuestMemoryFault lower)
-                        : TryProbe(from, left, AccessType.Read, out lower))
-                    && lower.Kind != GuestMemoryFaultKind.NoFallback)
+                if (read
+                    ? destination.TryFindFault(to, left, AccessType.Write, out GuestMemoryFault lower)
+                    : TryFindFault(from, left, AccessType.Read, out lower))
                 {
                     fault = lower;
                 }

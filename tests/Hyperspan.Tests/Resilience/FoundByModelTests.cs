@@ -1,3 +1,4 @@
+using Hyperspan.TestHost.Model;
 using static Hyperspan.Tests.MemoryAssert;
 
 namespace Hyperspan.Tests.Resilience;
@@ -103,6 +104,16 @@ public sealed class FoundByModelTests
         }
 
         memory.Read<ulong>(16).ShouldBe(0UL);
+    }
+
+    /// <summary>A copy downward that met read-only memory did not look below a device that cannot be probed.</summary>
+    [SkippableFact]
+    public void Copy_over_itself_names_the_lowest_fault_behind_a_device_that_cannot_be_probed()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        var copy = new ModelCommand(ModelOperation.Copy, 2, 0xff0, 0x1cbe, 0x1dc6, 4957998);
+        Should.NotThrow(() => new ModelScript(
+            ModelLayout.Protected, [BackingKind.DeviceWithoutCompareExchange, BackingKind.File, BackingKind.RestrictedSparse], [copy]).Run());
     }
 
     private static GuestMemory TwiceRestricted()
