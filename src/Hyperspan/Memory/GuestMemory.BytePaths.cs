@@ -91,7 +91,7 @@ public sealed unsafe partial class GuestMemory
             return !_gate.IsDisturbed;
         }
 
-        return length <= Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
+        return length - 1 < Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
             ? TryReadGuarded(address, ref destination, length, out obstacle)
             : TryReadAnywhere(address, ref destination, length, out obstacle);
     }
@@ -150,7 +150,7 @@ public sealed unsafe partial class GuestMemory
             return !_gate.IsDisturbed;
         }
 
-        return IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
+        return length != 0 && IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
             ? TryWriteGuarded(address, ref source, length, out obstacle)
             : TryWriteAnywhere(address, ref source, length, out obstacle);
     }
