@@ -20,5 +20,6 @@ public static class ScenarioRegistry
         new GuardRestartableLitmusScenario(),
         new BarrierScenario(),
         new KeepAliveScenario(),
+        new SignalStackScenario(),
     ];
 }

@@ -13,7 +13,7 @@ public class RingSignalTests
         using var signals = new RingSignals();
         EventDescriptor call = EventDescriptor.Create();
         signals.SetCall(call);
-        Waiting.For(call.Handle, LibC.PollIn, stop, 0, out short ready).ShouldBeFalse();
-        (ready & LibC.PollIn).ShouldNotBe(0);
+        Waiting.For(call.Handle, PollEvents.In, stop, 0, out PollEvents ready).ShouldBeFalse();
+        (ready & PollEvents.In).ShouldNotBe(PollEvents.None);
     }
 }

@@ -91,7 +91,7 @@ public sealed unsafe partial class GuestMemory
             return !_gate.IsDisturbed;
         }
 
-        return length <= Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
+        return length - 1 < Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
             ? TryReadGuarded(address, ref destination, length, out obstacle)
             : TryReadAnywhere(address, ref destination, length, out obstacle);
     }
@@ -150,7 +150,7 @@ public sealed unsafe partial class GuestMemory
             return !_gate.IsDisturbed;
         }
 
-        return IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
+        return length != 0 && IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
             ? TryWriteGuarded(address, ref source, length, out obstacle)
             : TryWriteAnywhere(address, ref source, length, out obstacle);
     }
@@ -192,21 +192,15 @@ public sealed unsafe partial class GuestMemory
         // SAFETY: as above.
         fixed (byte* pinned = &source)
         {
-            // What this has written when a piece fails is written again by the general path.
-            ulong done = 0;
-            while (!direct && !IsWrittenUpwards(to + done, length - done))
+            if (direct || IsWrittenUpwards(to, length))
             {
-                ulong piece = GuestAddress.PageSize - ((ulong)(to + done) & (GuestAddress.PageSize - 1));
-                if (!Guard.Copy(to + done, pinned + done, (nuint)piece, mayBlock: false).Ok)
-                {
-                    obstacle = NotTried;
-                    return false;
-                }
-
-                done += piece;
+                return CopyAnywhere(to, pinned, length, direct, to, out obstacle);
             }
 
-            return CopyAnywhere(to + done, pinned + done, length - done, direct, to + done, out obstacle);
+            // What this has written when a page fails is written again by the general path.
+            bool copied = TryCopyUpwards(to, pinned, length, direct: false, mayBlock: false);
+            obstacle = copied ? DisturbedGate : NotTried;
+            return copied && !_gate.IsDisturbed;
         }
     }
 

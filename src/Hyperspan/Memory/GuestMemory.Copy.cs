@@ -98,7 +98,7 @@ public sealed unsafe partial class GuestMemory
             }
             else
             {
-                done = Guard.Copy(write, read, (nuint)copied, source.MayBlock || target.MayBlock).Ok;
+                done = TryCopyUpwards(write, read, copied, target.IsDirect, source.MayBlock || target.MayBlock);
             }
 
             GC.KeepAlive(source.Backing);
@@ -111,6 +111,25 @@ public sealed unsafe partial class GuestMemory
         }
 
         return TryBounce(from, destination, to, copied, out fault);
+    }
+
+    /// <summary>Copies guarded; where the destination may fault, page by page of it, so that nothing above a fault is written.</summary>
+    private static bool TryCopyUpwards(byte* write, byte* read, ulong length, bool direct, bool mayBlock)
+    {
+        // SAFETY: the caller has checked both ranges; the guard recovers from faults.
+        ulong done = 0;
+        while (!direct && !IsWrittenUpwards(write + done, length - done))
+        {
+            ulong piece = GuestAddress.PageSize - ((ulong)(write + done) & (GuestAddress.PageSize - 1));
+            if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock).Ok)
+            {
+                return false;
+            }
+
+            done += piece;
+        }
+
+        return Guard.Copy(write + done, read + done, (nuint)(length - done), mayBlock).Ok;
     }
 
     /// <summary>Copies through the stack, upward. Each side is an access of its own, with all that belongs to it.</summary>
@@ -144,6 +163,30 @@ public sealed unsafe partial class GuestMemory
         return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
     }
 
+    /// <summary>Finds the lowest fault in a range, region by region.</summary>
+    private bool TryFindFault(ulong start, ulong length, AccessType access, out GuestMemoryFault fault)
+    {
+        for (ulong done = 0; done < length;)
+        {
+            ulong piece = length - done;
+            if (Find(start + done) is { } region)
+            {
+                piece = Math.Min(piece, region.Length - (start + done - region.Start));
+            }
+
+            // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
+            if (!TryProbe(start + done, piece, access, out fault) && fault.Kind != GuestMemoryFaultKind.NoFallback)
+            {
+                return true;
+            }
+
+            done += piece;
+        }
+
+        fault = default;
+        return false;
+    }
+
     /// <summary>Copies to higher addresses of the same bytes, and so from the end downward: straight where possible, else through the stack.</summary>
     private bool TryCopyBackward(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
@@ -163,12 +206,9 @@ public sealed unsafe partial class GuestMemory
             if (!TryCarry(from + left, destination, to + left, bounce, piece, out bool read, out fault))
             {
                 // Going down, the first fault that is met need not be the lowest one.
-                // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
-                if (left > 0
-                    && !(read
-                        ? destination.TryProbe(to, left, AccessType.Write, out GuestMemoryFault lower)
-                        : TryProbe(from, left, AccessType.Read, out lower))
-                    && lower.Kind != GuestMemoryFaultKind.NoFallback)
+                if (read
+                    ? destination.TryFindFault(to, left, AccessType.Write, out GuestMemoryFault lower)
+                    : TryFindFault(from, left, AccessType.Read, out lower))
                 {
                     fault = lower;
                 }

@@ -59,6 +59,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private readonly bool _leaveOpen;
     private bool _closed;
 
+    // Of a subrange alone: those made from it, which are closed with it. What is made from a root notices by the gate.
+    private List<WeakReference<GuestMemory>>? _subranges;
+
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
     /// <param name="name">The name used in errors.</param>
     /// <param name="backing">What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.</param>
@@ -103,6 +106,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _leaveOpen = true;
         _gate = parent._gate;
         SetPaths();
+        parent.Attach(this);
     }
 
     /// <summary>
@@ -118,6 +122,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _gate = parent._gate;
         _table = RegionTable.Pending;
         SetFirst(region, start - region.Start, length);
+        parent.Attach(this);
     }
 
     /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
@@ -203,6 +208,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
 
         SetPaths();
+        CloseSubranges();
         foreach (MemoryRegion region in Regions)
         {
             if (!_leaveOpen)
@@ -218,6 +224,52 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
     internal void OnBackingClosed() => _gate.Disturb();
+
+    /// <summary>Remembers a subrange of this one, to close its inlined paths with it. Either the disposal finds it, or it finds the disposal.</summary>
+    private void Attach(GuestMemory subrange)
+    {
+        if (_parent is null)
+        {
+            return;
+        }
+
+        List<WeakReference<GuestMemory>> subranges = _subranges ?? Interlocked.CompareExchange(ref _subranges, [], null) ?? _subranges;
+        lock (subranges)
+        {
+            if (subranges.Count == subranges.Capacity)
+            {
+                subranges.RemoveAll(reference => !reference.TryGetTarget(out _));
+                subranges.EnsureCapacity(2 * subranges.Count);
+            }
+
+            subranges.Add(new WeakReference<GuestMemory>(subrange));
+        }
+
+        if (IsDisposed)
+        {
+            subrange.SetPaths();
+        }
+    }
+
+    private void CloseSubranges()
+    {
+        if (_subranges is not { } subranges)
+        {
+            return;
+        }
+
+        lock (subranges)
+        {
+            foreach (WeakReference<GuestMemory> reference in subranges)
+            {
+                if (reference.TryGetTarget(out GuestMemory? subrange))
+                {
+                    subrange.SetPaths();
+                    subrange.CloseSubranges();
+                }
+            }
+        }
+    }
 
     internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
 
@@ -272,7 +324,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     [MemberNotNull(nameof(_table))]
     private void SetPaths()
     {
-        bool closed = _closed;
+        bool closed = IsDisposed;
         Volatile.Write(ref _directRead, 0);
         Volatile.Write(ref _directWrite, 0);
         Volatile.Write(ref _stubRead, 0);

@@ -87,6 +87,16 @@ public class GuardProcessTests
         result.Output.ShouldContain("survived");
     }
 
+    /// <summary>SIGBUS with SA_ONSTACK, which its handler did not have before ours, ended the process here within a second.</summary>
+    [SkippableTheory]
+    [InlineData("current")]
+    [InlineData("alternate")]
+    public void Faults_are_recovered_under_signals_that_interrupt_them_all_the_time(string stack)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("signal-stack", "guarded", stack, "20000").ShouldSucceed();
+    }
+
     [SkippableTheory]
     [InlineData("5000", "1", "store")]
     [InlineData("5000", "1", "exchange")]

@@ -1,3 +1,4 @@
+using Hyperspan.TestHost.Model;
 using static Hyperspan.Tests.MemoryAssert;
 
 namespace Hyperspan.Tests.Resilience;
@@ -78,6 +79,41 @@ public sealed class FoundByModelTests
         memory.Write(0, bytes);
         memory.CopyTo(0, memory, (8 * Page) + 8, 3 * Page);
         memory.Read(8, (int)(3 * Page)).ShouldBe(bytes[..(int)(3 * Page)]);
+    }
+
+    /// <summary>Found by the long run alone: IsDisposed said so, but values and bytes went straight through.</summary>
+    [Fact]
+    public void Disposing_a_subrange_closes_those_made_from_it()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(2 * Page);
+        GuestMemory outer = memory.Subrange(8, Page);
+        GuestMemory inner = outer.Subrange(8, 256);
+        GuestMemory innermost = inner.Subrange(0, 128);
+        outer.Dispose();
+        foreach (GuestMemory closed in (GuestMemory[])[inner, innermost])
+        {
+            closed.IsDisposed.ShouldBeTrue();
+            closed.TryRead(0, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+            closed.TryRead(0, new byte[100], out fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
+            closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
+            closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
+            closed.TryFill(0, 100, 1, out fault).ShouldBeFalse();
+            closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
+        }
+
+        memory.Read<ulong>(16).ShouldBe(0UL);
+    }
+
+    /// <summary>A copy downward that met read-only memory did not look below a device that cannot be probed.</summary>
+    [SkippableFact]
+    public void Copy_over_itself_names_the_lowest_fault_behind_a_device_that_cannot_be_probed()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        var copy = new ModelCommand(ModelOperation.Copy, 2, 0xff0, 0x1cbe, 0x1dc6, 4957998);
+        Should.NotThrow(() => new ModelScript(
+            ModelLayout.Protected, [BackingKind.DeviceWithoutCompareExchange, BackingKind.File, BackingKind.RestrictedSparse], [copy]).Run());
     }
 
     private static GuestMemory TwiceRestricted()

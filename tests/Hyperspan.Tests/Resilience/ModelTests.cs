@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Hyperspan.TestHost.Model;
 using Microsoft.FSharp.Core;
+using Xunit.Abstractions;
 
 namespace Hyperspan.Tests.Resilience;
 
@@ -9,7 +10,7 @@ namespace Hyperspan.Tests.Resilience;
 /// Every public operation of <see cref="GuestMemory"/> over every kind of backing and layout, against a byte-array model. A failure shrinks to a
 /// script that can be read, and run again by its text.
 /// </summary>
-public class ModelTests
+public class ModelTests(ITestOutputHelper output)
 {
     private const int StepsAScript = 60;
 
@@ -37,7 +38,13 @@ public class ModelTests
             from kinds in Kinds.Generator
             from commands in Commands.Generator.ArrayOf(StepsAScript)
             select new ModelScript(layout, kinds, commands);
-        Prop.ForAll(Arb.From(scripts, Shrink), script => { script.Run(); }).Check(config);
+        long operations = 0;
+        Prop.ForAll(Arb.From(scripts, Shrink), script =>
+        {
+            script.Run();
+            operations += script.Commands.Count;
+        }).Check(config);
+        output.WriteLine($"{operations} operations");
     }
 
     private static IEnumerable<ModelScript> Shrink(ModelScript script) =>

@@ -1,0 +1,59 @@
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Tests.Resilience;
+
+/// <summary>A memory whose second page, of two or more, cannot be accessed, for different reasons.</summary>
+internal sealed class HoleInMemory : IDisposable
+{
+    public const ulong Page = 4096;
+
+    public HoleInMemory(string reason)
+    {
+        Memory = new GuestMemory(reason, Make(reason));
+        (Kind, Cause) = reason switch
+        {
+            "restricted" => (GuestMemoryFaultKind.Restricted, FaultCause.AccessBitmap),
+            "truncated file" or "truncated foreign" when Guard.UsesMachineCode => (GuestMemoryFaultKind.NotMapped, FaultCause.BusError),
+            _ => (GuestMemoryFaultKind.NotMapped, FaultCause.SegmentationFault),
+        };
+    }
+
+    public static TheoryData<string> Reasons => ["decommitted", "blocking", "truncated file", "truncated foreign", "restricted"];
+
+    public GuestMemory Memory { get; }
+
+    public GuestMemoryFaultKind Kind { get; }
+
+    public FaultCause Cause { get; }
+
+    /// <summary>Whether there is good memory behind the hole.</summary>
+    public bool GoesOn => Memory.End > 2 * Page;
+
+    public void Dispose() => Memory.Dispose();
+
+    private static GuestMemoryBacking Make(string reason)
+    {
+        if (reason is "truncated file" or "truncated foreign")
+        {
+            using var file = new SafeFileHandle(LibC.MemfdCreate("hole", MemoryFileFlags.CloseOnExec), ownsHandle: true);
+            LibC.Ftruncate(file, 2 * (long)Page).ShouldBe(0);
+            GuestMemoryBacking backing = reason == "truncated file"
+                ? FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite })
+                : new ForeignMemory(file, 0, 2 * Page);
+            LibC.Ftruncate(file, (long)Page).ShouldBe(0);
+            return backing;
+        }
+
+        var mapping = new SparseMapping(3 * Page, new SparseMappingOptions { FaultBehavior = reason == "blocking" ? FaultBehavior.MayBlock : FaultBehavior.MayFault });
+        mapping.Commit(0, 3 * Page);
+        if (reason == "restricted")
+        {
+            return new MappedBacking(mapping, [0b101]);
+        }
+
+        mapping.Decommit(Page, Page);
+        return mapping;
+    }
+}
