@@ -349,11 +349,19 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a subrange shows.</summary>
     private void SetFirst(MemoryRegion region, ulong skip, ulong length)
     {
+        if (region.IsDirect)
+        {
+            // What subranges are made of most of the time: no slot for these.
+            ulong limit = RegionSlot.ScalarLimit(length);
+            _base = region.Base + skip;
+            (_directRead, _directReadBytes) = region.CanRead ? (limit, length) : default;
+            (_directWrite, _directWriteBytes) = region.CanWrite ? (limit, length) : default;
+            return;
+        }
+
         RegionSlot slot = default;
         slot.SetPaths(region, skip, length);
         _base = slot.Base;
-        (_directRead, _directReadBytes) = region is { IsDirect: true, CanRead: true } ? (slot.DirectRead, length) : default;
-        (_directWrite, _directWriteBytes) = region is { IsDirect: true, CanWrite: true } ? (slot.DirectWrite, length) : default;
         _restricted = slot.Restricted;
         _stubRead = slot.StubRead;
         _stubWrite = slot.StubWrite;

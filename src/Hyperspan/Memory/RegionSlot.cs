@@ -25,13 +25,16 @@ internal unsafe struct RegionSlot
     internal RestrictedPath? Restricted;
     internal MemoryRegion? Region;
 
+    /// <summary>The number of offsets at which a scalar of up to eight bytes may start without reaching past the end.</summary>
+    internal static ulong ScalarLimit(ulong length) => length > 7 ? length - 7 : 0;
+
     /// <summary>The length of a region, from the limit for scalars: seven more, unless it is zero.</summary>
     internal static ulong BytesBelow(ulong limit) => limit == 0 ? 0 : limit + 7;
 
     /// <summary>Sets mapping and limits for a region, or for the part of it that a subrange shows.</summary>
     internal void SetPaths(MemoryRegion region, ulong skip, ulong length)
     {
-        ulong limit = length > 7 ? length - 7 : 0;
+        ulong limit = ScalarLimit(length);
         ulong read = region.CanRead ? limit : 0;
         ulong write = region.CanWrite ? limit : 0;
         Base = region.Base + skip;
