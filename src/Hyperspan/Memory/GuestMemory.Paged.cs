@@ -251,7 +251,7 @@ public sealed unsafe partial class GuestMemory
     /// </summary>
     private ulong PieceOfRun(ulong address, ulong length)
     {
-        if (!_strict || _table.Find(address) is not { } region)
+        if (!_strict || Find(address) is not { } region)
         {
             return length;
         }
