@@ -21,5 +21,6 @@ public static class ScenarioRegistry
         new BarrierScenario(),
         new KeepAliveScenario(),
         new SignalStackScenario(),
+        new ZeroBytesScenario(),
     ];
 }

@@ -14,13 +14,16 @@ internal sealed record ProcessResources(int Descriptors, long AddressSpace, int 
             GC.WaitForPendingFinalizers();
         }
 
+        // The runtime keeps an assembly's file open, and loads assemblies when it first needs them.
+        int descriptors = Directory.GetFileSystemEntries("/proc/self/fd").Count(
+            path => new FileInfo(path).LinkTarget?.EndsWith(".dll", StringComparison.Ordinal) != true);
         string pages = File.ReadAllText("/proc/self/statm").Split(' ')[0];
 
         // The runtime keeps its machine code in a memory file of its own.
         int memoryFiles = File.ReadLines("/proc/self/maps").Count(
             line => line.Contains("/memfd:", StringComparison.Ordinal) && !line.Contains("doublemapper", StringComparison.Ordinal));
         return new ProcessResources(
-            Directory.GetFileSystemEntries("/proc/self/fd").Length,
+            descriptors,
             long.Parse(pages, CultureInfo.InvariantCulture) * 4096,
             memoryFiles);
     }
