@@ -301,12 +301,16 @@ public sealed class MemoryTests : IDisposable
                 }
                 catch (GuestMemoryException)
                 {
-                    queue.Kick();
+                    // The guest found out.
                 }
             });
             Harness.Eventually(() => guest.IsCompleted || Interlocked.Read(ref done) > round * 10, "requests run");
             memory.Truncate((ulong)(round % 4) * 0x1000);
             await guest.WaitAsync(Harness.Patience);
+
+            // Where the rings are left and the guest was the first to notice, the device has nothing to notice.
+            memory.Truncate(0);
+            queue.Kick();
             harness.End().Kind.ShouldBe(VhostUserEventKind.MemoryLost);
         }
     }
