@@ -201,4 +201,14 @@ public class SubrangeTests
 
         protected override void Release() => Special.Dispose();
     }
+
+    [Fact]
+    public void Not_one_byte_past_the_end()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(2 * 4096);
+        memory.Subrange(4096, 4096).End.ShouldBe(4096ul);
+        GuestMemoryFault fault = Should.Throw<GuestMemoryException>(() => memory.Subrange(4096, 4097)).Fault;
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+        fault.Address!.Value.ShouldBe((GuestAddress)8192);
+    }
 }

@@ -298,4 +298,18 @@ public class StreamingFaultTests
         mapping.Decommit(2 * Page, Page);
         return memory;
     }
+
+    [Fact]
+    public void A_refused_value_goes_to_the_same_place_when_the_page_is_there()
+    {
+        using var sparse = new SparseMapping(Page);
+        using var memory = new GuestMemory("sparse", sparse);
+        var writer = new RangeWriter(memory, new GuestRange(8, 16));
+        writer.TryWrite(7u, out StreamingFault _).ShouldBeFalse();
+        writer.Remaining.ShouldBe(16ul);
+        sparse.Commit(0, Page);
+        writer.TryWrite(7u, out StreamingFault _).ShouldBeTrue();
+        memory.Read<ulong>(0).ShouldBe(0ul);
+        memory.Read<ulong>(8).ShouldBe(7ul);
+    }
 }
