@@ -57,8 +57,7 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryFillInline(ulong address, ulong length, byte value)
     {
-        ulong limit = _directWriteBytes;
-        if (length > limit || address > limit - length)
+        if (!Fits(address, length, _directWriteBytes))
         {
             return false;
         }
@@ -100,34 +99,16 @@ public sealed unsafe partial class GuestMemory
     private bool TryReadGuarded(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        GuardedResult result = GuardLeaf.CopyOut(ref destination, _base + address, (nuint)length);
-        if (result.Ok)
-        {
-            obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
-        }
-
-        // The other side may be guest memory as well, or vanish: the general path finds out.
-        obstacle = result.Value - (ulong)(_base + address) < length ? result.Status : NotTried;
-        return false;
+        return Counts(GuardLeaf.CopyOut(ref destination, _base + address, (nuint)length), _base + address, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadAnywhere(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
-        byte* from = _base + address;
-        bool direct = Fits(address, length, _directReadBytes);
-        if (!direct && !(Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null))
+        if (!TryFindMapping(address, length, AccessType.Read, out byte* from, out bool direct))
         {
-            ref RegionSlot slot = ref _table.SlotOf(address);
-            ulong offset = address - slot.Start;
-            from = slot.Base + offset;
-            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectRead));
-            if (!direct && !(Fits(offset, length, RegionSlot.BytesBelow(slot.StubRead)) && slot.Restricted is null))
-            {
-                obstacle = NotTried;
-                return false;
-            }
+            obstacle = NotTried;
+            return false;
         }
 
         // SAFETY: as above. Pinned, because the garbage collector may run during a long guarded copy.
@@ -159,34 +140,16 @@ public sealed unsafe partial class GuestMemory
     private bool TryWriteGuarded(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        GuardedResult result = GuardLeaf.CopyIn(_base + address, ref source, (nuint)length);
-        if (result.Ok)
-        {
-            obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
-        }
-
-        // The other side may be guest memory as well, or vanish: the general path finds out.
-        obstacle = result.Value - (ulong)(_base + address) < length ? result.Status : NotTried;
-        return false;
+        return Counts(GuardLeaf.CopyIn(_base + address, ref source, (nuint)length), _base + address, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteAnywhere(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
-        byte* to = _base + address;
-        bool direct = Fits(address, length, _directWriteBytes);
-        if (!direct && !(Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null))
+        if (!TryFindMapping(address, length, AccessType.Write, out byte* to, out bool direct))
         {
-            ref RegionSlot slot = ref _table.SlotOf(address);
-            ulong offset = address - slot.Start;
-            to = slot.Base + offset;
-            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectWrite));
-            if (!direct && !(Fits(offset, length, RegionSlot.BytesBelow(slot.StubWrite)) && slot.Restricted is null))
-            {
-                obstacle = NotTried;
-                return false;
-            }
+            obstacle = NotTried;
+            return false;
         }
 
         // SAFETY: as above.
@@ -212,21 +175,48 @@ public sealed unsafe partial class GuestMemory
 
     private bool CopyAnywhere(byte* destination, byte* source, ulong length, bool direct, byte* guest, out ulong obstacle)
     {
-        obstacle = DisturbedGate;
         if (direct)
         {
             // SAFETY: the callers have checked both ranges.
             Buffer.MemoryCopy(source, destination, length, length);
+            obstacle = DisturbedGate;
             return !_gate.IsDisturbed;
         }
 
         // SAFETY: likewise; the guard recovers from faults.
-        GuardedResult result = Guard.Copy(destination, source, (nuint)length, mayBlock: false);
+        return Counts(Guard.Copy(destination, source, (nuint)length, mayBlock: false), guest, length, out obstacle);
+    }
+
+    /// <summary>Finds a range in the one region that holds all of it, if plain accesses or guarded ones reach it: in the first region, then by the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryFindMapping(ulong address, ulong length, AccessType access, out byte* at, out bool direct)
+    {
+        bool write = access == AccessType.Write;
+        at = _base + address;
+        direct = Fits(address, length, write ? _directWriteBytes : _directReadBytes);
+        if (direct || (_restricted is null && Fits(address, length, RegionSlot.BytesBelow(write ? _stubWrite : _stubRead))))
+        {
+            return true;
+        }
+
+        ref RegionSlot slot = ref _table.SlotOf(address);
+        ulong offset = address - slot.Start;
+        at = slot.Base + offset;
+        direct = Fits(offset, length, RegionSlot.BytesBelow(write ? slot.DirectWrite : slot.DirectRead));
+        return direct || (slot.Restricted is null && Fits(offset, length, RegionSlot.BytesBelow(write ? slot.StubWrite : slot.StubRead)));
+    }
+
+    /// <summary>Whether a guarded copy counts: it was done, and the gate is undisturbed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Counts(GuardedResult result, byte* guest, ulong length, out ulong obstacle)
+    {
         if (result.Ok)
         {
+            obstacle = DisturbedGate;
             return !_gate.IsDisturbed;
         }
 
+        // The other side may be guest memory as well, or vanish: the general path finds out.
         obstacle = result.Value - (ulong)guest < length ? result.Status : NotTried;
         return false;
     }
