@@ -4,7 +4,7 @@ namespace Hyperspan.Tests;
 public class ReadmeExampleTests
 {
     [Fact]
-    public void TheExampleIsInTheReadmeAndDoesWhatItSays()
+    public void The_example_is_in_the_readme_and_does_what_it_says()
     {
         var said = new StringWriter();
         TextWriter console = Console.Out;

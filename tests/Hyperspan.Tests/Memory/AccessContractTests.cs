@@ -45,7 +45,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void ScalarsOfEverySizeRoundTripAtEveryAlignment(string path)
+    public void Scalars_of_every_size_round_trip_at_every_alignment(string path)
     {
         GuestMemory memory = Create(path);
         foreach (ulong address in new ulong[] { 0, 1, 3, 7, Page - 8, Page - 7, Page - 1, Page, (2 * Page) - 3, (4 * Page) - 8 })
@@ -73,7 +73,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void BytesOfEveryShortLengthRoundTripAroundAPageBoundary(string path)
+    public void Bytes_of_every_short_length_round_trip_around_a_page_boundary(string path)
     {
         GuestMemory memory = Create(path);
         byte[] background = Pattern((int)(4 * Page), 7);
@@ -95,7 +95,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void LargeTransfersAndFillsAreExact(string path)
+    public void Large_transfers_and_fills_are_exact(string path)
     {
         GuestMemory memory = Create(path);
         byte[] data = Pattern((int)(3 * Page) + 17);
@@ -110,7 +110,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void AccessesOfZeroBytesSucceedAnywhere(string path)
+    public void Accesses_of_zero_bytes_succeed_anywhere(string path)
     {
         GuestMemory memory = Create(path);
         foreach (ulong address in new ulong[] { 0, 4 * Page, 5 * Page, ulong.MaxValue })
@@ -126,7 +126,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void TheLastByteIsReachableAndTheNextIsOutOfRange(string path)
+    public void The_last_byte_is_reachable_and_the_next_is_out_of_range(string path)
     {
         GuestMemory memory = Create(path);
         ulong end = 4 * Page;
@@ -144,7 +144,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void AddressesNearTheEndOfTheAddressSpaceNeverWrap(string path)
+    public void Addresses_near_the_end_of_the_address_space_never_wrap(string path)
     {
         GuestMemory memory = Create(path);
         foreach (ulong address in new[] { ulong.MaxValue, ulong.MaxValue - 3, ulong.MaxValue - 7, 1UL << 63, 1UL << 52 })
@@ -161,7 +161,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void CompareExchangeReturnsWhatWasThere(string path)
+    public void Compare_exchange_returns_what_was_there(string path)
     {
         GuestMemory memory = Create(path);
         Exchange<byte>(memory, 5, 1, 2, 3);
@@ -183,7 +183,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void AtomicsRefuseMisalignedAddresses(string path)
+    public void Atomics_refuse_misaligned_addresses(string path)
     {
         GuestMemory memory = Create(path);
         memory.Fill(0, Page, 0x11);
@@ -205,7 +205,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void IntegersOfBothByteOrders(string path)
+    public void Integers_of_both_byte_orders(string path)
     {
         GuestMemory memory = Create(path);
         memory.WriteUInt32BigEndian(16, 0x0102_0304);
@@ -222,7 +222,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void CopiesAreExactAlsoWhereTheyOverlap(string path)
+    public void Copies_are_exact_also_where_they_overlap(string path)
     {
         GuestMemory memory = Create(path);
         byte[] data = Pattern((int)(4 * Page), 3);
@@ -249,7 +249,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void TryFormsNeitherThrowNorAllocateOnFailure(string path)
+    public void Try_forms_neither_throw_nor_allocate_on_failure(string path)
     {
         GuestMemory memory = Create(path);
         var buffer = new byte[32];
@@ -277,7 +277,7 @@ public sealed class AccessContractTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public void DisposedMemoryFaults(string path)
+    public void Disposed_memory_faults(string path)
     {
         GuestMemory memory = Create(path);
         memory.Write(0, 1);

@@ -8,7 +8,7 @@ public class FaultTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void MessagesNameOperationMemoryRangeAndFirstFailingAddress()
+    public void Messages_name_operation_memory_range_and_first_failing_address()
     {
         var mapping = new SparseMapping(4 * Page);
         mapping.Commit(0, Page);
@@ -34,7 +34,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void TheLowestInaccessibleByteIsReportedWhereverTheHoleIs()
+    public void The_lowest_inaccessible_byte_is_reported_wherever_the_hole_is()
     {
         // Copies touch their ends first; the report must be of the lowest page all the same.
         var mapping = new SparseMapping(8 * Page);
@@ -62,7 +62,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void ATruncatedFileIsABusErrorAtTheFirstByteThatIsGone()
+    public void A_truncated_file_is_a_bus_error_at_the_first_byte_that_is_gone()
     {
         string path = Path.GetTempFileName();
         try
@@ -93,7 +93,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void DecommittedProtectedAndUnmappedPagesFaultAndComeBack()
+    public void Decommitted_protected_and_unmapped_pages_fault_and_come_back()
     {
         var mapping = new SparseMapping(4 * Page);
         mapping.Commit(0, 4 * Page);
@@ -122,7 +122,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void WritesToReadOnlyRegionsAndBackingsAreRefused()
+    public void Writes_to_read_only_regions_and_backings_are_refused()
     {
         using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, HeapMemory.Copy(Pattern(4096)), protection: Protection.Read).Build();
         memory.Read(0, 4096).ShouldBe(Pattern(4096));
@@ -139,7 +139,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void AFailedWriteKeepsWhatIsBelowTheFault()
+    public void A_failed_write_keeps_what_is_below_the_fault()
     {
         var mapping = new SparseMapping(4 * Page);
         mapping.Commit(0, Page);
@@ -152,7 +152,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void ExceptionsOfAHandlerBecomeTheCause()
+    public void Exceptions_of_a_handler_become_the_cause()
     {
         var thrown = new InvalidOperationException("handler broke");
         using GuestMemory memory = new("ram", new HandlerBacking((in PageFault _) => throw thrown));
@@ -166,7 +166,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void EndlessRetryEndsInAFault()
+    public void Endless_retry_ends_in_a_fault()
     {
         int calls = 0;
         using GuestMemory memory = new("ram", new HandlerBacking((in PageFault _) =>
@@ -184,7 +184,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void HandlersSeeWhatFailedAndMayTakeOverByFallback()
+    public void Handlers_see_what_failed_and_may_take_over_by_fallback()
     {
         var seen = new List<PageFault>();
         using GuestMemory memory = new("ram", new HandlerBacking((in PageFault fault) =>
@@ -203,7 +203,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void PagesThatAppearOnFirstTouchAreServedToLargeTransfers()
+    public void Pages_that_appear_on_first_touch_are_served_to_large_transfers()
     {
         HandlerBacking? backing = null;
         int faults = 0;
@@ -227,7 +227,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void FallbackFailuresKeepKindAndAddress()
+    public void Fallback_failures_keep_kind_and_address()
     {
         var device = new FallbackBacking(4096) { Hole = 100 };
         using GuestMemory memory = new GuestMemoryBuilder("io").Add(0x10000, device).Build();
@@ -242,7 +242,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void BackingsWithoutFallbacksSaySo()
+    public void Backings_without_fallbacks_say_so()
     {
         using GuestMemory memory = new("none", new UnmappedBacking());
         memory.TryRead(4, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -258,7 +258,7 @@ public class FaultTests
     }
 
     [Fact]
-    public void CopyFaultsNameTheSideThatFailed()
+    public void Copy_faults_name_the_side_that_failed()
     {
         var holes = new SparseMapping(4 * Page);
         holes.Commit(0, Page);

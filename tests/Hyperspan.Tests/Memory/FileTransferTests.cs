@@ -14,7 +14,7 @@ public sealed class FileTransferTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void FilesAreReadAndWrittenExactly(bool lockable)
+    public void Files_are_read_and_written_exactly(bool lockable)
     {
         byte[] content = Pattern(200_000);
         File.WriteAllBytes(_path, content);
@@ -38,7 +38,7 @@ public sealed class FileTransferTests : IDisposable
     }
 
     [Fact]
-    public void AFaultBehindThePooledBufferHasTheExactCount()
+    public void A_fault_behind_the_pooled_buffer_has_the_exact_count()
     {
         File.WriteAllBytes(_path, Pattern(100_000));
         using SafeFileHandle file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
@@ -51,7 +51,7 @@ public sealed class FileTransferTests : IDisposable
     }
 
     [Fact]
-    public void PagedRangesAreLockedRunByRun()
+    public void Paged_ranges_are_locked_run_by_run()
     {
         var mapping = new SparseMapping(16 * Page);
         mapping.Commit(0, 16 * Page);
@@ -77,7 +77,7 @@ public sealed class FileTransferTests : IDisposable
     }
 
     [Fact]
-    public void PagedRangesAreTransferredWithoutACopy()
+    public void Paged_ranges_are_transferred_without_a_copy()
     {
         byte[] content = Pattern(3 * 4096);
         File.WriteAllBytes(_path, content);

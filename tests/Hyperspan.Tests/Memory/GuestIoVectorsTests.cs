@@ -11,7 +11,7 @@ public class GuestIoVectorsTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void FileInputAndOutputGoesStraightThroughScatteredPages()
+    public void File_input_and_output_goes_straight_through_scattered_pages()
     {
         string path = Path.GetTempFileName();
         try
@@ -55,7 +55,7 @@ public class GuestIoVectorsTests
     }
 
     [Fact]
-    public void ThousandsOfPiecesTakeSeveralCalls()
+    public void Thousands_of_pieces_take_several_calls()
     {
         string path = Path.GetTempFileName();
         try
@@ -84,7 +84,7 @@ public class GuestIoVectorsTests
     }
 
     [Fact]
-    public void APageTakenAwayDuringATransferIsAFaultWithTheExactCount()
+    public void A_page_taken_away_during_a_transfer_is_a_fault_with_the_exact_count()
     {
         string image = Path.GetTempFileName();
         string ram = Path.GetTempFileName();
@@ -117,7 +117,7 @@ public class GuestIoVectorsTests
     }
 
     [Fact]
-    public void SocketsSendAndReceiveStraightOutOfGuestPages()
+    public void Sockets_send_and_receive_straight_out_of_guest_pages()
     {
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -144,7 +144,7 @@ public class GuestIoVectorsTests
     }
 
     [Fact]
-    public void RequestsReuseTheListWithoutAllocating()
+    public void Requests_reuse_the_list_without_allocating()
     {
         string path = Path.GetTempFileName();
         try

@@ -11,7 +11,7 @@ public class LayoutTests
     private const ulong GiB = 1UL << 30;
 
     [Fact]
-    public void RamBelowAndAboveTheHole()
+    public void Ram_below_and_above_the_hole()
     {
         var ram = new HeapMemory(64 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
@@ -30,7 +30,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void TouchingRegionsAreCrossedUnlessStrict()
+    public void Touching_regions_are_crossed_unless_strict()
     {
         byte[] data = Pattern(3000);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(Page, new HeapMemory(Page)).Build();
@@ -51,7 +51,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void ManyRegionsAreFoundInAFewSteps()
+    public void Many_regions_are_found_in_a_few_steps()
     {
         var builder = new GuestMemoryBuilder("slots");
         for (ulong i = 0; i < 512; i++)
@@ -78,7 +78,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void RegionsReachTheTopOfTheAddressSpace()
+    public void Regions_reach_the_top_of_the_address_space()
     {
         using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapMemory(Page)).Add(ulong.MaxValue - (Page - 1), new HeapMemory(Page)).Build();
         memory.Write(ulong.MaxValue, (byte)5);
@@ -92,7 +92,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void LookupAgreesWithAListOfRegions()
+    public void Lookup_agrees_with_a_list_of_regions()
     {
         // Regions of a few pages at random pages of a space that is now dense, now sparse.
         Gen<(int, int)> region = from page in Gen.Choose(0, 300) from count in Gen.Choose(1, 9) select (page, count);
@@ -134,7 +134,7 @@ public class LayoutTests
     private static readonly HeapMemory Shared = new(16 * Page);
 
     [Fact]
-    public void BuildersRefuseWhatCannotBe()
+    public void Builders_refuse_what_cannot_be()
     {
         var heap = new HeapMemory(4 * Page);
         var builder = new GuestMemoryBuilder("ram").Add(8 * Page, heap);
@@ -155,7 +155,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void ABackingMayFillItsRegion()
+    public void A_backing_may_fill_its_region()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram").AddEqualRegions(Page, new HeapMemory(Page), new HeapMemory(Page)).Build();
         memory.Write(Page - 1, (byte)1);
@@ -165,7 +165,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public unsafe void TheFullMappingIsThereForOneDirectRegion()
+    public unsafe void The_full_mapping_is_there_for_one_direct_region()
     {
         using GuestMemory memory = GuestMemory.Allocate(2 * Page);
         memory.TryGetFullMapping(out byte* mapping, out ulong length).ShouldBeTrue();
@@ -188,7 +188,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void IoAddressesFollowRegionsAndSubranges()
+    public void Io_addresses_follow_regions_and_subranges()
     {
         using GuestMemory memory = new GuestMemoryBuilder("dma").Add(0, new HeapMemory(Page)).Add(GiB, new IovaBacking()).Build();
         memory.GetIova(GiB + 5).ShouldBe(0x7000_0005UL);
@@ -198,7 +198,7 @@ public class LayoutTests
     }
 
     [Fact]
-    public void EmptyMemoryFailsEverything()
+    public void Empty_memory_fails_everything()
     {
         GuestMemory.Empty.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 0);

@@ -6,7 +6,7 @@ public class LockTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void LockedPagesRefuseUnmapProtectDecommit()
+    public void Locked_pages_refuse_unmap_protect_decommit()
     {
         SparseMapping mapping = Committed(8);
         using GuestMemory memory = new("ram", mapping);
@@ -24,7 +24,7 @@ public class LockTests
     }
 
     [Fact]
-    public void WhenTheNthPageFailsTheFirstOnesAreUndone()
+    public void When_the_nth_page_fails_the_first_ones_are_undone()
     {
         SparseMapping mapping = Committed(8);
         mapping.Decommit(6 * Page, Page);
@@ -48,7 +48,7 @@ public class LockTests
     }
 
     [Fact]
-    public void LocksReachTheBackingThroughSubrangesAndRegions()
+    public void Locks_reach_the_backing_through_subranges_and_regions()
     {
         SparseMapping low = Committed(4);
         SparseMapping high = Committed(4);
@@ -74,7 +74,7 @@ public class LockTests
     }
 
     [Fact]
-    public void PagesOfAnUnalignedSubrangeLockBothPagesBelow()
+    public void Pages_of_an_unaligned_subrange_lock_both_pages_below()
     {
         SparseMapping mapping = Committed(4);
         using GuestMemory memory = new("ram", mapping);
@@ -88,7 +88,7 @@ public class LockTests
     }
 
     [Fact]
-    public void LocksTakeAnAccessTypeAndProbeForIt()
+    public void Locks_take_an_access_type_and_probe_for_it()
     {
         SparseMapping mapping = Committed(4);
         mapping.Protect(Page, Page, Protection.Read);
@@ -99,7 +99,7 @@ public class LockTests
     }
 
     [Fact]
-    public void ALockKeepsItsMemoryAlive()
+    public void A_lock_keeps_its_memory_alive()
     {
         var heap = new HeapMemory(2 * Page);
         var memory = new GuestMemory("ram", heap);
@@ -118,7 +118,7 @@ public class LockTests
     }
 
     [Fact]
-    public void APinnedPieceKeepsThePagesLocked()
+    public void A_pinned_piece_keeps_the_pages_locked()
     {
         SparseMapping mapping = Committed(2);
         using GuestMemory memory = new("ram", mapping);
@@ -131,7 +131,7 @@ public class LockTests
     }
 
     [Fact]
-    public void SpansAreHandedOutOnlyOverPagesThatCannotVanish()
+    public void Spans_are_handed_out_only_over_pages_that_cannot_vanish()
     {
         using GuestMemory heap = GuestMemory.Allocate(Page);
         using LockedMemory onHeap = heap.LockPages([0], AccessType.Read);
@@ -156,7 +156,7 @@ public class LockTests
     }
 
     [Fact]
-    public void WhetherMemoryCanBeLockedIsAskedFirst()
+    public void Whether_memory_can_be_locked_is_asked_first()
     {
         var refusing = new RefusingBacking();
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(Page, refusing).Build();
@@ -169,7 +169,7 @@ public class LockTests
     }
 
     [Fact]
-    public void KernelAccessExposesTheAddressesFirst()
+    public void Kernel_access_exposes_the_addresses_first()
     {
         var exposing = new ExposingBacking();
         using GuestMemory memory = new("ram", exposing);

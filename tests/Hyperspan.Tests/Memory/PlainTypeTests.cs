@@ -9,7 +9,7 @@ namespace Hyperspan.Tests;
 public unsafe class PlainTypeTests
 {
     [Fact]
-    public void PlainTypesAreTaken()
+    public void Plain_types_are_taken()
     {
         Objection<byte>().ShouldBeNull();
         Objection<char>().ShouldBeNull();
@@ -27,7 +27,7 @@ public unsafe class PlainTypeTests
     }
 
     [Fact]
-    public void PaddingIsRefused()
+    public void Padding_is_refused()
     {
         Objection<PaddedInside>()!.ShouldContain("3 bytes of padding before the field 'Second'");
         Objection<PaddedAtEnd>()!.ShouldContain("padding at byte 5, after the field 'Second'");
@@ -38,7 +38,7 @@ public unsafe class PlainTypeTests
     }
 
     [Fact]
-    public void BooleansPointersAndAutomaticLayoutsAreRefused()
+    public void Booleans_pointers_and_automatic_layouts_are_refused()
     {
         Objection<bool>()!.ShouldContain("bool");
         Objection<WithBool>()!.ShouldContain("'Flag'");
@@ -47,7 +47,7 @@ public unsafe class PlainTypeTests
     }
 
     [Fact]
-    public void AccessThrowsAndSaysWhy()
+    public void Access_throws_and_says_why()
     {
         using GuestMemory memory = GuestMemory.Allocate(4096);
         Should.Throw<NotSupportedException>(() => memory.Read<PaddedInside>(0)).Message.ShouldContain("Second");

@@ -8,7 +8,7 @@ public class RestrictionTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void AClearBitRefusesEveryOperation()
+    public void A_clear_bit_refuses_every_operation()
     {
         using Protector protector = new(4, 0b1101);
         using GuestMemory memory = new("vtl", protector);
@@ -38,7 +38,7 @@ public class RestrictionTests
     }
 
     [Fact]
-    public void AProtectorMayPermitOrTakeOver()
+    public void A_protector_may_permit_or_take_over()
     {
         using Protector protector = new(4, 0b1101) { Answer = (p, _) => { p.Set(1, true); return PageFaultAction.Retry; } };
         using GuestMemory memory = new("vtl", protector);
@@ -53,7 +53,7 @@ public class RestrictionTests
     }
 
     [Fact]
-    public void TheHandlerRunsOutsideOfAnySection()
+    public void The_handler_runs_outside_of_any_section()
     {
         bool inside = true;
         using Protector protector = new(4, 0b1110);
@@ -70,7 +70,7 @@ public class RestrictionTests
     }
 
     [Fact]
-    public void NothingUnderTheOldBitsTakesEffectAfterSynchronizing()
+    public void Nothing_under_the_old_bits_takes_effect_after_synchronizing()
     {
         // Writers store to page 1 all the time, by values and by bytes. Once the bit is clear and that is synchronized, the page belongs to us.
         using Protector protector = new(4, 0b1111);

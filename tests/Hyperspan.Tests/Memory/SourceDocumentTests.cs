@@ -9,7 +9,7 @@ public class SourceDocumentTests
     private const ulong MiB = 1 << 20;
 
     [Fact]
-    public void ReadsAndWritesAcrossALayoutWithHoles()
+    public void Reads_and_writes_across_a_layout_with_holes()
     {
         using GuestMemory memory = new("test", HoledMapping());
         memory.Read<byte>(0).ShouldBe((byte)0);
@@ -37,7 +37,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void EqualRegionsLeaveGapsOutOfRange()
+    public void Equal_regions_leave_gaps_out_of_range()
     {
         ulong length = 4 * MiB;
         var mapping = new SparseMapping(length);
@@ -58,7 +58,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void BitmapForbidsPages()
+    public void Bitmap_forbids_pages()
     {
         var mapping = new SparseMapping(4 * Page);
         mapping.Commit(0, 4 * Page);
@@ -73,7 +73,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void HandlerMakesPagesAppearOrRefuses()
+    public void Handler_makes_pages_appear_or_refuses()
     {
         using var backing = new FaultingBacking(4 * Page);
         using GuestMemory memory = new("test", backing);
@@ -97,7 +97,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void HeapBufferIsAccessibleToItsSoleOwner()
+    public void Heap_buffer_is_accessible_to_its_sole_owner()
     {
         var heap = new HeapMemory(0x10000);
         var pattern = new byte[0x10000];
@@ -114,7 +114,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void BytesAtABaseAddressRoundTripTypedWrites()
+    public void Bytes_at_a_base_address_round_trip_typed_writes()
     {
         using GuestMemory memory = BytesAt(0x4000_0000, 0x1000);
         memory.WriteUInt32LittleEndian(0x4000_0010, 0xDEAD_BEEF);
@@ -127,7 +127,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void BytesAtABaseAddressRefuseBelowTheBase()
+    public void Bytes_at_a_base_address_refuse_below_the_base()
     {
         using GuestMemory memory = BytesAt(0x4000_0000, 0x1000);
         memory.TryRead(0x3FFF_FFFF, new byte[4], out GuestMemoryFault fault).ShouldBeFalse();
@@ -136,7 +136,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void BytesAtABaseAddressRefuseStraddlingTheTop()
+    public void Bytes_at_a_base_address_refuse_straddling_the_top()
     {
         using GuestMemory memory = BytesAt(0x4000_0000, 0x10);
         memory.TryRead(0x4000_000C, new byte[8], out GuestMemoryFault fault).ShouldBeFalse();
@@ -146,7 +146,7 @@ public class SourceDocumentTests
     }
 
     [Fact]
-    public void BytesNearTheTopOfTheAddressSpaceRefuseOverflow()
+    public void Bytes_near_the_top_of_the_address_space_refuse_overflow()
     {
         using GuestMemory memory = BytesAt(ulong.MaxValue - 0x10, 0x10);
         memory.TryRead(ulong.MaxValue - 0x8, new byte[0x100], out GuestMemoryFault fault).ShouldBeFalse();

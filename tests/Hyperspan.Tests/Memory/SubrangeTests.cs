@@ -12,7 +12,7 @@ public class SubrangeTests
     [InlineData(Page)]
     [InlineData(4000UL)]
     [InlineData(13UL)]
-    public void AddressesAreRelativeAndBoundsHold(ulong start)
+    public void Addresses_are_relative_and_bounds_hold(ulong start)
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(2 * Page)).Add(2 * Page, Committed(2)).Build();
         byte[] all = Pattern((int)(4 * Page));
@@ -37,7 +37,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void RangesThatAreNotAllMemoryAreRefused()
+    public void Ranges_that_are_not_all_memory_are_refused()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(2 * Page, new HeapMemory(Page)).Build();
         Refused(memory, 0, Page + 1, Page);
@@ -57,7 +57,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void FaultsHandlersAndFallbacksAreForwardedWithAddressesOfTheirOwn()
+    public void Faults_handlers_and_fallbacks_are_forwarded_with_addresses_of_their_own()
     {
         using var faulting = new FaultingBacking(16 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0x10_0000, faulting).Build();
@@ -80,7 +80,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void BitmapsAreForwardedWithTheirOffsets()
+    public void Bitmaps_are_forwarded_with_their_offsets()
     {
         // Pages 0 to 11 behind bits 5 to 16: 3 and 7 may not be read, 4 may not be written.
         var read = new byte[3];
@@ -118,7 +118,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void SharingIsListedForEveryRegionAndThroughSubranges()
+    public void Sharing_is_listed_for_every_region_and_through_subranges()
     {
         var low = new SharedMemory(4 * Page);
         var high = new SharedMemory(4 * Page);
@@ -138,7 +138,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void SubrangesKeepTheirParentAliveAndCloseAlone()
+    public void Subranges_keep_their_parent_alive_and_close_alone()
     {
         using GuestMemory memory = GuestMemory.Allocate(4 * Page);
         GuestMemory view = memory.Subrange(0, Page);
@@ -167,7 +167,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void ABackingMayProvideItsOwn()
+    public void A_backing_may_provide_its_own()
     {
         using var backing = new OwnSubrangeBacking();
         using GuestMemory memory = new("ram", backing);

@@ -48,7 +48,7 @@ public sealed unsafe class RcuLitmusTests : IDisposable
     [InlineData(Readers.Nested)]
     [InlineData(Readers.Quiescing)]
     [InlineData(Readers.ShortLived)]
-    public void NoReaderSeesThePoison(Readers readers)
+    public void No_reader_sees_the_poison(Readers readers)
     {
         RcuDomain domain = readers == Readers.GuestMemory ? RcuDomain.GuestMemory : _domain;
         long rounds = Run(readers, SoundBudget, () => domain.Synchronize());
@@ -63,14 +63,14 @@ public sealed unsafe class RcuLitmusTests : IDisposable
     [InlineData(Readers.Nested)]
     [InlineData(Readers.Quiescing)]
     [InlineData(Readers.ShortLived)]
-    public void WithoutWaitingTheTestFails(Readers readers)
+    public void Without_waiting_the_test_fails(Readers readers)
     {
         Run(readers, BrokenBudget, ProcessBarrier.Issue);
         Skip.If(Volatile.Read(ref _poisoned) == 0, "Inconclusive: the writer that does not wait was not caught in its time.");
     }
 
     [SkippableFact]
-    public void WithoutTheProcessWideBarrierTheTestFails()
+    public void Without_the_process_wide_barrier_the_test_fails()
     {
         Skip.IfNot(ProcessBarrier.IsAsymmetric, "Readers execute a fence on this processor, the writer needs no barrier.");
         Run(Readers.Plain, BrokenBudget, () =>

@@ -9,7 +9,7 @@ public sealed class RcuSectionTests
 
     [Theory]
     [MemberData(nameof(Domains))]
-    public void SectionsNest(bool guestMemory)
+    public void Sections_nest(bool guestMemory)
     {
         RcuDomain domain = Domain(guestMemory);
         domain.IsInSection.ShouldBeFalse();
@@ -32,7 +32,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public unsafe void TheCheapFormIsTheSameSection()
+    public unsafe void The_cheap_form_is_the_same_section()
     {
         RcuSlot* slot = RcuReader.Enter();
         RcuDomain.GuestMemory.IsInSection.ShouldBeTrue();
@@ -47,7 +47,7 @@ public sealed class RcuSectionTests
 
     [Theory]
     [MemberData(nameof(Domains))]
-    public void SynchronizingOrQuiescingInsideIsAnError(bool guestMemory)
+    public void Synchronizing_or_quiescing_inside_is_an_error(bool guestMemory)
     {
         RcuDomain domain = Domain(guestMemory);
         using (domain.Enter())
@@ -68,7 +68,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public void DomainsAreIndependent()
+    public void Domains_are_independent()
     {
         var one = new RcuDomain("one");
         var other = new RcuDomain("other");
@@ -98,7 +98,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public void ManyDomainsOnOneThread()
+    public void Many_domains_on_one_thread()
     {
         RcuDomain[] domains = [.. Enumerable.Range(0, 40).Select(i => new RcuDomain($"domain {i}"))];
         foreach (RcuDomain domain in domains)
@@ -114,7 +114,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public void DisposingTwiceDoesNothingButACopyIsCaught()
+    public void Disposing_twice_does_nothing_but_a_copy_is_caught()
     {
         var domain = new RcuDomain("balance");
         RcuSection section = domain.Enter();
@@ -145,7 +145,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public void AnExceptionLeavesTheSection()
+    public void An_exception_leaves_the_section()
     {
         var domain = new RcuDomain("exception");
         Should.Throw<TimeZoneNotFoundException>(() =>
@@ -159,7 +159,7 @@ public sealed class RcuSectionTests
     }
 
     [Fact]
-    public void ANameIsWanted()
+    public void A_name_is_wanted()
     {
         Should.Throw<ArgumentException>(() => new RcuDomain(string.Empty));
         Should.Throw<ArgumentNullException>(() => new RcuDomain(null!));

@@ -11,7 +11,7 @@ public sealed class RcuStallTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void AStalledWriterSaysWhoHoldsItUpWithDoublingPeriods(bool blocking)
+    public void A_stalled_writer_says_who_holds_it_up_with_doubling_periods(bool blocking)
     {
         using var reader = new RcuWorker("the slow one");
         using var stalls = new BlockingCollection<(object? Sender, RcuStallEventArgs Stall)>();
@@ -37,7 +37,7 @@ public sealed class RcuStallTests
     }
 
     [Fact]
-    public void NoStallIsReportedBelowTheThresholdOrWithoutOne()
+    public void No_stall_is_reported_below_the_threshold_or_without_one()
     {
         using var reader = new RcuWorker();
         int stalls = 0;
@@ -57,7 +57,7 @@ public sealed class RcuStallTests
     }
 
     [Fact]
-    public void AHandlersExceptionReachesTheWriter()
+    public void A_handlers_exception_reaches_the_writer()
     {
         using var reader = new RcuWorker();
         _domain.StallThreshold = TimeSpan.FromMilliseconds(1);
@@ -67,7 +67,7 @@ public sealed class RcuStallTests
     }
 
     [Fact]
-    public void AHandlerMaySynchronizeTheDomain()
+    public void A_handler_may_synchronize_the_domain()
     {
         using var reader = new RcuWorker();
         bool nested = false;
@@ -87,7 +87,7 @@ public sealed class RcuStallTests
     }
 
     [Fact]
-    public void ThresholdsThatMakeNoSenseAreRefused()
+    public void Thresholds_that_make_no_sense_are_refused()
     {
         Should.Throw<ArgumentOutOfRangeException>(() => _domain.StallThreshold = TimeSpan.Zero);
         Should.Throw<ArgumentOutOfRangeException>(() => _domain.StallThreshold = TimeSpan.FromSeconds(-2));

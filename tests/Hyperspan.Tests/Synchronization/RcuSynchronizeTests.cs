@@ -10,7 +10,7 @@ public sealed class RcuSynchronizeTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void WaitsForARunningSectionAndNotForLaterOnes(bool blocking)
+    public void Waits_for_a_running_section_and_not_for_later_ones(bool blocking)
     {
         using var early = new RcuWorker();
         using var late = new RcuWorker();
@@ -26,7 +26,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void AReaderThatEntersAgainAtOnceDoesNotStarveTheWriter()
+    public void A_reader_that_enters_again_at_once_does_not_starve_the_writer()
     {
         using var reader = new RcuWorker();
         reader.Enter(_domain);
@@ -39,7 +39,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void TheOutermostSectionCounts()
+    public void The_outermost_section_counts()
     {
         using var reader = new RcuWorker();
         reader.Enter(_domain);
@@ -55,7 +55,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void WaitsForEveryReader()
+    public void Waits_for_every_reader()
     {
         RcuWorker[] readers = [.. Enumerable.Range(0, 5).Select(_ => new RcuWorker())];
         foreach (RcuWorker reader in readers)
@@ -74,7 +74,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void CancellationEndsABlockingWait()
+    public void Cancellation_ends_a_blocking_wait()
     {
         using var reader = new RcuWorker();
         using var cancel = new CancellationTokenSource();
@@ -92,7 +92,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public async Task CancellationEndsAnAsynchronousWait()
+    public async Task Cancellation_ends_an_asynchronous_wait()
     {
         using var reader = new RcuWorker();
         using var cancel = new CancellationTokenSource();
@@ -107,7 +107,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void ManyWritersAndRestlessReadersAllGetThrough()
+    public void Many_writers_and_restless_readers_all_get_through()
     {
         bool stop = false;
         Thread[] readers = Run(2, () =>
@@ -133,7 +133,7 @@ public sealed class RcuSynchronizeTests
     }
 
     [Fact]
-    public void IdleThreadsAreNotWaitedForAndSynchronizeThemselves()
+    public void Idle_threads_are_not_waited_for_and_synchronize_themselves()
     {
         RcuWorker[] idle = [.. Enumerable.Range(0, 64).Select(_ => new RcuWorker())];
         foreach (RcuWorker worker in idle)

@@ -8,7 +8,7 @@ public sealed class RcuThreadTests
     private readonly RcuDomain _domain = UnusedDomain();
 
     [Fact]
-    public void ThreadsBornAndEndingDoNotLeakSlots()
+    public void Threads_born_and_ending_do_not_leak_slots()
     {
         int before = RcuRegistry.Threads.Length;
         for (int i = 0; i < 2000; i++)
@@ -27,7 +27,7 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
-    public void AReusedSlotStartsOutsideAndWorksInAnyDomain()
+    public void A_reused_slot_starts_outside_and_works_in_any_domain()
     {
         // The first thread grows its tables for many domains; its successors use few, or others.
         RcuDomain[] domains = [.. Enumerable.Range(0, 30).Select(i => new RcuDomain($"domain {i}"))];
@@ -53,7 +53,7 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
-    public void WritersWaitForAThreadThatReusesTheSlotsOfAnother()
+    public void Writers_wait_for_a_thread_that_reuses_the_slots_of_another()
     {
         var other = new RcuDomain("other");
 
@@ -89,7 +89,7 @@ public sealed class RcuThreadTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task AThreadThatEndsInsideASectionDoesNotHoldUpWriters(bool blocking)
+    public async Task A_thread_that_ends_inside_a_section_does_not_hold_up_writers(bool blocking)
     {
         RunThread(() =>
         {
@@ -118,7 +118,7 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
-    public void NumbersOfCollectedDomainsAreUsedAgain()
+    public void Numbers_of_collected_domains_are_used_again()
     {
         int highest = 0;
         for (int i = 0; i < 200; i++)
@@ -148,7 +148,7 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
-    public void QuiescentThreadsSpareTheWriterTheBarrier()
+    public void Quiescent_threads_spare_the_writer_the_barrier()
     {
         using var one = new RcuWorker();
         using var two = new RcuWorker();
@@ -192,7 +192,7 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
-    public void QuiescingIsPerDomain()
+    public void Quiescing_is_per_domain()
     {
         RcuDomain other = UnusedDomain();
         using var worker = new RcuWorker();

@@ -4,7 +4,7 @@ namespace Hyperspan.Virtio.Tests;
 public class AllocationTests
 {
     [Fact]
-    public void RequestsDoNotAllocate()
+    public void Requests_do_not_allocate()
     {
         using var file = new TemporaryFile(1 << 20);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path), indirect: true);
@@ -46,7 +46,7 @@ public class AllocationTests
     }
 
     [Fact]
-    public void BrokenRingsDoNotAllocate()
+    public void Broken_rings_do_not_allocate()
     {
         using var bed = new QueueBed();
         bed.Describe(0, QueueBed.MemorySize, 1);

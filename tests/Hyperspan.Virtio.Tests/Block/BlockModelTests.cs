@@ -15,7 +15,7 @@ public class BlockModelTests
     [InlineData(false, VirtQueueFeatures.EventIndex)]
     [InlineData(true, VirtQueueFeatures.IndirectDescriptors)]
     [InlineData(true, VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex)]
-    public void ADiskIsAnArray(bool indirect, VirtQueueFeatures features)
+    public void A_disk_is_an_array(bool indirect, VirtQueueFeatures features)
     {
         bool longRun = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";
         Prop.ForAll(Requests.NonEmptyListOf().ToArbitrary(), requests => Behaves([.. requests], indirect, features))

@@ -17,7 +17,7 @@ public class HostileGuestTests
 
     /// <summary>The device never throws, never hangs and comes to an end for every content of the rings; and it serves the next honest guest.</summary>
     [Fact]
-    public void RandomRings()
+    public void Random_rings()
     {
         var disk = new MemoryDisk(512 * 64);
         using var device = new VirtioBlockDevice(disk);
@@ -60,7 +60,7 @@ public class HostileGuestTests
     /// nothing may turn up outside of the buffers that some good value names, and every chain taken consists of values that were written.
     /// </summary>
     [Fact]
-    public void DescriptorsThatChangeWhileTheyAreRead()
+    public void Descriptors_that_change_while_they_are_read()
     {
         const ulong first = 0x40000;
         const ulong second = 0x60000;
@@ -138,7 +138,7 @@ public class HostileGuestTests
 
     /// <summary>A header that changes: the sector that is checked is the sector that is used, or else the disk's array is left.</summary>
     [Fact]
-    public void HeadersThatChangeWhileTheyAreRead()
+    public void Headers_that_change_while_they_are_read()
     {
         var disk = new MemoryDisk(512 * 4);
         using var bed = new BlockBed(disk);

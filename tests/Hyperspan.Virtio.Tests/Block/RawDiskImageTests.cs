@@ -3,7 +3,7 @@ namespace Hyperspan.Virtio.Tests;
 public class RawDiskImageTests
 {
     [Fact]
-    public void WhatCannotBeAnImageIsRefusedInOneLine()
+    public void What_cannot_be_an_image_is_refused_in_one_line()
     {
         Refused(DiskImageError.NotFound, Path.Combine(Path.GetTempPath(), "hyperspan-there-is-no-such-image"));
         Refused(DiskImageError.IsDirectory, Path.GetTempPath());
@@ -20,7 +20,7 @@ public class RawDiskImageTests
     }
 
     [Fact]
-    public void AnotherInstanceIsRefused()
+    public void Another_instance_is_refused()
     {
         using var file = new TemporaryFile(4096);
         using (RawDiskImage.Open(file.Path))
@@ -39,7 +39,7 @@ public class RawDiskImageTests
     }
 
     [Fact]
-    public void ReadsWritesAndFlushes()
+    public void Reads_writes_and_flushes()
     {
         using var file = new TemporaryFile(1 << 20);
         var bytes = new byte[8192];
@@ -64,7 +64,7 @@ public class RawDiskImageTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void ZeroesAndHoles(bool unmap)
+    public void Zeroes_and_holes(bool unmap)
     {
         using var file = new TemporaryFile(1 << 20);
         var bytes = new byte[1 << 20];
@@ -85,7 +85,7 @@ public class RawDiskImageTests
     }
 
     [Fact]
-    public void ReadOnlyImages()
+    public void Read_only_images()
     {
         using var file = new TemporaryFile(4096);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path, readOnly: true));
@@ -96,7 +96,7 @@ public class RawDiskImageTests
     }
 
     [Fact]
-    public void AnImageTruncatedMeanwhileEndsInIoErrors()
+    public void An_image_truncated_meanwhile_ends_in_io_errors()
     {
         using var file = new TemporaryFile(1 << 20);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path));
@@ -112,7 +112,7 @@ public class RawDiskImageTests
     }
 
     [Fact]
-    public void ChainsOfManyBuffers()
+    public void Chains_of_many_buffers()
     {
         using var file = new TemporaryFile(1 << 20);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path), size: 1024);
@@ -131,7 +131,7 @@ public class RawDiskImageTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void MemoryWithoutAMappingIsCopied(bool write)
+    public void Memory_without_a_mapping_is_copied(bool write)
     {
         using var file = new TemporaryFile(1 << 20);
         var bytes = new byte[0x18000];

@@ -8,7 +8,7 @@ public class RequestLimitTests
     [Theory]
     [InlineData(BlockRequestType.Discard, VirtioBlockDevice.MaxDiscardSectors)]
     [InlineData(BlockRequestType.WriteZeroes, VirtioBlockDevice.MaxWriteZeroesSectors)]
-    public void ARangeMayBeAsLongAsTheConfigurationSays(BlockRequestType type, uint most)
+    public void A_range_may_be_as_long_as_the_configuration_says(BlockRequestType type, uint most)
     {
         using var disk = new BoundlessDisk();
         using var bed = new BlockBed(disk);
@@ -21,7 +21,7 @@ public class RequestLimitTests
     }
 
     [Fact]
-    public void AFileThatWasTruncatedFailsTheRequestsPastItsEnd()
+    public void A_file_that_was_truncated_fails_the_requests_past_its_end()
     {
         using var file = new TemporaryFile(64 * 512);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path));

@@ -11,7 +11,7 @@ public class TruncatedMemoryTests
     [InlineData(0x40000, false)] // what is to be written from
     [InlineData(0x20000, true)] // header and status
     [InlineData(0x1000, true)] // the rings
-    public void IsAFaultOfTheQueue(long left, bool read)
+    public void Is_a_fault_of_the_queue(long left, bool read)
     {
         using var file = new TemporaryFile(1 << 20);
         using var image = new TemporaryFile(1 << 20);

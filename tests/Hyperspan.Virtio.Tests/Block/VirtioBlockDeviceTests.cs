@@ -64,7 +64,7 @@ public class VirtioBlockDeviceTests
     [InlineData(32, new byte[] { 0, 0 })]
     [InlineData(32, new byte[0])]
     [InlineData(uint.MaxValue, new byte[] { 0 })]
-    public void TheRestOfTheConfigurationIsReadOnly(uint offset, byte[] bytes)
+    public void The_rest_of_the_configuration_is_read_only(uint offset, byte[] bytes)
     {
         using var device = new VirtioBlockDevice(new MemoryDisk(512));
         device.TryWriteConfig(offset, bytes).ShouldBeFalse();
@@ -74,7 +74,7 @@ public class VirtioBlockDeviceTests
     }
 
     [Fact]
-    public void OptionsAreChecked()
+    public void Options_are_checked()
     {
         Refused(new VirtioBlockOptions { QueueCount = 0 });
         Refused(new VirtioBlockOptions { QueueCount = 257 });
@@ -108,7 +108,7 @@ public class VirtioBlockDeviceTests
     }
 
     [Fact]
-    public void StoppingEndsBetweenRequests()
+    public void Stopping_ends_between_requests()
     {
         using var bed = new BlockBed(new MemoryDisk(512 * 64));
         using var stop = new CancellationTokenSource();
@@ -131,7 +131,7 @@ public class VirtioBlockDeviceTests
     }
 
     [Fact]
-    public void ANotifierIsToldOnTheWay()
+    public void A_notifier_is_told_on_the_way()
     {
         using var bed = new BlockBed(new MemoryDisk(512 * 64), size: 128);
         var notifier = new CountingNotifier();
@@ -149,7 +149,7 @@ public class VirtioBlockDeviceTests
     }
 
     [Fact]
-    public async Task QueuesAreServedConcurrently()
+    public async Task Queues_are_served_concurrently()
     {
         const int queues = 4;
         const int rounds = 300;
@@ -190,7 +190,7 @@ public class VirtioBlockDeviceTests
     [InlineData(BlockRequestType.Discard, (1u << 22) + 1, BlockStatus.IoError)]
     [InlineData(BlockRequestType.WriteZeroes, 1u << 17, BlockStatus.Ok)]
     [InlineData(BlockRequestType.WriteZeroes, (1u << 17) + 1, BlockStatus.IoError)]
-    public void RangesAreLimitedAsTheConfigurationSays(BlockRequestType type, uint sectors, BlockStatus status)
+    public void Ranges_are_limited_as_the_configuration_says(BlockRequestType type, uint sectors, BlockStatus status)
     {
         using var file = new TemporaryFile(8L << 30);
         using var bed = new BlockBed(RawDiskImage.Open(file.Path));

@@ -20,7 +20,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     public void Dispose() => _bed.Dispose();
 
     [Fact]
-    public void ReadsAreScattered()
+    public void Reads_are_scattered()
     {
         BlockCompletion done = _bed.Run(BlockRequestType.Read, 3, [], [new(Data, 100), new(Data + 0x1000, 1), new(Data + 0x2000, 923)]);
         done.Status.ShouldBe(BlockStatus.Ok);
@@ -34,7 +34,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void WritesAreGathered()
+    public void Writes_are_gathered()
     {
         var pattern = new byte[1024];
         new Random(2).NextBytes(pattern);
@@ -47,7 +47,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void HeaderAndStatusMayLieAnywhereInTheBuffers()
+    public void Header_and_status_may_lie_anywhere_in_the_buffers()
     {
         // Header and data in one buffer; header cut in pieces; status at the end of the data.
         _bed.Header(Data, 1, 7);
@@ -62,7 +62,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void NothingReadOrWrittenIsFine()
+    public void Nothing_read_or_written_is_fine()
     {
         _bed.Run(BlockRequestType.Read, Sectors, [], []).Status.ShouldBe(BlockStatus.Ok);
         _bed.Run(BlockRequestType.Read, Sectors + 1, [], []).Status.ShouldBe(BlockStatus.IoError);
@@ -77,7 +77,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(0, 511)]
     [InlineData(0, 513)]
     [InlineData(0, 1)]
-    public void BadSectorsAndOddLengths(ulong sector, uint length)
+    public void Bad_sectors_and_odd_lengths(ulong sector, uint length)
     {
         byte[] before = [.. _disk.Bytes];
         _bed.Memory.Fill(Data, 2048, 0xEE);
@@ -90,7 +90,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void ShortHeader()
+    public void Short_header()
     {
         _bed.Header(Data, 0, 0);
         VirtQueueCompletion? done = _bed.Raw([new(Data, 15)], [new(Data + 0x1000, 513)]);
@@ -101,7 +101,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void NoStatusByteBreaksTheQueue()
+    public void No_status_byte_breaks_the_queue()
     {
         _bed.Header(Data, 1, 0);
         byte[] before = [.. _disk.Bytes];
@@ -113,7 +113,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void DataInTheWrongDirection()
+    public void Data_in_the_wrong_direction()
     {
         _bed.Run(BlockRequestType.Read, 0, [new(Data, 512)], []).Status.ShouldBe(BlockStatus.IoError);
         _bed.Run(BlockRequestType.Write, 0, [], [new(Data, 512)]).Status.ShouldBe(BlockStatus.IoError);
@@ -137,7 +137,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(20, "disk-of-tests")]
     [InlineData(4, "disk")]
     [InlineData(100, "disk-of-tests")]
-    public void GetId(uint room, string id)
+    public void Get_id(uint room, string id)
     {
         _bed.Memory.Fill(Data, 100, 0xEE);
         BlockCompletion done = _bed.Run(BlockRequestType.GetId, 0, [], [new(Data, room)]);
@@ -157,7 +157,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(3)]
     [InlineData(0x8000_0000)]
     [InlineData(uint.MaxValue)]
-    public void UnknownTypes(uint type)
+    public void Unknown_types(uint type)
     {
         BlockCompletion done = _bed.Run((BlockRequestType)type, 0, [], [new(Data, 512)]);
         done.Status.ShouldBe(BlockStatus.Unsupported);
@@ -165,7 +165,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void WhatWasNotNegotiatedIsUnsupported()
+    public void What_was_not_negotiated_is_unsupported()
     {
         using var bed = new BlockBed(_disk, accept: VirtioFeatures.Version1);
         bed.Range(Data, 0, 1, 0);
@@ -176,7 +176,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void DiscardAndWriteZeroes()
+    public void Discard_and_write_zeroes()
     {
         _bed.Driver.Discard(4, 8).ShouldBe(BlockStatus.Ok);
         _disk.Discards.ShouldBe([(4 * 512UL, 8 * 512UL)]);
@@ -205,7 +205,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(BlockRequestType.WriteZeroes, ulong.MaxValue, 1, 0, BlockStatus.IoError)]
     [InlineData(BlockRequestType.Discard, 0, uint.MaxValue, 0, BlockStatus.IoError)]
     [InlineData(BlockRequestType.WriteZeroes, 0, 0x20001, 0, BlockStatus.IoError)]
-    public void BadRangesDoNothingAtAll(BlockRequestType type, ulong sector, uint sectors, uint flags, BlockStatus status)
+    public void Bad_ranges_do_nothing_at_all(BlockRequestType type, ulong sector, uint sectors, uint flags, BlockStatus status)
     {
         byte[] before = [.. _disk.Bytes];
         _bed.Range(Data, 0, 1, 0);
@@ -220,14 +220,14 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(15)]
     [InlineData(17)]
     [InlineData(33 * 16)]
-    public void BadLengthsOfRanges(uint length)
+    public void Bad_lengths_of_ranges(uint length)
     {
         _bed.Run(BlockRequestType.Discard, 0, length == 0 ? [] : [new(Data, length)], []).Status.ShouldBe(BlockStatus.IoError);
         _disk.Discards.ShouldBeEmpty();
     }
 
     [Fact]
-    public void ReadOnly()
+    public void Read_only()
     {
         using var bed = new BlockBed(_disk, new VirtioBlockOptions { ReadOnly = true });
         byte[] before = [.. _disk.Bytes];
@@ -240,7 +240,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void FailuresOfTheImageAreIoErrors()
+    public void Failures_of_the_image_are_io_errors()
     {
         _disk.FailWith = 28;
         Fails();
@@ -261,7 +261,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void WithoutFlushEveryWriteIsDurable()
+    public void Without_flush_every_write_is_durable()
     {
         using var bed = new BlockBed(_disk, accept: VirtioFeatures.Version1 | VirtioBlockFeatures.WriteZeroes);
         bed.Driver.Write(0, Data, 512).ShouldBe(BlockStatus.Ok);
@@ -272,7 +272,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void TheDriverMaySwitchTheCacheOff()
+    public void The_driver_may_switch_the_cache_off()
     {
         _bed.Device.TryWriteConfig(32, [0]).ShouldBeTrue();
         _disk.Flushes.ShouldBe(1);
@@ -284,7 +284,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void MemoryThatRefusesABufferBreaksTheQueue()
+    public void Memory_that_refuses_a_buffer_breaks_the_queue()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
             .Add(0, new HeapMemory(0x80000))

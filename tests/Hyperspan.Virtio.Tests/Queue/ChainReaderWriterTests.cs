@@ -7,7 +7,7 @@ public sealed class ChainReaderWriterTests : IDisposable
     public void Dispose() => _bed.Dispose();
 
     [Fact]
-    public void ReadingCrossesBuffers()
+    public void Reading_crosses_buffers()
     {
         byte[] bytes = [.. Enumerable.Range(0, 30).Select(i => (byte)i)];
         Spread(bytes, 0, 3, 1, 10, 16);
@@ -37,7 +37,7 @@ public sealed class ChainReaderWriterTests : IDisposable
     }
 
     [Fact]
-    public void WritingCrossesBuffers()
+    public void Writing_crosses_buffers()
     {
         Spread(new byte[30], QueueBed.Write, 3, 1, 10, 16);
         ChainWriter writer = _bed.Chain.Writable.CreateWriter();
@@ -61,7 +61,7 @@ public sealed class ChainReaderWriterTests : IDisposable
     }
 
     [Fact]
-    public void AFaultIsAValue()
+    public void A_fault_is_a_value()
     {
         Spread(new byte[8], QueueBed.Write, 4, 4);
         ChainWriter writer = _bed.Chain.Writable.CreateWriter();
@@ -72,7 +72,7 @@ public sealed class ChainReaderWriterTests : IDisposable
     }
 
     [Fact]
-    public void TypesThatWouldLeakPaddingAreRefused()
+    public void Types_that_would_leak_padding_are_refused()
     {
         Spread(new byte[32], QueueBed.Write, 32);
         Should.Throw<NotSupportedException>(() => _bed.Chain.Writable.CreateWriter().TryWrite(default(Padded)));
@@ -81,7 +81,7 @@ public sealed class ChainReaderWriterTests : IDisposable
     }
 
     [Fact]
-    public void AnUnusedChainIsEmpty()
+    public void An_unused_chain_is_empty()
     {
         var chain = new DescriptorChain();
         chain.Readable.Length.ShouldBe(0UL);

@@ -7,7 +7,7 @@ public class NestedIndirectTests
     private const ulong Second = 0x21000;
 
     [Fact]
-    public void IsRefused()
+    public void Is_refused()
     {
         using var bed = new QueueBed();
         bed.Describe(0, First, 16, QueueBed.Indirect);

@@ -12,7 +12,7 @@ public sealed class VirtQueueChainTests : IDisposable
     public void Dispose() => _bed.Dispose();
 
     [Fact]
-    public void AnEmptyQueueGivesNothing()
+    public void An_empty_queue_gives_nothing()
     {
         _bed.Queue.TryTake(_bed.Chain).ShouldBeFalse();
         _bed.Queue.IsBroken.ShouldBeFalse();
@@ -20,7 +20,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AChainIsReadablePartsThenWritableParts()
+    public void A_chain_is_readable_parts_then_writable_parts()
     {
         _bed.Describe(5, 0x10000, 100, Next, 2);
         _bed.Describe(2, 0x20000, 50, Next, 7);
@@ -40,7 +40,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AChainMayUseTheWholeTable()
+    public void A_chain_may_use_the_whole_table()
     {
         for (ushort i = 0; i < 8; i++)
         {
@@ -53,7 +53,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AnIndirectTableMayFollowOrdinaryDescriptors()
+    public void An_indirect_table_may_follow_ordinary_descriptors()
     {
         _bed.Describe(0, Buffers, 16, Next, 1);
         _bed.Describe(1, Table, 48, Indirect | Write);
@@ -67,7 +67,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AnIndirectTableMayBeLongerThanTheQueue()
+    public void An_indirect_table_may_be_longer_than_the_queue()
     {
         for (uint i = 0; i < 1024; i++)
         {
@@ -81,7 +81,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void EmptyBuffersAddNothingWhereverTheyPoint()
+    public void Empty_buffers_add_nothing_wherever_they_point()
     {
         _bed.Describe(0, ulong.MaxValue, 0, Next, 1);
         _bed.Describe(1, Buffers, 4, Next, 2);
@@ -93,7 +93,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void ReadableAfterWritable()
+    public void Readable_after_writable()
     {
         _bed.Describe(0, Buffers, 4, Next | Write, 1);
         _bed.Describe(1, Buffers, 4);
@@ -102,7 +102,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void ReadableAfterAnEmptyWritable()
+    public void Readable_after_an_empty_writable()
     {
         _bed.Describe(0, Buffers, 0, Next | Write, 1);
         _bed.Describe(1, Buffers, 4);
@@ -111,14 +111,14 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void HeadOutOfRange()
+    public void Head_out_of_range()
     {
         _bed.Offer(8);
         _bed.ShouldBreak(VirtQueueErrorKind.HeadOutOfRange);
     }
 
     [Fact]
-    public void NextOutOfRange()
+    public void Next_out_of_range()
     {
         _bed.Describe(3, Buffers, 4, Next, 8);
         _bed.Offer(3);
@@ -126,7 +126,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void NextOutOfRangeInAnIndirectTable()
+    public void Next_out_of_range_in_an_indirect_table()
     {
         _bed.Describe(0, Table, 32, Indirect);
         _bed.DescribeAt(Table, Buffers, 4, Next, 2);
@@ -146,7 +146,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void LoopInAnIndirectTable()
+    public void Loop_in_an_indirect_table()
     {
         _bed.Describe(0, Table, 32, Indirect);
         _bed.DescribeAt(Table, Buffers, 4, Next, 0);
@@ -155,7 +155,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AnIndirectTableThatRefersToItself()
+    public void An_indirect_table_that_refers_to_itself()
     {
         _bed.Describe(0, Table, 16, Indirect);
         _bed.DescribeAt(Table, Table, 16, Indirect);
@@ -164,7 +164,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void IndirectWithNext()
+    public void Indirect_with_next()
     {
         _bed.Describe(0, Table, 16, Indirect | Next, 1);
         _bed.Offer(0);
@@ -172,7 +172,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void IndirectNotNegotiated()
+    public void Indirect_not_negotiated()
     {
         using var bed = new QueueBed(VirtQueueFeatures.None);
         bed.Describe(0, Table, 16, Indirect);
@@ -186,7 +186,7 @@ public sealed class VirtQueueChainTests : IDisposable
     [InlineData(17)]
     [InlineData((1024 * 16) + 16)]
     [InlineData(0xFFFF_FFF0)]
-    public void InvalidIndirectLength(uint length)
+    public void Invalid_indirect_length(uint length)
     {
         _bed.Describe(0, Table, length, Indirect);
         _bed.Offer(0);
@@ -197,7 +197,7 @@ public sealed class VirtQueueChainTests : IDisposable
     [InlineData(MemorySize)]
     [InlineData(MemorySize - 16)]
     [InlineData(0xFFFF_FFFF_FFFF_FFF0)]
-    public void IndirectOutsideMemory(ulong table)
+    public void Indirect_outside_memory(ulong table)
     {
         _bed.Describe(0, table, 32, Indirect);
         _bed.Offer(0);
@@ -210,7 +210,7 @@ public sealed class VirtQueueChainTests : IDisposable
     [InlineData(0, 0xFFFF_FFFF)]
     [InlineData(0xFFFF_FFFF_FFFF_FFFF, 1)]
     [InlineData(0xFFFF_FFFF_FFFF_F000, 0x2000)]
-    public void BufferOutsideMemory(ulong address, uint length)
+    public void Buffer_outside_memory(ulong address, uint length)
     {
         _bed.Describe(0, address, length);
         _bed.Offer(0);
@@ -218,7 +218,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void BuffersMayReachTheLastByteAndCrossTouchingRegions()
+    public void Buffers_may_reach_the_last_byte_and_cross_touching_regions()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
             .Add(0, new HeapMemory(0x10000))
@@ -241,7 +241,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AStrictMemoryHasNoBuffersAcrossRegions()
+    public void A_strict_memory_has_no_buffers_across_regions()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test").Strict()
             .Add(0, new HeapMemory(0x10000))
@@ -254,7 +254,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void MoreThanFourGigabytesInAll()
+    public void More_than_four_gigabytes_in_all()
     {
         // A region of 3 GiB, of which nothing is touched.
         using GuestMemory memory = new GuestMemoryBuilder("test").Add(0, new SharedMemory(3UL << 30)).Build();
@@ -268,14 +268,14 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void AvailableIndexTooFar()
+    public void Available_index_too_far()
     {
         _bed.Memory.WriteUInt16LittleEndian(_bed.AvailableIndex, 9);
         _bed.ShouldBreak(VirtQueueErrorKind.AvailableIndexTooFar);
     }
 
     [Fact]
-    public void AvailableIndexGoingBackIsTooFar()
+    public void Available_index_going_back_is_too_far()
     {
         _bed.Describe(0, Buffers, 4);
         _bed.Offer(0, 0);
@@ -286,7 +286,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void TooManyInFlight()
+    public void Too_many_in_flight()
     {
         _bed.Describe(0, Buffers, 4);
         _bed.Offer(0, 0, 0, 0, 0, 0, 0, 0);
@@ -300,7 +300,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void ABrokenQueueStaysBrokenUntilItIsReset()
+    public void A_broken_queue_stays_broken_until_it_is_reset()
     {
         _bed.Describe(0, Buffers, 4);
         _bed.Offer(0, 9, 0);
@@ -325,7 +325,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void MemoryThatGoesAwayIsAnErrorOfTheQueue()
+    public void Memory_that_goes_away_is_an_error_of_the_queue()
     {
         _bed.Describe(0, Buffers, 4);
         _bed.Offer(0, 0);
@@ -338,7 +338,7 @@ public sealed class VirtQueueChainTests : IDisposable
     }
 
     [Fact]
-    public void EveryFieldIsReadOnce()
+    public void Every_field_is_read_once()
     {
         var backing = new CountingBacking((int)MemorySize);
         using GuestMemory memory = new("counted", backing);

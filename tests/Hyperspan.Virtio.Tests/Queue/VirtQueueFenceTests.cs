@@ -15,7 +15,7 @@ public class VirtQueueFenceTests
     [Theory]
     [InlineData(VirtQueueFeatures.None)]
     [InlineData(VirtQueueFeatures.EventIndex)]
-    public void AChainIsSeenOrTheDeviceIsKicked(VirtQueueFeatures features)
+    public void A_chain_is_seen_or_the_device_is_kicked(VirtQueueFeatures features)
     {
         using var bed = new QueueBed(features, size: 4);
         var chain = new DescriptorChain();
@@ -42,7 +42,7 @@ public class VirtQueueFenceTests
     [Theory]
     [InlineData(VirtQueueFeatures.None)]
     [InlineData(VirtQueueFeatures.EventIndex)]
-    public void AReturnedChainIsSeenOrTheDriverIsNotified(VirtQueueFeatures features)
+    public void A_returned_chain_is_seen_or_the_driver_is_notified(VirtQueueFeatures features)
     {
         using var bed = new QueueBed(features, size: 4);
         var chain = new DescriptorChain();

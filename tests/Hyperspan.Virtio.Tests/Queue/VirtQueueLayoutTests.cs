@@ -8,7 +8,7 @@ public class VirtQueueLayoutTests
     [InlineData(1, 16, 8, 14)]
     [InlineData(256, 4096, 518, 2054)]
     [InlineData(32768, 524288, 65542, 262150)]
-    public void LengthsAreThoseOfTheSpecification(ushort size, ulong table, ulong available, ulong used)
+    public void Lengths_are_those_of_the_specification(ushort size, ulong table, ulong available, ulong used)
     {
         VirtQueueLayout.DescriptorTableLength(size).ShouldBe(table);
         VirtQueueLayout.AvailableRingLength(size).ShouldBe(available);
@@ -21,13 +21,13 @@ public class VirtQueueLayoutTests
     [InlineData(12)]
     [InlineData(32769)]
     [InlineData(65535)]
-    public void SizeIsAPowerOfTwo(ushort size) => Refused(new VirtQueueLayout(size, 0, 0x1000, 0x2000), VirtQueueErrorKind.InvalidSize);
+    public void Size_is_a_power_of_two(ushort size) => Refused(new VirtQueueLayout(size, 0, 0x1000, 0x2000), VirtQueueErrorKind.InvalidSize);
 
     [Theory]
     [InlineData(8, 0x1000, 0x2000)]
     [InlineData(0, 0x1001, 0x2000)]
     [InlineData(0, 0x1000, 0x2002)]
-    public void RingsAreAligned(ulong table, ulong available, ulong used) =>
+    public void Rings_are_aligned(ulong table, ulong available, ulong used) =>
         Refused(new VirtQueueLayout(8, table, available, used), VirtQueueErrorKind.MisalignedRing);
 
     [Theory]
@@ -38,11 +38,11 @@ public class VirtQueueLayoutTests
     [InlineData(MemorySize - 112, 0x1000, 0x2000)] // over the end, by one descriptor
     [InlineData(0, MemorySize - 20, 0x2000)] // by used_event
     [InlineData(0, 0x1000, MemorySize - 68)] // by avail_event
-    public void RingsLieInMemory(ulong table, ulong available, ulong used) =>
+    public void Rings_lie_in_memory(ulong table, ulong available, ulong used) =>
         Refused(new VirtQueueLayout(8, table, available, used), VirtQueueErrorKind.RingOutsideMemory);
 
     [Fact]
-    public void RingsMayReachTheLastByte()
+    public void Rings_may_reach_the_last_byte()
     {
         using GuestMemory memory = GuestMemory.Allocate(MemorySize);
         new VirtQueueLayout(8, MemorySize - 128, 0x1000, 0x2000).TryValidate(memory, out VirtQueueError error).ShouldBeTrue(error.ToString());
@@ -51,7 +51,7 @@ public class VirtQueueLayoutTests
     }
 
     [Fact]
-    public void GapsAndReadOnlyMemoryAreNoPlaceForRings()
+    public void Gaps_and_read_only_memory_are_no_place_for_rings()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
             .Add(0, new HeapMemory(0x1000))

@@ -6,7 +6,7 @@ namespace Hyperspan.Virtio.Tests;
 public class VirtQueueNotificationTests
 {
     [Fact]
-    public void WithoutEventIndexTheFlagsDecide()
+    public void Without_event_index_the_flags_decide()
     {
         using var bed = new QueueBed(VirtQueueFeatures.None);
         bed.Queue.ShouldNotify().ShouldBeTrue("at first, for what an earlier device may have left");
@@ -24,7 +24,7 @@ public class VirtQueueNotificationTests
     [InlineData(1, 3, true)] // which is passed on the way to the third
     [InlineData(3, 3, false)]
     [InlineData(0xFFFF, 3, false)]
-    public void WithEventIndexTheIndexDecides(ushort usedEvent, int returned, bool notify)
+    public void With_event_index_the_index_decides(ushort usedEvent, int returned, bool notify)
     {
         using var bed = new QueueBed(VirtQueueFeatures.EventIndex);
         bed.Queue.ShouldNotify();
@@ -39,7 +39,7 @@ public class VirtQueueNotificationTests
     }
 
     [Fact]
-    public void TheDeviceAsksByFlags()
+    public void The_device_asks_by_flags()
     {
         using var bed = new QueueBed(VirtQueueFeatures.None);
 
@@ -57,7 +57,7 @@ public class VirtQueueNotificationTests
     }
 
     [Fact]
-    public void TheDeviceAsksByEventIndex()
+    public void The_device_asks_by_event_index()
     {
         using var bed = new QueueBed(VirtQueueFeatures.EventIndex);
         bed.Queue.EnableNotifications().ShouldBeFalse();
@@ -74,7 +74,7 @@ public class VirtQueueNotificationTests
     }
 
     [Fact]
-    public void AnAvailableIndexThatIsWrongIsFoundWhileEnabling()
+    public void An_available_index_that_is_wrong_is_found_while_enabling()
     {
         using var bed = new QueueBed();
         bed.Memory.WriteUInt16LittleEndian(bed.AvailableIndex, 100);
@@ -91,7 +91,7 @@ public class VirtQueueNotificationTests
     [InlineData(VirtQueueFeatures.EventIndex, false)]
     [InlineData(VirtQueueFeatures.None, true)]
     [InlineData(VirtQueueFeatures.EventIndex, true)]
-    public void NoWakeUpIsLost(VirtQueueFeatures features, bool pingPong)
+    public void No_wake_up_is_lost(VirtQueueFeatures features, bool pingPong)
     {
         // One chain at a time and a driver that never sleeps: then the device goes to sleep just when the next chain comes, every time.
         int depth = pingPong ? 1 : 4;

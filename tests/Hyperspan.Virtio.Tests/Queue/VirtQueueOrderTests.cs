@@ -7,7 +7,7 @@ namespace Hyperspan.Virtio.Tests;
 public class VirtQueueOrderTests
 {
     [Fact]
-    public void TheUsedIndexComesAfterTheEntriesItCovers()
+    public void The_used_index_comes_after_the_entries_it_covers()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
         using GuestMemory memory = new("ordered", backing);
@@ -37,7 +37,7 @@ public class VirtQueueOrderTests
     }
 
     [Fact]
-    public void OneLookAtTheAvailableIndexServesTheChainsItCovers()
+    public void One_look_at_the_available_index_serves_the_chains_it_covers()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
         using GuestMemory memory = new("counted", backing);
@@ -61,7 +61,7 @@ public class VirtQueueOrderTests
 
     /// <summary>The fences of the litmus tests, which a lucky machine passes without them.</summary>
     [Fact]
-    public void FullFencesStandBetweenAStoreAndTheLookAtTheOtherSide()
+    public void Full_fences_stand_between_a_store_and_the_look_at_the_other_side()
     {
         CallOrder.ShouldBeFenced(
             typeof(VirtQueue), nameof(VirtQueue.EnableNotifications), before: ["WriteAvailableEvent", "WriteUsedFlags"], after: ["FindAvailable"]);
@@ -74,7 +74,7 @@ public class VirtQueueOrderTests
     }
 
     [Fact]
-    public void AFirstNotificationIsGivenWhateverTheDriverWishes()
+    public void A_first_notification_is_given_whatever_the_driver_wishes()
     {
         using var bed = new QueueBed(VirtQueueFeatures.None);
         bed.Memory.WriteUInt16LittleEndian(bed.Layout.AvailableRing, 1);

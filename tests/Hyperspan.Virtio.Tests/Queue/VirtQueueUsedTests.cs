@@ -16,7 +16,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     public void Dispose() => _bed.Dispose();
 
     [Fact]
-    public void ACompletedChainIsInTheUsedRing()
+    public void A_completed_chain_is_in_the_used_ring()
     {
         _bed.Offer(3);
         _bed.Queue.TryTake(_bed.Chain).ShouldBeTrue();
@@ -28,7 +28,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void ABatchIsPublishedAtOnce()
+    public void A_batch_is_published_at_once()
     {
         _bed.Offer(3, 1, 2);
         for (int i = 0; i < 3; i++)
@@ -50,11 +50,11 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void OnlyWhatWasTakenCanBeReturned() =>
+    public void Only_what_was_taken_can_be_returned() =>
         Should.Throw<InvalidOperationException>(() => _bed.Queue.Complete(0, 0));
 
     [Fact]
-    public void IndicesWrap()
+    public void Indices_wrap()
     {
         for (int i = 0; i < 70_000; i++)
         {
@@ -71,7 +71,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void AQueueGoesOnWhereAnEarlierOneStopped()
+    public void A_queue_goes_on_where_an_earlier_one_stopped()
     {
         _bed.Offer(0, 1, 2);
         _bed.Queue.TryTake(_bed.Chain).ShouldBeTrue();
@@ -88,7 +88,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void ResubmittedChainsComeFirst()
+    public void Resubmitted_chains_come_first()
     {
         _bed.Offer(0, 1);
         var log = new Log(_bed);
@@ -110,7 +110,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void NothingIsMissedWhenOnlyResubmittedChainsAreLeft()
+    public void Nothing_is_missed_when_only_resubmitted_chains_are_left()
     {
         _bed.Queue.Resubmit([5]);
         _bed.Queue.EnableNotifications().ShouldBeTrue();
@@ -119,7 +119,7 @@ public sealed class VirtQueueUsedTests : IDisposable
     }
 
     [Fact]
-    public void TheRecordIsKeptInTheOrderThatVhostUserPrescribes()
+    public void The_record_is_kept_in_the_order_that_vhost_user_prescribes()
     {
         var log = new Log(_bed);
         _bed.Queue.InflightTracker = log;
