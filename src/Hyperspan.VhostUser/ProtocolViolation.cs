@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hyperspan.VhostUser;
 
 /// <summary>A message of the peer is wrong: the connection is closed, and this is the reason.</summary>
@@ -9,6 +11,15 @@ internal sealed class ProtocolViolation(string reason) : Exception(reason)
         if (!condition)
         {
             throw new ProtocolViolation(reason);
+        }
+    }
+
+    /// <summary>The same with a text that is built only where the condition does not hold.</summary>
+    internal static void Unless(bool condition, [InterpolatedStringHandlerArgument(nameof(condition))] ref ReasonText reason)
+    {
+        if (!condition)
+        {
+            throw new ProtocolViolation(reason.ToStringAndClear());
         }
     }
 }

@@ -15,6 +15,8 @@ internal sealed class EmptyMemory : GuestMemoryBacking
     /// <inheritdoc/>
     public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
+    internal override bool MakesSubranges => false;
+
     /// <inheritdoc/>
     public override string Name => "empty";
 }

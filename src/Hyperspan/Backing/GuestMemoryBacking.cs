@@ -144,6 +144,9 @@ public abstract partial class GuestMemoryBacking
     /// <returns>Whether they stay.</returns>
     protected internal virtual bool KeepsLockedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
+    /// <summary>Gets a value indicating whether <see cref="CreateSubrange"/> has to be asked. The backings of this library leave all to the default, and are not.</summary>
+    internal virtual bool MakesSubranges => true;
+
     /// <summary>Makes a memory for a part of this backing in a way of its own, or leaves it to the default, which forwards everything to this backing.</summary>
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>
     /// <param name="length">The length in bytes.</param>

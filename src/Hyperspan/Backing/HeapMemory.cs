@@ -31,6 +31,8 @@ public sealed unsafe partial class HeapMemory : GuestMemoryBacking
     {
     }
 
+    internal override bool MakesSubranges => false;
+
     internal HeapMemory(ulong length, HeapMemoryOptions options, bool onLinux)
     {
         PageMath.RequireMappableLength(length, nameof(length));

@@ -97,6 +97,8 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
     /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
     public override IReadOnlyList<ShareableRegion> GetShareableRegions() => _file.GetShareableRegions(this);
 
+    internal override bool MakesSubranges => false;
+
     /// <inheritdoc/>
     protected override void Release() => _file.Release(keepAccessible: FaultBehavior == FaultBehavior.Never);
 

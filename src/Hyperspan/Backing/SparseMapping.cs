@@ -76,6 +76,8 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
     /// <inheritdoc/>
     public override string Name { get; }
 
+    internal override bool MakesSubranges => false;
+
     /// <inheritdoc/>
     protected override void Release()
     {

@@ -19,7 +19,7 @@ internal sealed unsafe class MemoryRegion
         byte* mapping = backing.Mapping;
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
-        MakesSubranges = backing is not (HeapMemory or SharedMemory or SparseMapping or FileMemory);
+        MakesSubranges = backing.MakesSubranges;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
             HasBitmaps = true;
@@ -69,7 +69,7 @@ internal sealed unsafe class MemoryRegion
 
     internal FaultBehavior FaultBehavior { get; }
 
-    /// <summary>Whether the backing has to be asked for subranges, because it might make them itself. The usual ones of this library do not.</summary>
+    /// <summary>Whether the backing has to be asked for subranges, because it might make them itself. See <see cref="GuestMemoryBacking.MakesSubranges"/>.</summary>
     internal bool MakesSubranges { get; }
 
     internal bool HasBitmaps { get; }

@@ -37,6 +37,22 @@ public class SubrangeTests
     }
 
     [Fact]
+    public void Only_backings_of_others_are_asked_for_subranges()
+    {
+        using var shared = new SharedMemory(Page);
+        using var heap = new HeapMemory(Page);
+        using var sparse = new SparseMapping(Page);
+        using var foreign = new ForeignMemory(shared.Handle, 0, Page);
+        foreach (GuestMemoryBacking backing in (GuestMemoryBacking[])[shared, heap, sparse, foreign])
+        {
+            backing.MakesSubranges.ShouldBeFalse(backing.Name);
+        }
+
+        using var own = new FallbackBacking((int)Page);
+        own.MakesSubranges.ShouldBeTrue();
+    }
+
+    [Fact]
     public void Ranges_that_are_not_all_memory_are_refused()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(2 * Page, new HeapMemory(Page)).Build();
