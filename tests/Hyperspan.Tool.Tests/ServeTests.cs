@@ -12,6 +12,7 @@ public sealed class ServeTests : IDisposable
 {
     private const int Terminate = 15;
     private const int Interrupt = 2;
+    private const int HangUp = 1;
     private const int Size = 4 << 20;
     private const ulong MemoryLength = 1 << 20;
     private const ulong Data = 0x8_0000;
@@ -25,6 +26,7 @@ public sealed class ServeTests : IDisposable
     [SkippableTheory]
     [InlineData(Interrupt)]
     [InlineData(Terminate)]
+    [InlineData(HangUp)]
     public void Signal_ends_it_in_order(int signal)
     {
         using ToolProcess server = Start(out string socket, out _);

@@ -14,13 +14,16 @@ public sealed class ToolProcess : IDisposable
 
     private ToolProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo("dotnet")
+        // A signal that the parent of the tests ignores would be ignored by the command as well.
+        var start = new ProcessStartInfo("env")
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
+        start.ArgumentList.Add("--default-signal");
+        start.ArgumentList.Add("dotnet");
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"));
         foreach (string argument in arguments)
         {
