@@ -198,7 +198,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         {
             if (locked.AllowsSpans)
             {
-                foreach (Memory<byte> piece in locked.Pieces)
+                foreach (ReadOnlyMemory<byte> piece in locked.Pieces)
                 {
                     intact &= !piece.Span.ContainsAnyExcept(pattern);
                 }

@@ -53,11 +53,10 @@ internal sealed class StormLocker(StormCrew crew, int seed) : StormWorker("lock"
             bool right = true;
             for (int i = 0; locked.AllowsSpans && i < locked.Pieces.Count; i++)
             {
-                Span<byte> piece = locked.Pieces[i].Span;
-                right &= world.MayHold(piece);
+                right &= world.MayHold(locked.Pieces[i].Span);
                 if (access == AccessType.Write)
                 {
-                    piece.Fill(world.Pattern);
+                    locked.WritablePieces[i].Span.Fill(world.Pattern);
                 }
             }
 

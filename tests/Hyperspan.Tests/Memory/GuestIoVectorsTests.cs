@@ -143,6 +143,45 @@ public class GuestIoVectorsTests
         end.Transferred.ShouldBe(0UL);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_transfer_writes_only_to_pieces_that_were_added_for_writing(bool paged)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, Pattern(3 * 4096));
+            using SafeFileHandle file = File.OpenHandle(path);
+            using GuestMemory memory = new GuestMemoryBuilder("ram")
+                .Add(0, new HeapMemory(4 * Page), protection: Protection.Read)
+                .Add(4 * Page, new HeapMemory(Page))
+                .Build();
+            using var vectors = new GuestIoVectors();
+            Add(vectors, memory, 4 * Page, 100, AccessType.Write);
+            if (paged)
+            {
+                vectors.TryAdd(memory, new PagedRange([2, 0], 5, 5000), AccessType.Read, out _).ShouldBeTrue();
+            }
+            else
+            {
+                Add(vectors, memory, Page - 1, 5000, AccessType.Read);
+            }
+
+            Should.Throw<InvalidOperationException>(() => vectors.ReadFrom(file, 0)).Message.ShouldContain("added for reading");
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            Should.Throw<InvalidOperationException>(() => vectors.Receive(socket));
+            memory.Read(0, (int)(5 * Page)).ShouldAllBe(b => b == 0);
+            vectors.Clear();
+            Add(vectors, memory, 4 * Page, 100, AccessType.Write);
+            vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void Requests_reuse_the_list_without_allocating()
     {

@@ -110,7 +110,7 @@ public class LockTests
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         locked.Pieces[0].Span[5].ShouldBe((byte)77, "the release waits for the lock");
         Should.Throw<GuestMemoryException>(() => memory.LockPages([0], AccessType.Read)).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        Memory<byte> piece = locked.Pieces[0];
+        ReadOnlyMemory<byte> piece = locked.Pieces[0];
         locked.Dispose();
         Should.Throw<ObjectDisposedException>(() => piece.Span[0]);
         Should.Throw<ObjectDisposedException>(() => piece.Pin());
@@ -128,6 +128,28 @@ public class LockTests
         mapping.IsLocked(0).ShouldBeTrue();
         pin.Dispose();
         mapping.IsLocked(0).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Writable_pieces_are_handed_out_only_by_locks_for_writing()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, new HeapMemory(2 * Page), protection: Protection.Read)
+            .Add(2 * Page, new HeapMemory(2 * Page))
+            .Build();
+        using (LockedMemory reading = memory.LockRange(Page + 8, 2 * Page, AccessType.Read))
+        {
+            reading.Pieces[0].Span[0].ShouldBe((byte)0);
+            Should.Throw<InvalidOperationException>(() => reading.WritablePieces).Message.ShouldContain("locked for reading");
+        }
+
+        using (LockedMemory writing = memory.LockPages([3], AccessType.Write))
+        {
+            writing.WritablePieces[0].Span[7] = 9;
+            writing.Pieces[0].Span[7].ShouldBe((byte)9);
+        }
+
+        memory.Read<byte>((3 * Page) + 7).ShouldBe((byte)9);
     }
 
     [Fact]

@@ -20,6 +20,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     private readonly VectorList _vectors;
     private readonly HeldLocks _locks = new(forSpans: false);
     private readonly List<Part> _parts = [];
+    private bool _readOnly;
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
     /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
@@ -52,8 +53,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
         if (length > 0)
         {
-            _parts.Add(new Part(memory, address.Value, length, access));
-            Length += length;
+            Add(new Part(memory, address.Value, length, access));
         }
 
         return true;
@@ -75,8 +75,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
                 return false;
             }
 
-            _parts.Add(new Part(memory, run.Address.Value, run.Length, access));
-            Length += run.Length;
+            Add(new Part(memory, run.Address.Value, run.Length, access));
         }
 
         fault = default;
@@ -89,6 +88,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         _locks.Release();
         _vectors.Clear();
         _parts.Clear();
+        _readOnly = false;
         Length = 0;
     }
 
@@ -96,6 +96,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <returns>How it ended.</returns>
+    /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
     public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.FromFile);
 
     /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it.</summary>
@@ -107,6 +108,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more.</summary>
     /// <param name="socket">The socket.</param>
     /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more.</returns>
+    /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
     public FileTransfer Receive(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
@@ -129,12 +131,31 @@ public sealed unsafe class GuestIoVectors : IDisposable
         _vectors.Dispose();
     }
 
+    private void Add(in Part part)
+    {
+        _parts.Add(part);
+        _readOnly |= part.Access == AccessType.Read;
+        Length += part.Length;
+    }
+
     private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction)
     {
         ArgumentNullException.ThrowIfNull(file);
         if (!OperatingSystem.IsLinux())
         {
             throw new PlatformNotSupportedException("scatter/gather transfers to guest memory need Linux");
+        }
+
+        if (direction is Direction.FromFile or Direction.FromStream)
+        {
+            if (_readOnly)
+            {
+                throw new InvalidOperationException("a piece was added for reading: add all pieces for writing to have the transfer write to them");
+            }
+        }
+        else if (!CanBeRead(out GuestMemoryFault refused))
+        {
+            return new FileTransfer(0, Length, 0, EndOfFile: false, refused);
         }
 
         ulong length = Length;
@@ -186,6 +207,22 @@ public sealed unsafe class GuestIoVectors : IDisposable
         Direction.FromStream => LibC.Readv(file, vectors, count),
         _ => LibC.Writev(file, vectors, count),
     };
+
+    /// <summary>Whether what was added for writing, and so probed for writing only, can be read as well.</summary>
+    private bool CanBeRead(out GuestMemoryFault fault)
+    {
+        foreach (Part part in _parts)
+        {
+            if (part.Access == AccessType.Write && !part.Memory.TryProbe(part.Address, part.Length, AccessType.Read, out fault))
+            {
+                fault = fault.As(GuestMemoryOperation.Read, part.Address, part.Length);
+                return false;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
 
     /// <summary>Which guest address the kernel could not access: the first that a probe from the point reached on refuses.</summary>
     private GuestMemoryFault FaultAt(ulong done)

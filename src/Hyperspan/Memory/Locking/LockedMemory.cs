@@ -17,7 +17,8 @@ public sealed unsafe class LockedMemory : IDisposable
     private readonly GuestMemory _memory;
     private readonly IoVector[] _vectors;
     private readonly bool _spansAllowed;
-    private Memory<byte>[]? _pieces;
+    private Memory<byte>[]? _writablePieces;
+    private ReadOnlyMemory<byte>[]? _pieces;
 
     // Bit 31: disposed. The rest: pins. The pages are unlocked when the bit is set and the rest is zero.
     private int _state;
@@ -44,7 +45,9 @@ public sealed unsafe class LockedMemory : IDisposable
     /// <summary>Gets a value indicating whether this has been disposed.</summary>
     public bool IsDisposed => Volatile.Read(ref _state) < 0;
 
-    /// <summary>Gets the pieces as the kernel takes them (readv, io_uring, vfio). Valid until this is disposed.</summary>
+    /// <summary>
+    /// Gets the pieces as the kernel takes them (readv, io_uring, vfio). Valid until this is disposed. Pages locked for reading are not to be written to.
+    /// </summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     public ReadOnlySpan<IoVector> Vectors
     {
@@ -56,17 +59,32 @@ public sealed unsafe class LockedMemory : IDisposable
     }
 
     /// <summary>
-    /// Gets the pieces as memory for <see cref="RandomAccess"/>, sockets and the like. Pinning a piece keeps the pages locked for as long; its span may be taken
-    /// only where <see cref="AllowsSpans"/> is true.
+    /// Gets the pieces as memory to read from, for <see cref="RandomAccess"/>, sockets and the like. Pinning a piece keeps the pages locked for as long; its span
+    /// may be taken only where <see cref="AllowsSpans"/> is true.
     /// </summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     /// <exception cref="NotSupportedException">A piece is larger than 2 GiB less a byte.</exception>
-    public IReadOnlyList<Memory<byte>> Pieces
+    public IReadOnlyList<ReadOnlyMemory<byte>> Pieces
     {
         get
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            return _pieces ??= MakePieces();
+            return _pieces ??= Array.ConvertAll(AllPieces, static piece => (ReadOnlyMemory<byte>)piece);
+        }
+    }
+
+    /// <summary>Gets the pieces as memory to write to, of a lock that was taken for writing; otherwise as <see cref="Pieces"/>.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">The memory was locked for reading.</exception>
+    /// <exception cref="NotSupportedException">A piece is larger than 2 GiB less a byte.</exception>
+    public IReadOnlyList<Memory<byte>> WritablePieces
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            return Access == AccessType.Write
+                ? AllPieces
+                : throw new InvalidOperationException("the memory was locked for reading: lock it for writing to write to it");
         }
     }
 
@@ -103,6 +121,8 @@ public sealed unsafe class LockedMemory : IDisposable
             GC.KeepAlive(_memory);
         }
     }
+
+    private Memory<byte>[] AllPieces => _writablePieces ??= MakePieces();
 
     private Memory<byte>[] MakePieces()
     {
