@@ -62,7 +62,7 @@ public sealed partial class RcuDomain
 
     /// <summary>
     /// The domain under which guest memory checks its access bitmaps. Whoever made a bitmap more restrictive synchronizes this
-    /// domain before relying on it.
+    /// domain before relying on it; <see cref="Hyperspan.GuestMemory.SynchronizeRestrictions"/> is another name for that.
     /// </summary>
     public static RcuDomain GuestMemory { get; } = new("guest memory", RcuRegistry.GuestMemoryIndex);
 
@@ -80,7 +80,7 @@ public sealed partial class RcuDomain
         }
     }
 
-    /// <summary>The number under which threads keep their slots for this domain; given to another domain after this one is collected.</summary>
+    /// <summary>The number under which threads keep their slots for this domain; given to another domain after this one is collected and its sections have ended.</summary>
     internal int Index => _index;
 
     /// <summary>
@@ -97,6 +97,9 @@ public sealed partial class RcuDomain
         // SAFETY: the slot belongs to this thread and is never freed.
         RcuSlot* slot = RcuThread.GetSlot(this);
         slot->Enter();
+
+        // Until here, so that the finalizer finds the section when it gives the number to another domain.
+        GC.KeepAlive(this);
         return new RcuSection(slot);
     }
 

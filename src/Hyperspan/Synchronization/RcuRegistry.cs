@@ -19,6 +19,9 @@ internal static class RcuRegistry
     private static readonly Lock Gate = new();
     private static readonly Stack<RcuThread> Unowned = new();
     private static readonly Stack<int> UnusedIndexes = new();
+
+    // Of domains that were collected while a thread was in a section of theirs.
+    private static readonly List<int> LingeringIndexes = [];
     private static RcuThread[] AllThreads = [];
     private static int SweepAt = FirstSweep;
     private static int NextIndex = GuestMemoryIndex + 1;
@@ -31,19 +34,41 @@ internal static class RcuRegistry
     {
         lock (Gate)
         {
+            if (UnusedIndexes.Count == 0 && LingeringIndexes.Count != 0)
+            {
+                SweepUnderLock();
+                LingeringIndexes.RemoveAll(static lingering =>
+                {
+                    bool over = !IsInUse(lingering);
+                    if (over)
+                    {
+                        UnusedIndexes.Push(lingering);
+                    }
+
+                    return over;
+                });
+            }
+
             return UnusedIndexes.TryPop(out int index) ? index : NextIndex++;
         }
     }
 
     /// <summary>
-    /// Gives a domain's number back. Sections of the old domain may even be running: the slots belong to their threads as
-    /// before, and a new domain with this number waits for those sections needlessly, that is all.
+    /// Gives a domain's number back. Nobody can enter the domain any more; while a section of it is still running, its number is
+    /// not used again, so that a new domain does not take the section for one of its own.
     /// </summary>
     internal static void ReleaseIndex(int index)
     {
         lock (Gate)
         {
-            UnusedIndexes.Push(index);
+            if (IsInUse(index))
+            {
+                LingeringIndexes.Add(index);
+            }
+            else
+            {
+                UnusedIndexes.Push(index);
+            }
         }
     }
 
@@ -76,6 +101,21 @@ internal static class RcuRegistry
         {
             SweepUnderLock();
         }
+    }
+
+    private static unsafe bool IsInUse(int index)
+    {
+        foreach (RcuThread thread in AllThreads)
+        {
+            // SAFETY: slots are never freed.
+            RcuSlot* slot = thread.FindSlot(index);
+            if (slot != null && slot->IsInSection)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static void SweepUnderLock()

@@ -118,6 +118,64 @@ public sealed class RcuThreadTests
     }
 
     [Fact]
+    public void A_section_of_a_collected_domain_is_none_of_a_new_one()
+    {
+        using (RcuSection section = EnterForgotten(out int number))
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            for (int i = 0; i < 100; i++)
+            {
+                var domain = new RcuDomain($"new {i}");
+                domain.Index.ShouldNotBe(number);
+                domain.IsInSection.ShouldBeFalse();
+                domain.Synchronize();
+                domain.Quiesce();
+                GC.KeepAlive(domain);
+            }
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static RcuSection EnterForgotten(out int number)
+        {
+            var domain = new RcuDomain("forgotten");
+            number = domain.Index;
+            return domain.Enter();
+        }
+    }
+
+    [Fact]
+    public void Numbers_of_domains_collected_in_a_section_are_used_again_after_it()
+    {
+        List<RcuDomain> domains = [];
+        var numbers = new HashSet<int>();
+
+        // Threads that end inside.
+        for (int i = 0; i < 4; i++)
+        {
+            RunThread(() => numbers.Add(EnterAndForget()));
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        while (domains.Count < 1000 && !numbers.IsSubsetOf(domains.Select(domain => domain.Index)))
+        {
+            domains.Add(new RcuDomain("next"));
+        }
+
+        domains.Select(domain => domain.Index).ShouldBeUnique();
+        domains.Count.ShouldBeLessThan(1000);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static int EnterAndForget()
+        {
+            var domain = new RcuDomain("forgotten");
+            domain.Enter();
+            return domain.Index;
+        }
+    }
+
+    [Fact]
     public void Numbers_of_collected_domains_are_used_again()
     {
         int highest = 0;
