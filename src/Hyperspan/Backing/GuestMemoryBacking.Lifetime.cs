@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Hyperspan;
 
 public abstract partial class GuestMemoryBacking : IDisposable
@@ -8,7 +10,6 @@ public abstract partial class GuestMemoryBacking : IDisposable
     private readonly Lock _attachLock = new();
     private readonly List<WeakReference<GuestMemory>> _attached = [];
     private int _uses;
-    private int _released;
 
     /// <summary>Gets a value indicating whether <see cref="Dispose"/> has been called.</summary>
     public bool IsDisposed => Volatile.Read(ref _uses) < 0;
@@ -17,9 +18,11 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// Closes every memory made over this backing and releases it. Accesses under way succeed or fail with <see cref="GuestMemoryFaultKind.Disposed"/>;
     /// while pages are locked or a call is under way, the release waits for the last of them. Idempotent and thread-safe.
     /// </summary>
+    [SuppressMessage("Usage", "CA1816", Justification = "What must outlive the disposal is left to finalizers of derived classes, which therefore run.")]
     public void Dispose()
     {
-        if ((Interlocked.Or(ref _uses, Closed) & Closed) != 0)
+        // The disposal is a use itself: nothing is released before every memory knows.
+        if (!TryAddUse(Closed))
         {
             return;
         }
@@ -39,12 +42,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
             }
         }
 
-        if (Volatile.Read(ref _uses) == Closed)
-        {
-            ReleaseOnce();
-        }
-
-        GC.SuppressFinalize(this);
+        EndUse();
     }
 
     /// <summary>Registers a memory to be closed with this backing.</summary>
@@ -88,12 +86,28 @@ public abstract partial class GuestMemoryBacking : IDisposable
     }
 
     /// <summary>Keeps <see cref="Release"/> away until <see cref="EndUse"/>; fails once the backing is closed.</summary>
-    internal bool TryBeginUse()
+    internal bool TryBeginUse() => TryAddUse(0);
+
+    internal void EndUse()
+    {
+        // Once closed it never goes up again: one of them alone gets to zero.
+        if (Interlocked.Decrement(ref _uses) == Closed)
+        {
+            Release();
+        }
+    }
+
+    /// <summary>As <see cref="TryBeginUse"/>, for methods that throw.</summary>
+    /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
+    private protected void BeginUse() => ObjectDisposedException.ThrowIf(!TryBeginUse(), this);
+
+    /// <summary>Adds a use unless the backing is closed, and closes it in the same step if asked to.</summary>
+    private bool TryAddUse(int closing)
     {
         int uses = Volatile.Read(ref _uses);
         while (uses >= 0)
         {
-            int seen = Interlocked.CompareExchange(ref _uses, uses + 1, uses);
+            int seen = Interlocked.CompareExchange(ref _uses, (uses + 1) | closing, uses);
             if (seen == uses)
             {
                 return true;
@@ -103,25 +117,5 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
 
         return false;
-    }
-
-    internal void EndUse()
-    {
-        if (Interlocked.Decrement(ref _uses) == Closed)
-        {
-            ReleaseOnce();
-        }
-    }
-
-    /// <summary>As <see cref="TryBeginUse"/>, for methods that throw.</summary>
-    /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
-    private protected void BeginUse() => ObjectDisposedException.ThrowIf(!TryBeginUse(), this);
-
-    private void ReleaseOnce()
-    {
-        if (Interlocked.Exchange(ref _released, 1) == 0)
-        {
-            Release();
-        }
     }
 }
