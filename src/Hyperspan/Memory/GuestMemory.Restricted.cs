@@ -8,7 +8,8 @@ public sealed unsafe partial class GuestMemory
 {
     /// <summary>
     /// Waits until no access that was permitted by bits cleared before this call can still take effect. Whoever clears bits of an access bitmap calls it
-    /// before relying on it: before the page is given to somebody else, unmapped, or reported as protected.
+    /// before relying on it: before the page is given to somebody else, unmapped, or reported as protected. The same as
+    /// <see cref="RcuDomain.Synchronize"/> of <see cref="RcuDomain.GuestMemory"/>.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
     /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="RcuDomain.GuestMemory"/>.</exception>
@@ -16,8 +17,6 @@ public sealed unsafe partial class GuestMemory
     /// <remarks>Microseconds while no access is under way. Page-fault handlers and fallback methods may call it: they run outside of any section.</remarks>
     public static void SynchronizeRestrictions(CancellationToken cancellationToken = default)
     {
-        // Values are accessed by restartable sequences where the machine has them, everything else in sections.
-        Guard.FlushRestartableSequences();
         RcuDomain.GuestMemory.Synchronize(cancellationToken);
     }
 

@@ -1,3 +1,5 @@
+using Hyperspan.Guarding;
+
 namespace Hyperspan.Synchronization;
 
 public sealed partial class RcuDomain
@@ -43,7 +45,7 @@ public sealed partial class RcuDomain
 
     /// <summary>
     /// Waits until every section of this domain that is running now has ended. Microseconds when there is none to wait for,
-    /// however many threads are registered.
+    /// however many threads are registered. In <see cref="GuestMemory"/>, accesses made by restartable sequences instead of in a section are covered too.
     /// </summary>
     /// <param name="cancellationToken">Gives up waiting; noticed within about 10 ms.</param>
     /// <exception cref="InvalidOperationException">The calling thread is in a section of this domain and would wait for itself.</exception>
@@ -53,7 +55,7 @@ public sealed partial class RcuDomain
         ThrowIfInSection();
         cancellationToken.ThrowIfCancellationRequested();
 
-        RcuGracePeriod period = RcuGracePeriod.Begin(this);
+        RcuGracePeriod period = Begin();
         if (SpinUntilOver(ref period))
         {
             return;
@@ -88,7 +90,7 @@ public sealed partial class RcuDomain
             return Task.FromCanceled(cancellationToken);
         }
 
-        RcuGracePeriod period = RcuGracePeriod.Begin(this);
+        RcuGracePeriod period = Begin();
         return SpinUntilOver(ref period) ? Task.CompletedTask : WaitAsync(period, cancellationToken);
     }
 
@@ -122,6 +124,17 @@ public sealed partial class RcuDomain
     }
 
     private static int SleepMilliseconds(int round) => Math.Min(1 + (round / 16), LongestSleepMilliseconds);
+
+    private RcuGracePeriod Begin()
+    {
+        // Values under access bitmaps are accessed by restartable sequences where the machine has them, everything else in sections.
+        if (_index == RcuRegistry.GuestMemoryIndex)
+        {
+            Guard.FlushRestartableSequences();
+        }
+
+        return RcuGracePeriod.Begin(this);
+    }
 
     private void ThrowIfInSection()
     {

@@ -7,7 +7,7 @@ namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// Synchronizes on a thread that may not issue a barrier, and is ended by SIGSYS if it does. Arguments: what to synchronize (<c>domain</c>, <c>quiescent</c>: a domain
-/// that no thread takes part in, <c>restrictions</c>, or <c>control</c>: the runtime's barrier itself), and what is forbidden (<c>fence</c> or <c>restart</c>).
+/// that no thread takes part in, <c>restrictions</c>, <c>memory</c> and <c>memory-async</c>: the domain of guest memory, or <c>control</c>: the runtime's barrier itself), and what is forbidden (<c>fence</c> or <c>restart</c>).
 /// </summary>
 public sealed class BarrierScenario : IScenario
 {
@@ -23,7 +23,7 @@ public sealed class BarrierScenario : IScenario
             return ScenarioExit.Unavailable;
         }
 
-        if (arguments is ["restrictions", "restart"] && !Guard.SupportsRestartableSequences)
+        if (arguments is ["restrictions" or "memory" or "memory-async", "restart"] && !Guard.SupportsRestartableSequences)
         {
             Console.WriteLine(Guard.Description);
             return ScenarioExit.Unavailable;
@@ -35,6 +35,8 @@ public sealed class BarrierScenario : IScenario
             "control" => Interlocked.MemoryBarrierProcessWide,
             "domain" or "quiescent" => () => domain.Synchronize(),
             "restrictions" => () => GuestMemory.SynchronizeRestrictions(),
+            "memory" => () => RcuDomain.GuestMemory.Synchronize(),
+            "memory-async" => () => RcuDomain.GuestMemory.SynchronizeAsync().GetAwaiter().GetResult(),
             _ => null,
         };
         uint command = arguments[1] == "restart" ? ForbiddenBarrier.Restart : ForbiddenBarrier.Fence;

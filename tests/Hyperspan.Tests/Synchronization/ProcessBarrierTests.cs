@@ -15,6 +15,9 @@ public class ProcessBarrierTests
     [InlineData("domain", "fence")]
     [InlineData("restrictions", "fence")]
     [InlineData("restrictions", "restart")]
+    [InlineData("memory", "fence")]
+    [InlineData("memory", "restart")]
+    [InlineData("memory-async", "restart")]
     public void A_writer_issues_the_barrier(string what, string barrier)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
