@@ -6,17 +6,16 @@ namespace Hyperspan.VhostUser;
 internal sealed class InflightMemory : IDisposable
 {
     private readonly GuestMemory _memory;
-    private readonly ushort _queueSize;
 
     /// <summary>Maps it.</summary>
     /// <exception cref="ProtocolViolation">It is too small, or cannot be mapped.</exception>
     internal InflightMemory(SafeFileHandle file, InflightDescription description, VhostUserOptions options)
     {
         QueueCount = description.QueueCount;
-        _queueSize = description.QueueSize;
-        ulong length = LengthFor(QueueCount, _queueSize);
+        QueueSize = description.QueueSize;
+        ulong length = LengthFor(QueueCount, QueueSize);
         ProtocolViolation.Unless(
-            description.Length >= length, $"0x{description.Length:x} bytes for {QueueCount} queues of {_queueSize}; that takes 0x{length:x}");
+            description.Length >= length, $"0x{description.Length:x} bytes for {QueueCount} queues of {QueueSize}; that takes 0x{length:x}");
         ProtocolViolation.Unless(
             description.Offset % GuestAddress.PageSize == 0 && description.Offset + length >= description.Offset,
             $"file offset 0x{description.Offset:x} is not a multiple of the page size, or too large");
@@ -41,9 +40,16 @@ internal sealed class InflightMemory : IDisposable
 
     internal ushort QueueCount { get; }
 
+    /// <summary>Gets the number of descriptors there is room for in each queue's record.</summary>
+    internal ushort QueueSize { get; }
+
     internal static ulong LengthFor(ushort queueCount, ushort queueSize) => queueCount * InflightQueue.LengthFor(queueSize);
 
-    internal InflightQueue Queue(int index) => new(_memory, (ulong)index * InflightQueue.LengthFor(_queueSize), _queueSize);
+    /// <summary>Gets the length of the memory that is made for so many queues: whole pages.</summary>
+    internal static ulong MappedLengthFor(ushort queueCount, ushort queueSize) =>
+        (LengthFor(queueCount, queueSize) + GuestAddress.PageSize - 1) & ~((ulong)GuestAddress.PageSize - 1);
+
+    internal InflightQueue Queue(int index) => new(_memory, (ulong)index * InflightQueue.LengthFor(QueueSize), QueueSize);
 
     public void Dispose() => _memory.Dispose();
 }

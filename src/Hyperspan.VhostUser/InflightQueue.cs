@@ -55,11 +55,12 @@ internal sealed class InflightQueue : IInflightTracker
     internal static ulong LengthFor(ushort count) => (HeaderLength + (EntryLength * count) + Alignment - 1) & ~(Alignment - 1);
 
     /// <summary>Brings the record in line with the used ring: a back end may have died between publishing requests and taking them off the record.</summary>
+    /// <param name="guest">The guest's memory.</param>
+    /// <param name="layout">The ring: not larger than the record.</param>
     /// <returns>Whether there was a record; otherwise an empty one has been made.</returns>
     /// <exception cref="ProtocolViolation">The record makes no sense, or cannot be accessed.</exception>
     internal bool Recover(GuestMemory guest, VirtQueueLayout layout)
     {
-        ProtocolViolation.Unless(layout.Size <= _count, $"the memory for requests in flight has room for {_count} descriptors, the ring has {layout.Size}");
         ProtocolViolation.Unless(
             guest.TryReadUInt16LittleEndian(layout.UsedRing + 2, out ushort used, out GuestMemoryFault fault), $"the used ring cannot be read: {fault}");
         UsedIndex = used;

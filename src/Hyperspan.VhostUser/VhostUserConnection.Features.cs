@@ -28,8 +28,14 @@ public sealed partial class VhostUserConnection
 
     private VhostUserProtocolFeatures OfferedProtocolFeatures => VhostUserProtocolFeatures.All & _options.ProtocolFeatureMask;
 
-    /// <summary>Whether rings are disabled until they are enabled by a message. Some front ends set protocol features without acknowledging the bit for them.</summary>
-    private bool RingsWantEnabling => (_features & ProtocolFeaturesBit) != 0 || _protocolFeaturesSet;
+    /// <summary>
+    /// Whether rings are disabled until they are enabled by a message. Front ends that set protocol features without acknowledging the bit for them do not count
+    /// on that: their rings start enabled.
+    /// </summary>
+    private bool RingsWantEnabling => (_features & ProtocolFeaturesBit) != 0;
+
+    /// <summary>Whether rings may be enabled and disabled: both sides know protocol features, acknowledged or not.</summary>
+    private bool RingsMayBeEnabled => RingsWantEnabling || _protocolFeaturesSet;
 
     /// <summary>Tells the front end that the device's configuration changed, so that it reads it again and tells the guest. May be called from any thread.</summary>
     /// <returns>Whether it was told: not so where it has not set <see cref="VhostUserProtocolFeatures.BackendChannel"/>, or does not take messages.</returns>

@@ -8,10 +8,14 @@ namespace Hyperspan.VhostUser;
 public sealed partial class VhostUserConnection
 {
     private InflightMemory? _inflight;
+    private bool _untrackedReported;
 
     private void GetInflight(ReadOnlySpan<byte> payload)
     {
         InflightDescription description = ReadDescription(payload);
+
+        // Front ends ask before the driver has chosen a size for its rings, and it may choose a larger one than was asked for.
+        description.QueueSize = _device.MaxQueueSize;
         description.Length = InflightMemory.LengthFor(description.QueueCount, description.QueueSize);
         description.Offset = 0;
 
@@ -26,7 +30,14 @@ public sealed partial class VhostUserConnection
     {
         ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
         ProtocolViolation.Unless(!AnyStarted, "a ring is started");
-        var memory = new InflightMemory(descriptors[0], ReadDescription(payload), _options);
+        InflightDescription description = ReadDescription(payload);
+        if (description.Length == InflightMemory.MappedLengthFor(description.QueueCount, _device.MaxQueueSize))
+        {
+            // Memory of ours, whose length says what it has room for. Some front ends give it back with the size that they asked for.
+            description.QueueSize = _device.MaxQueueSize;
+        }
+
+        var memory = new InflightMemory(descriptors[0], description, _options);
         _inflight?.Dispose();
         _inflight = memory;
     }
@@ -47,6 +58,7 @@ public sealed partial class VhostUserConnection
         return description;
     }
 
+    /// <summary>Gets the record for a ring: none where the front end gave no memory for it, or less than the ring needs. The latter is reported once.</summary>
     private InflightQueue? InflightOf(Ring ring)
     {
         if (_inflight is not { } inflight)
@@ -54,7 +66,20 @@ public sealed partial class VhostUserConnection
             return null;
         }
 
-        ProtocolViolation.Unless(ring.Index < inflight.QueueCount, $"the memory for requests in flight has no queue {ring.Index}");
-        return inflight.Queue(ring.Index);
+        if (ring.Index < inflight.QueueCount && ring.Size <= inflight.QueueSize)
+        {
+            return inflight.Queue(ring.Index);
+        }
+
+        if (!_untrackedReported)
+        {
+            _untrackedReported = true;
+            Report(
+                VhostUserEventKind.Untracked,
+                $"the memory for requests in flight has room for {inflight.QueueCount} queues of {inflight.QueueSize} descriptors, the ring has {ring.Size}",
+                ring.Index);
+        }
+
+        return null;
     }
 }

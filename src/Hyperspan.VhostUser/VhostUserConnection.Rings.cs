@@ -101,7 +101,7 @@ public sealed partial class VhostUserConnection
     private void SetEnabled(Ring ring, uint number)
     {
         ProtocolViolation.Unless(number <= 1, $"{number} is neither 0 nor 1");
-        ProtocolViolation.Unless(RingsWantEnabling, "the feature for protocol features has not been set");
+        ProtocolViolation.Unless(RingsMayBeEnabled, "the feature for protocol features has not been set");
         ring.Enabled = number == 1;
         ResumeIfEnabled(ring);
     }

@@ -43,6 +43,7 @@ public sealed record VhostUserEvent(
         VhostUserEventKind.RingStarted => "ring started",
         VhostUserEventKind.RingStopped => "ring stopped",
         VhostUserEventKind.Resubmitted => "resubmitted",
+        VhostUserEventKind.Untracked => "untracked",
         VhostUserEventKind.Reset => "reset",
         VhostUserEventKind.Disconnected => "disconnected",
         VhostUserEventKind.Stopped => "stopped",

@@ -24,6 +24,9 @@ public enum VhostUserEventKind
     /// <summary>Requests that an earlier back end had begun are done again.</summary>
     Resubmitted,
 
+    /// <summary>A ring is larger than the memory for requests in flight has room for: it is served without a record. Told once a connection.</summary>
+    Untracked,
+
     /// <summary>The device was reset.</summary>
     Reset,
 

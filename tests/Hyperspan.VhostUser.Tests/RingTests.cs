@@ -184,6 +184,42 @@ public sealed class RingTests : IDisposable
         driver.WaitForAll(queue).ShouldBe([1ul]);
     }
 
+    /// <summary>As QEMU before 7.2 does: protocol features are set, the feature bit for them is not acknowledged.</summary>
+    [Theory]
+    [InlineData(VhostUserProtocolFeatures.All)]
+    [InlineData(VhostUserProtocolFeatures.Config)]
+    [InlineData(VhostUserProtocolFeatures.None)]
+    public void Without_the_bit_acknowledged_rings_start_enabled_and_can_still_be_disabled(VhostUserProtocolFeatures protocolFeatures)
+    {
+        using var harness = new Harness();
+        harness.FrontEnd.GetFeatures();
+        harness.FrontEnd.SetProtocolFeatures(protocolFeatures);
+        harness.FrontEnd.SetOwner();
+        harness.FrontEnd.SetFeatures(VirtioFeatures.Version1);
+        harness.FrontEnd.SetMemory(_memory.Region());
+        for (int round = 0; round < 2; round++)
+        {
+            TestDriver driver = NewDriver();
+            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            driver.Submit(1);
+            queue.Kick();
+            driver.WaitForAll(queue).ShouldBe([1ul]);
+
+            harness.FrontEnd.EnableQueue(0, false);
+            harness.FrontEnd.GetFeatures();
+            driver.Submit(2);
+            queue.Kick();
+            harness.FrontEnd.GetFeatures();
+            driver.Reap().ShouldBeEmpty();
+            harness.FrontEnd.EnableQueue(0, true);
+            driver.WaitForAll(queue).ShouldBe([2ul]);
+            harness.FrontEnd.EnableQueue(0, false);
+            harness.FrontEnd.StopQueue(0).ShouldBe((ushort)2);
+        }
+
+        harness.Log.Events.ShouldNotContain(what => what.IsError, harness.Log.ToString());
+    }
+
     [Fact]
     public void Without_a_kick_descriptor_the_ring_is_polled()
     {
