@@ -14,10 +14,13 @@ public sealed partial class VhostUserConnection
     {
         uint count = MemoryMarshal.Read<uint>(payload);
         ReadOnlySpan<byte> rest = payload[sizeof(ulong)..];
+
+        // Some front ends, user-mode Linux among them, send room for more regions than there are. What lies in it means nothing.
         ProtocolViolation.Unless(
-            count <= MessageRule.MostRegions && rest.Length == (int)count * MessageRule.RegionLength, $"payload of {payload.Length} bytes for {count} regions");
+            count <= MessageRule.MostRegions && rest.Length >= (int)count * MessageRule.RegionLength && rest.Length % MessageRule.RegionLength == 0,
+            $"payload of {payload.Length} bytes for {count} regions");
         ProtocolViolation.Unless((uint)descriptors.Count == count, $"{descriptors.Count} descriptors for {count} regions");
-        ReadOnlySpan<VhostUserMemoryRegion> regions = MemoryMarshal.Cast<byte, VhostUserMemoryRegion>(rest);
+        ReadOnlySpan<VhostUserMemoryRegion> regions = MemoryMarshal.Cast<byte, VhostUserMemoryRegion>(rest)[..(int)count];
         Replace(MemoryTable.Map(regions, i => descriptors[i], _options));
     }
 

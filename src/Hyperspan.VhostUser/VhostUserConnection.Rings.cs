@@ -113,9 +113,9 @@ public sealed partial class VhostUserConnection
         EventDescriptor? given = null;
         if (wanted)
         {
-            ProtocolViolation.Unless(
-                EventDescriptor.KindOf(descriptors[0]) is DescriptorKind.Event or DescriptorKind.Pipe, "the descriptor is neither an eventfd nor a pipe");
-            given = new EventDescriptor(descriptors.Take(0));
+            DescriptorKind kind = EventDescriptor.KindOf(descriptors[0]);
+            ProtocolViolation.Unless(kind != DescriptorKind.Other, "the descriptor is neither an eventfd nor a pipe nor a socket");
+            given = new EventDescriptor(descriptors.Take(0), kind);
             given.MakeNonBlocking();
         }
 

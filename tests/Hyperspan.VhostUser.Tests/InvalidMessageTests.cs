@@ -129,8 +129,8 @@ public class InvalidMessageTests
         Refused(message, Word(0x100), [queue.KickHandle], "the flag that there is none");
         Refused(message, Word(0x200), [queue.KickHandle], "not defined");
         Refused(message, Word(1), [queue.KickHandle], "there is no queue 1");
-        Refused(message, Word(0), [memory.File], "neither an eventfd nor a pipe");
-        Refused(message, Word(0), [file], "neither an eventfd nor a pipe");
+        Refused(message, Word(0), [memory.File], "neither an eventfd nor a pipe nor a socket");
+        Refused(message, Word(0), [file], "neither an eventfd nor a pipe nor a socket");
     }
 
     [Fact]

@@ -73,6 +73,26 @@ public sealed class MemoryTests : IDisposable
         InvalidMessageTests.Refused(M.RemoveMemoryRegion, VhostUserFrontend.Payload(_memory.Region().Region), [_memory.File], "there is no region");
     }
 
+    /// <summary>As user-mode Linux does, which always sends room for two.</summary>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public void A_table_may_have_room_for_more_regions_than_there_are(int room)
+    {
+        using var harness = new Harness();
+        harness.FrontEnd.Negotiate();
+        harness.FrontEnd.SetMemory(_memory.Region());
+        byte[] payload = new byte[8 + (room * 32)];
+        payload.AsSpan().Fill(0xa5);
+        byte[] one = [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontend.Payload(_memory.Region().Region)[8..]];
+        one.CopyTo(payload, 0);
+        harness.FrontEnd.Send(M.SetMemoryTable, payload, 1, _memory.File);
+        ConversationTests.ShouldServe(harness.FrontEnd, _memory, 0x1000, 7);
+        InvalidMessageTests.Refused(M.SetMemoryTable, payload[..^1], [_memory.File], "bytes for 1 regions");
+        InvalidMessageTests.Refused(M.SetMemoryTable, payload, [_memory.File, _memory.File], "2 descriptors for 1 regions");
+    }
+
     [Fact]
     public void A_file_that_cannot_be_mapped_or_could_wait_for_ever_is_refused()
     {

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
@@ -374,7 +376,57 @@ public sealed class RingTests : IDisposable
         harness.FrontEnd.StopQueue(0).ShouldBe((ushort)1);
     }
 
+    /// <summary>As user-mode Linux does for calls. One that is full, blocking or closed keeps nobody.</summary>
+    [Fact]
+    public void Sockets_serve_as_events_and_a_full_or_closed_one_does_no_harm()
+    {
+        using Harness harness = NewHarness();
+        TestDriver driver = NewDriver();
+        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        (Socket kick, Socket theirKick) = VhostUserSocketPair.Create();
+        (Socket call, Socket theirCall) = VhostUserSocketPair.Create();
+        using (kick)
+        using (theirKick)
+        using (call)
+        using (theirCall)
+        {
+            theirCall.Blocking = true;
+            Send(harness, M.SetVringKick, theirKick);
+            Send(harness, M.SetVringCall, theirCall);
+            driver.Submit(1);
+            kick.Send(new byte[8]);
+            Harness.Eventually(() => driver.Reap().Count == 1, "served");
+            call.Poll(Harness.Patience, SelectMode.SelectRead).ShouldBeTrue();
+
+            theirCall.Blocking = false;
+            Should.Throw<SocketException>(() =>
+            {
+                while (true)
+                {
+                    theirCall.Send(new byte[4096]);
+                }
+            });
+            theirCall.Blocking = true;
+            driver.Submit(2);
+            kick.Send(new byte[8]);
+            Harness.Eventually(() => driver.Reap().Count == 1, "served though the call is full");
+            call.Dispose();
+            driver.Submit(3);
+            kick.Send(new byte[8]);
+            Harness.Eventually(() => driver.Reap().Count == 1, "served though the call is closed");
+        }
+
+        harness.FrontEnd.StopQueue(0).ShouldBe((ushort)3);
+        harness.Log.Events.ShouldNotContain(what => what.IsError, harness.Log.ToString());
+    }
+
     public void Dispose() => _memory.Dispose();
+
+    private static void Send(Harness harness, M message, Socket socket)
+    {
+        harness.FrontEnd.Send(message, VhostUserFrontend.Payload(0UL), 1, socket.SafeHandle);
+        harness.FrontEnd.GetFeatures();
+    }
 
     private static unsafe void MakeFullAndBlocking(EventDescriptor what)
     {

@@ -7,13 +7,19 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>
-/// An event that is a descriptor: our own eventfd(2), or one that a peer gave us, which may also be an end of a pipe. Signalling writes eight bytes, whose value
+/// An event that is a descriptor: our own eventfd(2), or one that a peer gave us, which may also be an end of a pipe or a socket. Signalling writes eight bytes, whose value
 /// means nothing to the protocol.
 /// </summary>
 /// <remarks>All methods may be called from any thread, also while another one disposes it: then they do nothing.</remarks>
 internal sealed unsafe class EventDescriptor : IDisposable
 {
-    internal EventDescriptor(SafeFileHandle handle) => Handle = handle;
+    private readonly bool _isSocket;
+
+    internal EventDescriptor(SafeFileHandle handle, DescriptorKind kind = DescriptorKind.Event)
+    {
+        Handle = handle;
+        _isSocket = kind == DescriptorKind.Socket;
+    }
 
     internal SafeFileHandle Handle { get; }
 
@@ -54,10 +60,15 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     /// <summary>
-    /// Sees to it that signalling and draining do not wait. The peer shares the flag and can take it back: see <see cref="Free"/> for what is done about that.
+    /// Sees to it that signalling and draining do not wait; on a socket they never do. The peer shares the flag and can take it back: see <see cref="Free"/> for what is done about that.
     /// </summary>
     internal void MakeNonBlocking()
     {
+        if (_isSocket)
+        {
+            return;
+        }
+
         int flags = LibC.Fcntl(Handle, FileCommand.GetFlags, 0);
         if (flags >= 0)
         {
@@ -75,7 +86,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             while (true)
             {
                 // SAFETY: eight bytes of this stack.
-                if (LibC.Write(Handle, &one, sizeof(ulong)) >= 0)
+                if ((_isSocket ? Transfer(&one, send: true) : LibC.Write(Handle, &one, sizeof(ulong))) >= 0)
                 {
                     return true;
                 }
@@ -103,7 +114,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             while (true)
             {
                 // SAFETY: eight bytes of this stack.
-                nint read = LibC.Read(Handle, &count, sizeof(ulong));
+                nint read = _isSocket ? Transfer(&count, send: false) : LibC.Read(Handle, &count, sizeof(ulong));
                 if (read >= 0)
                 {
                     return read != 0;
@@ -127,6 +138,11 @@ internal sealed unsafe class EventDescriptor : IDisposable
     /// </summary>
     internal void Free(bool writer)
     {
+        if (_isSocket)
+        {
+            return;
+        }
+
         MakeNonBlocking();
         if (writer)
         {
@@ -139,4 +155,16 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     public void Dispose() => Handle.Dispose();
+
+    /// <summary>Sends or receives eight bytes without waiting, whatever flags the peer has set.</summary>
+    private nint Transfer(ulong* word, bool send)
+    {
+        var vector = new IoVector(word, sizeof(ulong));
+        var message = new SocketMessage { Parts = &vector, PartCount = 1 };
+
+        // SAFETY: eight bytes of the caller's stack; the message and its vector are on this one.
+        return send
+            ? LibC.Sendmsg(Handle, &message, MessageFlags.DontWait | MessageFlags.NoSignal)
+            : LibC.Recvmsg(Handle, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
+    }
 }
