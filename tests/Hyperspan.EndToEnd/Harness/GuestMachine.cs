@@ -48,7 +48,7 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-device", $"vhost-user-blk-pci,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
         ];
 
-        var process = LeashedProcess.Start("qemu", TestBed.Qemu, arguments);
+        var process = LeashedProcess.Start("qemu", options.Qemu ?? TestBed.Qemu, arguments);
         var machine = new GuestMachine(process, monitor, options.Timeout);
         try
         {

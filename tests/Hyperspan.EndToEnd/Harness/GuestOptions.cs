@@ -9,6 +9,9 @@ internal sealed record GuestOptions
     /// <summary>What the script finds as shell variables.</summary>
     internal Dictionary<string, string> Variables { get; init; } = [];
 
+    /// <summary>The QEMU to run; the machine's own where it is null.</summary>
+    internal string? Qemu { get; init; }
+
     internal int MemoryMiB { get; init; } = 256;
 
     internal int Processors { get; init; } = 1;

@@ -45,6 +45,14 @@ internal static class TestBed
             .FirstOrDefault(File.Exists);
     }
 
+    /// <summary>The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names or among the system's programs; null when it is not there.</summary>
+    internal static string? OtherQemu(string name)
+    {
+        string? folder = Environment.GetEnvironmentVariable("HYPERSPAN_E2E_QEMUS");
+        string path = Path.Combine(folder ?? string.Empty, name);
+        return !string.IsNullOrEmpty(folder) && File.Exists(path) ? path : Program(name);
+    }
+
     /// <summary>The path of a kernel module by its name, for instance <c>virtio_blk</c>.</summary>
     internal static string Module(string name) =>
         Directory.EnumerateFiles(Path.Combine(Cache, "kernel", "lib", "modules"), name + ".ko", SearchOption.AllDirectories)
