@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Hyperspan.Tool.Tests.Infrastructure;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Tool.Tests;
 
@@ -14,7 +13,6 @@ public sealed class ServeTests : IDisposable
     private const int Interrupt = 2;
     private const int HangUp = 1;
     private const int Size = 4 << 20;
-    private const ulong MemoryLength = 1 << 20;
     private const ulong Data = 0x8_0000;
 
     private readonly TemporaryFolder _folder = new();
@@ -123,40 +121,5 @@ public sealed class ServeTests : IDisposable
         ToolProcess server = ToolProcess.Start(["serve", "block", "--socket", socket, "--image", image, .. more]);
         server.WaitForLog("listening");
         return server;
-    }
-
-    /// <summary>A front end with memory, one queue and a driver.</summary>
-    private sealed class Guest : IDisposable, IVirtQueueTransport
-    {
-        private readonly SharedMemory _backing = new(MemoryLength);
-        private readonly VhostUserFrontendQueue _queue;
-
-        internal Guest(string socket)
-        {
-            Memory = new GuestMemory("guest", _backing);
-            FrontEnd = VhostUserFrontend.Connect(socket);
-            FrontEnd.Negotiate();
-            FrontEnd.SetMemory(VhostUserSharedMemory.Of(0, _backing));
-            var rings = new VirtQueueDriver(Memory, 0x1000, 64, VirtioFeatures.ForQueue(FrontEnd.Features));
-            _queue = FrontEnd.StartQueue(0, rings.Layout);
-            Disk = new VirtioBlockDriver(Memory, rings, 0x4_0000, this);
-        }
-
-        internal GuestMemory Memory { get; }
-
-        internal VhostUserFrontend FrontEnd { get; }
-
-        internal VirtioBlockDriver Disk { get; }
-
-        public void Kick() => _queue.Kick();
-
-        public bool Wait() => _queue.WaitForCall(TimeSpan.FromSeconds(20));
-
-        public void Dispose()
-        {
-            FrontEnd.Dispose();
-            _queue.Dispose();
-            Memory.Dispose();
-        }
     }
 }

@@ -12,7 +12,7 @@ public sealed class ToolProcess : IDisposable
     private readonly ConcurrentQueue<string> _output = new();
     private readonly ConcurrentQueue<string> _error = new();
 
-    private ToolProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
+    private ToolProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, string? program = null)
     {
         // A signal that the parent of the tests ignores would be ignored by the command as well.
         var start = new ProcessStartInfo("env")
@@ -23,8 +23,12 @@ public sealed class ToolProcess : IDisposable
             RedirectStandardInput = true,
         };
         start.ArgumentList.Add("--default-signal");
-        start.ArgumentList.Add("dotnet");
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"));
+        start.ArgumentList.Add(program ?? "dotnet");
+        if (program is null)
+        {
+            start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"));
+        }
+
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
@@ -60,6 +64,9 @@ public sealed class ToolProcess : IDisposable
     }
 
     public static ToolProcess Start(params string[] arguments) => new(arguments, environment: null);
+
+    /// <summary>Starts a published program instead of the one that the build has put beside the tests.</summary>
+    public static ToolProcess StartProgram(string program, params string[] arguments) => new(arguments, environment: null, program);
 
     public static ToolProcess StartIn(string temporaryFolder, params string[] arguments) =>
         new(arguments, new Dictionary<string, string>(StringComparer.Ordinal) { ["TMPDIR"] = temporaryFolder });
