@@ -27,6 +27,8 @@ internal sealed partial class BlockQueueHandler
             return BlockStatus.IoError;
         }
 
+        _type = (BlockRequestType)header.Type;
+
         switch ((BlockRequestType)header.Type)
         {
             case BlockRequestType.Read:
@@ -34,7 +36,7 @@ internal sealed partial class BlockQueueHandler
             case BlockRequestType.Write:
                 return Write(header.Sector, ref reader, room, out fault);
             case BlockRequestType.Flush when Has(VirtioBlockFeatures.Flush):
-                return reader.Remaining > 0 || room > 0 || !_device.Image.Flush().Succeeded ? BlockStatus.IoError : BlockStatus.Ok;
+                return reader.Remaining > 0 || room > 0 || !Flush() ? BlockStatus.IoError : BlockStatus.Ok;
             case BlockRequestType.GetId:
                 return GetId(ref reader, ref writer, room, out written, out fault);
             case BlockRequestType.Discard when Has(VirtioBlockFeatures.Discard):
@@ -69,7 +71,7 @@ internal sealed partial class BlockQueueHandler
         }
 
         DiskResult result = _channel.Read(sector * VirtioBlockDevice.SectorSize, length, ref writer);
-        fault = result.Fault;
+        (fault, _errno) = (result.Fault, result.Errno);
         if (!result.Succeeded)
         {
             return BlockStatus.IoError;
@@ -90,7 +92,7 @@ internal sealed partial class BlockQueueHandler
         }
 
         DiskResult result = _channel.Write(sector * VirtioBlockDevice.SectorSize, length, ref reader);
-        fault = result.Fault;
+        (fault, _errno) = (result.Fault, result.Errno);
         if (!result.Succeeded || !MakeDurable())
         {
             return BlockStatus.IoError;
@@ -154,6 +156,7 @@ internal sealed partial class BlockQueueHandler
             DiskResult result = zero
                 ? _device.Image.WriteZeroes(offset, bytes, (ranges[i].Flags & BlockRange.UnmapFlag) != 0)
                 : _device.Image.Discard(offset, bytes);
+            _errno = result.Errno;
             status = result.Succeeded ? BlockStatus.Ok : BlockStatus.IoError;
         }
 
@@ -182,5 +185,12 @@ internal sealed partial class BlockQueueHandler
         return status;
     }
 
-    private bool MakeDurable() => _device.IsWriteback(_features) || _device.Image.Flush().Succeeded;
+    private bool MakeDurable() => _device.IsWriteback(_features) || Flush();
+
+    private bool Flush()
+    {
+        bool succeeded = _device.Flush().Succeeded;
+        _isReported |= !succeeded;
+        return succeeded;
+    }
 }

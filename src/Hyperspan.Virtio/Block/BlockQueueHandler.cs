@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Virtio;
 
@@ -10,12 +11,20 @@ internal sealed partial class BlockQueueHandler : IVirtioQueueHandler
     private const int NotifyRequests = 8;
     private const ulong NotifyBytes = 256 * 1024;
 
+    // What a request without a whole header is reported as.
+    private const BlockRequestType UnknownType = (BlockRequestType)(-1);
+
     private readonly VirtioBlockDevice _device;
     private readonly IDiskChannel _channel;
     private readonly ulong _features;
     private readonly DescriptorChain _chain = new();
     private readonly BlockRange[] _ranges = new BlockRange[VirtioBlockDevice.MaxRanges];
     private ulong _bytes;
+
+    // Of the request being served, for the report if it fails: its type, why the image failed, and whether the failure has been reported as that of a flush.
+    private BlockRequestType _type;
+    private int _errno;
+    private bool _isReported;
 
     internal BlockQueueHandler(VirtioBlockDevice device, IDiskChannel channel, ulong features)
     {
@@ -82,6 +91,7 @@ internal sealed partial class BlockQueueHandler : IVirtioQueueHandler
 
         ChainReader reader = _chain.Readable.CreateReader();
         ChainWriter writer = _chain.Writable.CreateWriter();
+        (_type, _errno, _isReported) = (UnknownType, ErrorNumber.None, false);
         BlockStatus status;
         GuestMemoryFault fault;
         ulong data;
@@ -92,10 +102,16 @@ internal sealed partial class BlockQueueHandler : IVirtioQueueHandler
         catch (Exception)
         {
             (status, data, fault) = (BlockStatus.IoError, 0, default);
+            _errno = ErrorNumber.InputOutput;
         }
 
         if (!fault.IsFault)
         {
+            if (status != BlockStatus.Ok && !_isReported)
+            {
+                _device.Report(new BlockFailure(_type, status, _errno));
+            }
+
             // The status is the last byte of the buffers, however they are cut. Where data was written the writer is just before it.
             if (status != BlockStatus.Ok || writer.Remaining != 1)
             {

@@ -26,7 +26,7 @@ public sealed partial class VirtioBlockDevice
     }
 
     /// <inheritdoc/>
-    /// <remarks>The one writable field is writeback, by VIRTIO_BLK_F_CONFIG_WCE: 0 or 1.</remarks>
+    /// <remarks>The one writable field is writeback, by VIRTIO_BLK_F_CONFIG_WCE: 0 or 1. Zero is refused where the cache cannot be flushed.</remarks>
     public bool TryWriteConfig(uint offset, ReadOnlySpan<byte> source)
     {
         if ((OfferedFeatures & VirtioBlockFeatures.ConfigWriteback) == 0 || offset != WritebackOffset || source.Length != 1 || source[0] > 1)
@@ -34,13 +34,15 @@ public sealed partial class VirtioBlockDevice
             return false;
         }
 
-        // What was written before must not stay in a cache that the driver believes to be off.
-        if (Interlocked.Exchange(ref _writeback, source[0]) != 0 && source[0] == 0)
+        // What was written before must not stay in a cache that the driver believes to be off. First the switch, so that no write slips in between.
+        int before = Interlocked.Exchange(ref _writeback, source[0]);
+        if (source[0] != 0 || Flush().Succeeded)
         {
-            Image.Flush();
+            return true;
         }
 
-        return true;
+        Volatile.Write(ref _writeback, before);
+        return false;
     }
 
     private void FillConfig(Span<byte> config)

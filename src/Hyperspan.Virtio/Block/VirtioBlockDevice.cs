@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Text;
+using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Virtio;
 
@@ -22,7 +24,7 @@ namespace Hyperspan.Virtio;
 /// <para>The length in the used ring is the number of bytes written: data and status on success, the status byte alone on failure.</para>
 /// <para>
 /// A driver that does not accept VIRTIO_BLK_F_FLUSH has no way to make data durable, so each of its writes is flushed before it completes; so are
-/// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE.
+/// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE. After a flush that failed, each flush and each write that needs one fails: what was lost is not known.
 /// </para>
 /// </remarks>
 public sealed partial class VirtioBlockDevice : IVirtioDevice
@@ -38,6 +40,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     private readonly VirtioBlockOptions _options;
     private readonly byte[] _id = new byte[IdLength];
     private readonly bool _leaveOpen;
+    private readonly FlushGate _flushes;
     private int _writeback = 1;
 
     /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class.</summary>
@@ -49,6 +52,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     {
         ArgumentNullException.ThrowIfNull(image);
         Image = image;
+        _flushes = new FlushGate(image.Flush);
         _options = options ?? new VirtioBlockOptions();
         _leaveOpen = leaveOpen;
         Check(_options, image, nameof(options));
@@ -94,6 +98,42 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         if (!_leaveOpen)
         {
             Image.Dispose();
+        }
+    }
+
+    /// <summary>Makes everything written so far durable. After a failure nothing is called durable any more, whatever the image says.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws has failed to flush.")]
+    internal DiskResult Flush()
+    {
+        DiskResult result;
+        try
+        {
+            result = _flushes.Flush();
+        }
+        catch (Exception)
+        {
+            result = DiskResult.FromErrno(ErrorNumber.InputOutput);
+        }
+
+        if (!result.Succeeded)
+        {
+            Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.Errno));
+        }
+
+        return result;
+    }
+
+    /// <summary>Tells whoever wants to know of a failed request.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "What the listener does wrong must not reach the guest.")]
+    internal void Report(in BlockFailure failure)
+    {
+        try
+        {
+            _options.OnFailure?.Invoke(failure);
+        }
+        catch (Exception e)
+        {
+            Trace.TraceError(e.ToString());
         }
     }
 

@@ -26,6 +26,11 @@ public sealed record VirtioBlockOptions
     /// </summary>
     public int MaxSegments { get; init; } = 126;
 
+    /// <summary>
+    /// Gets what is called for each request that fails, by the thread that serves it, before the driver is told: it should be quick, and its exceptions are ignored.
+    /// </summary>
+    public Action<BlockFailure>? OnFailure { get; init; }
+
     /// <summary>Gets the features that may be offered at all. VIRTIO_F_VERSION_1 is always offered, and so is read-only where it applies. The default permits everything.</summary>
     public ulong FeatureMask { get; init; } = ulong.MaxValue;
 }

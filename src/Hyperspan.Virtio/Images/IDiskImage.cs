@@ -14,7 +14,7 @@ public interface IDiskImage : IDisposable
     /// <returns>The channel. Disposing it leaves the image open.</returns>
     IDiskChannel CreateChannel();
 
-    /// <summary>Makes everything written so far durable.</summary>
+    /// <summary>Makes everything written so far durable. Once it has failed, it fails for as long as the image is open: what is lost cannot be told.</summary>
     /// <returns>How it went.</returns>
     DiskResult Flush();
 

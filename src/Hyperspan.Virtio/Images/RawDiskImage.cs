@@ -12,6 +12,7 @@ namespace Hyperspan.Virtio;
 /// </para>
 /// <para>
 /// Transfers go through the page cache, straight between the file and the pages of the guest. Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.
+/// Once that has failed, every flush fails until the image is opened anew: the system may have dropped what it could not write.
 /// A file that is truncated meanwhile ends in errors of the requests past its end.
 /// </para>
 /// </remarks>
@@ -26,12 +27,14 @@ public sealed unsafe class RawDiskImage : IDiskImage
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(ZeroesLength, pinned: true);
 
     private readonly SafeFileHandle _file;
+    private readonly FlushGate _flushes;
     private bool _cannotPunch;
     private bool _cannotZero;
 
     private RawDiskImage(SafeFileHandle file, ulong length, bool readOnly)
     {
         _file = file;
+        _flushes = new FlushGate(Synchronize);
         Length = length;
         IsReadOnly = readOnly;
     }
@@ -91,19 +94,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
     public IDiskChannel CreateChannel() => new RawDiskChannel(_file);
 
     /// <inheritdoc/>
-    public DiskResult Flush()
-    {
-        while (LibC.Fdatasync(_file) != 0)
-        {
-            int error = Marshal.GetLastPInvokeError();
-            if (error != ErrorNumber.Interrupted)
-            {
-                return DiskResult.FromErrno(error);
-            }
-        }
-
-        return DiskResult.Success;
-    }
+    public DiskResult Flush() => _flushes.Flush();
 
     /// <inheritdoc/>
     public DiskResult Discard(ulong offset, ulong length)
@@ -175,6 +166,20 @@ public sealed unsafe class RawDiskImage : IDiskImage
         throw error is ErrorNumber.TryAgain or ErrorNumber.AccessDenied
             ? new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image")
             : new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
+    }
+
+    private DiskResult Synchronize()
+    {
+        while (LibC.Fdatasync(_file) != 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error != ErrorNumber.Interrupted)
+            {
+                return DiskResult.FromErrno(error);
+            }
+        }
+
+        return DiskResult.Success;
     }
 
     /// <summary>Has the file system deallocate or zero a range. False with no error: it cannot do that kind of thing here.</summary>
