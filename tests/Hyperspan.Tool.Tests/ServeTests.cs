@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 
 using Hyperspan.Tool.Tests.Infrastructure;
@@ -106,12 +107,82 @@ public sealed class ServeTests : IDisposable
     }
 
     [SkippableFact]
+    public void Failed_requests_are_in_the_log_and_in_the_summary_by_kind_and_reason()
+    {
+        using ToolProcess server = Start(out string socket, out string image);
+        using (var guest = new Guest(socket))
+        {
+            using (FileStream file = File.OpenWrite(image))
+            {
+                file.SetLength(Size / 2);
+            }
+
+            for (int i = 0; i < 40; i++)
+            {
+                guest.Disk.Read((Size / 2 / 512) + 8, Data, 4096).ShouldBe(BlockStatus.IoError);
+            }
+
+            guest.Disk.Write(Size / 512, Data, 512).ShouldBe(BlockStatus.IoError);
+        }
+
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Error.ShouldContain("error failed: 1 read (EIO)");
+        result.Error.ShouldContain("41 errors; failed: 40 read (EIO), 1 write (invalid request)");
+    }
+
+    [SkippableFact]
+    public void Standard_error_that_nobody_reads_blocks_neither_front_ends_nor_the_end()
+    {
+        string socket = _folder.PathOf("s");
+        string image = _folder.CreateImage("disk.img", Size);
+
+        // Open at both ends in the shell, so that writing waits for ever; full before the server starts.
+        string script = "mkfifo \"$5\"; exec 4<>\"$5\"; (head -c 1000000 /dev/zero >&4 & sleep 1; kill $!) 2>/dev/null; "
+            + "dotnet \"$0\" serve block --socket \"$1\" --image \"$2\" 2>&4 >/dev/null & echo $! > \"$3\"; wait $!; echo $? > \"$4\"";
+        using var shell = Process.Start(
+            "bash",
+            ["-c", script, Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), socket, image, _folder.PathOf("pid"), _folder.PathOf("exit"), _folder.PathOf("pipe")]);
+        Until(() => File.Exists(socket));
+        for (int i = 0; i < 3; i++)
+        {
+            using var guest = new Guest(socket);
+            guest.Disk.Read(0, Data, 512).ShouldBe(BlockStatus.Ok);
+        }
+
+        using (var kill = Process.Start("kill", ["-15", File.ReadAllText(_folder.PathOf("pid")).Trim()]))
+        {
+            kill.WaitForExit();
+        }
+
+        bool ended = shell.WaitForExit(TimeSpan.FromSeconds(30));
+        if (!ended)
+        {
+            shell.Kill(entireProcessTree: true);
+        }
+
+        ended.ShouldBeTrue();
+        File.ReadAllText(_folder.PathOf("exit")).Trim().ShouldBe("0");
+    }
+
+    [SkippableFact]
     public void Masks_restrict_what_is_offered()
     {
         using ToolProcess server = Start(out string socket, out _, "--features", "0x140000000", "--protocol-features", "512");
         using var frontEnd = VhostUserFrontend.Connect(socket);
         frontEnd.GetFeatures().ShouldBe(0x1_4000_0000UL);
         frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
+    }
+
+    private static void Until(Func<bool> condition)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!condition())
+        {
+            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+            Thread.Sleep(10);
+        }
     }
 
     private ToolProcess Start(out string socket, out string image, params string[] more)

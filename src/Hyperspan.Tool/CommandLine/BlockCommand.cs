@@ -57,7 +57,7 @@ internal static class BlockCommand
             ExitCodes =
             [
                 (ExitCode.Success, "ended by Ctrl-C or SIGTERM: what was in flight is finished, the image flushed, the socket removed"),
-                (ExitCode.Failure, "serving failed, or the image could not be flushed"),
+                (ExitCode.Failure, "serving failed, a flush of the image failed at any time, or it had to be ended by force"),
                 (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
             ],
         };

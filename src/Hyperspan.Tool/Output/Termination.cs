@@ -8,12 +8,15 @@ internal sealed class Termination : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly Action? _atOnce;
+    private readonly Action? _first;
 
     /// <summary>Initializes a new instance of the <see cref="Termination"/> class.</summary>
     /// <param name="atOnce">What is still done when the process ends at once; quick.</param>
-    internal Termination(Action? atOnce = null)
+    /// <param name="first">What is done at the first signal, before the token is cancelled; quick.</param>
+    internal Termination(Action? atOnce = null, Action? first = null)
     {
         _atOnce = atOnce;
+        _first = first;
         _registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
@@ -46,6 +49,7 @@ internal sealed class Termination : IDisposable
         }
 
         context.Cancel = true;
+        _first?.Invoke();
         _source.Cancel();
     }
 }

@@ -15,14 +15,18 @@ internal sealed class BlockServer : IDisposable
     private readonly VirtioBlockDevice _device;
     private readonly VhostUserServer _server;
     private readonly ServerLog _log;
+    private readonly FailureLog _failures;
+    private readonly EndLimit _endLimit;
 
-    private BlockServer(BlockServerOptions options, RawDiskImage image, VirtioBlockDevice device, VhostUserServer server, ServerLog log)
+    private BlockServer(BlockServerOptions options, RawDiskImage image, VirtioBlockDevice device, VhostUserServer server, ServerLog log, FailureLog failures)
     {
         _options = options;
         _image = image;
         _device = device;
         _server = server;
         _log = log;
+        _failures = failures;
+        _endLimit = new EndLimit(log);
     }
 
     /// <summary>Opens the image and listens on the socket.</summary>
@@ -30,13 +34,21 @@ internal sealed class BlockServer : IDisposable
     internal static BlockServer Open(BlockServerOptions options)
     {
         RawDiskImage image = OpenImage(options);
+        var log = new ServerLog(Terminal.CreateError());
+        var failures = new FailureLog(line => log.Write(line, isError: true), TimeProvider.System);
         VirtioBlockDevice? device = null;
         try
         {
             device = new VirtioBlockDevice(
                 image,
-                new VirtioBlockOptions { QueueCount = options.Queues, Id = options.Id, ReadOnly = options.ReadOnly, FeatureMask = options.Features });
-            var log = new ServerLog(Terminal.CreateError());
+                new VirtioBlockOptions
+                {
+                    QueueCount = options.Queues,
+                    Id = options.Id,
+                    ReadOnly = options.ReadOnly,
+                    FeatureMask = options.Features,
+                    OnFailure = failures.Add,
+                });
             var serverOptions = new VhostUserOptions
             {
                 OnEvent = log.Add,
@@ -46,12 +58,14 @@ internal sealed class BlockServer : IDisposable
                 // What an instance that was killed leaves behind must not keep the next one from taking over its guest.
                 ReplaceStaleSocket = true,
             };
-            return new BlockServer(options, image, device, new VhostUserServer(options.SocketPath, device, serverOptions), log);
+            return new BlockServer(options, image, device, new VhostUserServer(options.SocketPath, device, serverOptions), log, failures);
         }
         catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             device?.Dispose();
             image.Dispose();
+            failures.Dispose();
+            log.Dispose();
             throw new InvalidInputException(SocketProblem.Describe(options.SocketPath, e), e);
         }
     }
@@ -60,9 +74,10 @@ internal sealed class BlockServer : IDisposable
     /// <returns>The exit code.</returns>
     internal int Run()
     {
-        using var termination = new Termination(_server.Dispose);
+        using var termination = new Termination(_server.Dispose, _endLimit.Start);
         WriteHeader();
-        using (var status = new StatusReporter(_server, _log))
+        int exitCode = ExitCode.Success;
+        using (var status = new StatusReporter(_server, _log, _failures))
         {
             try
             {
@@ -71,22 +86,28 @@ internal sealed class BlockServer : IDisposable
             catch (IOException e)
             {
                 _log.Write($"serving failed: {e.Message}", isError: true);
-                return ExitCode.Failure;
+                exitCode = ExitCode.Failure;
             }
         }
 
+        _endLimit.Enter("flushing the image");
         DiskResult flushed = _image.IsReadOnly ? DiskResult.Success : _image.Flush();
         if (!flushed.Succeeded)
         {
-            _log.Write($"{_options.ImagePath}: the image cannot be flushed: {Marshal.GetPInvokeErrorMessage(flushed.Errno)}", isError: true);
-            return ExitCode.Failure;
+            _log.Write(
+                $"{_options.ImagePath}: the image cannot be flushed, what was written since the last flush that succeeded may be lost: "
+                + Marshal.GetPInvokeErrorMessage(flushed.Errno),
+                isError: true);
+            exitCode = ExitCode.Failure;
         }
 
+        string failed = _failures.Count == 0 ? "" : $"; failed: {_failures.Describe()}";
         VhostUserStatistics statistics = _server.Statistics;
         _log.Write(
             $"done: {Units.Things(statistics.Connections, "connection")}, {Units.Things(statistics.Requests, "request")}, "
-            + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors, "error")}");
-        return ExitCode.Success;
+            + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors + _failures.Count, "error")}{failed}");
+        _endLimit.Enter("closing the image");
+        return exitCode;
     }
 
     public void Dispose()
@@ -94,6 +115,8 @@ internal sealed class BlockServer : IDisposable
         _server.Dispose();
         _device.Dispose();
         _image.Dispose();
+        _failures.Dispose();
+        _log.Dispose();
     }
 
     private static RawDiskImage OpenImage(BlockServerOptions options)

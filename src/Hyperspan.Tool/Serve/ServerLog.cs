@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 
 using Hyperspan.VhostUser;
@@ -6,79 +7,148 @@ using Spectre.Console;
 
 namespace Hyperspan.Tool.Serve;
 
-/// <summary>Log lines, and beneath them on a terminal one line that is rewritten. Any thread may write.</summary>
-internal sealed class ServerLog
+/// <summary>Log lines, and beneath them on a terminal one line that is rewritten. Any thread may write, and none waits for whoever reads.</summary>
+/// <remarks>
+/// Lines go through a bounded queue to a thread of their own: what finds no room, or comes faster than a log is worth, is dropped and counted in the next line.
+/// </remarks>
+internal sealed class ServerLog : IDisposable
 {
     private const string EraseLine = "\r\u001b[2K";
+    private const int Capacity = 1024;
+    private const int LongestLine = 4096;
 
-    private readonly Lock _gate = new();
+    // What a peer can cause as often as it likes: so many lines at once, and so many a second.
+    private const int EventBurst = 100;
+    private const int EventsPerSecond = 10;
+
+    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(1);
+
+    private readonly BlockingCollection<LogEntry> _entries = new(Capacity);
+    private readonly LineBudget _budget = new(EventBurst, EventsPerSecond, TimeProvider.System);
+    private readonly Thread _writer;
     private readonly IAnsiConsole _console;
     private string _status = "";
+    private long _dropped;
 
     internal ServerLog(IAnsiConsole console)
     {
         _console = console;
         IsLive = console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
+        Width = console.Profile.Width;
+        _writer = new Thread(WriteEntries) { IsBackground = true, Name = "log" };
+        _writer.Start();
     }
 
     /// <summary>Gets a value indicating whether there is a terminal that can show a status line.</summary>
     internal bool IsLive { get; }
 
     /// <summary>Gets the number of columns.</summary>
-    internal int Width => _console.Profile.Width;
+    internal int Width { get; }
 
-    /// <summary>Writes what happened.</summary>
-    internal void Add(VhostUserEvent what) => Write(what.ToString(), what.IsError);
+    /// <summary>Writes what happened, unless too much of it happens.</summary>
+    internal void Add(VhostUserEvent what)
+    {
+        if (_budget.TryTake())
+        {
+            Write(what.ToString(), what.IsError);
+        }
+        else
+        {
+            Interlocked.Increment(ref _dropped);
+        }
+    }
 
     /// <summary>Writes a line.</summary>
     internal void Write(string text, bool isError = false)
     {
         // What a guest has a hand in must not reach the terminal as anything but text, nor make two lines of one.
-        string line = string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
-        Guarded(() =>
+        string line = string.Concat(text.Take(LongestLine).Select(c => char.IsControl(c) ? '?' : c));
+        if (!TryAdd(new LogEntry(DateTime.UtcNow, line, isError, IsStatus: false)))
         {
-            if (!IsLive)
-            {
-                string time = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-                _console.Profile.Out.Writer.WriteLine($"{time} {(isError ? "error " : "")}{line}");
-                return;
-            }
-
-            Raw(EraseLine);
-            string clock = DateTime.Now.ToString("HH:mm:ss", CultureInfo.InvariantCulture);
-            _console.Write(new Paragraph(clock + " ", Color.Grey).Append(line, isError ? Color.Red : Style.Plain).Append(Environment.NewLine));
-            Raw(_status);
-        });
+            Interlocked.Increment(ref _dropped);
+        }
     }
 
     /// <summary>Rewrites the line at the bottom; an empty one removes it.</summary>
     internal void SetStatus(string text)
     {
-        if (!IsLive)
-        {
-            return;
-        }
-
-        Guarded(() =>
+        if (IsLive)
         {
             // The last column stays free: some terminals go on to the next line once it is taken.
-            _status = text.Length < Width ? text : text[..Math.Max(Width - 1, 0)];
-            Raw(EraseLine + _status);
-        });
+            TryAdd(new LogEntry(default, text.Length < Width ? text : text[..Math.Max(Width - 1, 0)], IsError: false, IsStatus: true));
+        }
     }
 
-    private void Guarded(Action write)
+    /// <summary>Has what is queued written, as far as it is read within a second. Later lines are dropped.</summary>
+    public void Dispose()
     {
-        lock (_gate)
+        _entries.CompleteAdding();
+        _writer.Join(DrainTime);
+    }
+
+    private bool TryAdd(LogEntry entry)
+    {
+        try
         {
-            try
-            {
-                write();
-            }
-            catch (IOException)
-            {
-                // The terminal has gone, or the disk with the log is full: no reason not to serve, nor not to end in order.
-            }
+            return _entries.TryAdd(entry);
+        }
+        catch (InvalidOperationException)
+        {
+            // Closed.
+            return false;
+        }
+    }
+
+    private void WriteEntries()
+    {
+        foreach (LogEntry entry in _entries.GetConsumingEnumerable())
+        {
+            WriteDropped();
+            Guarded(entry);
+        }
+
+        WriteDropped();
+    }
+
+    private void WriteDropped()
+    {
+        long dropped = Interlocked.Exchange(ref _dropped, 0);
+        if (dropped != 0)
+        {
+            Guarded(new LogEntry(DateTime.UtcNow, string.Create(CultureInfo.InvariantCulture, $"log: {dropped} lines left out"), IsError: true, IsStatus: false));
+        }
+    }
+
+    private void Guarded(LogEntry entry)
+    {
+        try
+        {
+            Print(entry);
+        }
+        catch (IOException)
+        {
+            // The terminal has gone, or the disk with the log is full: no reason not to serve, nor not to end in order.
+        }
+    }
+
+    private void Print(LogEntry entry)
+    {
+        if (entry.IsStatus)
+        {
+            _status = entry.Text;
+            Raw(EraseLine + _status);
+        }
+        else if (!IsLive)
+        {
+            string time = entry.Time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+            _console.Profile.Out.Writer.WriteLine($"{time} {(entry.IsError ? "error " : "")}{entry.Text}");
+        }
+        else
+        {
+            Raw(EraseLine);
+            string clock = entry.Time.ToLocalTime().ToString("HH:mm:ss", CultureInfo.InvariantCulture);
+            _console.Write(new Paragraph(clock + " ", Color.Grey).Append(entry.Text, entry.IsError ? Color.Red : Style.Plain).Append(Environment.NewLine));
+            Raw(_status);
         }
     }
 

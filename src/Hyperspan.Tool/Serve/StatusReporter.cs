@@ -13,6 +13,7 @@ internal sealed class StatusReporter : IDisposable
 
     private readonly VhostUserServer _server;
     private readonly ServerLog _log;
+    private readonly FailureLog _failures;
     private readonly ITimer _timer;
     private readonly Lock _gate = new();
     private long _at = Stopwatch.GetTimestamp();
@@ -20,10 +21,11 @@ internal sealed class StatusReporter : IDisposable
     private long _bytes;
     private bool _disposed;
 
-    internal StatusReporter(VhostUserServer server, ServerLog log)
+    internal StatusReporter(VhostUserServer server, ServerLog log, FailureLog failures)
     {
         _server = server;
         _log = log;
+        _failures = failures;
         TimeSpan interval = log.IsLive ? LiveInterval : LogInterval;
         _timer = TimeProvider.System.CreateTimer(static state => ((StatusReporter)state!).Tick(), this, log.IsLive ? TimeSpan.Zero : interval, interval);
     }
@@ -52,7 +54,7 @@ internal sealed class StatusReporter : IDisposable
             (long requests, long bytes) = (statistics.Requests - _requests, statistics.Bytes - _bytes);
             (_at, _requests, _bytes) = (Stopwatch.GetTimestamp(), statistics.Requests, statistics.Bytes);
             var sample = new StatusSample(
-                _server.IsConnected, statistics.Connections, Units.PerSecond(requests, time), Units.PerSecond(bytes, time), statistics.Errors);
+                _server.IsConnected, statistics.Connections, Units.PerSecond(requests, time), Units.PerSecond(bytes, time), statistics.Errors + _failures.Count);
             if (_log.IsLive)
             {
                 _log.SetStatus(sample.ToLine(_log.Width - 1));

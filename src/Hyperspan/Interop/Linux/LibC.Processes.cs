@@ -8,6 +8,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getpid")]
     internal static partial int GetPid();
 
+    /// <summary>Ends the process at once, all threads, without running anything more of it.</summary>
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    internal static partial void ExitGroup(int status);
+
     // The C prototype is variadic; on the 64-bit Linux calling conventions integer arguments travel alike either way.
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     internal static partial int Prctl(int option, nuint argument2, void* argument3, nuint argument4, byte* argument5);
