@@ -44,6 +44,23 @@ public sealed class BadInputTests : IDisposable
     [SkippableFact]
     public void Image_that_is_a_device_but_no_disk() => ShouldSay(Serve(_folder.PathOf("s"), "/dev/null"), "/dev/null: ");
 
+    [SkippableTheory]
+    [InlineData("514649fb00000003", "qcow2")]
+    [InlineData("4c554b53babe0002", "LUKS")]
+    public void Image_of_another_format(string mark, string name)
+    {
+        string image = _folder.CreateImage("disk.img", Size);
+        using (FileStream stream = File.OpenWrite(image))
+        {
+            stream.Write(Convert.FromHexString(mark));
+        }
+
+        ShouldSay(Serve(_folder.PathOf("s"), image), $"the mark of {name}; convert it");
+        ShouldSay(Serve(_folder.PathOf("s"), image, "--read-only"), $"the mark of {name}; convert it");
+        using ToolProcess server = ToolProcess.Start("serve", "block", "--socket", _folder.PathOf("s"), "--image", image, "--format", "raw");
+        server.WaitForLog("listening");
+    }
+
     [SkippableFact]
     public void Image_with_an_empty_name() => ShouldSay(Serve(_folder.PathOf("s"), ""), "--image: ");
 

@@ -29,6 +29,13 @@ internal static class BlockCommand
             Required = true,
         };
         var readOnly = new Option<bool>("--read-only") { Description = "Open the image for reading alone; the guest sees a disk that cannot be written." };
+        var format = new Option<string>("--format")
+        {
+            Description = "Say raw to serve a file as it is though it looks like an image of another format.",
+            HelpName = "FORMAT",
+        };
+        format.AcceptOnlyFromAmong("raw");
+        var force = new Option<bool>("--force") { Description = "Write to a block device though this system uses it, mounted for instance." };
         var queues = new Option<int>("--queues")
         {
             Description = "How many queues, each served by a thread of its own: 1 to 256, best one for each of the guest's processors.",
@@ -61,7 +68,7 @@ internal static class BlockCommand
                 (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
             ],
         };
-        foreach (Option option in (Option[])[socket, image, readOnly, queues, id, features, protocolFeatures])
+        foreach (Option option in (Option[])[socket, image, readOnly, format, force, queues, id, features, protocolFeatures])
         {
             command.Add(option);
         }
@@ -71,6 +78,8 @@ internal static class BlockCommand
             SocketPath = result.GetRequiredValue(socket),
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
+            IsRaw = result.GetValue(format) is not null,
+            Force = result.GetValue(force),
             Queues = result.GetValue(queues),
             Id = result.GetValue(id)!,
             Features = result.GetValue(features),

@@ -123,11 +123,19 @@ internal sealed class BlockServer : IDisposable
     {
         try
         {
-            return RawDiskImage.Open(options.ImagePath, options.ReadOnly);
+            return RawDiskImage.Open(
+                options.ImagePath,
+                new RawDiskImageOptions { ReadOnly = options.ReadOnly, RefuseOtherFormats = !options.IsRaw, RefuseDeviceInUse = !options.Force });
         }
         catch (DiskImageException e)
         {
-            string hint = e.Error == DiskImageError.AccessDenied && !options.ReadOnly ? "; if it need not be written, try --read-only" : "";
+            string hint = e.Error switch
+            {
+                DiskImageError.AccessDenied when !options.ReadOnly => "; if it need not be written, try --read-only",
+                DiskImageError.OtherFormat => "; convert it by 'qemu-img convert -O raw', or say --format raw if the guest is to see these very bytes",
+                DiskImageError.DeviceInUse => "; unmount it, or say --force to write to it all the same",
+                _ => "",
+            };
             throw new InvalidInputException(e.Message + hint, e);
         }
         catch (ArgumentException e)

@@ -11,6 +11,12 @@ internal sealed record BlockServerOptions
 
     internal bool ReadOnly { get; init; }
 
+    /// <summary>Gets a value indicating whether the user said that the image is raw, whatever it looks like.</summary>
+    internal bool IsRaw { get; init; }
+
+    /// <summary>Gets a value indicating whether a block device that this system uses is written all the same.</summary>
+    internal bool Force { get; init; }
+
     internal int Queues { get; init; } = 1;
 
     internal string Id { get; init; } = "hyperspan";

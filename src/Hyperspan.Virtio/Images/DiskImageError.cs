@@ -23,4 +23,10 @@ public enum DiskImageError
 
     /// <summary>Somebody else has it open as an image.</summary>
     Locked,
+
+    /// <summary>It bears the mark of an image of another format.</summary>
+    OtherFormat,
+
+    /// <summary>It is a block device that this system uses: mounted, for instance.</summary>
+    DeviceInUse,
 }

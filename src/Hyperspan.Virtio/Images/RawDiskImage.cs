@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -7,7 +8,7 @@ namespace Hyperspan.Virtio;
 /// <summary>A raw disk image: the disk's bytes are those of a file or a block device. Needs 64-bit Linux.</summary>
 /// <remarks>
 /// <para>
-/// The file is locked for as long as the image is open, by open-file-description locks (fcntl(2), F_OFD_SETLK) on all of it: exclusively when it can be written, shared otherwise.
+/// The file is locked for as long as the image is open, by the open-file-description locks (fcntl(2), F_OFD_SETLK) that QEMU takes: one who writes keeps out all others, readers bear each other.
 /// A second instance, or a QEMU that has the same file open, is refused. The lock is advisory: programs that do not ask for one are not kept out.
 /// </para>
 /// <para>
@@ -51,9 +52,19 @@ public sealed unsafe class RawDiskImage : IDiskImage
     /// <returns>The image.</returns>
     /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
-    public static RawDiskImage Open(string path, bool readOnly = false)
+    public static RawDiskImage Open(string path, bool readOnly = false) => Open(path, new RawDiskImageOptions { ReadOnly = readOnly });
+
+    /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
+    /// <param name="path">The file or block device.</param>
+    /// <param name="options">How.</param>
+    /// <returns>The image.</returns>
+    /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
+    public static RawDiskImage Open(string path, RawDiskImageOptions options)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(options);
+        bool readOnly = options.ReadOnly;
         if (!OperatingSystem.IsLinux() || nint.Size != 8)
         {
             throw new PlatformNotSupportedException("raw disk images need 64-bit Linux");
@@ -70,7 +81,11 @@ public sealed unsafe class RawDiskImage : IDiskImage
         var file = new SafeFileHandle(descriptor, ownsHandle: true);
         try
         {
-            CheckType(path, file);
+            if (CheckType(path, file) == FileType.BlockDevice && !readOnly && options.RefuseDeviceInUse)
+            {
+                file = ClaimDevice(path, file);
+            }
+
             long length = LibC.Lseek(file, 0, SeekFrom.End);
             if (length <= 0 || length % SectorSize != 0)
             {
@@ -78,6 +93,11 @@ public sealed unsafe class RawDiskImage : IDiskImage
                     DiskImageError.InvalidSize,
                     path,
                     length <= 0 ? "the image is empty" : $"the size of the image, {length} bytes, is not a multiple of {SectorSize}");
+            }
+
+            if (options.RefuseOtherFormats)
+            {
+                CheckFormat(path, file, length);
             }
 
             TakeLock(path, file, readOnly);
@@ -130,7 +150,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         _ => new DiskImageException(DiskImageError.Other, path, $"cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}"),
     };
 
-    private static void CheckType(string path, SafeFileHandle file)
+    private static FileType CheckType(string path, SafeFileHandle file)
     {
         FileStatus status = default;
 
@@ -143,7 +163,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         switch (status.Type)
         {
             case FileType.Regular or FileType.BlockDevice:
-                return;
+                return status.Type;
             case FileType.Directory:
                 throw OpenFailed(path, ErrorNumber.IsDirectory);
             default:
@@ -151,21 +171,64 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
     }
 
-    private static void TakeLock(string path, SafeFileHandle file, bool shared)
+    private static void TakeLock(string path, SafeFileHandle file, bool readOnly)
     {
-        // Length zero: to the end, wherever that is.
-        var fileLock = new FileLock { Type = shared ? FileLockType.Read : FileLockType.Write };
-
-        // SAFETY: the structure outlives the call and has the layout of struct flock.
-        if (LibC.Fcntl(file, FileCommand.SetOpenFileLock, (nint)(&fileLock)) == 0)
+        int error = ImageLock.Take(file, readOnly);
+        if (error != 0)
         {
-            return;
+            throw error == ErrorNumber.TryAgain
+                ? new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image")
+                : new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
+        }
+    }
+
+    /// <summary>Opens a block device once more, so that the system itself can neither be using it nor begin to.</summary>
+    private static SafeFileHandle ClaimDevice(string path, SafeFileHandle file)
+    {
+        string again = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}");
+        int descriptor = LibC.Open(again, OpenFlags.ReadWrite | OpenFlags.Exclusive | OpenFlags.NonBlocking | OpenFlags.CloseOnExec);
+        if (descriptor >= 0)
+        {
+            file.Dispose();
+            return new SafeFileHandle(descriptor, ownsHandle: true);
         }
 
         int error = Marshal.GetLastPInvokeError();
-        throw error is ErrorNumber.TryAgain or ErrorNumber.AccessDenied
-            ? new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image")
-            : new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
+        throw error == ErrorNumber.Busy
+            ? new DiskImageException(DiskImageError.DeviceInUse, path, "is in use by this system (mounted, swap, or part of another device)")
+            : OpenFailed(path, error);
+    }
+
+    private static void CheckFormat(string path, SafeFileHandle file, long length)
+    {
+        Span<byte> head = stackalloc byte[ImageFormat.HeadLength];
+        Span<byte> tail = stackalloc byte[SectorSize];
+        ReadSector(path, file, head, 0);
+        ReadSector(path, file, tail, length - SectorSize);
+        if (ImageFormat.Detect(head, tail) is { } format)
+        {
+            throw new DiskImageException(DiskImageError.OtherFormat, path, $"is not a raw image: it bears the mark of {format}");
+        }
+    }
+
+    private static void ReadSector(string path, SafeFileHandle file, Span<byte> destination, long offset)
+    {
+        // SAFETY: fixed, and not longer than the span.
+        fixed (byte* start = destination)
+        {
+            nint got;
+            do
+            {
+                got = LibC.Pread(file, start, (nuint)destination.Length, offset);
+            }
+            while (got < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.Interrupted);
+
+            if (got != destination.Length)
+            {
+                string reason = got < 0 ? ErrorNumber.LastMessage : "it ends too early";
+                throw new DiskImageException(DiskImageError.Other, path, $"cannot be read at {offset}: {reason}");
+            }
+        }
     }
 
     private DiskResult Synchronize()

@@ -1,3 +1,5 @@
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Virtio.Tests;
 
 public class RawDiskImageTests
@@ -36,6 +38,68 @@ public class RawDiskImageTests
         }
 
         RawDiskImage.Open(file.Path).Dispose();
+    }
+
+    [Theory]
+    [InlineData(0, "514649fb00000002", "qcow2")]
+    [InlineData(0, "514649fb00000001", "qcow2")]
+    [InlineData(0, "51454400", "QED")]
+    [InlineData(0, "4b444d5601000000", "VMDK")]
+    [InlineData(0, "434f5744", "VMDK")]
+    [InlineData(64, "7f10dabe", "VDI")]
+    [InlineData(0, "7668647866696c65", "VHDX")]
+    [InlineData(0, "636f6e6563746978", "VHD")]
+    [InlineData(65024, "636f6e6563746978", "VHD")]
+    [InlineData(0, "4c554b53babe0001", "LUKS")]
+    [InlineData(0, "4c554b53babe0002", "LUKS")]
+    [InlineData(0, "23204469736b2044657363726970746f7246696c65", "VMDK")]
+    public void A_file_with_the_mark_of_another_format_is_refused_on_demand(int offset, string mark, string name)
+    {
+        using var file = new TemporaryFile(65536);
+        using (FileStream stream = File.OpenWrite(file.Path))
+        {
+            stream.Position = offset;
+            stream.Write(Convert.FromHexString(mark));
+        }
+
+        foreach (bool readOnly in (bool[])[false, true])
+        {
+            var options = new RawDiskImageOptions { ReadOnly = readOnly, RefuseOtherFormats = true };
+            DiskImageException refusal = Should.Throw<DiskImageException>(() => RawDiskImage.Open(file.Path, options));
+            refusal.Error.ShouldBe(DiskImageError.OtherFormat);
+            refusal.Message.ShouldContain(name);
+        }
+
+        RawDiskImage.Open(file.Path).Dispose();
+    }
+
+    [Theory]
+    [InlineData(false, 101, false)]
+    [InlineData(false, 201, false)]
+    [InlineData(false, 200, false)]
+    [InlineData(true, 101, false)]
+    [InlineData(true, 100, true)]
+    [InlineData(true, 201, true)]
+    [InlineData(false, 100, true)]
+    public void The_lock_is_that_of_qemu(bool readOnly, long heldByte, bool isCompatible)
+    {
+        using var file = new TemporaryFile(4096);
+        using FileStream other = new(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var held = new FileLock { Type = FileLockType.Read, Start = heldByte, Length = 1 };
+        unsafe
+        {
+            // SAFETY: the structure outlives the call and has the layout of struct flock.
+            LibC.Fcntl(other.SafeFileHandle, FileCommand.SetOpenFileLock, (nint)(&held)).ShouldBe(0);
+        }
+
+        if (isCompatible)
+        {
+            RawDiskImage.Open(file.Path, readOnly).Dispose();
+        }
+        else
+        {
+            Refused(DiskImageError.Locked, file.Path, readOnly);
+        }
     }
 
     [Fact]

@@ -5,6 +5,7 @@ internal enum FileCommand
 {
     GetFlags = 3,
     SetFlags = 4,
+    GetOpenFileLock = 36,
     SetOpenFileLock = 37,
     DuplicateCloseOnExec = 1030,
     AddSeals = 1033,

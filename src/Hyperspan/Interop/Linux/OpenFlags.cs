@@ -6,6 +6,7 @@ internal enum OpenFlags
 {
     ReadOnly = 0,
     ReadWrite = 2,
+    Exclusive = 0x80,
     NonBlocking = 0x800,
     CloseOnExec = 0x8_0000,
 }
