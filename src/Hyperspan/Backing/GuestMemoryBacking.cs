@@ -151,8 +151,9 @@ public abstract partial class GuestMemoryBacking
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="allowPreemptiveLocking">Whether the caller owns the range and so permits its pages to be locked for faster access.</param>
-    /// <param name="subrange">The memory, or <see langword="null"/> for the default.</param>
+    /// <param name="subrange">The memory, of exactly <paramref name="length"/> bytes from address zero on, or <see langword="null"/> for the default.</param>
     /// <returns>Success, or a failure, which fails the subrange.</returns>
+    /// <remarks>What the caller gets is a view of that memory, closed with it and with the memory the subrange was asked of. Another length fails the subrange.</remarks>
     protected internal virtual BackingResult CreateSubrange(
         ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace Hyperspan;
 
@@ -75,7 +76,7 @@ public sealed unsafe partial class GuestMemory
 
         if (length == 0)
         {
-            subrange = new GuestMemory(this, []);
+            subrange = new GuestMemory(this, [], from);
             return true;
         }
 
@@ -90,7 +91,7 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        subrange = new GuestMemory(this, ClipRegions(Regions, from, length));
+        subrange = new GuestMemory(this, ClipRegions(Regions, from, length), from);
         return true;
     }
 
@@ -120,10 +121,10 @@ public sealed unsafe partial class GuestMemory
 
         try
         {
-            BackingResult result = region.Backing.CreateSubrange(region.BackingOffset + offset, length, allowPreemptiveLocking, out subrange);
+            BackingResult result = region.Backing.CreateSubrange(region.BackingOffset + offset, length, allowPreemptiveLocking, out GuestMemory? made);
             if (!result.IsFailure)
             {
-                return true;
+                return made is null || TryShow(made, region, from, length, out subrange, out fault);
             }
 
             ulong failed = Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1));
@@ -144,5 +145,32 @@ public sealed unsafe partial class GuestMemory
         {
             region.Backing.EndUse();
         }
+    }
+
+    /// <summary>Makes the subrange that shows a memory of the backing's own, which must be as long as was asked for.</summary>
+    private bool TryShow(GuestMemory made, MemoryRegion region, ulong from, ulong length, out GuestMemory? subrange, out GuestMemoryFault fault)
+    {
+        subrange = null;
+        if (!made.CheckRange(0, length, GuestMemoryOperation.Subrange, out fault))
+        {
+            fault = FaultIn(
+                region,
+                new RegionFault(fault.Kind, FaultCause.Backing, from - region.Start + (fault.Address?.Value ?? 0)),
+                GuestMemoryOperation.Subrange,
+                (from, length));
+            return false;
+        }
+
+        if (made._last != length - 1)
+        {
+            var tooLong = new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture, $"the backing has made a subrange of 0x{made.End:x} bytes where 0x{length:x} were asked for"));
+            fault = FaultIn(
+                region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Backing, from - region.Start, tooLong), GuestMemoryOperation.Subrange, (from, length));
+            return false;
+        }
+
+        subrange = new GuestMemory(this, made);
+        return true;
     }
 }

@@ -53,18 +53,27 @@ public sealed unsafe partial class GuestMemory : IDisposable
     // Null in a subrange inside one region until something asks for it: see Regions.
     private MemoryRegion[]? _regions;
     private readonly string? _name;
+
+    // Of a subrange: what it was made from, kept so that a disposal further up finds it; the memory that all of them were made from; and where it lies in the memory
+    // whose regions it clips, which is that one unless a backing has made a view of its own in between. So nothing that is asked of a subrange depends on its depth.
     private readonly GuestMemory? _parent;
+    private readonly GuestMemory? _root;
+    private readonly GuestMemory? _source;
     private readonly ulong _windowStart;
+
+    // The memory a backing has made for this subrange, kept for as long as this.
+    private readonly GuestMemory? _made;
     private readonly bool _strict;
     private readonly bool _leaveOpen;
     private bool _closed;
 
-    // Of a subrange alone: those made from it, which are closed with it. What is made from a root notices by the gate.
+    // The subranges made from this one, which are closed with it. What is made from a root notices by the gate and is not listed.
     private List<WeakReference<GuestMemory>>? _subranges;
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
     /// <param name="name">The name used in errors.</param>
     /// <param name="backing">What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.</param>
+    /// <exception cref="ArgumentException">The backing's mapping is misaligned, or its access bitmaps are the default value.</exception>
     /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
     /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
     public GuestMemory(string name, GuestMemoryBacking backing)
@@ -97,14 +106,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
     }
 
-    private GuestMemory(GuestMemory parent, MemoryRegion[] regions)
+    /// <summary>A subrange of several regions, or of none.</summary>
+    private GuestMemory(GuestMemory parent, MemoryRegion[] regions, ulong start)
+        : this(parent, parent._gate)
     {
-        _parent = parent;
+        _source = parent._source ?? parent;
+        _windowStart = parent._windowStart + start;
         _regions = regions;
         _last = LastAddress(regions);
-        _strict = parent._strict;
-        _leaveOpen = true;
-        _gate = parent._gate;
         SetPaths();
         parent.Attach(this);
     }
@@ -113,23 +122,47 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// A subrange inside one region, at the cost of one object: what the inlined paths need is set, the rest is made when it is first asked for.
     /// </summary>
     private GuestMemory(GuestMemory parent, MemoryRegion region, ulong start, ulong length)
+        : this(parent, parent._gate)
     {
-        _parent = parent;
-        _windowStart = start;
+        _source = parent._source ?? parent;
+        _windowStart = parent._windowStart + start;
         _last = length - 1;
-        _strict = parent._strict;
-        _leaveOpen = true;
-        _gate = parent._gate;
         _table = RegionTable.Pending;
         SetFirst(region, start - region.Start, length);
         parent.Attach(this);
+    }
+
+    /// <summary>
+    /// A subrange that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is disturbed
+    /// from the start, so that each access asks whether both are open.
+    /// </summary>
+    private GuestMemory(GuestMemory parent, GuestMemory made)
+        : this(parent, MemoryGate.Disturbed)
+    {
+        _made = made;
+        _regions = made.Regions;
+        _last = made._last;
+        SetPaths();
+        parent.Attach(this);
+        made.List(this);
+    }
+
+    /// <summary>What is the same for every subrange.</summary>
+    private GuestMemory(GuestMemory parent, MemoryGate gate)
+    {
+        _parent = parent;
+        _root = parent._root ?? parent;
+        _strict = parent._strict;
+        _leaveOpen = true;
+        _gate = gate;
+        _table = RegionTable.Empty;
     }
 
     /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
     public static GuestMemory Empty { get; } = new("empty", [], strict: false, leaveOpen: true);
 
     /// <summary>Gets the name used in errors.</summary>
-    public string Name => _name ?? _parent!.Name;
+    public string Name => _name ?? _root!._name!;
 
     /// <summary>Gets the first address past the last region, or zero for an empty memory. It is not the amount of memory where there are gaps.</summary>
     public ulong End => Regions.Length == 0 ? 0 : unchecked(_last + 1);
@@ -138,7 +171,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     public bool IsStrict => _strict;
 
     /// <summary>Gets a value indicating whether this memory, or one it is a subrange of, has been disposed.</summary>
-    public bool IsDisposed => Volatile.Read(ref _closed) || (_parent?.IsDisposed ?? false);
+    public bool IsDisposed => Volatile.Read(ref _closed) || (_root is { } root && Volatile.Read(ref root._closed));
 
     /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
     /// <returns>A new list. A region that reaches the end of the address space is shown without its last byte, which no <see cref="GuestRange"/> can hold.</returns>
@@ -207,8 +240,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
             _gate.Disturb();
         }
 
-        SetPaths();
-        CloseSubranges();
+        Close();
         foreach (MemoryRegion region in Regions)
         {
             if (!_leaveOpen)
@@ -225,14 +257,18 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
     internal void OnBackingClosed() => _gate.Disturb();
 
-    /// <summary>Remembers a subrange of this one, to close its inlined paths with it. Either the disposal finds it, or it finds the disposal.</summary>
+    /// <summary>Remembers a subrange of a subrange, to close it with this one.</summary>
     private void Attach(GuestMemory subrange)
     {
-        if (_parent is null)
+        if (_parent is not null)
         {
-            return;
+            List(subrange);
         }
+    }
 
+    /// <summary>Remembers what is to be closed with this one. Either the disposal finds it, or it finds the disposal.</summary>
+    private void List(GuestMemory subrange)
+    {
         List<WeakReference<GuestMemory>> subranges = _subranges ?? Interlocked.CompareExchange(ref _subranges, [], null) ?? _subranges;
         lock (subranges)
         {
@@ -247,25 +283,30 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
         if (IsDisposed)
         {
-            subrange.SetPaths();
+            subrange.Close();
         }
     }
 
-    private void CloseSubranges()
+    /// <summary>Closes this and all that was made from it. Not by recursion: there may be any number of levels.</summary>
+    private void Close()
     {
-        if (_subranges is not { } subranges)
+        var open = new Stack<GuestMemory>();
+        open.Push(this);
+        while (open.TryPop(out GuestMemory? memory))
         {
-            return;
-        }
-
-        lock (subranges)
-        {
-            foreach (WeakReference<GuestMemory> reference in subranges)
+            Volatile.Write(ref memory._closed, true);
+            memory.SetPaths();
+            if (Volatile.Read(ref memory._subranges) is { } subranges)
             {
-                if (reference.TryGetTarget(out GuestMemory? subrange))
+                lock (subranges)
                 {
-                    subrange.SetPaths();
-                    subrange.CloseSubranges();
+                    foreach (WeakReference<GuestMemory> reference in subranges)
+                    {
+                        if (reference.TryGetTarget(out GuestMemory? subrange))
+                        {
+                            open.Push(subrange);
+                        }
+                    }
                 }
             }
         }
@@ -285,7 +326,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     private MemoryRegion[] MakeRegions()
     {
-        MemoryRegion[] made = ClipRegions(_parent!.Regions, _windowStart, _last + 1);
+        MemoryRegion[] made = ClipRegions(_source!.Regions, _windowStart, _last + 1);
         return Interlocked.CompareExchange(ref _regions, made, null) ?? made;
     }
 
@@ -316,8 +357,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing)
     {
-        ArgumentNullException.ThrowIfNull(backing);
-        return backing.Length == 0 ? [] : [new MemoryRegion(0, backing.Length, backing, 0, Protection.ReadWriteExecute)];
+        return MemoryRegion.Create(0, backing, 0, null, Protection.ReadWriteExecute) is { } region ? [region] : [];
     }
 
     /// <summary>Sets the limits of the inlined paths from the regions; all to zero once closed.</summary>

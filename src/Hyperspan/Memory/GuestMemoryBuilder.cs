@@ -56,41 +56,18 @@ public sealed class GuestMemoryBuilder
     /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
-    public unsafe GuestMemoryBuilder Add(
+    public GuestMemoryBuilder Add(
         GuestAddress start,
         GuestMemoryBacking backing,
         ulong backingOffset = 0,
         ulong? length = null,
         Protection? protection = null)
     {
-        ArgumentNullException.ThrowIfNull(backing);
-        if (backingOffset % GuestAddress.PageSize != 0)
+        if (MemoryRegion.Create(start.Value, backing, backingOffset, length, protection ?? Protection.ReadWriteExecute) is { } region)
         {
-            throw Invalid(nameof(backingOffset), $"backing offset 0x{backingOffset:x} is not a multiple of the page size");
+            Insert(region);
         }
 
-        if (backingOffset > backing.Length || length > backing.Length - backingOffset)
-        {
-            throw Invalid(nameof(length), $"0x{length ?? 0:x} bytes at offset 0x{backingOffset:x} are not in the backing '{backing.Name}' of 0x{backing.Length:x} bytes");
-        }
-
-        if ((ulong)backing.Mapping % GuestAddress.PageSize != 0)
-        {
-            throw Invalid(nameof(backing), $"the mapping of the backing '{backing.Name}' is not page-aligned");
-        }
-
-        ulong size = length ?? (backing.Length - backingOffset);
-        if (size == 0)
-        {
-            return this;
-        }
-
-        if (start.Value + (size - 1) < start.Value)
-        {
-            throw Invalid(nameof(start), $"a region of 0x{size:x} bytes at {start} reaches past 2^64");
-        }
-
-        Insert(new MemoryRegion(start.Value, size, backing, backingOffset, protection ?? Protection.ReadWriteExecute));
         return this;
     }
 
@@ -122,19 +99,21 @@ public sealed class GuestMemoryBuilder
             throw Invalid(nameof(backings), $"too many regions ({backings.Count}) for region size 0x{regionSize:x}; max is {most}");
         }
 
-        foreach (GuestMemoryBacking? backing in backings)
+        var lengths = new ulong[backings.Count];
+        for (int i = 0; i < lengths.Length; i++)
         {
-            if (backing?.Length > regionSize)
+            lengths[i] = backings[i]?.Length ?? 0;
+            if (lengths[i] > regionSize)
             {
-                throw Invalid(nameof(backings), $"backing size 0x{backing.Length:x} is too large for region size 0x{regionSize:x}");
+                throw Invalid(nameof(backings), $"backing size 0x{lengths[i]:x} is too large for region size 0x{regionSize:x}");
             }
         }
 
-        for (int i = 0; i < backings.Count; i++)
+        for (int i = 0; i < lengths.Length; i++)
         {
             if (backings[i] is { } backing)
             {
-                Add((ulong)i * regionSize, backing);
+                Add((ulong)i * regionSize, backing, length: lengths[i]);
             }
         }
 

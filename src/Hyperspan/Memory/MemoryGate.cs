@@ -16,6 +16,9 @@ namespace Hyperspan;
 /// </remarks>
 internal sealed class MemoryGate
 {
+    /// <summary>A gate that has always been disturbed: every access past it asks.</summary>
+    internal static readonly MemoryGate Disturbed = new() { _disturbed = 1 };
+
     private int _disturbed;
 
     /// <summary>Gets a value indicating whether some region may have been closed: then the general path says which.</summary>

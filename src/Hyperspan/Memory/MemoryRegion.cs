@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hyperspan;
 
 /// <summary>One contiguous part of a <see cref="GuestMemory"/>: where it lies in the guest and what of a backing it shows. Immutable.</summary>
@@ -6,7 +8,7 @@ namespace Hyperspan;
 /// </remarks>
 internal sealed unsafe class MemoryRegion
 {
-    internal MemoryRegion(ulong start, ulong length, GuestMemoryBacking backing, ulong backingOffset, Protection protection)
+    private MemoryRegion(ulong start, ulong length, GuestMemoryBacking backing, byte* mapping, ulong backingOffset, Protection protection)
     {
         Start = start;
         Length = length;
@@ -16,12 +18,16 @@ internal sealed unsafe class MemoryRegion
         CanRead = protection.CanRead;
         CanWrite = protection.CanWrite && backing.IsWritable;
 
-        byte* mapping = backing.Mapping;
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
         MakesSubranges = backing.MakesSubranges;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
+            if (bitmaps.ReadBitmap == null || bitmaps.WriteBitmap == null)
+            {
+                throw Invalid(nameof(backing), $"the access bitmaps of the backing '{backing.Name}' are the default value, without a bitmap");
+            }
+
             HasBitmaps = true;
             ReadBitmap = bitmaps.ReadBitmap;
             WriteBitmap = bitmaps.WriteBitmap;
@@ -45,6 +51,52 @@ internal sealed unsafe class MemoryRegion
         ReadBitmap = whole.ReadBitmap;
         WriteBitmap = whole.WriteBitmap;
         BitOffset = whole.BitOffset;
+    }
+
+    /// <summary>Makes the region that shows a part of a backing, or <see langword="null"/> where the part is empty. Every region that is not clipped from another is made here.</summary>
+    /// <param name="start">The guest-physical address of the first byte.</param>
+    /// <param name="backing">What stands behind the region. Its length and its mapping are asked for once, so that what is checked is what is used.</param>
+    /// <param name="backingOffset">The first byte of the backing to show.</param>
+    /// <param name="length">How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>.</param>
+    /// <param name="protection">What accesses are permitted.</param>
+    /// <exception cref="ArgumentException">The part is not in the backing, is misaligned or wraps past 2^64, or the backing's mapping or bitmaps cannot be used.</exception>
+    internal static MemoryRegion? Create(ulong start, GuestMemoryBacking backing, ulong backingOffset, ulong? length, Protection protection)
+    {
+        ArgumentNullException.ThrowIfNull(backing);
+        ulong whole = backing.Length;
+        byte* mapping = backing.Mapping;
+        if (backingOffset % GuestAddress.PageSize != 0)
+        {
+            throw Invalid(nameof(backingOffset), $"backing offset 0x{backingOffset:x} is not a multiple of the page size");
+        }
+
+        if (backingOffset > whole || length > whole - backingOffset)
+        {
+            throw Invalid(nameof(length), $"0x{length ?? 0:x} bytes at offset 0x{backingOffset:x} are not in the backing '{backing.Name}' of 0x{whole:x} bytes");
+        }
+
+        if ((ulong)mapping % GuestAddress.PageSize != 0)
+        {
+            throw Invalid(nameof(backing), $"the mapping of the backing '{backing.Name}' is not page-aligned");
+        }
+
+        ulong size = length ?? (whole - backingOffset);
+        if (size == 0)
+        {
+            return null;
+        }
+
+        if (mapping != null && (ulong)mapping + (whole - 1) < (ulong)mapping)
+        {
+            throw Invalid(nameof(backing), $"the mapping of the backing '{backing.Name}' reaches past 2^64");
+        }
+
+        if (start + (size - 1) < start)
+        {
+            throw Invalid(nameof(start), $"a region of 0x{size:x} bytes at 0x{start:x} reaches past 2^64");
+        }
+
+        return new MemoryRegion(start, size, backing, mapping, backingOffset, protection);
     }
 
     /// <summary>The guest-physical address of the first byte.</summary>
@@ -104,4 +156,7 @@ internal sealed unsafe class MemoryRegion
         ulong length = Math.Min(Length - skip, windowLength - start);
         return new MemoryRegion(this, start, skip, length);
     }
+
+    private static ArgumentException Invalid(string parameter, FormattableString message) =>
+        new(message.ToString(CultureInfo.InvariantCulture), parameter);
 }

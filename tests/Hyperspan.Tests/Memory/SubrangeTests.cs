@@ -187,10 +187,76 @@ public class SubrangeTests
     {
         using var backing = new OwnSubrangeBacking();
         using GuestMemory memory = new("ram", backing);
-        memory.Subrange(Page, Page, allowPreemptiveLocking: true).ShouldBeSameAs(backing.Special);
+        backing.Special.Write(8, 0xfeedu);
+        memory.Subrange(Page, Page, allowPreemptiveLocking: true).Read<uint>(8).ShouldBe(0xfeedu);
         backing.Asked.ShouldBe((Page, Page, true));
         memory.TrySubrange(0, 10, allowPreemptiveLocking: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPrivate, 3);
+    }
+
+    [Theory]
+    [InlineData(1UL)]
+    [InlineData(Page - 1)]
+    [InlineData(Page + 1)]
+    [InlineData(2 * Page)]
+    public void A_backing_that_provides_another_length_than_asked_is_refused(ulong length)
+    {
+        using var backing = new OwnSubrangeBacking();
+        using GuestMemory memory = new("ram", backing);
+        memory.TrySubrange(Page, length, allowPreemptiveLocking: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
+        view.ShouldBeNull();
+        fault.Cause.ShouldBe(FaultCause.Backing);
+        fault.Length.ShouldBe(length);
+    }
+
+    [Fact]
+    public void What_a_backing_provides_is_closed_with_everything_above_it()
+    {
+        foreach (int closed in Enumerable.Range(0, 5))
+        {
+            using var backing = new OwnSubrangeBacking();
+            GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+            GuestMemory outer = memory.Subrange(Page, Page);
+            GuestMemory inner = outer.Subrange(64, 128);
+            GuestMemory innermost = inner.Subrange(1, 2);
+            innermost.Read<byte>(0);
+            new Action[] { memory.Dispose, outer.Dispose, inner.Dispose, backing.Special.Dispose, backing.Dispose }[closed]();
+            foreach ((GuestMemory view, bool open) in new[] { (outer, closed == 2), (inner, false), (innermost, false) })
+            {
+                view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBe(open);
+                view.TryRead(0, new byte[2], out fault).ShouldBe(open);
+                view.TryWrite(0, (byte)1, out fault).ShouldBe(open);
+                (open || fault.Kind == GuestMemoryFaultKind.Disposed).ShouldBeTrue(fault.ToString());
+            }
+        }
+    }
+
+    [Fact]
+    public void A_view_costs_the_same_at_any_depth()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        memory.Write(8, 0xfeedu);
+        GuestMemory outermost = memory.Subrange(8, 100);
+        GuestMemory view = outermost;
+        for (int i = 0; i < 200_000; i++)
+        {
+            view = view.Subrange(0, 100);
+        }
+
+        // On a stack that a call for each level would overflow.
+        (uint Value, int Regions, string Name, bool Closed) seen = default;
+        var small = new Thread(
+            () =>
+            {
+                seen = (view.Read<uint>(0), view.GetRegions().Count, view.Name, view.IsDisposed);
+                outermost.Dispose();
+            },
+            maxStackSize: 256 << 10);
+        small.Start();
+        small.Join();
+        seen.ShouldBe((0xfeedu, 1, "heap", false));
+        view.IsDisposed.ShouldBeTrue();
+        view.TryRead(0, out byte _).ShouldBeFalse();
     }
 
     private static SparseMapping Committed(ulong pages)

@@ -51,7 +51,7 @@ public sealed class ScaleTests
             memory.TryRead((i << 30) + 4096, out ulong _).ShouldBeFalse();
         }
 
-        MemoryRegion[] regions = [.. Enumerable.Range(0, 512).Select(i => new MemoryRegion((ulong)i << 30, 4096, ram, 0, Protection.ReadWrite))];
+        MemoryRegion[] regions = [.. Enumerable.Range(0, 512).Select(i => MemoryRegion.Create((ulong)i << 30, ram, 0, 4096, Protection.ReadWrite)!)];
         RegionTable table = RegionTable.Build(regions);
         foreach (MemoryRegion region in regions)
         {
