@@ -16,7 +16,8 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">Not all of the range could be copied; the fault names the memory and the address of the side that failed. A part may have been written.</exception>
     /// <remarks>
     /// Where both ranges show the same part of the same backing, the result is as if the source had been read before the destination is written.
-    /// That two different backings map the same file cannot be seen from here.
+    /// That two different backings map the same file cannot be seen from here. Where regions show that part in different orders, so that no order of copying is right,
+    /// at most 16 MiB can be copied.
     /// </remarks>
     public void CopyTo(GuestAddress source, GuestMemory destination, GuestAddress destinationAddress, ulong length)
     {

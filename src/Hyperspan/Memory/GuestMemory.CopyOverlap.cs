@@ -59,11 +59,24 @@ public sealed unsafe partial class GuestMemory
         return clippedStart <= last;
     }
 
-    /// <summary>Copies by way of a buffer for all of it, where no order of copying piece by piece would be right.</summary>
+    // The most that is allocated for a copy whose ranges overlap in no one order.
+    private const ulong MaxGather = 16 << 20;
+
+    private static readonly NotSupportedException s_gatherTooLarge =
+        new("the two ranges show one backing in different orders; such a copy goes through a buffer of at most 16 MiB");
+
+    /// <summary>Copies by way of a buffer for all of it, where no order of copying piece by piece would be right. Refuses what the buffer may not hold.</summary>
     private bool TryGather(ulong from, GuestMemory destination, ulong to, ulong length, out GuestMemoryFault fault)
     {
+        if (length > MaxGather)
+        {
+            fault = new GuestMemoryFault(
+                Name, GuestMemoryOperation.Copy, GuestMemoryFaultKind.Other, FaultCause.Check, from, (from, length), exception: s_gatherTooLarge);
+            return false;
+        }
+
         // SAFETY: as long as the range; freed on every way out.
-        byte* buffer = (byte*)NativeMemory.Alloc(checked((nuint)length));
+        byte* buffer = (byte*)NativeMemory.Alloc((nuint)length);
         try
         {
             if (!TryCarry(from, destination, to, buffer, length, out bool read, out fault))

@@ -12,6 +12,7 @@ namespace Hyperspan;
 /// </remarks>
 public readonly struct GuestMemoryFault
 {
+    private readonly string? _memoryName;
     private readonly GuestMemoryFaultFlags _flags;
     private readonly ulong _start;
     private readonly ulong _length;
@@ -27,7 +28,7 @@ public readonly struct GuestMemoryFault
         string? backingName = null,
         Exception? exception = null)
     {
-        MemoryName = memoryName;
+        _memoryName = memoryName;
         Operation = operation;
         Kind = kind;
         Cause = cause;
@@ -59,8 +60,8 @@ public readonly struct GuestMemoryFault
     /// <summary>Gets what made it fail.</summary>
     public FaultCause Cause { get; }
 
-    /// <summary>Gets the name the memory was created with.</summary>
-    public string MemoryName { get; } = "";
+    /// <summary>Gets the name the memory was created with; empty in the default value.</summary>
+    public string MemoryName => _memoryName ?? "";
 
     /// <summary>Gets the name of the backing that the failing address belongs to, or <see langword="null"/> where the address belongs to none.</summary>
     public string? BackingName { get; }

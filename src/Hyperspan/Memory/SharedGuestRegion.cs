@@ -8,4 +8,5 @@ namespace Hyperspan;
 /// <param name="Handle">The file that holds the bytes. It belongs to the backing: duplicate it, or send it, rather than keeping it.</param>
 /// <param name="FileOffset">Where in the file the part begins, in bytes.</param>
 /// <param name="Writable">Whether the part may be written here.</param>
+/// <remarks>The default value is no part: it has no bytes, and its handle is <see langword="null"/>.</remarks>
 public readonly record struct SharedGuestRegion(GuestAddress Address, ulong Length, SafeFileHandle Handle, ulong FileOffset, bool Writable);

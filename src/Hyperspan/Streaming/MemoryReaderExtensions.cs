@@ -42,7 +42,6 @@ public static class MemoryReaderExtensions
     /// <param name="reader">The reader.</param>
     /// <returns>The bytes.</returns>
     /// <exception cref="MemoryStreamingException">Not all of them could be read.</exception>
-    /// <exception cref="OutOfMemoryException">More is left than an array can have.</exception>
     public static byte[] ReadAll<TReader>(this scoped ref TReader reader)
         where TReader : struct, IMemoryReader, allows ref struct
     {
@@ -60,15 +59,10 @@ public static class MemoryReaderExtensions
     /// <param name="bytes">The bytes.</param>
     /// <param name="fault">Why they could not all be read.</param>
     /// <returns>Whether all of them were read.</returns>
-    /// <exception cref="OutOfMemoryException">More is left than an array can have.</exception>
+    /// <remarks>Where more is left than an array can have, the fault is <see cref="StreamingFaultKind.TooLarge"/>. No more is allocated than a small multiple of what could be read.</remarks>
     public static bool TryReadAll<TReader>(this scoped ref TReader reader, [NotNullWhen(true)] out byte[]? bytes, out StreamingFault fault)
-        where TReader : struct, IMemoryReader, allows ref struct
-    {
-        // The allocation itself refuses lengths past the largest array.
-        var all = new byte[reader.Remaining];
-        bytes = reader.TryRead(all, out fault) ? all : null;
-        return bytes is not null;
-    }
+        where TReader : struct, IMemoryReader, allows ref struct =>
+        StreamingSteps.TryReadGrowing(ref reader, reader.Remaining, out bytes, out fault);
 
     /// <summary>Reads all that is left into a sequence of arrays, for parsers that take one.</summary>
     /// <typeparam name="TReader">The type of the reader.</typeparam>

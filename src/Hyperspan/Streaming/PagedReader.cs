@@ -3,10 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan;
 
 /// <summary>Reads the bytes of a paged range of guest memory from front to back.</summary>
-/// <remarks>That the pages are memory at all is found out by the reads.</remarks>
+/// <remarks>That the pages are memory at all is found out by the reads. The default value has no bytes.</remarks>
 public ref struct PagedReader : IMemoryReader
 {
-    private readonly GuestMemory _memory;
+    private readonly GuestMemory? _memory;
     private PagedRange _rest;
 
     /// <summary>Makes a reader.</summary>
@@ -19,6 +19,8 @@ public ref struct PagedReader : IMemoryReader
         _rest = range;
     }
 
+    private readonly GuestMemory Memory => _memory ?? GuestMemory.Empty;
+
     /// <inheritdoc/>
     public readonly ulong Remaining => _rest.Length;
 
@@ -26,11 +28,11 @@ public ref struct PagedReader : IMemoryReader
     public readonly PagedRange Rest => _rest;
 
     /// <inheritdoc/>
-    public bool TryRead(scoped Span<byte> destination, out StreamingFault fault) => PagedSteps.TryRead(_memory, ref _rest, destination, out fault);
+    public bool TryRead(scoped Span<byte> destination, out StreamingFault fault) => PagedSteps.TryRead(Memory, ref _rest, destination, out fault);
 
     /// <inheritdoc/>
     public bool TryRead<T>(out T value, out StreamingFault fault)
-        where T : unmanaged => PagedSteps.TryRead(_memory, ref _rest, out value, out fault);
+        where T : unmanaged => PagedSteps.TryRead(Memory, ref _rest, out value, out fault);
 
     /// <inheritdoc/>
     public bool TrySkip(ulong length, out StreamingFault fault) => PagedSteps.TrySkip(ref _rest, length, out fault);

@@ -1,10 +1,10 @@
 namespace Hyperspan;
 
 /// <summary>Writes to the bytes of a paged range of guest memory from front to back.</summary>
-/// <remarks>That the pages are memory at all is found out by the writes.</remarks>
+/// <remarks>That the pages are memory at all is found out by the writes. The default value has no bytes.</remarks>
 public ref struct PagedWriter : IMemoryWriter
 {
-    private readonly GuestMemory _memory;
+    private readonly GuestMemory? _memory;
     private PagedRange _rest;
 
     /// <summary>Makes a writer.</summary>
@@ -19,6 +19,8 @@ public ref struct PagedWriter : IMemoryWriter
         IsReadOnly = isReadOnly;
     }
 
+    private readonly GuestMemory Memory => _memory ?? GuestMemory.Empty;
+
     /// <inheritdoc/>
     public readonly ulong Remaining => _rest.Length;
 
@@ -30,13 +32,13 @@ public ref struct PagedWriter : IMemoryWriter
 
     /// <inheritdoc/>
     public bool TryWrite(scoped ReadOnlySpan<byte> source, out StreamingFault fault) =>
-        PagedSteps.TryWrite(_memory, ref _rest, IsReadOnly, source, out fault);
+        PagedSteps.TryWrite(Memory, ref _rest, IsReadOnly, source, out fault);
 
     /// <inheritdoc/>
     public bool TryWrite<T>(T value, out StreamingFault fault)
-        where T : unmanaged => PagedSteps.TryWrite(_memory, ref _rest, IsReadOnly, value, out fault);
+        where T : unmanaged => PagedSteps.TryWrite(Memory, ref _rest, IsReadOnly, value, out fault);
 
     /// <inheritdoc/>
     public bool TryFill(byte value, ulong length, out StreamingFault fault) =>
-        PagedSteps.TryFill(_memory, ref _rest, IsReadOnly, value, length, out fault);
+        PagedSteps.TryFill(Memory, ref _rest, IsReadOnly, value, length, out fault);
 }

@@ -4,10 +4,10 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan;
 
 /// <summary>Reads a range of guest memory from front to back.</summary>
-/// <remarks>That the range is memory at all is found out by the reads.</remarks>
+/// <remarks>That the range is memory at all is found out by the reads. The default value has no bytes.</remarks>
 public struct RangeReader : IMemoryReader
 {
-    private readonly GuestMemory _memory;
+    private readonly GuestMemory? _memory;
     private ulong _address;
     private ulong _remaining;
 
@@ -21,6 +21,8 @@ public struct RangeReader : IMemoryReader
         _address = range.Base.Value;
         _remaining = range.Size;
     }
+
+    private readonly GuestMemory Memory => _memory ?? GuestMemory.Empty;
 
     /// <inheritdoc/>
     public readonly ulong Remaining => _remaining;
@@ -38,7 +40,7 @@ public struct RangeReader : IMemoryReader
             return false;
         }
 
-        if (!_memory.TryRead(_address, destination, out GuestMemoryFault memoryFault))
+        if (!Memory.TryRead(_address, destination, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;
@@ -61,7 +63,7 @@ public struct RangeReader : IMemoryReader
             return false;
         }
 
-        if (!_memory.TryRead(_address, out value, out GuestMemoryFault memoryFault))
+        if (!Memory.TryRead(_address, out value, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, (ulong)Unsafe.SizeOf<T>(), _remaining);
             return false;

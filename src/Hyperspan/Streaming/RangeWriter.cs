@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan;
 
 /// <summary>Writes to a range of guest memory from front to back.</summary>
-/// <remarks>That the range is memory at all is found out by the writes.</remarks>
+/// <remarks>That the range is memory at all is found out by the writes. The default value has no bytes.</remarks>
 public struct RangeWriter : IMemoryWriter
 {
-    private readonly GuestMemory _memory;
+    private readonly GuestMemory? _memory;
     private ulong _address;
     private ulong _remaining;
 
@@ -22,6 +22,8 @@ public struct RangeWriter : IMemoryWriter
         _remaining = range.Size;
         IsReadOnly = isReadOnly;
     }
+
+    private readonly GuestMemory Memory => _memory ?? GuestMemory.Empty;
 
     /// <inheritdoc/>
     public readonly ulong Remaining => _remaining;
@@ -41,7 +43,7 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        if (!_memory.TryWrite(_address, source, out GuestMemoryFault memoryFault))
+        if (!Memory.TryWrite(_address, source, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;
@@ -61,7 +63,7 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        if (!_memory.TryWrite(_address, value, out GuestMemoryFault memoryFault))
+        if (!Memory.TryWrite(_address, value, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, (ulong)Unsafe.SizeOf<T>(), _remaining);
             return false;
@@ -79,7 +81,7 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        if (!_memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault))
+        if (!Memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;

@@ -57,8 +57,18 @@ public readonly struct StreamingFault
     public static StreamingFault ReadOnly(ulong requested, ulong remaining) =>
         new(StreamingFaultKind.ReadOnly, requested, remaining, default);
 
+    /// <summary>Makes the fault of a step whose result fits no array, for readers of your own.</summary>
+    /// <param name="requested">The number of bytes that the step asked for.</param>
+    /// <param name="remaining">The number of bytes that were left.</param>
+    /// <returns>The fault.</returns>
+    public static StreamingFault TooLarge(ulong requested, ulong remaining) =>
+        new(StreamingFaultKind.TooLarge, requested, remaining, default);
+
     /// <summary>The same fault as seen by somebody who may do less than whoever met it.</summary>
     internal StreamingFault Within(ulong remaining) => new(Kind, Requested, remaining, _memoryFault);
+
+    /// <summary>The same fault as seen by somebody who asked for more, and has got a part of it by a copy.</summary>
+    internal StreamingFault Of(ulong requested, ulong remaining) => new(Kind, requested, remaining, _memoryFault);
 
     /// <summary>Returns the exception that the throwing form of the step throws.</summary>
     /// <returns>A new exception that carries this fault.</returns>
@@ -73,6 +83,7 @@ public readonly struct StreamingFault
             CultureInfo.InvariantCulture, $"out of range: 0x{Requested:x} bytes asked for, 0x{Remaining:x} left"),
         StreamingFaultKind.ReadOnly => string.Create(
             CultureInfo.InvariantCulture, $"write of 0x{Requested:x} bytes refused: the memory is read-only"),
+        StreamingFaultKind.TooLarge => string.Create(CultureInfo.InvariantCulture, $"too large: 0x{Requested:x} bytes do not fit an array"),
         _ => "no fault",
     };
 }

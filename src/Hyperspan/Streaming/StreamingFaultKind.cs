@@ -14,4 +14,7 @@ public enum StreamingFaultKind : byte
 
     /// <summary>A write to something that may only be read.</summary>
     ReadOnly,
+
+    /// <summary>There are as many, but no array can have them, or there is no memory for one.</summary>
+    TooLarge,
 }

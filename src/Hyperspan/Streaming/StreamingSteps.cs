@@ -7,6 +7,9 @@ namespace Hyperspan;
 /// <summary>What the readers and writers have in common but cannot inherit.</summary>
 internal static class StreamingSteps
 {
+    // What is allocated for an array before any of it has been read, in bytes.
+    private const ulong FirstPiece = 1 << 20;
+
     internal static bool CanWrite(ulong length, ulong remaining, bool isReadOnly, out StreamingFault fault)
     {
         if (isReadOnly || length > remaining)
@@ -81,33 +84,41 @@ internal static class StreamingSteps
             return false;
         }
 
-        var array = new T[count];
-        if (length <= int.MaxValue)
-        {
-            values = reader.TryRead(MemoryMarshal.AsBytes(array.AsSpan()), out fault) ? array : null;
-            return values is not null;
-        }
-
-        values = TryReadLarge(ref reader, array, out fault) ? array : null;
-        return values is not null;
+        return TryReadGrowing(ref reader, (ulong)count, out values, out fault);
     }
 
-    [DoesNotReturn]
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static void Throw(in StreamingFault fault) => throw fault.ToException();
-
-    // More bytes than a span can have: in pieces, by a copy of the reader, so that a failure leaves the original where it was.
-    private static bool TryReadLarge<TReader, T>(scoped ref TReader reader, T[] array, out StreamingFault fault)
+    /// <summary>Reads values that are left into an array which grows with what has been read, so that no more is allocated for a length than there is memory behind it.</summary>
+    internal static bool TryReadGrowing<TReader, T>(scoped ref TReader reader, ulong count, [NotNullWhen(true)] out T[]? values, out StreamingFault fault)
         where TReader : struct, IMemoryReader, allows ref struct
         where T : unmanaged
     {
-        TReader copy = reader;
-        int most = int.MaxValue / Unsafe.SizeOf<T>();
-        for (int done = 0; done < array.Length;)
+        ulong size = (ulong)Unsafe.SizeOf<T>();
+        ulong remaining = reader.Remaining;
+        ulong length = Math.BigMul(count, size, out ulong low) == 0 ? low : ulong.MaxValue;
+        values = null;
+        if (count > (ulong)Array.MaxLength)
         {
+            fault = StreamingFault.TooLarge(length, remaining);
+            return false;
+        }
+
+        // By a copy of the reader, so that a failure leaves the original where it was.
+        TReader copy = reader;
+        T[] array = [];
+        int total = (int)count;
+        int most = (int)(int.MaxValue / size);
+        for (int done = 0; done < total;)
+        {
+            if (done == array.Length && !TryGrow(ref array, Math.Min(count, Math.Max(2 * (ulong)done, Math.Max(1, FirstPiece / size)))))
+            {
+                fault = StreamingFault.TooLarge(length, remaining);
+                return false;
+            }
+
             int piece = Math.Min(most, array.Length - done);
             if (!copy.TryRead(MemoryMarshal.AsBytes(array.AsSpan(done, piece)), out fault))
             {
+                fault = fault.Of(length, remaining);
                 return false;
             }
 
@@ -115,7 +126,25 @@ internal static class StreamingSteps
         }
 
         reader = copy;
+        values = array;
         fault = default;
         return true;
+    }
+
+    [DoesNotReturn]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    internal static void Throw(in StreamingFault fault) => throw fault.ToException();
+
+    private static bool TryGrow<T>(ref T[] array, ulong count)
+    {
+        try
+        {
+            Array.Resize(ref array, (int)count);
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            return false;
+        }
     }
 }
