@@ -10,6 +10,7 @@ public static class ScenarioRegistry
         new InlinedFaultStormScenario(),
         new InlinedReadScenario(),
         new GuardDescriptionScenario(),
+        new GuardRefusedScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
         new MemoryDisposeScenario(),

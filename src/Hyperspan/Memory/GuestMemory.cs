@@ -95,7 +95,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
             if (region.Base != null && (region.FaultBehavior != FaultBehavior.Never || region.HasBitmaps))
             {
                 Guard.EnsureInstalled();
-                break;
+                ThrowUnlessGuarded(region);
             }
         }
 
@@ -405,5 +405,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _restricted = slot.Restricted;
         _stubRead = slot.StubRead;
         _stubWrite = slot.StubWrite;
+    }
+
+    /// <summary>Refuses a mapping that can fault where nothing recovers from that, so that no access finds out.</summary>
+    private static void ThrowUnlessGuarded(MemoryRegion region)
+    {
+        if (region.FaultBehavior != FaultBehavior.Never && !Guard.IsSupported)
+        {
+            throw new PlatformNotSupportedException("Memory whose mapping can fault cannot be accessed safely here: " + Guard.Description + ".");
+        }
     }
 }

@@ -53,6 +53,17 @@ public class GuardProcessTests
     }
 
     [SkippableTheory]
+    [InlineData("before", "process_vm_readv fails")]
+    [InlineData("after", "faults")]
+    public void Where_no_guard_can_work_memory_is_refused_with_the_reason_and_no_access_throws(string refused, string says)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("guard-refused", refused);
+        result.ShouldSucceed();
+        result.Output.ShouldContain(says);
+    }
+
+    [SkippableTheory]
     [InlineData("runtime", "segv", Aborted)]
     [InlineData("runtime", "bus", Aborted)]
     [InlineData("exit77", "segv", GuardForeignFaultScenario.HandlerExitCode)]
