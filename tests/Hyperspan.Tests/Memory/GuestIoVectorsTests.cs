@@ -182,6 +182,57 @@ public class GuestIoVectorsTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Transfers_wait_on_a_blocking_socket_that_was_used_asynchronously(bool lockable)
+    {
+        const int Length = 16 << 20;
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(listener.LocalEndPoint!);
+        using Socket server = await listener.AcceptAsync();
+        await client.SendAsync(new byte[1]);
+        await server.ReceiveAsync(new byte[1]);
+        using GuestMemory source = Memory();
+        using GuestMemory target = Memory();
+        byte[] data = Pattern(Length);
+        source.Write(0, data);
+        Task<FileTransfer> receiving = Task.Run(() => target.Receive(server, 0, Length));
+        FileTransfer sent = source.Send(client, 0, Length);
+        sent.Succeeded.ShouldBeTrue(sent.ToString());
+        FileTransfer received = await receiving;
+        received.Succeeded.ShouldBeTrue(received.ToString());
+        target.Read(0, Length).AsSpan().SequenceEqual(data).ShouldBeTrue();
+
+        server.ReceiveTimeout = 20;
+        target.Receive(server, 0, 10).Succeeded.ShouldBeFalse("nothing comes before the timeout");
+        server.ReceiveTimeout = 0;
+        server.Blocking = false;
+        FileTransfer none = target.Receive(server, 0, 10);
+        none.Errno.ShouldBe(11, "EAGAIN");
+        none.Transferred.ShouldBe(0UL);
+
+        GuestMemory Memory() => lockable ? GuestMemory.Allocate(Length) : new GuestMemory("io", new FallbackBacking(Length));
+    }
+
+    [Fact]
+    public void A_disposed_list_takes_nothing_and_locks_nothing()
+    {
+        SparseMapping mapping = LockTests.Committed(4);
+        using GuestMemory memory = new("ram", mapping);
+        using SafeFileHandle file = File.OpenHandle("/dev/zero");
+        var vectors = new GuestIoVectors();
+        vectors.Dispose();
+        vectors.Dispose();
+        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, Page, Page, AccessType.Write, out _));
+        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, new PagedRange([2], 0, 9), AccessType.Read, out _));
+        Should.Throw<ObjectDisposedException>(() => vectors.ReadFrom(file, 0));
+        Enumerable.Range(0, 4).ShouldAllBe(page => !mapping.IsLocked((ulong)page));
+    }
+
     [Fact]
     public void Requests_reuse_the_list_without_allocating()
     {

@@ -153,6 +153,65 @@ public class LockTests
     }
 
     [Fact]
+    public void A_pin_refused_while_the_lock_is_released_releases_nothing()
+    {
+        var low = new CountingBacking();
+        var high = new CountingBacking();
+        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, low).Add(Page, high).Build();
+        LockedMemory locked = memory.LockPages([0, 1], AccessType.Read);
+        ReadOnlyMemory<byte> piece = locked.Pieces[0];
+        int unlockedMeanwhile = -1;
+        high.Unlocking = () =>
+        {
+            Should.Throw<ObjectDisposedException>(() => piece.Pin());
+            unlockedMeanwhile = low.Unlocked;
+        };
+        locked.Dispose();
+        unlockedMeanwhile.ShouldBe(0, "the release under way is the only one");
+        low.Unlocked.ShouldBe(1);
+        high.Unlocked.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_pin_that_ends_twice_takes_no_other_pin_with_it()
+    {
+        var backing = new CountingBacking();
+        using GuestMemory memory = new("counted", backing);
+        LockedMemory locked = memory.LockPages([0], AccessType.Write);
+        System.Buffers.MemoryHandle pin = locked.WritablePieces[0].Pin();
+        System.Buffers.MemoryHandle copy = pin;
+        pin.Dispose();
+        Should.Throw<InvalidOperationException>(() => copy.Dispose());
+        locked.IsDisposed.ShouldBeFalse();
+        backing.Unlocked.ShouldBe(0);
+        locked.Dispose();
+        backing.Unlocked.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Forgotten_locks_unlock_their_pages()
+    {
+        SparseMapping mapping = Committed(8);
+        using GuestMemory memory = new("ram", mapping);
+        Forget(memory);
+        for (int i = 0; i < 10 && Enumerable.Range(0, 8).Any(page => mapping.IsLocked((ulong)page)); i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Enumerable.Range(0, 8).ShouldAllBe(page => !mapping.IsLocked((ulong)page));
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static void Forget(GuestMemory memory)
+        {
+            _ = memory.LockPages([0, 2], AccessType.Read);
+            _ = memory.LockRange(3 * Page, 2 * Page, AccessType.Write).Pieces[0].Pin();
+            new GuestIoVectors().TryAdd(memory, 6 * Page, 2 * Page, AccessType.Write, out _).ShouldBeTrue();
+        }
+    }
+
+    [Fact]
     public void Spans_are_handed_out_only_over_pages_that_cannot_vanish()
     {
         using GuestMemory heap = GuestMemory.Allocate(Page);
@@ -249,6 +308,26 @@ public class LockTests
         {
             Locks--;
             base.UnlockPages(pageNumbers);
+        }
+    }
+
+    /// <summary>Counts its unlocks.</summary>
+    private sealed class CountingBacking() : MappedBacking(Committed(1))
+    {
+        internal int Unlocked { get; private set; }
+
+        internal Action? Unlocking { get; set; }
+
+        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        {
+            unlockRequired = true;
+            return BackingResult.Success;
+        }
+
+        protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
+        {
+            Unlocked++;
+            Unlocking?.Invoke();
         }
     }
 }

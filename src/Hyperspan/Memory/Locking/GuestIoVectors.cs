@@ -21,10 +21,14 @@ public sealed unsafe class GuestIoVectors : IDisposable
     private readonly HeldLocks _locks = new(forSpans: false);
     private readonly List<Part> _parts = [];
     private bool _readOnly;
+    private bool _disposed;
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
     /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
     public GuestIoVectors(int capacity = 256) => _vectors = new VectorList(capacity);
+
+    /// <summary>Finalizes an instance of the <see cref="GuestIoVectors"/> class: one that was forgotten unlocks its pages.</summary>
+    ~GuestIoVectors() => _locks.ReleaseForgotten();
 
     /// <summary>Gets the number of pieces; those that touch in host memory have become one.</summary>
     public int Count => _vectors.Count;
@@ -42,8 +46,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
     /// <returns>Whether it was locked and appended.</returns>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
         if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
         {
@@ -65,8 +71,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <param name="fault">Why it could not be locked; runs before the one that failed stay in the list until <see cref="Clear"/>.</param>
     /// <returns>Whether all of it was locked and appended.</returns>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     public bool TryAdd(GuestMemory memory, in PagedRange range, AccessType access, out GuestMemoryFault fault)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
         foreach (PagedRun run in range.Runs)
         {
@@ -97,38 +105,40 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <returns>How it ended.</returns>
     /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
-    public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.FromFile);
+    public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.FromFile, socket: null);
 
     /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <returns>How it ended.</returns>
-    public FileTransfer WriteTo(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.ToFile);
+    public FileTransfer WriteTo(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.ToFile, socket: null);
 
     /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more.</summary>
     /// <param name="socket">The socket.</param>
-    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more.</returns>
+    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more, or after the socket's timeout.</returns>
     /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
     public FileTransfer Receive(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(socket.SafeHandle, 0, Direction.FromStream);
+        return Transfer(socket.SafeHandle, 0, Direction.FromStream, socket);
     }
 
     /// <summary>Sends the pieces over a connected socket.</summary>
     /// <param name="socket">The socket. It should be one that a closed peer does not kill the process over; .NET ignores SIGPIPE.</param>
-    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket took no more.</returns>
+    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket took no more, or after the socket's timeout.</returns>
     public FileTransfer Send(Socket socket)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(socket.SafeHandle, 0, Direction.ToStream);
+        return Transfer(socket.SafeHandle, 0, Direction.ToStream, socket);
     }
 
     /// <summary>Unlocks everything and frees the list.</summary>
     public void Dispose()
     {
+        _disposed = true;
         Clear();
         _vectors.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     private void Add(in Part part)
@@ -138,8 +148,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
         Length += part.Length;
     }
 
-    private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction)
+    private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction, Socket? socket)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(file);
         if (!OperatingSystem.IsLinux())
         {
@@ -158,6 +169,15 @@ public sealed unsafe class GuestIoVectors : IDisposable
             return new FileTransfer(0, Length, 0, EndOfFile: false, refused);
         }
 
+        FileTransfer transfer = TransferAll(file, fileOffset, direction, socket);
+
+        // One that the caller no longer knows is finalized otherwise, while the kernel works on its pages.
+        GC.KeepAlive(this);
+        return transfer;
+    }
+
+    private FileTransfer TransferAll(SafeHandle file, ulong fileOffset, Direction direction, Socket? socket)
+    {
         ulong length = Length;
         ulong done = 0;
         int first = 0;
@@ -174,7 +194,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
             if (moved < 0)
             {
                 int errno = Marshal.GetLastPInvokeError();
-                if (errno == ErrorNumber.Interrupted)
+                PollEvents events = direction == Direction.FromStream ? PollEvents.In : PollEvents.Out;
+                if (errno == ErrorNumber.Interrupted
+                    || (errno == ErrorNumber.TryAgain && socket is not null && SocketReadiness.Wait(socket, events)))
                 {
                     continue;
                 }

@@ -105,6 +105,24 @@ internal sealed unsafe class HeldLocks(bool forSpans)
     /// <summary>Unlocks everything, last locked first.</summary>
     internal void Release() => ReleaseFrom(0);
 
+    /// <summary>Unlocks everything, for a finalizer: what a backing throws has nobody to go to.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "An exception out of a finalizer would end the process.")]
+    internal void ReleaseForgotten()
+    {
+        while (_count > 0)
+        {
+            try
+            {
+                Release();
+            }
+            catch (Exception)
+            {
+                // The entry that failed is gone; those before it are still to be released.
+                continue;
+            }
+        }
+    }
+
     /// <summary>How many entries there are, for <see cref="ReleaseFrom"/>.</summary>
     internal int Mark => _count;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Hyperspan;
 
 /// <summary>
@@ -9,7 +11,9 @@ namespace Hyperspan;
 /// What a lock cannot prevent is another process truncating a file that both have mapped; the kernel then reports EFAULT for the page, and
 /// <see cref="GuestMemory"/> a fault. Spans are handed out only over pages that this cannot happen to.
 /// </para>
-/// <para>Disposing is idempotent and safe from any thread; while a piece is pinned by an operation under way, the pages are unlocked when that ends.</para>
+/// <para>Disposing is idempotent and safe from any thread; while a piece is pinned by an operation under way, the pages are unlocked when that ends.
+/// One that is forgotten is unlocked by the garbage collector, some time after the last reference to it, its pieces and their pins has gone: addresses taken from
+/// <see cref="Vectors"/> do not keep it.</para>
 /// </remarks>
 public sealed unsafe class LockedMemory : IDisposable
 {
@@ -32,6 +36,9 @@ public sealed unsafe class LockedMemory : IDisposable
         Access = access;
         _spansAllowed = locks.AllowsSpans;
     }
+
+    /// <summary>Finalizes an instance of the <see cref="LockedMemory"/> class: one that was forgotten, pinned or not, unlocks its pages.</summary>
+    ~LockedMemory() => _locks.ReleaseForgotten();
 
     /// <summary>Gets what the memory was locked for.</summary>
     public AccessType Access { get; }
@@ -95,31 +102,64 @@ public sealed unsafe class LockedMemory : IDisposable
     public bool AllowsSpans => _spansAllowed;
 
     /// <summary>Unlocks the pages, now or when the last pin of a piece ends.</summary>
+    [SuppressMessage("Usage", "CA1816", Justification = "With pins left it is not yet released: if they are forgotten, the finalizer does it.")]
     public void Dispose()
     {
         if (Interlocked.Or(ref _state, int.MinValue) == 0)
         {
-            _locks.Release();
-            GC.KeepAlive(_memory);
+            Release();
         }
     }
 
+    /// <summary>Adds a pin, in one step with the look whether this has been disposed: one that is refused was never counted.</summary>
     internal void AddPin()
     {
-        if (Interlocked.Increment(ref _state) < 0)
+        int state = Volatile.Read(ref _state);
+        while (true)
         {
-            RemovePin();
-            ObjectDisposedException.ThrowIf(condition: true, this);
+            ObjectDisposedException.ThrowIf(state < 0, this);
+            int seen = Interlocked.CompareExchange(ref _state, checked(state + 1), state);
+            if (seen == state)
+            {
+                return;
+            }
+
+            state = seen;
         }
     }
 
+    /// <summary>Ends a pin. Whoever takes the state to "disposed, no pins" unlocks; nothing leaves that state.</summary>
     internal void RemovePin()
     {
-        if (Interlocked.Decrement(ref _state) == int.MinValue)
+        int state = Volatile.Read(ref _state);
+        while (true)
         {
-            _locks.Release();
-            GC.KeepAlive(_memory);
+            if ((state & int.MaxValue) == 0)
+            {
+                throw new InvalidOperationException("the piece is not pinned as often as it is to be unpinned");
+            }
+
+            int seen = Interlocked.CompareExchange(ref _state, state - 1, state);
+            if (seen == state)
+            {
+                break;
+            }
+
+            state = seen;
         }
+
+        if (state - 1 == int.MinValue)
+        {
+            Release();
+        }
+    }
+
+    [SuppressMessage("Usage", "CA1816", Justification = "The one place that releases, called by the disposal or by the last pin's end.")]
+    private void Release()
+    {
+        GC.SuppressFinalize(this);
+        _locks.Release();
+        GC.KeepAlive(_memory);
     }
 
     private Memory<byte>[] AllPieces => _writablePieces ??= MakePieces();
