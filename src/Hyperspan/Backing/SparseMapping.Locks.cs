@@ -43,12 +43,38 @@ public sealed unsafe partial class SparseMapping
     /// <exception cref="InvalidOperationException">A page is not locked, or not as often as it is named. Then none is unlocked.</exception>
     protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
     {
-        lock (_gate)
+        // An interrupt of the thread must not leave the pages locked: it is put off to where the thread waits next.
+        bool interrupted = false;
+        while (true)
         {
-            if (_locks.Remove(pageNumbers) is { } page)
+            try
             {
-                throw new InvalidOperationException($"'{Name}': page {page} is not locked as often as it is to be unlocked.");
+                _gate.Enter();
+                break;
             }
+            catch (ThreadInterruptedException)
+            {
+                interrupted = true;
+            }
+        }
+
+        ulong? unlocked;
+        try
+        {
+            unlocked = _locks.Remove(pageNumbers);
+        }
+        finally
+        {
+            _gate.Exit();
+            if (interrupted)
+            {
+                Thread.CurrentThread.Interrupt();
+            }
+        }
+
+        if (unlocked is { } page)
+        {
+            throw new InvalidOperationException($"'{Name}': page {page} is not locked as often as it is to be unlocked.");
         }
     }
 

@@ -50,6 +50,40 @@ public sealed unsafe class BackingDisposalTests
         }
     }
 
+    [Fact]
+    public void What_a_backing_throws_when_it_unlocks_keeps_no_other_lock()
+    {
+        var throwing = new ThrowingBacking();
+        using var sparse = new SparseMapping(3 * 4096);
+        sparse.Commit(0, 3 * 4096);
+        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, sparse).Add(3 * 4096, throwing).Build();
+        LockedMemory locked = memory.LockRange(0, 4 * 4096, AccessType.Write, kernelAccess: false);
+        Should.Throw<NotSupportedException>(locked.Dispose);
+        Enumerable.Range(0, 3).ShouldAllBe(page => !sparse.IsLocked((ulong)page));
+        sparse.Unmap(0, 3 * 4096);
+    }
+
+    private sealed class ThrowingBacking : GuestMemoryBacking
+    {
+        private readonly HeapMemory _heap = new(4096);
+
+        public override ulong Length => 4096;
+
+        public override byte* Mapping => _heap.Mapping;
+
+        public override FaultBehavior FaultBehavior => FaultBehavior.Never;
+
+        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        {
+            unlockRequired = true;
+            return BackingResult.Success;
+        }
+
+        protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => throw new NotSupportedException();
+
+        protected override void Release() => _heap.Dispose();
+    }
+
     private sealed class FinalizedBacking(StrongBox<int> finalized) : GuestMemoryBacking
     {
         private readonly HeapMemory _heap = new(4096);

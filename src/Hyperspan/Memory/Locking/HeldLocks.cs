@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -127,26 +128,37 @@ internal sealed unsafe class HeldLocks(bool forSpans)
     internal int Mark => _count;
 
     /// <summary>Unlocks what was locked since <see cref="Mark"/> had this value.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the rest is undone.")]
     internal void ReleaseFrom(int mark)
     {
+        ExceptionDispatchInfo? failure = null;
         while (_count > mark)
         {
             Entry entry = At(--_count);
             At(_count) = default;
-            if (entry.Pages is not null)
+            try
             {
-                entry.Backing.UnlockPages(entry.Pages);
-            }
-            else if (entry.PageCount > 0)
-            {
-                UnlockPages(entry);
-            }
+                if (entry.Pages is not null)
+                {
+                    entry.Backing.UnlockPages(entry.Pages);
+                }
+                else if (entry.PageCount > 0)
+                {
+                    UnlockPages(entry);
+                }
 
-            if (entry.Holds)
+                if (entry.Holds)
+                {
+                    entry.Backing.EndUse();
+                }
+            }
+            catch (Exception e)
             {
-                entry.Backing.EndUse();
+                failure ??= ExceptionDispatchInfo.Capture(e);
             }
         }
+
+        failure?.Throw();
     }
 
     [SkipLocalsInit]
