@@ -35,7 +35,15 @@ internal sealed class InflightMemory : IDisposable
             throw new ProtocolViolation("it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         }
 
-        _memory = new GuestMemory("requests in flight", backing);
+        try
+        {
+            _memory = new GuestMemory("requests in flight", backing);
+        }
+        catch
+        {
+            backing.Dispose();
+            throw;
+        }
     }
 
     internal ushort QueueCount { get; }

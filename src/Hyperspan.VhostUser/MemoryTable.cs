@@ -146,6 +146,8 @@ internal sealed class MemoryTable : IDisposable
         RequireNoWrap(region, region.GuestAddress, "guest address");
         RequireNoWrap(region, region.UserAddress, "user address");
         RequireNoWrap(region, region.FileOffset, "file offset");
+        ProtocolViolation.Unless(
+            region.GuestAddress + region.Size != 0, $"region {Describe(region)} ends at 2^64: guest addresses end before that");
         ulong present = 0;
         foreach (Entry other in others)
         {

@@ -16,7 +16,7 @@ internal sealed class RingSignals : IDisposable
         Interlocked.Exchange(ref _call, call)?.Dispose();
 
         // The old event may have been signalled by a worker, or by an earlier back end, when nobody was to look at it any more. One notification too many does no harm.
-        call?.Signal();
+        call?.SignalSupervised();
     }
 
     internal void SetError(EventDescriptor? error) => Interlocked.Exchange(ref _error, error)?.Dispose();
@@ -35,17 +35,17 @@ internal sealed class RingSignals : IDisposable
     /// <summary>Frees a worker that a hostile front end keeps in signalling: a full event made blocking. <see cref="Restore"/> must follow.</summary>
     internal void Free()
     {
-        Volatile.Read(ref _call)?.Free(writer: true);
-        Volatile.Read(ref _error)?.Free(writer: true);
+        Volatile.Read(ref _call)?.FreeWriter();
+        Volatile.Read(ref _error)?.FreeWriter();
     }
 
     /// <summary>Signals again what <see cref="Free"/> may have taken away from a front end that is honest, while a request merely took long.</summary>
     internal void Restore(bool isBroken)
     {
-        Call();
+        Volatile.Read(ref _call)?.SignalSupervised();
         if (isBroken)
         {
-            Error();
+            Volatile.Read(ref _error)?.SignalSupervised();
         }
     }
 

@@ -69,8 +69,11 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         if (_thread is null && !_queue.IsBroken)
         {
-            _thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
-            _thread.Start();
+            var thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
+            thread.Start();
+
+            // Not before: one that could not be started cannot be waited for.
+            _thread = thread;
         }
     }
 
@@ -87,10 +90,10 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         bool freed = false;
         while (!thread.Join(Patience))
         {
-            // The thread may be in a write to an event that the front end has filled and made blocking, or in a read of an empty one.
+            // The thread may be in a write to an event that the front end has filled and made blocking.
             freed = true;
             _signals.Free();
-            _kick?.Free(writer: false);
+            _kick?.FreeReader();
         }
 
         if (freed)
@@ -141,10 +144,16 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     public void Dispose()
     {
         Pause();
-        _handler.Dispose();
-        _kick?.Dispose();
-        _stop.Dispose();
-        _stopping.Dispose();
+        try
+        {
+            _handler.Dispose();
+        }
+        finally
+        {
+            _kick?.Dispose();
+            _stop.Dispose();
+            _stopping.Dispose();
+        }
     }
 
     [MemberNotNull(nameof(_queue))]

@@ -26,14 +26,21 @@ internal static class UnixListener
         }
 
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        bool bound = false;
         try
         {
             socket.Bind(address);
+            bound = true;
             socket.Listen(backlog);
             return socket;
         }
         catch
         {
+            if (bound)
+            {
+                Remove(path);
+            }
+
             socket.Dispose();
             throw;
         }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 
 using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser;
 
@@ -45,7 +46,9 @@ public sealed partial class VhostUserConnection
             {
                 if (ring.Worker is not null)
                 {
-                    ProtocolViolation.Unless(TryPlace(table, ring, out _), $"ring {ring.Index} is started, and would not be in shared memory any more");
+                    ProtocolViolation.Unless(
+                        TryPlace(table, ring, out VirtQueueLayout layout), $"ring {ring.Index} is started, and would not be in shared memory any more");
+                    ProtocolViolation.Unless(layout.TryValidate(table.Memory, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
                 }
             }
         }
@@ -55,7 +58,7 @@ public sealed partial class VhostUserConnection
             throw;
         }
 
-        // All are stopped before any goes on: an old mapping is not closed while one of them may be in it.
+        // All are stopped before any goes on, and none goes on before all have moved: an old mapping is not closed while one of them may be in it.
         foreach (Ring ring in _rings)
         {
             ring.Worker?.Pause();
@@ -63,16 +66,27 @@ public sealed partial class VhostUserConnection
 
         MemoryTable old = _memory;
         (_memory, _memorySet) = (table, true);
-        foreach (Ring ring in _rings)
+        try
         {
-            if (ring.Worker is { } worker && TryPlace(table, ring, out var layout))
+            foreach (Ring ring in _rings)
             {
-                worker.Move(table.Memory, layout);
-                ResumeIfEnabled(ring);
+                if (ring.Worker is { } worker && TryPlace(table, ring, out VirtQueueLayout layout))
+                {
+                    worker.Move(table.Memory, layout);
+                }
             }
         }
+        finally
+        {
+            // None is in it, whether or not all could go on in the new one.
+            old.Retire(table);
+        }
 
-        old.Retire(table);
+        foreach (Ring ring in _rings)
+        {
+            ResumeIfEnabled(ring);
+        }
+
         Report(VhostUserEventKind.MemoryChanged, $"{table.Count} regions, {table.Bytes >> 20} MiB");
     }
 }

@@ -55,8 +55,6 @@ public sealed partial class VhostUserConnection : IDisposable
         _options = options;
         Statistics = statistics;
         _number = number != 0 ? number : Interlocked.Increment(ref LastNumber);
-        _stop = EventDescriptor.Create();
-        _channel = new MessageChannel(socket.SafeHandle, _stop, options.MessageTimeout);
         _rings = new Ring[device.QueueCount];
         for (int i = 0; i < _rings.Length; i++)
         {
@@ -64,6 +62,10 @@ public sealed partial class VhostUserConnection : IDisposable
         }
 
         _memory = MemoryTable.Empty();
+
+        // Last: nothing that may fail comes after it.
+        _stop = EventDescriptor.Create();
+        _channel = new MessageChannel(socket.SafeHandle, _stop, options.MessageTimeout);
     }
 
     /// <summary>Gets what the connection has done.</summary>
@@ -121,19 +123,33 @@ public sealed partial class VhostUserConnection : IDisposable
         }
     }
 
+    /// <summary>Releases all that the connection has made. What fails to be released does not keep the rest.</summary>
     private void Close()
     {
         foreach (Ring ring in _rings)
         {
-            Stop(ring, "the connection ends", report: false);
-            ring.Dispose();
+            Release(() => Stop(ring, "the connection ends", report: false));
+            Release(ring.Dispose);
         }
 
-        _inflight?.Dispose();
-        _memory.Dispose();
-        CloseBackendChannel();
-        _socket.Dispose();
-        _stop.Dispose();
+        Release(() => _inflight?.Dispose());
+        Release(_memory.Dispose);
+        Release(CloseBackendChannel);
+        Release(_socket.Dispose);
+        Release(_stop.Dispose);
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "A device that fails to release something must not keep the rest.")]
+    private void Release(Action release)
+    {
+        try
+        {
+            release();
+        }
+        catch (Exception e)
+        {
+            Report(Event(VhostUserEventKind.DeviceFailed, e.Message) with { Exception = e });
+        }
     }
 
     /// <summary>Called on the thread of a queue: ends the connection for this reason, if it does not end already.</summary>

@@ -27,13 +27,20 @@ public sealed class VhostUserServer : IDisposable
     private const int Backlog = 16;
     private const int RetryMilliseconds = 100;
 
+    // What the state may be.
+    private const int New = 0;
+    private const int Running = 1;
+    private const int Ended = 2;
+    private const int Disposed = 3;
+
     private readonly Socket _listener;
     private readonly Func<IVirtioDevice> _device;
     private readonly bool _disposesDevice;
     private readonly VhostUserOptions _options;
-    private readonly EventDescriptor _stop = EventDescriptor.Create();
+    private readonly EventDescriptor _stop;
+    private readonly CancellationTokenSource _disposing = new();
     private VhostUserConnection? _current;
-    private int _state;
+    private int _state = New;
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that listens on a new socket.</summary>
     /// <param name="socketPath">Where to make the socket, at most 107 bytes. It is removed when this object is disposed.</param>
@@ -42,32 +49,44 @@ public sealed class VhostUserServer : IDisposable
     /// <exception cref="SocketException">The path exists (<see cref="SocketError.AddressAlreadyInUse"/>), or the socket cannot be made there; nothing has been changed.</exception>
     /// <exception cref="ArgumentException">The path is empty or too long.</exception>
     public VhostUserServer(string socketPath, IVirtioDevice device, VhostUserOptions? options = null)
-        : this(UnixListener.Listen(socketPath, Backlog, options?.ReplaceStaleSocket ?? false), device, options) => SocketPath = socketPath;
+        : this(() => UnixListener.Listen(socketPath, Backlog, options?.ReplaceStaleSocket ?? false), device is null ? null : () => device, disposesDevice: false, options) =>
+        SocketPath = socketPath;
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class on a socket that listens already.</summary>
     /// <param name="listener">A listening Unix stream socket. It belongs to this object from now on.</param>
     /// <param name="device">The device. It stays the caller's, and serves one connection after the other.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     public VhostUserServer(Socket listener, IVirtioDevice device, VhostUserOptions? options = null)
-        : this(listener, () => device, disposesDevice: false, options) => ArgumentNullException.ThrowIfNull(device);
+        : this(Given(listener), device is null ? null : () => device, disposesDevice: false, options)
+    {
+    }
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that makes a device for each connection.</summary>
     /// <param name="listener">A listening Unix stream socket. It belongs to this object from now on.</param>
     /// <param name="device">Makes the device. It is disposed when its connection has ended.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     public VhostUserServer(Socket listener, Func<IVirtioDevice> device, VhostUserOptions? options = null)
-        : this(listener, device, disposesDevice: true, options)
+        : this(Given(listener), device, disposesDevice: true, options)
     {
     }
 
-    private VhostUserServer(Socket listener, Func<IVirtioDevice> device, bool disposesDevice, VhostUserOptions? options)
+    // The socket is made last: whatever else fails, nothing has been put into the file system.
+    private VhostUserServer(Func<Socket> listen, Func<IVirtioDevice>? device, bool disposesDevice, VhostUserOptions? options)
     {
-        ArgumentNullException.ThrowIfNull(listener);
         ArgumentNullException.ThrowIfNull(device);
-        _listener = listener;
         _device = device;
         _disposesDevice = disposesDevice;
         _options = options ?? new VhostUserOptions();
+        _stop = EventDescriptor.Create();
+        try
+        {
+            _listener = listen();
+        }
+        catch
+        {
+            _stop.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gets where the socket is, if this object made it.</summary>
@@ -85,25 +104,35 @@ public sealed class VhostUserServer : IDisposable
     /// <exception cref="IOException">The listening socket failed.</exception>
     public void Run(CancellationToken cancellationToken)
     {
-        if (Interlocked.CompareExchange(ref _state, 1, 0) != 0)
+        if (Interlocked.CompareExchange(ref _state, Running, New) != New)
         {
             throw new InvalidOperationException("A server is run once.");
         }
 
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
+        try
         {
-            Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
-            while (!Waiting.For(_listener.SafeHandle, PollEvents.In, _stop, -1, out _))
+            using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposing.Token);
+            using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
             {
-                if (TryAccept() is { } socket)
+                Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
+                while (!Waiting.For(_listener.SafeHandle, PollEvents.In, _stop, -1, out _))
                 {
-                    Serve(socket, linked);
+                    if (TryAccept() is { } socket)
+                    {
+                        Serve(socket, linked);
+                    }
+                    else if (Waiting.For(null, PollEvents.None, _stop, RetryMilliseconds, out _))
+                    {
+                        break;
+                    }
                 }
-                else if (Waiting.For(null, PollEvents.None, _stop, RetryMilliseconds, out _))
-                {
-                    break;
-                }
+            }
+        }
+        finally
+        {
+            if (Interlocked.CompareExchange(ref _state, Ended, Running) == Disposed)
+            {
+                Close();
             }
         }
 
@@ -120,20 +149,43 @@ public sealed class VhostUserServer : IDisposable
     /// <returns>Whether there is one, and it was told.</returns>
     public bool NotifyConfigChanged() => Volatile.Read(ref _current)?.NotifyConfigChanged() ?? false;
 
-    /// <summary>Closes the socket and removes it from the file system. Cancel <see cref="Run"/> and wait for it first.</summary>
+    /// <summary>
+    /// Removes the socket from the file system and closes it. While <see cref="Run"/> is under way it does what cancelling its token does: what is in flight is
+    /// finished, the front end's connection ends, and <see cref="Run"/> returns; it is not waited for.
+    /// </summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _state, 2) == 2)
+        int before = Interlocked.Exchange(ref _state, Disposed);
+        if (before == Disposed)
         {
             return;
         }
 
-        _stop.Signal();
-        _listener.Dispose();
         if (SocketPath is not null)
         {
             UnixListener.Remove(SocketPath);
         }
+
+        if (before == Running)
+        {
+            _disposing.Cancel();
+        }
+        else
+        {
+            Close();
+        }
+    }
+
+    private static Func<Socket> Given(Socket listener)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        return () => listener;
+    }
+
+    private void Close()
+    {
+        _listener.Dispose();
+        _stop.Dispose();
     }
 
     private Socket? TryAccept()

@@ -15,6 +15,8 @@ public sealed class MemoryTests : IDisposable
     {
         { "is empty", [new(0, 0, 0, 0)] },
         { "past 2^64 from guest address", [new(ulong.MaxValue - 0xfff, 0x2000, 0, 0)] },
+        { "ends at 2^64", [new(ulong.MaxValue - 0xfff, 0x1000, 0, 0)] },
+        { "ends at 2^64", [new(0, 0x1000, 0, 0), new(ulong.MaxValue - 0x3fff, 0x4000, 0x10000, 0)] },
         { "past 2^64 from user address", [new(0, 0x2000, ulong.MaxValue - 0xfff, 0)] },
         { "past 2^64 from file offset", [new(0, 0x2000, 0, ulong.MaxValue - 0xfff)] },
         { "the file has 0x100000 bytes", [new(0, Mega + 1, 0, 0)] },
@@ -199,6 +201,26 @@ public sealed class MemoryTests : IDisposable
             frontend.StopQueue(0).ShouldBe(driver.Available);
             harness.Device.Completed.ShouldBe(Enumerable.Range(0, (int)done).Select(i => (ulong)i));
         });
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(8)]
+    public void A_table_that_would_move_a_started_ring_to_where_it_must_not_be_is_refused_and_leaves_nothing_behind(ulong shift)
+    {
+        InvalidMessageTests.Refused(
+            harness =>
+            {
+                harness.FrontEnd.Negotiate();
+                harness.FrontEnd.SetMemory(_memory.Region());
+                using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, ConversationTests.NewDriver(_memory, 0x1000).Layout);
+
+                // The front end's addresses stay, the guest's are no longer multiples of 16.
+                var region = new VhostUserMemoryRegion(0x10000 + shift, Mega - shift, TestMemory.UserOffset, shift);
+                Should.Throw<VhostUserException>(() => harness.FrontEnd.SetMemory(new VhostUserSharedMemory(region, _memory.File)));
+            },
+            M.SetMemoryTable,
+            "ring 0: ");
     }
 
     [Fact]

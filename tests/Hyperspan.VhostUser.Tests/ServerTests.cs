@@ -32,6 +32,36 @@ public sealed class ServerTests : IDisposable
         _log.Events.Last().Kind.ShouldBe(VhostUserEventKind.Stopped);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Disposing_a_server_ends_it_in_order(bool connected)
+    {
+        using var device = new TestDevice();
+        var server = new VhostUserServer(_path, device, new VhostUserOptions { OnEvent = _log.Add });
+        Task run = server.RunAsync(CancellationToken.None);
+        Harness.Eventually(() => _log.Count(VhostUserEventKind.Listening) == 1, "it listens");
+        using VhostUserFrontend? frontend = connected ? VhostUserFrontend.Connect(_path) : null;
+        if (frontend is not null)
+        {
+            Exchange(frontend, 7);
+        }
+
+        server.Dispose();
+        Harness.Eventually(() => run.IsCompletedSuccessfully, "it ends");
+        frontend?.WaitForClose().ShouldBeTrue();
+        _log.Events.Last().Kind.ShouldBe(VhostUserEventKind.Stopped);
+        File.Exists(_path).ShouldBeFalse();
+        device.LiveHandlers.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_server_that_cannot_be_made_leaves_no_socket_behind()
+    {
+        Should.Throw<ArgumentNullException>(() => new VhostUserServer(_path, null!));
+        File.Exists(_path).ShouldBeFalse();
+    }
+
     [Fact]
     public void A_second_front_end_waits_for_the_first_to_go()
     {

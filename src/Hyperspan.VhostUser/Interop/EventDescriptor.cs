@@ -13,6 +13,13 @@ namespace Hyperspan.VhostUser.Interop;
 /// <remarks>All methods may be called from any thread, also while another one disposes it: then they do nothing.</remarks>
 internal sealed unsafe class EventDescriptor : IDisposable
 {
+    // RWF_NOWAIT.
+    private const int NoWait = 8;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
+
+    private static bool LacksNoWait;
+
     private readonly bool _isSocket;
 
     internal EventDescriptor(SafeFileHandle handle, DescriptorKind kind = DescriptorKind.Event)
@@ -60,7 +67,8 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     /// <summary>
-    /// Sees to it that signalling and draining do not wait; on a socket they never do. The peer shares the flag and can take it back: see <see cref="Free"/> for what is done about that.
+    /// Sees to it that signalling and draining do not wait; on a socket they never do. The peer shares the flag and can take it back: see <see cref="FreeWriter"/> for
+    /// what is done about that.
     /// </summary>
     internal void MakeNonBlocking()
     {
@@ -104,7 +112,39 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
     }
 
-    /// <summary>Resets the event, or takes one signal off a pipe.</summary>
+    /// <summary>
+    /// Signals an event that a peer shares, without being kept by it: it may fill the event and make it blocking between any two steps of ours. So another thread
+    /// writes, and is freed until it is through.
+    /// </summary>
+    internal void SignalSupervised()
+    {
+        try
+        {
+            if (_isSocket)
+            {
+                Signal();
+                return;
+            }
+
+            if (IsFull())
+            {
+                return;
+            }
+
+            var writer = new Thread(() => Signal()) { IsBackground = true, Name = "vhost-user signal" };
+            writer.Start();
+            while (!writer.Join(Patience))
+            {
+                FreeWriter();
+            }
+        }
+        catch (Exception e) when (e is ObjectDisposedException or OutOfMemoryException or ThreadStartException)
+        {
+            // Without a thread the peer's event is not signalled: that harms nobody but the peer.
+        }
+    }
+
+    /// <summary>Resets the event, or takes one signal off a pipe. Does not wait, whatever the peer does to the flags.</summary>
     /// <returns>Whether there is still somebody who may signal: not so at the end of a pipe.</returns>
     internal bool Drain()
     {
@@ -113,8 +153,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
         {
             while (true)
             {
-                // SAFETY: eight bytes of this stack.
-                nint read = _isSocket ? Transfer(&count, send: false) : LibC.Read(Handle, &count, sizeof(ulong));
+                nint read = _isSocket ? Transfer(&count, send: false) : ReadNow(&count);
                 if (read >= 0)
                 {
                     return read != 0;
@@ -133,10 +172,8 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
     }
 
-    /// <summary>
-    /// Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/> (a full event made blocking again) or in <see cref="Drain"/> (an empty one).
-    /// </summary>
-    internal void Free(bool writer)
+    /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/>: a full event made blocking.</summary>
+    internal void FreeWriter()
     {
         if (_isSocket)
         {
@@ -144,13 +181,16 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
 
         MakeNonBlocking();
-        if (writer)
+        Drain();
+    }
+
+    /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Drain"/>, where the kernel has no reads that never wait (before 5.8; pipes, 6.4).</summary>
+    internal void FreeReader()
+    {
+        if (LacksNoWait)
         {
-            Drain();
-        }
-        else
-        {
-            Signal();
+            MakeNonBlocking();
+            SignalSupervised();
         }
     }
 
@@ -166,5 +206,50 @@ internal sealed unsafe class EventDescriptor : IDisposable
         return send
             ? LibC.Sendmsg(Handle, &message, MessageFlags.DontWait | MessageFlags.NoSignal)
             : LibC.Recvmsg(Handle, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
+    }
+
+    private bool IsFull()
+    {
+        bool held = false;
+        try
+        {
+            Handle.DangerousAddRef(ref held);
+            var entry = new PollEntry { Descriptor = (int)Handle.DangerousGetHandle(), Events = PollEvents.Out };
+
+            // SAFETY: one entry on this stack.
+            return LibC.Poll(&entry, 1, 0) == 0;
+        }
+        finally
+        {
+            if (held)
+            {
+                Handle.DangerousRelease();
+            }
+        }
+    }
+
+    private nint ReadNow(ulong* count)
+    {
+        if (!Volatile.Read(ref LacksNoWait))
+        {
+            var vector = new IoVector(count, sizeof(ulong));
+            try
+            {
+                // SAFETY: eight bytes of the caller's stack.
+                nint read = LibC.Preadv2(Handle, &vector, 1, -1, NoWait);
+                if (read >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.NotSupported)
+                {
+                    return read;
+                }
+            }
+            catch (EntryPointNotFoundException)
+            {
+            }
+
+            Volatile.Write(ref LacksNoWait, true);
+        }
+
+        // SAFETY: as above.
+        return LibC.Read(Handle, count, sizeof(ulong));
     }
 }

@@ -28,6 +28,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "preadv64", SetLastError = true)]
     internal static partial nint Preadv(SafeFileHandle file, IoVector* vectors, int count, long offset);
 
+    [LibraryImport("libc", EntryPoint = "preadv64v2", SetLastError = true)]
+    internal static partial nint Preadv2(SafeFileHandle file, IoVector* vectors, int count, long offset, int flags);
+
     [LibraryImport("libc", EntryPoint = "pwritev64", SetLastError = true)]
     internal static partial nint Pwritev(SafeFileHandle file, IoVector* vectors, int count, long offset);
 }
