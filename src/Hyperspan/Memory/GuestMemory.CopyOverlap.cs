@@ -62,7 +62,7 @@ public sealed unsafe partial class GuestMemory
     // The most that is allocated for a copy whose ranges overlap in no one order.
     private const ulong MaxGather = 16 << 20;
 
-    private static readonly NotSupportedException s_gatherTooLarge =
+    private static readonly NotSupportedException GatherTooLarge =
         new("the two ranges show one backing in different orders; such a copy goes through a buffer of at most 16 MiB");
 
     /// <summary>Copies by way of a buffer for all of it, where no order of copying piece by piece would be right. Refuses what the buffer may not hold.</summary>
@@ -71,7 +71,7 @@ public sealed unsafe partial class GuestMemory
         if (length > MaxGather)
         {
             fault = new GuestMemoryFault(
-                Name, GuestMemoryOperation.Copy, GuestMemoryFaultKind.Other, FaultCause.Check, from, (from, length), exception: s_gatherTooLarge);
+                Name, GuestMemoryOperation.Copy, GuestMemoryFaultKind.Other, FaultCause.Check, from, (from, length), exception: GatherTooLarge);
             return false;
         }
 
