@@ -55,14 +55,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private readonly string? _name;
 
     // Of a subrange: what it was made from, kept so that a disposal further up finds it; the memory that all of them were made from; and where it lies in the memory
-    // whose regions it clips, which is that one unless a backing has made a view of its own in between. So nothing that is asked of a subrange depends on its depth.
+    // whose regions it clips, which is that one unless a backing has made a memory of its own in between. So nothing that is asked of a subrange depends on its depth.
     private readonly GuestMemory? _parent;
     private readonly GuestMemory? _root;
     private readonly GuestMemory? _source;
     private readonly ulong _windowStart;
-
-    // The memory a backing has made for this subrange, kept for as long as this.
-    private readonly GuestMemory? _made;
     private readonly bool _strict;
     private readonly bool _leaveOpen;
     private bool _closed;
@@ -139,7 +136,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private GuestMemory(GuestMemory parent, GuestMemory made)
         : this(parent, MemoryGate.Disturbed)
     {
-        _made = made;
+        _source = made;
         _regions = made.Regions;
         _last = made._last;
         SetPaths();

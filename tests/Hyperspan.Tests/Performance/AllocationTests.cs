@@ -129,7 +129,7 @@ public sealed class AllocationTests
     public void A_subrange_in_one_region_is_one_object()
     {
         using GuestMemory memory = Make("direct");
-        AllocatedBy(() => memory.Subrange(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(176);
+        AllocatedBy(() => memory.Subrange(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
     }
 
     /// <summary>Bytes a call, after the code was warmed up. Lazily made things of the runtime would show up in the first few.</summary>
