@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 
+using Hyperspan.Synchronization;
+
 namespace Hyperspan;
 
 public abstract partial class GuestMemoryBacking : IDisposable
@@ -28,7 +30,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
 
         List<WeakReference<GuestMemory>> attached;
-        lock (_attachLock)
+        using (UninterruptedLock.Enter(_attachLock))
         {
             attached = [.. _attached];
             _attached.Clear();

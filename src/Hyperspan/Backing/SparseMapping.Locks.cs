@@ -1,5 +1,7 @@
 using System.Globalization;
 
+using Hyperspan.Synchronization;
+
 namespace Hyperspan;
 
 /// <content>Page locks, and the checks that depend on them.</content>
@@ -43,38 +45,12 @@ public sealed unsafe partial class SparseMapping
     /// <exception cref="InvalidOperationException">A page is not locked, or not as often as it is named. Then none is unlocked.</exception>
     protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
     {
-        // An interrupt of the thread must not leave the pages locked: it is put off to where the thread waits next.
-        bool interrupted = false;
-        while (true)
+        using (UninterruptedLock.Enter(_gate))
         {
-            try
+            if (_locks.Remove(pageNumbers) is { } page)
             {
-                _gate.Enter();
-                break;
+                throw new InvalidOperationException($"'{Name}': page {page} is not locked as often as it is to be unlocked.");
             }
-            catch (ThreadInterruptedException)
-            {
-                interrupted = true;
-            }
-        }
-
-        ulong? unlocked;
-        try
-        {
-            unlocked = _locks.Remove(pageNumbers);
-        }
-        finally
-        {
-            _gate.Exit();
-            if (interrupted)
-            {
-                Thread.CurrentThread.Interrupt();
-            }
-        }
-
-        if (unlocked is { } page)
-        {
-            throw new InvalidOperationException($"'{Name}': page {page} is not locked as often as it is to be unlocked.");
         }
     }
 

@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan;
 
@@ -81,7 +82,7 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
     /// <inheritdoc/>
     protected override void Release()
     {
-        lock (_gate)
+        using (UninterruptedLock.Enter(_gate))
         {
             // All of it goes, the addresses stay. Should the kernel refuse, the memory stays with them.
             _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
