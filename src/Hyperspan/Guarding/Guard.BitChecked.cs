@@ -12,13 +12,13 @@ namespace Hyperspan.Guarding;
 internal static unsafe partial class Guard
 {
     /// <summary>A bit-checked access found its bit clear and had no effect.</summary>
-    public const ulong StatusBitClear = 0x100;
+    public const ulong StatusBitClear = StubCode.StatusBitClear;
 
     /// <summary>
     /// A bit-checked access was not done because this thread, or this machine, has no restartable sequences: the caller does it
     /// under a read section of its RCU domain instead.
     /// </summary>
-    public const ulong StatusNotRestartable = 0x101;
+    public const ulong StatusNotRestartable = StubCode.StatusNotRestartable;
 
     /// <summary>
     /// Bit-checked accesses work here (glibc 2.35 or later with its restartable sequences switched on, Linux 5.10 or later).

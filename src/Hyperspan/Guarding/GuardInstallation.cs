@@ -89,8 +89,7 @@ internal sealed unsafe class GuardInstallation
         nint expectedSegv = segv.Handler, expectedBus = bus.Handler;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            var image = new byte[StubCode.Length];
-            StubCode.CopyTo(image);
+            var image = StubCode.Image.ToArray();
             Write(image, StubCode.SegvPreviousOffset, (ulong)segv.Handler);
             Write(image, StubCode.SegvModeOffset, SignalChain.Mode(segv));
             Write(image, StubCode.BusPreviousOffset, (ulong)bus.Handler);
@@ -100,7 +99,7 @@ internal sealed unsafe class GuardInstallation
             Write(image, StubCode.RepeatFillFromOffset, repeatFrom);
             Write(image, StubCode.RestartableAreaOffset, (ulong)restartableArea);
 
-            byte* page = ExecutablePage.TryCreate(image, RestartableSequences.AddressWords());
+            byte* page = ExecutablePage.TryCreate(image, StubCode.AddressWords);
             if (page is null)
             {
                 return "executable pages are refused";

@@ -6,11 +6,6 @@ namespace Hyperspan.Guarding;
 /// <summary>The kernel's restartable sequences (rseq), as glibc registers them for every thread it starts.</summary>
 internal static unsafe class RestartableSequences
 {
-    private const int Count = 12;
-
-    // The area has to reach to the end of the descriptor pointer. Without registration glibc states a size of zero.
-    private const uint SmallestArea = LinuxConstants.RseqDescriptorOffset + sizeof(ulong);
-
     /// <summary>Finds the distance of a thread's area from its thread pointer. Answers what stands against using it, or null.</summary>
     public static string? TryPrepare(out long area)
     {
@@ -22,8 +17,8 @@ internal static unsafe class RestartableSequences
             return "libc is not glibc 2.35 or later";
         }
 
-        // SAFETY: glibc declares them "const ptrdiff_t" and "const unsigned int".
-        if (*(uint*)size < SmallestArea)
+        // SAFETY: glibc declares them "const ptrdiff_t" and "const unsigned int". Without registration it states a size of zero.
+        if (*(uint*)size < StubCode.RestartableAreaLength)
         {
             return "glibc has not registered any";
         }
@@ -37,19 +32,5 @@ internal static unsafe class RestartableSequences
 
         area = *(nint*)offset;
         return null;
-    }
-
-    /// <summary>The words of the image that hold addresses: where each sequence starts and where it is aborted to.</summary>
-    public static int[] AddressWords()
-    {
-        var words = new int[2 * Count];
-        for (var i = 0; i < Count; i++)
-        {
-            var descriptor = StubCode.SequencesOffset + (i * LinuxConstants.RseqDescriptorSize);
-            words[2 * i] = descriptor + LinuxConstants.RseqStartOffset;
-            words[(2 * i) + 1] = descriptor + LinuxConstants.RseqAbortOffset;
-        }
-
-        return words;
     }
 }

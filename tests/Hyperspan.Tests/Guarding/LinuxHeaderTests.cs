@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Stubs;
 using Hyperspan.Tests.Infrastructure;
 
 namespace Hyperspan.Tests.Guarding;
@@ -22,23 +23,23 @@ public class LinuxHeaderTests
 
     private static readonly Dictionary<string, string> Expressions = new(StringComparer.Ordinal)
     {
-        [nameof(LinuxConstants.SigInfoCodeOffset)] = "offsetof(siginfo_t, si_code)",
-        [nameof(LinuxConstants.SigInfoAddressOffset)] = "offsetof(siginfo_t, si_addr)",
-        [nameof(LinuxConstants.ContextRdxOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RDX])",
-        [nameof(LinuxConstants.ContextRaxOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RAX])",
-        [nameof(LinuxConstants.ContextRipOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP])",
-        [nameof(LinuxConstants.KernelSignalSetSize)] = "_NSIG / 8",
+        [nameof(LinuxAbi.SigInfoCodeOffset)] = "offsetof(siginfo_t, si_code)",
+        [nameof(LinuxAbi.SigInfoAddressOffset)] = "offsetof(siginfo_t, si_addr)",
+        [nameof(LinuxAbi.ContextRdxOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RDX])",
+        [nameof(LinuxAbi.ContextRaxOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RAX])",
+        [nameof(LinuxAbi.ContextRipOffset)] = "offsetof(ucontext_t, uc_mcontext.gregs[REG_RIP])",
+        [nameof(LinuxAbi.KernelSignalSetSize)] = "_NSIG / 8",
         [nameof(LinuxConstants.FutexOpOrZero)] = "FUTEX_OP(FUTEX_OP_OR, 0, FUTEX_OP_CMP_EQ, 0)",
     };
 
     private static readonly Dictionary<string, string> RestartableExpressions = new(StringComparer.Ordinal)
     {
-        [nameof(LinuxConstants.RSEQ_SIG)] = "RSEQ_SIG",
-        [nameof(LinuxConstants.RseqCpuIdOffset)] = "offsetof(struct rseq, cpu_id)",
-        [nameof(LinuxConstants.RseqDescriptorOffset)] = "offsetof(struct rseq, rseq_cs)",
-        [nameof(LinuxConstants.RseqDescriptorSize)] = "sizeof(struct rseq_cs)",
-        [nameof(LinuxConstants.RseqStartOffset)] = "offsetof(struct rseq_cs, start_ip)",
-        [nameof(LinuxConstants.RseqAbortOffset)] = "offsetof(struct rseq_cs, abort_ip)",
+        [nameof(LinuxAbi.RSEQ_SIG)] = "RSEQ_SIG",
+        [nameof(LinuxAbi.RseqCpuIdOffset)] = "offsetof(struct rseq, cpu_id)",
+        [nameof(LinuxAbi.RseqDescriptorOffset)] = "offsetof(struct rseq, rseq_cs)",
+        [nameof(LinuxAbi.RseqDescriptorSize)] = "sizeof(struct rseq_cs)",
+        [nameof(LinuxAbi.RseqStartOffset)] = "offsetof(struct rseq_cs, start_ip)",
+        [nameof(LinuxAbi.RseqAbortOffset)] = "offsetof(struct rseq_cs, abort_ip)",
         [nameof(LinuxConstants.MEMBARRIER_CMD_QUERY)] = "MEMBARRIER_CMD_QUERY",
         [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED",
         [nameof(LinuxConstants.MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ",
@@ -70,11 +71,12 @@ public class LinuxHeaderTests
         IReadOnlyDictionary<string, long> actual = CCompiler.Evaluate(includes, expressions.Values);
         foreach ((var name, var expression) in expressions)
         {
-            FieldInfo? field = typeof(LinuxConstants).GetField(name, BindingFlags.Static | BindingFlags.NonPublic);
-            var value = Convert.ToInt64(field.ShouldNotBeNull(name).GetRawConstantValue());
-
+            FieldInfo[] fields = [.. new[] { typeof(LinuxConstants), typeof(LinuxAbi) }
+                .Select(type => type.GetField(name, BindingFlags.Static | BindingFlags.NonPublic))
+                .OfType<FieldInfo>()];
+            fields.ShouldNotBeEmpty(name);
             // The headers do not agree with each other on the signs of flags.
-            unchecked((int)value).ShouldBe(unchecked((int)actual[expression]), name);
+            fields.ShouldAllBe(field => unchecked((int)Convert.ToInt64(field.GetRawConstantValue())) == unchecked((int)actual[expression]), name);
         }
     }
 

@@ -21,20 +21,4 @@ internal static partial class LinuxConstants
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ = 1 << 7;
     internal const int MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ = 1 << 8;
-
-    /// <summary>
-    /// What stands before an abort handler of a restartable sequence in a process whose areas glibc registered.
-    /// </summary>
-    internal const uint RSEQ_SIG = 0x53053053;
-
-    /// <summary>Offset of <c>struct rseq.cpu_id</c>.</summary>
-    internal const int RseqCpuIdOffset = 4;
-
-    /// <summary>Offset of <c>struct rseq.rseq_cs</c>.</summary>
-    internal const int RseqDescriptorOffset = 8;
-
-    /// <summary>Size of <c>struct rseq_cs</c>, and the offsets of its addresses.</summary>
-    internal const int RseqDescriptorSize = 32;
-    internal const int RseqStartOffset = 8;
-    internal const int RseqAbortOffset = 24;
 }

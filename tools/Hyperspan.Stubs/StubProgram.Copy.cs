@@ -1,7 +1,7 @@
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {

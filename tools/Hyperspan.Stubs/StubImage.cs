@@ -1,4 +1,4 @@
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 /// <summary>An assembled program and the offset of each of its labels.</summary>
 internal sealed record StubImage(byte[] Bytes, IReadOnlyDictionary<string, int> Labels);

@@ -1,7 +1,6 @@
-using Hyperspan.Interop.Linux;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {
@@ -14,7 +13,7 @@ internal sealed partial class StubProgram
         Mark("handler", 16);
         _a.push(rax);
         _a.push(rcx);
-        _a.mov(rax, __qword_ptr[rdx + LinuxConstants.ContextRipOffset]);
+        _a.mov(rax, __qword_ptr[rdx + LinuxAbi.ContextRipOffset]);
         _a.lea(rcx, __[L("load1")]);
         _a.cmp(rax, rcx);
         _a.jb(L("foreign"));
@@ -25,24 +24,24 @@ internal sealed partial class StubProgram
         // In a restartable sequence the kernel has moved the instruction pointer to the sequence's abort handler by now. That
         // lies among the stubs too and cannot fault itself, so the fault counts as the sequence's. A signal that somebody sent
         // (code <= 0) while a stub happened to run is not the stub's fault.
-        _a.cmp(__dword_ptr[rsi + LinuxConstants.SigInfoCodeOffset], 0);
+        _a.cmp(__dword_ptr[rsi + LinuxAbi.SigInfoCodeOffset], 0);
         _a.jle(L("foreign"));
         _a.lea(rcx, __[L("copy_avx")]);
         _a.cmp(rax, rcx);
         _a.lea(rax, __[L("recover")]);
         _a.lea(rcx, __[L("recover_avx")]);
         _a.cmovae(rax, rcx);
-        _a.mov(__qword_ptr[rdx + LinuxConstants.ContextRipOffset], rax);
-        _a.mov(rax, __qword_ptr[rsi + LinuxConstants.SigInfoAddressOffset]);
-        _a.mov(__qword_ptr[rdx + LinuxConstants.ContextRaxOffset], rax);
+        _a.mov(__qword_ptr[rdx + LinuxAbi.ContextRipOffset], rax);
+        _a.mov(rax, __qword_ptr[rsi + LinuxAbi.SigInfoAddressOffset]);
+        _a.mov(__qword_ptr[rdx + LinuxAbi.ContextRaxOffset], rax);
         _a.mov(eax, edi);
-        _a.mov(__qword_ptr[rdx + LinuxConstants.ContextRdxOffset], rax);
+        _a.mov(__qword_ptr[rdx + LinuxAbi.ContextRdxOffset], rax);
         _a.pop(rcx);
         _a.pop(rax);
         _a.ret();
 
         Mark("foreign");
-        _a.cmp(edi, LinuxConstants.SIGBUS);
+        _a.cmp(edi, LinuxAbi.SIGBUS);
         _a.je(L("foreign_bus"));
         _a.mov(rcx, __qword_ptr[L("segv_mode")]);
         _a.test(ecx, ecx);
@@ -74,7 +73,7 @@ internal sealed partial class StubProgram
         Mark("unchained");
         _a.cmp(ecx, 2);
         _a.jne(L("put_back"));
-        _a.cmp(__dword_ptr[rsi + LinuxConstants.SigInfoCodeOffset], 0);
+        _a.cmp(__dword_ptr[rsi + LinuxAbi.SigInfoCodeOffset], 0);
         _a.jle(L("leave"));
 
         Mark("put_back");
@@ -83,10 +82,10 @@ internal sealed partial class StubProgram
         _a.push(rsi);
         _a.push(r10);
         _a.push(r11);
-        _a.mov(eax, LinuxConstants.SYS_rt_sigaction);
+        _a.mov(eax, LinuxAbi.SYS_rt_sigaction);
         _a.lea(rsi, __[L("default_action")]);
         _a.xor(edx, edx);
-        _a.mov(r10d, LinuxConstants.KernelSignalSetSize);
+        _a.mov(r10d, LinuxAbi.KernelSignalSetSize);
         _a.syscall();
         _a.pop(r11);
         _a.pop(r10);
@@ -95,21 +94,21 @@ internal sealed partial class StubProgram
         _a.pop(rcx);
         _a.cmp(ecx, 3);
         _a.jne(L("send_again"));
-        _a.cmp(edi, LinuxConstants.SIGBUS);
+        _a.cmp(edi, LinuxAbi.SIGBUS);
         _a.je(L("bus_chain"));
         _a.jmp(L("segv_chain"));
 
         Mark("send_again");
-        _a.cmp(__dword_ptr[rsi + LinuxConstants.SigInfoCodeOffset], 0);
+        _a.cmp(__dword_ptr[rsi + LinuxAbi.SigInfoCodeOffset], 0);
         _a.jg(L("leave"));
         _a.mov(edx, edi);
-        _a.mov(eax, LinuxConstants.SYS_gettid);
+        _a.mov(eax, LinuxAbi.SYS_gettid);
         _a.syscall();
         _a.mov(esi, eax);
-        _a.mov(eax, LinuxConstants.SYS_getpid);
+        _a.mov(eax, LinuxAbi.SYS_getpid);
         _a.syscall();
         _a.mov(edi, eax);
-        _a.mov(eax, LinuxConstants.SYS_tgkill);
+        _a.mov(eax, LinuxAbi.SYS_tgkill);
         _a.syscall();
         Mark("leave");
         _a.pop(rcx);

@@ -1,6 +1,6 @@
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {

@@ -1,23 +1,25 @@
-using Hyperspan.Guarding;
-using Hyperspan.Interop.Linux;
 using static Iced.Intel.AssemblerRegisters;
 
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {
     private static readonly int[] ScalarSizes = [1, 2, 4, 8];
+
+    /// <summary>The restartable sequences, in the order of their descriptors.</summary>
+    public static IReadOnlyList<string> SequenceNames { get; } =
+        [.. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
 
     private void EmitBitChecked()
     {
         // Shared by everything in this section.
         Mark("bit_clear", 16);
         _a.xor(eax, eax);
-        _a.mov(edx, (int)Guard.StatusBitClear);
+        _a.mov(edx, StatusBitClear);
         _a.ret();
         Mark("not_restartable");
         _a.xor(eax, eax);
-        _a.mov(edx, (int)Guard.StatusNotRestartable);
+        _a.mov(edx, StatusNotRestartable);
         _a.ret();
 
         foreach (var size in ScalarSizes)
@@ -160,11 +162,11 @@ internal sealed partial class StubProgram
         _a.mov(r9, __qword_ptr[L("restartable_area")]);
 
         // A thread that could not be registered has a negative processor number, and nobody would restart it.
-        _a.cmp(__dword_ptr.fs[r9 + LinuxConstants.RseqCpuIdOffset], 0);
+        _a.cmp(__dword_ptr.fs[r9 + LinuxAbi.RseqCpuIdOffset], 0);
         _a.jl(L("not_restartable"));
         _a.lea(r10, __[L("sequence_" + name)]);
         Mark("arm_" + name);
-        _a.mov(__qword_ptr.fs[r9 + LinuxConstants.RseqDescriptorOffset], r10);
+        _a.mov(__qword_ptr.fs[r9 + LinuxAbi.RseqDescriptorOffset], r10);
         Mark("start_" + name);
     }
 
@@ -173,7 +175,7 @@ internal sealed partial class StubProgram
     /// </summary>
     private void EmitSequenceAbort(string name)
     {
-        byte[] signature = BitConverter.GetBytes(LinuxConstants.RSEQ_SIG);
+        byte[] signature = BitConverter.GetBytes(LinuxAbi.RSEQ_SIG);
         _a.db([0x0F, 0xB9, 0x3D, .. signature]);
         Mark("abort_" + name);
         _a.jmp(L("arm_" + name));
@@ -184,8 +186,7 @@ internal sealed partial class StubProgram
     /// </summary>
     private void EmitSequences()
     {
-        string[] names = [.. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
-        foreach (var name in names)
+        foreach (var name in SequenceNames)
         {
             Mark("sequence_" + name, 32);
             var start = _offsets.GetValueOrDefault("start_" + name);

@@ -1,14 +1,16 @@
 using Iced.Intel;
 
-namespace Hyperspan.Tests.Guarding.Machine;
+namespace Hyperspan.Stubs;
 
 /// <summary>
-/// The guard's machine code, written with Iced's assembler. This is its source: <see cref="StubListing"/> renders it to the
-/// constants in
-/// <c>src/Hyperspan/Guarding/StubCode.*.cs</c>, and a test compares both byte for byte.
+/// The guard's machine code for x86-64, written with Iced's assembler. This is its source: <see cref="StubListing"/> renders it to the file that
+/// <c>Hyperspan</c> compiles. What a stub may do and has to do is said in docs/stubs.md.
 /// </summary>
 internal sealed partial class StubProgram
 {
+    internal const int StatusBitClear = 0x100;
+    internal const int StatusNotRestartable = 0x101;
+
     private readonly Assembler _a = new(64);
     private readonly Dictionary<string, Label> _labels = new(StringComparer.Ordinal);
     private readonly List<string> _marked = [];
@@ -26,13 +28,13 @@ internal sealed partial class StubProgram
     /// <summary>The sections in image order, each with the label it starts at.</summary>
     public static IReadOnlyList<StubSection> Sections { get; } =
     [
-        new("Handler", "handler", "The signal handler and the points where recovered stubs return."),
-        new("Scalars", "load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
-        new("BitChecked", "bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
-        new("Fill", "fill", "Fill: destination in rdi, value in sil, length in rdx."),
-        new("CopySse", "copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
-        new("CopyAvx", "copy_avx", "The same copy with 32-byte registers."),
-        new("Data", "data", "What the installer completes before the page becomes executable."),
+        new("handler", "The signal handler and the points where recovered stubs return."),
+        new("load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
+        new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
+        new("fill", "Fill: destination in rdi, value in sil, length in rdx."),
+        new("copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
+        new("copy_avx", "The same copy with 32-byte registers."),
+        new("data", "What the installer completes before the page becomes executable."),
     ];
 
     /// <summary>The labels the installer needs, by the name of their constant.</summary>
@@ -52,7 +54,7 @@ internal sealed partial class StubProgram
         ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"),
-        ("RestartableArea", "restartable_area"), ("Sequences", "sequence_load1"),
+        ("RestartableArea", "restartable_area"),
     ];
 
     public static StubImage Assemble()

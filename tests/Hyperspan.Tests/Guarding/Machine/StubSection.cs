@@ -1,3 +1,0 @@
-namespace Hyperspan.Tests.Guarding.Machine;
-
-internal sealed record StubSection(string Name, string FirstLabel, string Summary);
