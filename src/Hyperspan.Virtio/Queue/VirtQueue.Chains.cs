@@ -190,7 +190,7 @@ public sealed partial class VirtQueue
             return Fail(VirtQueueErrorKind.InvalidIndirectLength, head, length, most);
         }
 
-        return _ranges.Contains(descriptor.Address, length)
+        return _memory.Contains(descriptor.Address, length)
             || Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, descriptor.Address, length);
     }
 
@@ -203,7 +203,7 @@ public sealed partial class VirtQueue
 
         // The specification gives an empty buffer no meaning and does not forbid it: it adds nothing, wherever it points.
         uint length = descriptor.Length;
-        if (length > 0 && !_ranges.Contains(descriptor.Address, length))
+        if (length > 0 && !_memory.Contains(descriptor.Address, length))
         {
             return Fail(VirtQueueErrorKind.BufferOutsideMemory, chain.Head, descriptor.Address, length);
         }

@@ -30,7 +30,6 @@ namespace Hyperspan.Virtio;
 public sealed partial class VirtQueue
 {
     private readonly GuestMemory _memory;
-    private readonly MemoryRanges _ranges;
     private readonly GuestAddress _availableFlags;
     private readonly GuestAddress _availableIndex;
     private readonly ulong _availableEntries;
@@ -70,7 +69,6 @@ public sealed partial class VirtQueue
         }
 
         _memory = memory;
-        _ranges = new MemoryRanges(memory);
         Layout = layout;
         Features = features;
         _indirect = (features & VirtQueueFeatures.IndirectDescriptors) != 0;

@@ -1,16 +1,33 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Hyperspan;
 
 /// <summary>
-/// A region of guest memory as a hypervisor knows it: where it lies, its slot and what the guest may do with it.
+/// A region of guest memory as a hypervisor knows it: where it lies, its slot and what the guest may do with it; and what stands behind it,
+/// where the region is one of a <see cref="GuestMemory"/>.
 /// </summary>
 /// <param name="Range">The guest-physical addresses that the region covers.</param>
 /// <param name="Slot">The slot number that the hypervisor gave the region; it means nothing to anybody else.</param>
 /// <param name="Protection">The protection with which the region was registered.</param>
 /// <remarks>
-/// A description alone: it holds no memory. In JSON <c>{"range":{},"slot":0,"protection":{}}</c>, the objects as those types
-/// write them. Compared by value; immutable, so safe to use from any thread.
+/// A description: the backing belongs to the memory. In JSON <c>{"range":{},"slot":0,"protection":{}}</c>, the objects as those types
+/// write them, and nothing of the backing. Compared by value; immutable, so safe to use from any thread.
 /// </remarks>
 [JsonConverter(typeof(GuestMemoryRegionJsonConverter))]
-public sealed record GuestMemoryRegion(GuestRange Range, uint Slot, Protection Protection);
+public sealed record GuestMemoryRegion(GuestRange Range, uint Slot, Protection Protection)
+{
+    /// <summary>Gets what stands behind the region, or <see langword="null"/> in a description that was made otherwise than by a <see cref="GuestMemory"/>.</summary>
+    public GuestMemoryBacking? Backing { get; init; }
+
+    /// <summary>Gets where in the backing the region begins, in bytes.</summary>
+    public ulong BackingOffset { get; init; }
+
+    /// <summary>Gives range, slot and protection, and what stands behind the region where that is known.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString()
+    {
+        string backing = Backing is null ? "" : string.Create(CultureInfo.InvariantCulture, $", Backing = '{Backing.Name}' at 0x{BackingOffset:x}");
+        return string.Create(CultureInfo.InvariantCulture, $"{nameof(GuestMemoryRegion)} {{ Range = {Range}, Slot = {Slot}, Protection = {Protection}{backing} }}");
+    }
+}

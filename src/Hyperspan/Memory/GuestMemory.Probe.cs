@@ -3,6 +3,31 @@ namespace Hyperspan;
 /// <content>Probes: can memory be read or written?</content>
 public sealed unsafe partial class GuestMemory
 {
+    /// <summary>Checks that every page of a range can be accessed.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="access">Whether to probe for reading or for writing; memory is not changed.</param>
+    /// <exception cref="GuestMemoryException">Not all of it could be accessed at that moment.</exception>
+    public void Probe(GuestAddress address, ulong length, AccessType access)
+    {
+        if (!TryProbe(address, length, access, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Checks that whole pages, named by number, can be accessed.</summary>
+    /// <param name="pageNumbers">Guest page numbers.</param>
+    /// <param name="access">Whether to probe for reading or for writing; memory is not changed.</param>
+    /// <exception cref="GuestMemoryException">Not all of them could be accessed at that moment.</exception>
+    public void ProbePages(ReadOnlySpan<ulong> pageNumbers, AccessType access)
+    {
+        if (!TryProbePages(pageNumbers, access, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
     /// <summary>Checks that a byte can be read, as a read of it would: through faults, handlers and bitmaps.</summary>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="fault">Why it cannot be read.</param>

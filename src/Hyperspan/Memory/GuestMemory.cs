@@ -178,10 +178,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         var list = new GuestMemoryRegion[regions.Length];
         for (int i = 0; i < list.Length; i++)
         {
-            MemoryRegion region = regions[i];
-            bool reachesTop = unchecked(region.Start + region.Length) == 0;
-            list[i] = new GuestMemoryRegion(
-                new GuestRange(region.Start, reachesTop ? region.Length - 1 : region.Length), (uint)i, region.Protection);
+            list[i] = Describe(regions[i], i);
         }
 
         return list;

@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Hyperspan;
+
+/// <content>What lies at an address: memory at all, which part of which backing, and where in the host.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Tells whether every byte of a range is memory. Nothing is accessed: whether the pages are there is for <see cref="Probe(GuestAddress, ulong, AccessType)"/> to find out.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes; no bytes are contained anywhere.</param>
+    /// <returns>Whether an access to the range would be in bounds: <see langword="false"/> also where this memory is disposed, or is strict and the range crosses regions.</returns>
+    public bool Contains(GuestAddress address, ulong length) =>
+        IsWithinRegion(address.Value, length) || CheckRange(address.Value, length, GuestMemoryOperation.Probe, out _);
+
+    /// <summary>Finds the region that contains an address.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="region">The region, as <see cref="GetRegions"/> lists it.</param>
+    /// <returns>Whether there is one.</returns>
+    public bool TryFindRegion(GuestAddress address, [NotNullWhen(true)] out GuestMemoryRegion? region)
+    {
+        MemoryRegion? found = Find(address.Value);
+        region = found is null ? null : Describe(found, Array.IndexOf(Regions, found));
+        return region is not null;
+    }
+
+    /// <summary>Gets where an address is mapped in this process, as a hypervisor's memory slot wants to know.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="mapping">The host address of that byte, or <see langword="null"/>.</param>
+    /// <param name="length">The bytes from there to the end of the region, which are contiguous in the host as well; zero where there is no mapping.</param>
+    /// <returns>Whether the address is memory whose backing has a mapping.</returns>
+    /// <remarks>
+    /// The mapping is valid until the backing is disposed: keep the backing, or this memory if that disposes it, referenced and open while the mapping is used. What is done
+    /// through it is checked against nothing (bounds, protection, access bitmaps) and is guarded by nobody: unless the backing's <see cref="GuestMemoryBacking.FaultBehavior"/>
+    /// is <see cref="FaultBehavior.Never"/>, an access by this process may be a fatal signal. The kernel and a guest meet such faults in their own ways.
+    /// </remarks>
+    public bool TryGetMapping(GuestAddress address, out byte* mapping, out ulong length)
+    {
+        if (Find(address.Value) is { } region && region.Base != null && !IsClosed(region))
+        {
+            ulong offset = address.Value - region.Start;
+            mapping = region.Base + offset;
+            length = region.Length - offset;
+            return true;
+        }
+
+        mapping = null;
+        length = 0;
+        return false;
+    }
+
+    private static GuestMemoryRegion Describe(MemoryRegion region, int index)
+    {
+        bool reachesTop = unchecked(region.Start + region.Length) == 0;
+        return new GuestMemoryRegion(new GuestRange(region.Start, reachesTop ? region.Length - 1 : region.Length), (uint)index, region.Protection)
+        {
+            Backing = region.Backing,
+            BackingOffset = region.BackingOffset,
+        };
+    }
+}

@@ -1,0 +1,99 @@
+using System.Buffers;
+
+namespace Hyperspan;
+
+/// <content>Reading what may not all be there, and looking for bytes.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Reads bytes up to the first that cannot be read.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="destination">Receives the bytes. What lies beyond those that were read is unspecified.</param>
+    /// <returns>How many bytes were read; all of <paramref name="destination"/>, or those below the first fault. Never throws, never allocates.</returns>
+    public int ReadAvailable(GuestAddress address, Span<byte> destination) => ReadAvailable(address, destination, out _);
+
+    /// <summary>Reads bytes up to the first that cannot be read, and says why it cannot.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="destination">Receives the bytes. What lies beyond those that were read is unspecified.</param>
+    /// <param name="fault">Why not all of them could be read.</param>
+    /// <returns>How many bytes were read; all of <paramref name="destination"/>, or those below the first fault.</returns>
+    public int ReadAvailable(GuestAddress address, Span<byte> destination, out GuestMemoryFault fault)
+    {
+        fault = default;
+        int count = destination.Length;
+        while (count > 0 && !TryRead(address, destination[..count], out GuestMemoryFault met))
+        {
+            // No address is at fault where the range reaches past 2^64. A byte below may have gone meanwhile: then there is another turn, with less.
+            fault = met.As(GuestMemoryOperation.Read, address.Value, (ulong)destination.Length);
+            ulong below = (met.Address?.Value ?? 0) - address.Value;
+            count = (int)Math.Min(below, (ulong)count - 1);
+        }
+
+        return count;
+    }
+
+    /// <summary>Looks for bytes in a range.</summary>
+    /// <param name="address">The guest-physical address of the first byte of the range.</param>
+    /// <param name="length">The length of the range in bytes; it may exceed 2 GiB.</param>
+    /// <param name="value">The bytes to look for. None at all are found at once.</param>
+    /// <returns>The address of the first occurrence that lies in the range as a whole, or <see langword="null"/> where there is none.</returns>
+    /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before an occurrence was found.</exception>
+    /// <remarks>What others write meanwhile may be found or missed.</remarks>
+    public GuestAddress? IndexOf(GuestAddress address, ulong length, ReadOnlySpan<byte> value)
+    {
+        if (!TryIndexOf(address, length, value, out GuestAddress? found, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return found;
+    }
+
+    /// <summary>Looks for bytes in a range; see <see cref="IndexOf(GuestAddress, ulong, ReadOnlySpan{byte})"/>. Does not throw when memory cannot be read.</summary>
+    /// <param name="address">The guest-physical address of the first byte of the range.</param>
+    /// <param name="length">The length of the range in bytes.</param>
+    /// <param name="value">The bytes to look for.</param>
+    /// <param name="found">The address of the first occurrence, or <see langword="null"/> where there is none.</param>
+    /// <param name="fault">Why not all of the range could be looked at.</param>
+    /// <returns>Whether the answer holds: an occurrence was found, or all of the range was looked at.</returns>
+    public bool TryIndexOf(GuestAddress address, ulong length, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault)
+    {
+        found = null;
+        if (!CheckRange(address.Value, length, GuestMemoryOperation.Read, out fault))
+        {
+            return false;
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(2L * value.Length, PooledTransfer, Array.MaxLength));
+        try
+        {
+            for (ulong done = 0; length - done >= (uint)value.Length;)
+            {
+                ulong at = address.Value + done;
+                Span<byte> piece = buffer.AsSpan(0, (int)Math.Min((uint)buffer.Length, length - done));
+                int got = ReadAvailable(at, piece, out fault);
+                int index = piece[..got].IndexOf(value);
+                if (index >= 0)
+                {
+                    found = at + (ulong)index;
+                    fault = default;
+                    return true;
+                }
+
+                if (fault.IsFault)
+                {
+                    fault = fault.As(GuestMemoryOperation.Read, address.Value, length);
+                    return false;
+                }
+
+                // The next piece begins with the bytes that an occurrence across the border would begin with.
+                done += (ulong)(got - (value.Length - 1));
+            }
+
+            return true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+using Hyperspan.Tests.Resilience;
+
+namespace Hyperspan.Tests;
+
+/// <summary>Exchange, add, and, or: what they give and leave, on every kind of memory.</summary>
+public class UpdateTests
+{
+    private const ulong Page = 4096;
+
+    public static TheoryData<string> Kinds => ["heap", "sparse", "restricted", "fallback", "second region"];
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Results_are_those_of_interlocked(string kind)
+    {
+        using GuestMemory memory = Make(kind, out ulong start);
+        Check<byte>(memory, start + 3, 0xf0, 0x1c);
+        Check<sbyte>(memory, start + 5, -128, -1);
+        Check<short>(memory, start + 6, short.MaxValue, 2);
+        Check<uint>(memory, start + 8, 0xffff_fff0, 0x11);
+        Check<long>(memory, start + 16, long.MinValue, -1);
+        Check<ulong>(memory, start + 24, 0, 7);
+        Check<nint>(memory, start + 32, -5, 5);
+    }
+
+    [Fact]
+    public void Bits_are_updated_whatever_the_type()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        memory.Write(8, DayOfWeek.Monday);
+        memory.Or(8, DayOfWeek.Saturday).ShouldBe(DayOfWeek.Monday);
+        memory.And(8, DayOfWeek.Wednesday).ShouldBe((DayOfWeek)7);
+        memory.Read<DayOfWeek>(8).ShouldBe(DayOfWeek.Wednesday);
+        memory.Exchange(8, 1.5f).ShouldBe(BitConverter.Int32BitsToSingle(3));
+        memory.Exchange(16, -0.0).ShouldBe(0.0);
+        BitConverter.DoubleToInt64Bits(memory.Exchange(16, 2.0)).ShouldBe(long.MinValue);
+    }
+
+    [Theory]
+    [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
+    public void What_cannot_be_written_is_a_fault(string reason)
+    {
+        using var hole = new HoleInMemory(reason);
+        ulong at = Page + 8;
+        hole.Memory.TryExchange(at, 1, out int value, out GuestMemoryFault fault).ShouldBeFalse();
+        Faulted(fault);
+        hole.Memory.TryAdd(at, 1, out value, out fault).ShouldBeFalse();
+        value.ShouldBe(0);
+        Faulted(fault);
+        hole.Memory.TryAnd(at, 1, out value, out fault).ShouldBeFalse();
+        Faulted(fault);
+        hole.Memory.TryOr(at, 1, out value, out fault).ShouldBeFalse();
+        Faulted(fault);
+        Should.Throw<GuestMemoryException>(() => hole.Memory.Exchange(at, 1));
+        Should.Throw<GuestMemoryException>(() => hole.Memory.Add(at, 1));
+        Should.Throw<GuestMemoryException>(() => hole.Memory.And(at, 1));
+        Should.Throw<GuestMemoryException>(() => hole.Memory.Or(at, 1));
+
+        void Faulted(GuestMemoryFault met)
+        {
+            met.ShouldBeFault(hole.Kind, at);
+            met.Operation.ShouldBe(GuestMemoryOperation.CompareExchange);
+        }
+    }
+
+    [Fact]
+    public void Misaligned_and_unfit_types_are_refused()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        memory.TryAdd(6, 1u, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, 6);
+        memory.Read<ulong>(0).ShouldBe(0UL);
+        Should.Throw<NotSupportedException>(() => memory.Exchange(0, default(Guid)));
+        Should.Throw<NotSupportedException>(() => memory.Add(0, (Int128)1));
+    }
+
+    [Fact]
+    public void Nothing_is_lost_between_threads()
+    {
+        using GuestMemory memory = new("sparse", Committed());
+        const int Turns = 20_000;
+        Parallel.For(0, 4, thread =>
+        {
+            for (int i = 0; i < Turns; i++)
+            {
+                memory.Add(0, 3);
+                memory.Or(8, 1UL << (i % 60));
+            }
+        });
+        memory.Read<int>(0).ShouldBe(4 * Turns * 3);
+        memory.Read<ulong>(8).ShouldBe((1UL << 60) - 1);
+    }
+
+    private static void Check<T>(GuestMemory memory, ulong at, T first, T second)
+        where T : unmanaged, System.Numerics.IBinaryInteger<T>
+    {
+        memory.Exchange(at, first).ShouldBe(T.Zero);
+        memory.Exchange(at, second).ShouldBe(first);
+        memory.Exchange(at, first).ShouldBe(second);
+        memory.Add(at, second).ShouldBe(unchecked(first + second));
+        memory.Read<T>(at).ShouldBe(unchecked(first + second));
+        memory.Exchange(at, first);
+        memory.And(at, second).ShouldBe(first);
+        memory.Read<T>(at).ShouldBe(first & second);
+        memory.Or(at, first).ShouldBe(first & second);
+        memory.Read<T>(at).ShouldBe(first);
+        memory.TryAdd(at, T.One, out T sum, out GuestMemoryFault fault).ShouldBeTrue();
+        sum.ShouldBe(unchecked(first + T.One));
+        fault.IsFault.ShouldBeFalse();
+        if (Unsafe.SizeOf<T>() > 1)
+        {
+            memory.TryExchange(at + 1, second, out _, out fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, at + 1);
+        }
+
+        memory.Write(at, T.Zero);
+    }
+
+    private static GuestMemory Make(string kind, out ulong start)
+    {
+        start = kind == "second region" ? 4 * Page : 64;
+        return kind switch
+        {
+            "heap" => GuestMemory.Allocate(Page),
+            "sparse" => new GuestMemory("sparse", Committed()),
+            "restricted" => new GuestMemory("restricted", new MappedBacking(Committed(), [0xff])),
+            "fallback" => new GuestMemory("fallback", new FallbackBacking((int)Page)),
+            _ => new GuestMemoryBuilder("two").Add(0, new HeapMemory(Page)).Add(4 * Page, new HeapMemory(Page)).Build(),
+        };
+    }
+
+    private static SparseMapping Committed()
+    {
+        var mapping = new SparseMapping(Page);
+        mapping.Commit(0, Page);
+        return mapping;
+    }
+}
