@@ -66,6 +66,18 @@ internal static class Operations
             1.15,
             () => Walk(new CompareExchange<Layouts.Direct>(Memories.Direct.Memory)),
             () => Walk(new RawCompareExchange(Memories.Direct.Raw)));
+        yield return new(
+            "guarded_compare_exchange_u64",
+            "raw_compare_exchange_u64",
+            1.7,
+            () => Walk(new CompareExchange<Layouts.Guarded>(Memories.Guarded.Memory)),
+            () => Walk(new RawCompareExchange(Memories.Guarded.Raw)));
+        yield return new(
+            "bitmap_compare_exchange_u64",
+            "raw_compare_exchange_u64",
+            2.5,
+            () => Walk(new CompareExchange<Layouts.Bitmap>(Memories.Bitmap.Memory)),
+            () => Walk(new RawCompareExchange(Memories.Bitmap.Raw)));
         yield return new("try_read_out_of_range", "raw_read_u64", 2, () => Walk(new TryReadOutOfRange<Layouts.Direct>(Memories.Direct.Memory)), ReadRaw);
     }
 

@@ -46,12 +46,19 @@ internal sealed class StubListing : ISymbolResolver
     public string Render()
     {
         var text = new StringBuilder(Origin)
-            .Append("namespace Hyperspan.Guarding;\n\n")
-            .Append("/// <summary>The guard's machine code for x86-64 on Linux and where its parts lie.</summary>\n")
+            .Append("using System.Runtime.CompilerServices;\n\nnamespace Hyperspan.Guarding;\n\n")
+            .Append("/// <summary>The guard's machine code for x86-64 on Linux, and where its parts lie: stubs for a scalar by its size.</summary>\n")
             .Append("internal static class StubCode\n{\n");
         foreach ((var constant, var label) in StubProgram.Entries)
         {
             text.Append(CultureInfo.InvariantCulture, $"    internal const int {constant}Offset = 0x{_image.Labels[label]:X};\n");
+        }
+
+        foreach ((var table, var label) in StubProgram.ScalarEntries)
+        {
+            var offsets = StubProgram.ScalarSizes.Select(size => $"{(size == 8 ? "_" : size)} => 0x{_image.Labels[label + size]:X}");
+            text.Append("\n    [MethodImpl(MethodImplOptions.AggressiveInlining)]\n")
+                .Append(CultureInfo.InvariantCulture, $"    internal static int {table}Offset(int size) => size switch {{ {string.Join(", ", offsets)} }};\n");
         }
 
         text.Append("\n    /// <summary>What a bit-checked stub answers, having done nothing, where the bit is clear.</summary>\n")

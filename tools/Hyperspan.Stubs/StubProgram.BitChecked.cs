@@ -4,8 +4,6 @@ namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {
-    private static readonly int[] ScalarSizes = [1, 2, 4, 8];
-
     /// <summary>The restartable sequences, in the order of their descriptors.</summary>
     public static IReadOnlyList<string> SequenceNames { get; } =
         [.. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];

@@ -11,6 +11,8 @@ internal sealed partial class StubProgram
     internal const int StatusBitClear = 0x100;
     internal const int StatusNotRestartable = 0x101;
 
+    internal static IReadOnlyList<int> ScalarSizes => [1, 2, 4, 8];
+
     private readonly Assembler _a = new(64);
     private readonly Dictionary<string, Label> _labels = new(StringComparer.Ordinal);
     private readonly List<string> _marked = [];
@@ -37,24 +39,19 @@ internal sealed partial class StubProgram
         new("data", "What the installer completes before the page becomes executable."),
     ];
 
-    /// <summary>The labels the installer needs, by the name of their constant.</summary>
+    /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"),
-        ("Load1", "load1"), ("Load2", "load2"), ("Load4", "load4"), ("Load8", "load8"),
-        ("Store1", "store1"), ("Store2", "store2"), ("Store4", "store4"), ("Store8", "store8"),
-        ("CompareExchange1", "cas1"), ("CompareExchange2", "cas2"), ("CompareExchange4", "cas4"), ("CompareExchange8", "cas8"),
-        ("ProbeWrite", "probe_write"),
-        ("BitCheckedLoad1", "bit_load1"), ("BitCheckedLoad2", "bit_load2"),
-        ("BitCheckedLoad4", "bit_load4"), ("BitCheckedLoad8", "bit_load8"),
-        ("BitCheckedStore1", "bit_store1"), ("BitCheckedStore2", "bit_store2"),
-        ("BitCheckedStore4", "bit_store4"), ("BitCheckedStore8", "bit_store8"),
-        ("BitCheckedCompareExchange1", "bit_cas1"), ("BitCheckedCompareExchange2", "bit_cas2"),
-        ("BitCheckedCompareExchange4", "bit_cas4"), ("BitCheckedCompareExchange8", "bit_cas8"),
-        ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
+        ("Handler", "handler"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
-        ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"),
-        ("RestartableArea", "restartable_area"),
+        ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
+    ];
+
+    /// <summary>The stubs there is one of for each size of a scalar: the name of their table, and their labels but for the size.</summary>
+    public static IReadOnlyList<(string Table, string Label)> ScalarEntries { get; } =
+    [
+        ("Load", "load"), ("Store", "store"), ("CompareExchange", "cas"),
+        ("BitCheckedLoad", "bit_load"), ("BitCheckedStore", "bit_store"), ("BitCheckedCompareExchange", "bit_cas"),
     ];
 
     public static StubImage Assemble()

@@ -26,7 +26,7 @@ internal sealed unsafe class RawFirstTouchKernel : Kernel
         for (int page = 0; page < Pages; page++)
         {
             byte* at = _memory + (page * PageSize);
-            sum += Guard.Store8(at, 1).Status;
+            sum += Guard.Store(at, 1UL).Status;
             Map(at, PageSize, MappingProtection.ReadWrite, MappingFlags.Fixed);
             Volatile.Write(ref *at, 1);
         }

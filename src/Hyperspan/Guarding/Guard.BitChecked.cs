@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan.Guarding;
 
 // Accesses to memory under an access bitmap, one bit a page: bit i of byte j is page 8 * j + i. They return StatusBitClear where
-// the bit is clear. The bitmap has to be valid memory for as long as anybody uses it.
+// the bit is clear. The bitmap has to be valid memory for as long as anybody uses it. Only where SupportsRestartableSequences.
 //
 // Each looks at the bit inside a restartable sequence, whose last instruction is the access. If the kernel interrupts the
 // thread in between, for whatever reason, the sequence starts over with the look at the bit. So there is no moment at which a
@@ -15,8 +15,7 @@ internal static unsafe partial class Guard
     public const ulong StatusBitClear = StubCode.StatusBitClear;
 
     /// <summary>
-    /// A bit-checked access was not done because this thread, or this machine, has no restartable sequences: the caller does it
-    /// under a read section of its RCU domain instead.
+    /// A bit-checked access was not done because this thread has no restartable sequences: the caller does it under a read section of its RCU domain instead.
     /// </summary>
     public const ulong StatusNotRestartable = StubCode.StatusNotRestartable;
 
@@ -46,43 +45,32 @@ internal static unsafe partial class Guard
         }
     }
 
-    /// <summary>Reads one byte if the bit is set.</summary>
+    /// <summary>Reads with exactly one load if the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad1(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
+    public static GuardedResult BitCheckedLoad<T>(byte* p, byte* bitmap, ulong bitIndex)
+        where T : unmanaged
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
-            : mayBlock ? GuardEntry.BitCheckedLoad1(p, bitmap, bitIndex)
-            : GuardEntry.BitCheckedLoad1Suppressed(p, bitmap, bitIndex);
+        return ((delegate*<byte*, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedLoadOffset(sizeof(T))))(p, bitmap, bitIndex);
     }
 
-    /// <summary>Reads two bytes if the bit is set.</summary>
+    /// <summary>Writes with exactly one store that takes effect only while the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad2(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
+    public static GuardedResult BitCheckedStore<T>(byte* p, T value, byte* bitmap, ulong bitIndex)
+        where T : unmanaged
     {
-        // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
-            : mayBlock ? GuardEntry.BitCheckedLoad2(p, bitmap, bitIndex)
-            : GuardEntry.BitCheckedLoad2Suppressed(p, bitmap, bitIndex);
+        // SAFETY: as above.
+        return ((delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedStoreOffset(sizeof(T))))(
+            p, Scalar.ToBits(value), bitmap, bitIndex);
     }
 
-    /// <summary>Reads four bytes if the bit is set.</summary>
+    /// <summary>Compares and exchanges, which takes effect only while the bit is set; see <see cref="CompareExchange{T}(byte*, T, T)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad4(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
+    public static GuardedResult BitCheckedCompareExchange<T>(byte* p, T value, T comparand, byte* bitmap, ulong bitIndex)
+        where T : unmanaged
     {
-        // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
-            : mayBlock ? GuardEntry.BitCheckedLoad4(p, bitmap, bitIndex)
-            : GuardEntry.BitCheckedLoad4Suppressed(p, bitmap, bitIndex);
-    }
-
-    /// <summary>Reads eight bytes if the bit is set.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad8(byte* p, byte* bitmap, ulong bitIndex, bool mayBlock = false)
-    {
-        // SAFETY: a fault of the stub's accesses returns here as a status.
-        return !RestartableBarrier.IsRegistered ? new GuardedResult(0, StatusNotRestartable)
-            : mayBlock ? GuardEntry.BitCheckedLoad8(p, bitmap, bitIndex)
-            : GuardEntry.BitCheckedLoad8Suppressed(p, bitmap, bitIndex);
+        // SAFETY: as above.
+        return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T))))(
+            p, Scalar.ToBits(comparand), Scalar.ToBits(value), bitmap, bitIndex);
     }
 }

@@ -28,8 +28,29 @@ internal static unsafe partial class Guard
     {
         // SAFETY: faults on either side return here as a status; the stub touches nothing outside the two ranges.
         return !GuardEntry.UsesMachineCode ? SubstituteGuard.Copy(destination, source, length)
-            : mayBlock || length > SuppressedLimit ? GuardEntry.Copy(destination, source, length)
-            : GuardEntry.CopySuppressed(destination, source, length);
+            : mayBlock || length > SuppressedLimit
+                ? ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + GuardEntry.CopyOffset))(
+                    destination, source, length)
+            : ((delegate*<byte*, byte*, nuint, GuardedResult>)(GuardEntry.Code + GuardEntry.CopyOffset))(destination, source, length);
+    }
+
+    /// <summary>
+    /// Copies to managed memory that is not pinned: the reference is the collector's until the call, and no collection runs before the stub has returned.
+    /// At most <see cref="SuppressedLimit"/> bytes, because a collection has to wait meanwhile. Only where <see cref="UsesMachineCode"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult CopyOut(ref byte destination, byte* source, nuint length)
+    {
+        // SAFETY: as for Copy.
+        return ((delegate*<ref byte, byte*, nuint, GuardedResult>)(GuardEntry.Code + GuardEntry.CopyOffset))(ref destination, source, length);
+    }
+
+    /// <summary>Copies from managed memory; see <see cref="CopyOut"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult CopyIn(byte* destination, ref byte source, nuint length)
+    {
+        // SAFETY: as for Copy.
+        return ((delegate*<byte*, ref byte, nuint, GuardedResult>)(GuardEntry.Code + GuardEntry.CopyOffset))(destination, ref source, length);
     }
 
     /// <summary>
@@ -40,7 +61,8 @@ internal static unsafe partial class Guard
     {
         // SAFETY: faults return here as a status; the stub touches nothing outside the range.
         return !GuardEntry.UsesMachineCode ? SubstituteGuard.Fill(destination, value, length)
-            : mayBlock || length > SuppressedLimit ? GuardEntry.Fill(destination, value, length)
-            : GuardEntry.FillSuppressed(destination, value, length);
+            : mayBlock || length > SuppressedLimit
+                ? ((delegate* unmanaged[Cdecl]<byte*, byte, nuint, GuardedResult>)(GuardEntry.BlockingCode + StubCode.FillOffset))(destination, value, length)
+            : ((delegate*<byte*, byte, nuint, GuardedResult>)(GuardEntry.Code + StubCode.FillOffset))(destination, value, length);
     }
 }

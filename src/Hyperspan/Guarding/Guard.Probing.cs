@@ -5,7 +5,7 @@ internal static unsafe partial class Guard
     private const int PageSize = 4096;
 
     /// <summary>Finds out whether a byte can be read, by reading it.</summary>
-    public static GuardedResult ProbeRead(byte* p, bool mayBlock) => Load1(p, mayBlock);
+    public static GuardedResult ProbeRead(byte* p, bool mayBlock) => Load<byte>(p, mayBlock);
 
     /// <summary>
     /// Finds out whether a byte can be written, by a write that changes nothing, also where other threads write to it meanwhile.
@@ -15,8 +15,8 @@ internal static unsafe partial class Guard
     {
         // SAFETY: a fault of the stub's only access returns here as a status.
         return !GuardEntry.UsesMachineCode ? SubstituteGuard.ProbeWrite(p)
-            : mayBlock ? GuardEntry.ProbeWrite(p)
-            : GuardEntry.ProbeWriteSuppressed(p);
+            : mayBlock ? ((delegate* unmanaged[Cdecl]<byte*, GuardedResult>)(GuardEntry.BlockingCode + StubCode.ProbeWriteOffset))(p)
+            : ((delegate*<byte*, GuardedResult>)(GuardEntry.Code + StubCode.ProbeWriteOffset))(p);
     }
 
     /// <summary>

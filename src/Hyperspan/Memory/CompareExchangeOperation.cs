@@ -19,7 +19,7 @@ internal unsafe struct CompareExchangeOperation<T>(T value, T comparand) : IRegi
 
     public GuardedResult Guarded(byte* at, ulong length, bool mayBlock)
     {
-        GuardedResult result = Scalar.GuardedCompareExchange(at, _value, comparand, mayBlock);
+        GuardedResult result = Guard.CompareExchange(at, _value, comparand, mayBlock);
         if (result.Ok)
         {
             Original = Scalar.FromBits<T>(result.Value);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
@@ -22,9 +23,9 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T CompareExchange<T>(GuestAddress address, T value, T comparand)
         where T : unmanaged =>
-        TryCompareExchangeInline(address.Value, value, comparand, out T original)
+        TryCompareExchangeInline(address.Value, value, comparand, out T original, out ulong obstacle)
             ? original
-            : CompareExchangeOrThrow(address.Value, value, comparand);
+            : CompareExchangeOrThrow(address.Value, value, comparand, original, obstacle);
 
     /// <summary>Compares and exchanges; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
@@ -39,13 +40,13 @@ public sealed unsafe partial class GuestMemory
     public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out T original, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (TryCompareExchangeInline(address.Value, value, comparand, out original))
+        if (TryCompareExchangeInline(address.Value, value, comparand, out original, out ulong obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryCompareExchangeGeneral(address.Value, value, comparand, out original, out fault);
+        return TryCompareExchangeGeneral(address.Value, value, comparand, ref original, obstacle, out fault);
     }
 
     /// <summary>Reads a value with acquire ordering: later accesses of this thread are not done before it.</summary>
@@ -115,8 +116,9 @@ public sealed unsafe partial class GuestMemory
         where T : unmanaged =>
         CheckAtomic<T>(address.Value, GuestMemoryOperation.Write, out fault) && TryWrite(address, value, out fault);
 
+    /// <summary>The path that is inlined into the caller: memory that cannot fault, in the region at address zero. An exchange costs more than a call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryCompareExchangeInline<T>(ulong address, T value, T comparand, out T original)
+    private bool TryCompareExchangeInline<T>(ulong address, T value, T comparand, out T original, out ulong obstacle)
         where T : unmanaged
     {
         PlainType<T>.Demand();
@@ -127,19 +129,71 @@ public sealed unsafe partial class GuestMemory
             if (Scalar.IsAligned<T>(at))
             {
                 original = Scalar.CompareExchange(at, value, comparand);
-                return !_gate.IsDisturbed || IsOpenAt(address);
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
             }
         }
 
-        Unsafe.SkipInit(out original);
+        return TryCompareExchangeMapped(address, value, comparand, out original, out obstacle);
+    }
+
+    /// <summary>Compares and exchanges where there is a mapping and no need to ask the backing: by the table of regions, plainly or by a stub.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryCompareExchangeMapped<T>(ulong address, T value, T comparand, out T original, out ulong obstacle)
+        where T : unmanaged
+    {
+        if (Scalar.Fits<T>())
+        {
+            // SAFETY: as for reading a value.
+            ulong offset = address;
+            byte* at = _base + address;
+            bool direct = false;
+            bool reached = address < _stubWrite;
+            RestrictedPath? restricted = _restricted;
+            if (!reached)
+            {
+                ref RegionSlot slot = ref _table.SlotOf(address);
+                offset = address - slot.Start;
+                at = slot.Base + offset;
+                direct = offset < slot.DirectWrite;
+                reached = direct || offset < slot.StubWrite;
+                restricted = slot.Restricted;
+            }
+
+            if (reached && Scalar.IsAligned<T>(at))
+            {
+                if (direct)
+                {
+                    original = Scalar.CompareExchange(at, value, comparand);
+                }
+                else
+                {
+                    GuardedResult result = restricted is null
+                        ? Guard.CompareExchange(at, value, comparand)
+                        : restricted.CompareExchange(at, offset, value, comparand);
+                    original = Scalar.FromBits<T>(result.Value);
+                    if (!result.Ok)
+                    {
+                        obstacle = restricted is null ? result.Status : NotTried;
+                        return false;
+                    }
+                }
+
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+        }
+
+        original = default;
+        obstacle = NotTried;
         return false;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private T CompareExchangeOrThrow<T>(ulong address, T value, T comparand)
+    private T CompareExchangeOrThrow<T>(ulong address, T value, T comparand, T original, ulong obstacle)
         where T : unmanaged
     {
-        if (!TryCompareExchangeGeneral(address, value, comparand, out T original, out GuestMemoryFault fault))
+        if (!TryCompareExchangeGeneral(address, value, comparand, ref original, obstacle, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
@@ -147,13 +201,20 @@ public sealed unsafe partial class GuestMemory
         return original;
     }
 
+    /// <summary>Compares and exchanges by the general path; obstacle and original are those of the paths before, as for reading.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, out T original, out GuestMemoryFault fault)
+    private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, ref T original, ulong obstacle, out GuestMemoryFault fault)
         where T : unmanaged
     {
+        if (obstacle == DisturbedGate && IsOpenAt(address))
+        {
+            fault = default;
+            return true;
+        }
+
         var operation = new CompareExchangeOperation<T>(value, comparand);
         bool done = CheckAtomic<T>(address, GuestMemoryOperation.CompareExchange, out fault)
-            && Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault);
+            && Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault, SignalOf(obstacle));
         original = done ? operation.Original : default;
         return done;
     }

@@ -99,7 +99,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryReadGuarded(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        return Counts(GuardLeaf.CopyOut(ref destination, _base + address, (nuint)length), _base + address, length, out obstacle);
+        return Counts(Guard.CopyOut(ref destination, _base + address, (nuint)length), _base + address, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -140,7 +140,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryWriteGuarded(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        return Counts(GuardLeaf.CopyIn(_base + address, ref source, (nuint)length), _base + address, length, out obstacle);
+        return Counts(Guard.CopyIn(_base + address, ref source, (nuint)length), _base + address, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

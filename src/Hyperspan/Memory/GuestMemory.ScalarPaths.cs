@@ -67,7 +67,7 @@ public sealed unsafe partial class GuestMemory
 
             if (restricted is null)
             {
-                GuardedResult result = Scalar.GuardedLoad<T>(at);
+                GuardedResult result = Guard.Load<T>(at);
                 value = Scalar.FromBits<T>(result.Value);
                 if (!result.Ok)
                 {
@@ -152,7 +152,7 @@ public sealed unsafe partial class GuestMemory
 
             if (restricted is null)
             {
-                GuardedResult result = Scalar.GuardedStore(at, value);
+                GuardedResult result = Guard.Store(at, value);
                 if (!result.Ok)
                 {
                     obstacle = result.Status;

@@ -17,7 +17,7 @@ internal unsafe struct LoadOperation<T> : IRegionOperation
 
     public GuardedResult Guarded(byte* at, ulong length, bool mayBlock)
     {
-        GuardedResult result = Scalar.GuardedLoad<T>(at, mayBlock);
+        GuardedResult result = Guard.Load<T>(at, mayBlock);
         if (result.Ok)
         {
             Value = Scalar.FromBits<T>(result.Value);

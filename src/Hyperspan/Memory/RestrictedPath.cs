@@ -38,14 +38,7 @@ internal sealed unsafe class RestrictedPath
         where T : unmanaged
     {
         // SAFETY: the caller has checked that the bytes are in the region; the stub recovers from faults; the bitmaps cover the region.
-        ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
-        return sizeof(T) switch
-        {
-            1 => GuardLeaf.BitCheckedLoad1(at, _readBitmap, bit),
-            2 => GuardLeaf.BitCheckedLoad2(at, _readBitmap, bit),
-            4 => GuardLeaf.BitCheckedLoad4(at, _readBitmap, bit),
-            _ => GuardLeaf.BitCheckedLoad8(at, _readBitmap, bit),
-        };
+        return Guard.BitCheckedLoad<T>(at, _readBitmap, BitOf(offset));
     }
 
     /// <summary>Writes an aligned value; see <see cref="Load"/>.</summary>
@@ -54,14 +47,17 @@ internal sealed unsafe class RestrictedPath
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        ulong bit = _firstBit + (offset >> GuestAddress.PageShift);
-        ulong bits = Scalar.ToBits(value);
-        return sizeof(T) switch
-        {
-            1 => GuardLeaf.BitCheckedStore1(at, bits, _writeBitmap, bit),
-            2 => GuardLeaf.BitCheckedStore2(at, bits, _writeBitmap, bit),
-            4 => GuardLeaf.BitCheckedStore4(at, bits, _writeBitmap, bit),
-            _ => GuardLeaf.BitCheckedStore8(at, bits, _writeBitmap, bit),
-        };
+        return Guard.BitCheckedStore(at, value, _writeBitmap, BitOf(offset));
     }
+
+    /// <summary>Compares and exchanges an aligned value; see <see cref="Load"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal GuardedResult CompareExchange<T>(byte* at, ulong offset, T value, T comparand)
+        where T : unmanaged
+    {
+        // SAFETY: as for reading.
+        return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset));
+    }
+
+    private ulong BitOf(ulong offset) => _firstBit + (offset >> GuestAddress.PageShift);
 }

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
-using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
-/// <summary>One load, store or compare-exchange of a value of 1, 2, 4 or 8 bytes, plain or guarded. The size is a constant to the JIT: one branch remains.</summary>
+/// <summary>One load, store or compare-exchange of a value of 1, 2, 4 or 8 bytes. The size is a constant to the JIT: one branch remains.</summary>
 internal static unsafe class Scalar
 {
     /// <summary>Whether values of the type are accessed by a single load or store where they are naturally aligned.</summary>
@@ -104,57 +103,6 @@ internal static unsafe class Scalar
         ulong wide = Interlocked.CompareExchange(ref *(ulong*)at, Unsafe.As<T, ulong>(ref value), Unsafe.As<T, ulong>(ref comparand));
         return Unsafe.As<ulong, T>(ref wide);
     }
-
-    /// <summary>
-    /// One guarded load, for the inlined paths: the machine code is called straight, because a region has a guarded limit only where there is machine code.
-    /// The way around it that other systems take would be compiled into every caller.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static GuardedResult GuardedLoad<T>(byte* at)
-        where T : unmanaged => sizeof(T) switch
-        {
-            1 => GuardLeaf.Load1(at),
-            2 => GuardLeaf.Load2(at),
-            4 => GuardLeaf.Load4(at),
-            _ => GuardLeaf.Load8(at),
-        };
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static GuardedResult GuardedStore<T>(byte* at, T value)
-        where T : unmanaged => sizeof(T) switch
-        {
-            1 => GuardLeaf.Store1(at, ToBits(value)),
-            2 => GuardLeaf.Store2(at, ToBits(value)),
-            4 => GuardLeaf.Store4(at, ToBits(value)),
-            _ => GuardLeaf.Store8(at, ToBits(value)),
-        };
-
-    internal static GuardedResult GuardedLoad<T>(byte* at, bool mayBlock)
-        where T : unmanaged => sizeof(T) switch
-        {
-            1 => Guard.Load1(at, mayBlock),
-            2 => Guard.Load2(at, mayBlock),
-            4 => Guard.Load4(at, mayBlock),
-            _ => Guard.Load8(at, mayBlock),
-        };
-
-    internal static GuardedResult GuardedStore<T>(byte* at, T value, bool mayBlock)
-        where T : unmanaged => sizeof(T) switch
-        {
-            1 => Guard.Store1(at, ToBits(value), mayBlock),
-            2 => Guard.Store2(at, ToBits(value), mayBlock),
-            4 => Guard.Store4(at, ToBits(value), mayBlock),
-            _ => Guard.Store8(at, ToBits(value), mayBlock),
-        };
-
-    internal static GuardedResult GuardedCompareExchange<T>(byte* at, T value, T comparand, bool mayBlock)
-        where T : unmanaged => sizeof(T) switch
-        {
-            1 => Guard.CompareExchange1(at, ToBits(comparand), ToBits(value), mayBlock),
-            2 => Guard.CompareExchange2(at, ToBits(comparand), ToBits(value), mayBlock),
-            4 => Guard.CompareExchange4(at, ToBits(comparand), ToBits(value), mayBlock),
-            _ => Guard.CompareExchange8(at, ToBits(comparand), ToBits(value), mayBlock),
-        };
 
     /// <summary>The value as the low bytes of a register.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

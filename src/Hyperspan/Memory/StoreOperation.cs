@@ -15,7 +15,7 @@ internal unsafe struct StoreOperation<T>(T value) : IRegionOperation
 
     public readonly void Direct(byte* at, ulong length) => Scalar.Store(at, _value);
 
-    public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Scalar.GuardedStore(at, _value, mayBlock);
+    public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Store(at, _value, mayBlock);
 
     public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length) =>
         backing.WriteFallback(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in _value)));

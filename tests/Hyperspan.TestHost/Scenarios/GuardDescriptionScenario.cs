@@ -25,7 +25,7 @@ public sealed unsafe class GuardDescriptionScenario : IScenario
             return ScenarioExit.Unavailable;
         }
 
-        GuardedResult result = Guard.Load8((byte*)0x1000);
+        GuardedResult result = Guard.Load<ulong>((byte*)0x1000, mayBlock: false);
         Console.WriteLine($"status={result.Status} address={result.Value:x}");
         return result.Status == 11 && result.Value == 0x1000 ? ScenarioExit.Success : ScenarioExit.Failure;
     }

@@ -70,24 +70,24 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
             var offset = (nuint)(i % 200);
             GuardedResult result = (i % operations) switch
             {
-                0 => Guard.Load8(bad + offset, mayBlock),
-                1 => Guard.Store4(bad + offset, 1, mayBlock),
-                2 => Guard.CompareExchange8(bad + (offset & ~(nuint)7), 0, 0, mayBlock),
+                0 => Guard.Load<ulong>(bad + offset, mayBlock),
+                1 => Guard.Store(bad + offset, 1U, mayBlock),
+                2 => Guard.CompareExchange(bad + (offset & ~(nuint)7), 0UL, 0UL, mayBlock),
                 3 => Guard.Copy(local, bad - offset, 256, mayBlock),
                 4 => Guard.Copy(bad - offset, local, 256, mayBlock),
                 5 => Guard.Fill(bad - offset, 0, 201, mayBlock),
                 6 => Guard.ProbeWrite(bad + offset, mayBlock),
-                7 => Guard.Load1(bad + offset, mayBlock),
-                8 => Guard.BitCheckedLoad2(bad + offset, bitmap, 3, mayBlock),
-                9 => Guard.BitCheckedStore8(bad + offset, 1, bitmap, 3, mayBlock),
-                _ => Guard.BitCheckedCompareExchange4(bad + (offset & ~(nuint)3), 0, 1, bitmap, 3, mayBlock),
+                7 => Guard.Load<byte>(bad + offset, mayBlock),
+                8 => Guard.BitCheckedLoad<ushort>(bad + offset, bitmap, 3),
+                9 => Guard.BitCheckedStore(bad + offset, 1UL, bitmap, 3),
+                _ => Guard.BitCheckedCompareExchange(bad + (offset & ~(nuint)3), 1U, 0U, bitmap, 3),
             };
             if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
             {
                 _error = $"operation {i % operations}: status {result.Status} instead of {signal}";
             }
 
-            if (!Guard.Load8(memory.Good + offset, mayBlock).Ok)
+            if (!Guard.Load<ulong>(memory.Good + offset, mayBlock).Ok)
             {
                 _error = "good memory failed";
             }

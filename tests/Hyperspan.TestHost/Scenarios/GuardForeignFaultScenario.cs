@@ -37,7 +37,7 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
         }
 
         // Our own faults are recovered whatever was there before.
-        if (Guard.Load1(segv.Bad).Status != LinuxConstants.SIGSEGV || Guard.Load1(bus.Bad).Status != LinuxConstants.SIGBUS)
+        if (Guard.Load<byte>(segv.Bad).Status != LinuxConstants.SIGSEGV || Guard.Load<byte>(bus.Bad).Status != LinuxConstants.SIGBUS)
         {
             return ScenarioExit.Failure;
         }

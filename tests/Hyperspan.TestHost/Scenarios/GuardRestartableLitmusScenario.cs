@@ -129,10 +129,10 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
             {
                 case "store":
                 case "unflushed":
-                    Check(Guard.BitCheckedStore8(p, value, bitmap, Bit));
+                    Check(Guard.BitCheckedStore(p, value, bitmap, Bit));
                     break;
                 case "exchange":
-                    Check(Guard.BitCheckedCompareExchange8(p, Volatile.Read(ref cell), value, bitmap, Bit));
+                    Check(Guard.BitCheckedCompareExchange(p, value, Volatile.Read(ref cell), bitmap, Bit));
                     break;
                 default:
                     if ((Volatile.Read(ref bitmap[Bit / 8]) & (1 << (int)(Bit % 8))) != 0)

@@ -19,6 +19,7 @@ public sealed class InlinedReadScenario : IScenario
             {
                 MeasuredWrite(memory, i * 8, i);
                 sum += MeasuredRead(memory, i * 8);
+                MeasuredExchange(memory, i * 8, i);
             }
 
             Thread.Sleep(150);
@@ -29,6 +30,9 @@ public sealed class InlinedReadScenario : IScenario
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ulong MeasuredRead(GuestMemory memory, ulong address) => memory.Read<ulong>(address);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ulong MeasuredExchange(GuestMemory memory, ulong address, ulong value) => memory.CompareExchange(address, value, value);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void MeasuredWrite(GuestMemory memory, ulong address, ulong value) => memory.Write(address, value);

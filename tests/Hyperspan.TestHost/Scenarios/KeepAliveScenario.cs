@@ -87,7 +87,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
         {
             case "control":
                 // SAFETY: the guard recovers where the address is not mapped any more; nothing else is mapped in this process by then.
-                GuardedResult result = Guard.Load8((byte*)holder.Pointer, mayBlock: true);
+                GuardedResult result = Guard.Load<ulong>((byte*)holder.Pointer, mayBlock: true);
                 return result.Ok && result.Value == Wide;
             case "read":
                 return memory.TryRead(8, out ulong value) && value == Wide;

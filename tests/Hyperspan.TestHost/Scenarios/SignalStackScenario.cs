@@ -74,8 +74,8 @@ public sealed unsafe partial class SignalStackScenario : IScenario
             nuint offset = (nuint)(i % 300);
             GuardedResult result = (i / 2 % 4) switch
             {
-                0 => Guard.Load8(memory.Bad + offset),
-                1 => Guard.Store4(memory.Bad + offset, 1),
+                0 => Guard.Load<ulong>(memory.Bad + offset),
+                1 => Guard.Store(memory.Bad + offset, 1U),
                 2 => Guard.Copy(local, memory.Bad - offset, 301, mayBlock: false),
                 _ => Guard.Copy(memory.Bad - offset, local, 301, mayBlock: false),
             };

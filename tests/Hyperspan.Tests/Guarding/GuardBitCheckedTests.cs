@@ -9,14 +9,11 @@ public unsafe class GuardBitCheckedTests
 
     private static readonly ulong[] BitIndices = [0, 1, 7, 8, 13, 31, 32, 63, 64, 1000, 100_000];
 
-    public static TheoryData<int, bool> Sizes() => new()
-    {
-        { 1, false }, { 2, false }, { 4, false }, { 8, false }, { 1, true }, { 2, true }, { 4, true }, { 8, true },
-    };
+    public static TheoryData<int> Sizes() => [1, 2, 4, 8];
 
     [SkippableTheory]
     [MemberData(nameof(Sizes))]
-    public void Loads_count_only_under_a_set_bit(int size, bool mayBlock)
+    public void Loads_count_only_under_a_set_bit(int size)
     {
         Skip.IfNot(Guard.SupportsRestartableSequences, Guard.Description);
         var value = Pattern;
@@ -25,16 +22,16 @@ public unsafe class GuardBitCheckedTests
         ForEveryBit((bitmap, bit) =>
         {
             // SAFETY: the pointers come from the caller's locals and its pinned array.
-            Load((byte*)p, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(expected, 0);
+            Load((byte*)p, (byte*)bitmap, bit, size).ShouldSatisfy(expected, 0);
         }, (bitmap, bit) =>
         {
-            Load(p, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
+            Load(p, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
         });
     }
 
     [SkippableTheory]
     [MemberData(nameof(Sizes))]
-    public void Writes_take_effect_only_under_a_set_bit(int size, bool mayBlock)
+    public void Writes_take_effect_only_under_a_set_bit(int size)
     {
         Skip.IfNot(Guard.SupportsRestartableSequences, Guard.Description);
         var mask = size == 8 ? ulong.MaxValue : (1UL << (size * 8)) - 1;
@@ -43,26 +40,26 @@ public unsafe class GuardBitCheckedTests
         ForEveryBit((bitmap, bit) =>
         {
             *(ulong*)p = ~Pattern;
-            Store(p, Pattern, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(0, 0);
+            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, 0);
             (*(ulong*)p).ShouldBe((~Pattern & ~mask) | (Pattern & mask));
-            CompareExchange(p, ~Pattern, 5, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(Pattern & mask, 0);
+            CompareExchange(p, 5, ~Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(Pattern & mask, 0);
             (*(ulong*)p).ShouldBe((~Pattern & ~mask) | (Pattern & mask));
-            CompareExchange(p, Pattern, 5, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(Pattern & mask, 0);
+            CompareExchange(p, 5, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(Pattern & mask, 0);
             (*(ulong*)p).ShouldBe((~Pattern & ~mask) | 5);
         }, (bitmap, bit) =>
         {
             *(ulong*)p = ~Pattern;
-            Store(p, Pattern, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
-            CompareExchange(p, ~Pattern & mask, 5, (byte*)bitmap, bit, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
+            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
+            CompareExchange(p, 5, ~Pattern & mask, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
             (*(ulong*)p).ShouldBe(~Pattern);
         });
     }
 
     [SkippableTheory]
     [MemberData(nameof(Sizes))]
-    public void Faults_under_a_set_bit_are_recovered_and_a_clear_bit_has_none(int size, bool mayBlock)
+    public void Faults_under_a_set_bit_are_recovered_and_a_clear_bit_has_none(int size)
     {
-        Skip.IfNot(Guard.UsesMachineCode, Guard.Description);
+        Skip.IfNot(Guard.SupportsRestartableSequences, Guard.Description);
         byte set = 0xFF, clear = 0;
         foreach (HoledPages.Hole hole in Enum.GetValues<HoledPages.Hole>())
         {
@@ -73,17 +70,14 @@ public unsafe class GuardBitCheckedTests
                 byte* p = pages.Bad + (i * 8);
                 if (hole != HoledPages.Hole.ReadOnly)
                 {
-                    Load(p, &set, 3, size, mayBlock).ShouldSatisfy((ulong)p, signal);
+                    Load(p, &set, 3, size).ShouldSatisfy((ulong)p, signal);
                 }
 
-                Load(p, &clear, 3, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
-                if (Guard.SupportsRestartableSequences)
-                {
-                    Store(p, 1, &set, 3, size, mayBlock).ShouldSatisfy((ulong)p, signal);
-                    CompareExchange(p, 0, 1, &set, 3, size, mayBlock).ShouldSatisfy((ulong)p, signal);
-                    Store(p, 1, &clear, 3, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
-                    CompareExchange(p, 0, 1, &clear, 3, size, mayBlock).ShouldSatisfy(0, Guard.StatusBitClear);
-                }
+                Load(p, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
+                Store(p, 1, &set, 3, size).ShouldSatisfy((ulong)p, signal);
+                CompareExchange(p, 1, 0, &set, 3, size).ShouldSatisfy((ulong)p, signal);
+                Store(p, 1, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
+                CompareExchange(p, 1, 0, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
             }
         }
     }
@@ -129,28 +123,28 @@ public unsafe class GuardBitCheckedTests
         }
     }
 
-    private static GuardedResult Load(byte* p, byte* bitmap, ulong bit, int size, bool mayBlock) => size switch
+    private static GuardedResult Load(byte* p, byte* bitmap, ulong bit, int size) => size switch
     {
-        1 => Guard.BitCheckedLoad1(p, bitmap, bit, mayBlock),
-        2 => Guard.BitCheckedLoad2(p, bitmap, bit, mayBlock),
-        4 => Guard.BitCheckedLoad4(p, bitmap, bit, mayBlock),
-        _ => Guard.BitCheckedLoad8(p, bitmap, bit, mayBlock),
+        1 => Guard.BitCheckedLoad<byte>(p, bitmap, bit),
+        2 => Guard.BitCheckedLoad<ushort>(p, bitmap, bit),
+        4 => Guard.BitCheckedLoad<uint>(p, bitmap, bit),
+        _ => Guard.BitCheckedLoad<ulong>(p, bitmap, bit),
     };
 
-    private static GuardedResult Store(byte* p, ulong value, byte* bitmap, ulong bit, int size, bool mayBlock) => size switch
+    private static GuardedResult Store(byte* p, ulong value, byte* bitmap, ulong bit, int size) => size switch
     {
-        1 => Guard.BitCheckedStore1(p, value, bitmap, bit, mayBlock),
-        2 => Guard.BitCheckedStore2(p, value, bitmap, bit, mayBlock),
-        4 => Guard.BitCheckedStore4(p, value, bitmap, bit, mayBlock),
-        _ => Guard.BitCheckedStore8(p, value, bitmap, bit, mayBlock),
+        1 => Guard.BitCheckedStore(p, (byte)value, bitmap, bit),
+        2 => Guard.BitCheckedStore(p, (ushort)value, bitmap, bit),
+        4 => Guard.BitCheckedStore(p, (uint)value, bitmap, bit),
+        _ => Guard.BitCheckedStore(p, value, bitmap, bit),
     };
 
     private static GuardedResult CompareExchange(
-        byte* p, ulong comparand, ulong value, byte* bitmap, ulong bit, int size, bool mayBlock) => size switch
+        byte* p, ulong value, ulong comparand, byte* bitmap, ulong bit, int size) => size switch
         {
-            1 => Guard.BitCheckedCompareExchange1(p, comparand, value, bitmap, bit, mayBlock),
-            2 => Guard.BitCheckedCompareExchange2(p, comparand, value, bitmap, bit, mayBlock),
-            4 => Guard.BitCheckedCompareExchange4(p, comparand, value, bitmap, bit, mayBlock),
-            _ => Guard.BitCheckedCompareExchange8(p, comparand, value, bitmap, bit, mayBlock),
+            1 => Guard.BitCheckedCompareExchange(p, (byte)value, (byte)comparand, bitmap, bit),
+            2 => Guard.BitCheckedCompareExchange(p, (ushort)value, (ushort)comparand, bitmap, bit),
+            4 => Guard.BitCheckedCompareExchange(p, (uint)value, (uint)comparand, bitmap, bit),
+            _ => Guard.BitCheckedCompareExchange(p, value, comparand, bitmap, bit),
         };
 }

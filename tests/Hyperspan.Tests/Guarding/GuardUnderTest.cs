@@ -26,27 +26,27 @@ internal sealed unsafe class GuardUnderTest
 
     public GuardedResult Load(byte* p, int size) => IsSubstitute ? SubstituteGuard.Load(p, size) : size switch
     {
-        1 => Guard.Load1(p, _mayBlock),
-        2 => Guard.Load2(p, _mayBlock),
-        4 => Guard.Load4(p, _mayBlock),
-        _ => Guard.Load8(p, _mayBlock),
+        1 => Guard.Load<byte>(p, _mayBlock),
+        2 => Guard.Load<ushort>(p, _mayBlock),
+        4 => Guard.Load<uint>(p, _mayBlock),
+        _ => Guard.Load<ulong>(p, _mayBlock),
     };
 
     public GuardedResult Store(byte* p, ulong value, int size) => IsSubstitute ? SubstituteGuard.Store(p, value, size) : size switch
     {
-        1 => Guard.Store1(p, value, _mayBlock),
-        2 => Guard.Store2(p, value, _mayBlock),
-        4 => Guard.Store4(p, value, _mayBlock),
-        _ => Guard.Store8(p, value, _mayBlock),
+        1 => Guard.Store(p, (byte)value, _mayBlock),
+        2 => Guard.Store(p, (ushort)value, _mayBlock),
+        4 => Guard.Store(p, (uint)value, _mayBlock),
+        _ => Guard.Store(p, value, _mayBlock),
     };
 
     public GuardedResult CompareExchange(byte* p, ulong comparand, ulong value, int size) =>
         IsSubstitute ? SubstituteGuard.CompareExchange(p, comparand, value, size) : size switch
         {
-            1 => Guard.CompareExchange1(p, comparand, value, _mayBlock),
-            2 => Guard.CompareExchange2(p, comparand, value, _mayBlock),
-            4 => Guard.CompareExchange4(p, comparand, value, _mayBlock),
-            _ => Guard.CompareExchange8(p, comparand, value, _mayBlock),
+            1 => Guard.CompareExchange(p, (byte)value, (byte)comparand, _mayBlock),
+            2 => Guard.CompareExchange(p, (ushort)value, (ushort)comparand, _mayBlock),
+            4 => Guard.CompareExchange(p, (uint)value, (uint)comparand, _mayBlock),
+            _ => Guard.CompareExchange(p, value, comparand, _mayBlock),
         };
 
     public GuardedResult ProbeWrite(byte* p) => IsSubstitute ? SubstituteGuard.ProbeWrite(p) : Guard.ProbeWrite(p, _mayBlock);
@@ -62,8 +62,7 @@ internal sealed unsafe class GuardUnderTest
         }
 
         // The installed image holds both copies, whichever the processor made Guard choose.
-        byte* code = (byte*)GuardEntry.Load1Suppressed - StubCode.Load1Offset;
-        byte* copy = code + (_kind == GuardKind.Avx ? StubCode.CopyAvxOffset : StubCode.CopySseOffset);
+        byte* copy = GuardEntry.Code + (_kind == GuardKind.Avx ? StubCode.CopyAvxOffset : StubCode.CopySseOffset);
         return _mayBlock
             ? ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length)
             : ((delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length);

@@ -72,21 +72,25 @@ public class RestrictionTests
     [Fact]
     public void Nothing_under_the_old_bits_takes_effect_after_synchronizing()
     {
-        // Writers store to page 1 all the time, by values and by bytes. Once the bit is clear and that is synchronized, the page belongs to us.
+        // Writers store to page 1 all the time, by values, by bytes and by exchanges. Once the bit is clear and that is synchronized, the page belongs to us.
         using Protector protector = new(4, 0b1111);
         using GuestMemory memory = new("vtl", protector);
         using var stop = new CancellationTokenSource();
         int refused = 0;
-        Thread[] writers = [.. Enumerable.Range(0, 3).Select(kind => new Thread(() =>
+        Thread[] writers = [.. Enumerable.Range(0, 4).Select(kind => new Thread(() =>
         {
             var bytes = new byte[300];
+            ulong seen = 0;
             while (!stop.IsCancellationRequested)
             {
                 bool done = kind switch
                 {
                     0 => memory.TryWrite(Page + 64, 0xdeadUL),
                     1 => memory.TryWrite(Page + 128, bytes),
-                    _ => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _),
+                    2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _),
+
+                    // The comparand is what was there a moment ago: every other time, it is exchanged.
+                    _ => memory.TryCompareExchange(Page + 512, ~seen, seen, out seen, out _),
                 };
                 if (!done)
                 {

@@ -16,6 +16,7 @@ public sealed partial class CodeSizeTests
     [SkippableTheory]
     [InlineData("MeasuredRead")]
     [InlineData("MeasuredWrite")]
+    [InlineData("MeasuredExchange")]
     public void Inlined_access_stays_small(string method)
     {
         Skip.IfNot(OperatingSystem.IsLinux() && Environment.Is64BitProcess);
