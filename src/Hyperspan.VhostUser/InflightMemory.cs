@@ -5,6 +5,7 @@ namespace Hyperspan.VhostUser;
 /// <summary>The memory in which the requests in flight of all queues are recorded, as the front end gave it back: not trusted, it may shrink.</summary>
 internal sealed class InflightMemory : IDisposable
 {
+    private readonly ForeignMemory _backing;
     private readonly GuestMemory _memory;
 
     /// <summary>Maps it.</summary>
@@ -19,29 +20,25 @@ internal sealed class InflightMemory : IDisposable
         ProtocolViolation.Unless(
             description.Offset % GuestAddress.PageSize == 0 && description.Offset + length >= description.Offset,
             $"file offset 0x{description.Offset:x} is not a multiple of the page size, or too large");
-        ForeignMemory backing;
         try
         {
-            backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
+            _backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
         }
         catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
         {
             throw new ProtocolViolation($"it cannot be mapped: {e.Message}");
         }
 
-        if (backing.FaultBehavior == FaultBehavior.MayBlock && !options.AllowBlockingMemory)
-        {
-            backing.Dispose();
-            throw new ProtocolViolation("it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
-        }
-
         try
         {
-            _memory = new GuestMemory("requests in flight", backing);
+            ProtocolViolation.Unless(
+                _backing.FaultBehavior != FaultBehavior.MayBlock || options.AllowBlockingMemory,
+                "it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
+            _memory = new GuestMemory("requests in flight", _backing);
         }
         catch
         {
-            backing.Dispose();
+            _backing.DisposeAndUnmap();
             throw;
         }
     }
@@ -59,5 +56,17 @@ internal sealed class InflightMemory : IDisposable
 
     internal InflightQueue Queue(int index) => new(_memory, (ulong)index * InflightQueue.LengthFor(QueueSize), QueueSize);
 
-    public void Dispose() => _memory.Dispose();
+    /// <summary>Closes it, when nobody uses it any more.</summary>
+    public void Dispose() => Close(inUse: false);
+
+    /// <summary>Closes it.</summary>
+    /// <param name="inUse">As for <see cref="MemoryTable.Retire"/>.</param>
+    internal void Close(bool inUse)
+    {
+        _memory.Dispose();
+        if (!inUse)
+        {
+            _backing.DisposeAndUnmap();
+        }
+    }
 }

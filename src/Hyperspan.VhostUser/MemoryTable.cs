@@ -9,7 +9,7 @@ namespace Hyperspan.VhostUser;
 /// The memory that a front end shares: an immutable list of regions, each mapped once, with the guest memory made of them. A changed table is a new one that
 /// shares the mappings that stay.
 /// </summary>
-internal sealed class MemoryTable : IDisposable
+internal sealed class MemoryTable
 {
     private readonly Entry[] _entries;
 
@@ -48,7 +48,7 @@ internal sealed class MemoryTable : IDisposable
         }
         catch
         {
-            entries.ForEach(entry => entry.Backing.Dispose());
+            entries.ForEach(entry => entry.Backing.DisposeAndUnmap());
             throw;
         }
     }
@@ -64,7 +64,7 @@ internal sealed class MemoryTable : IDisposable
         }
         catch
         {
-            added.Backing.Dispose();
+            added.Backing.DisposeAndUnmap();
             throw;
         }
     }
@@ -96,18 +96,20 @@ internal sealed class MemoryTable : IDisposable
         return true;
     }
 
-    /// <summary>Closes the memory and the mappings.</summary>
-    public void Dispose() => Retire(null);
-
     /// <summary>Closes the memory, and the mappings that its successor has not taken over.</summary>
-    internal void Retire(MemoryTable? successor)
+    /// <param name="successor">The table that is used from now on, if there is one.</param>
+    /// <param name="inUse">
+    /// Whether a thread may still be in an access: then the mappings' addresses stay reserved until they are collected. Otherwise they are given back at once.
+    /// </param>
+    internal void Retire(MemoryTable? successor, bool inUse = false)
     {
         Memory.Dispose();
         foreach (Entry entry in _entries)
         {
             if (successor is null || !Array.Exists(successor._entries, other => other.Backing == entry.Backing))
             {
-                entry.Backing.Dispose();
+                Action close = inUse ? entry.Backing.Dispose : entry.Backing.DisposeAndUnmap;
+                close();
             }
         }
     }
@@ -184,7 +186,7 @@ internal sealed class MemoryTable : IDisposable
 
         if (backing.FaultBehavior == FaultBehavior.MayBlock && !options.AllowBlockingMemory)
         {
-            backing.Dispose();
+            backing.DisposeAndUnmap();
             throw new ProtocolViolation($"region {Describe(region)} is in a file that is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         }
 

@@ -20,10 +20,17 @@ public sealed partial class VhostUserConnection
         description.Offset = 0;
 
         // Sealed against shrinking. The front end keeps it; it counts for us only once it is given back.
-        using var memory = new SharedMemory(description.Length, new SharedMemoryOptions { Name = "vhost-user-inflight" });
-        description.Length = memory.Length;
-        ReadOnlySpan<byte> reply = MemoryMarshal.AsBytes(new ReadOnlySpan<InflightDescription>(in description))[..payload.Length];
-        Reply(VhostUserMessage.GetInflight, reply, memory.Handle);
+        var memory = new SharedMemory(description.Length, new SharedMemoryOptions { Name = "vhost-user-inflight" });
+        try
+        {
+            description.Length = memory.Length;
+            ReadOnlySpan<byte> reply = MemoryMarshal.AsBytes(new ReadOnlySpan<InflightDescription>(in description))[..payload.Length];
+            Reply(VhostUserMessage.GetInflight, reply, memory.Handle);
+        }
+        finally
+        {
+            memory.DisposeAndUnmap();
+        }
     }
 
     private void SetInflight(ReadOnlySpan<byte> payload, Descriptors descriptors)

@@ -132,8 +132,9 @@ public sealed partial class VhostUserConnection : IDisposable
             Release(ring.Dispose);
         }
 
-        Release(() => _inflight?.Dispose());
-        Release(_memory.Dispose);
+        // Where a worker could not be stopped, it may still be in the memory.
+        Release(() => _inflight?.Close(inUse: AnyStarted));
+        Release(() => _memory.Retire(null, inUse: AnyStarted));
         Release(CloseBackendChannel);
         Release(_socket.Dispose);
         Release(_stop.Dispose);

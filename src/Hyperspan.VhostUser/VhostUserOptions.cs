@@ -29,8 +29,8 @@ public sealed class VhostUserOptions
     } = 128;
 
     /// <summary>
-    /// Gets how much memory a front end may share, in bytes: all of it takes room among the addresses of this process, for some time also after it is gone.
-    /// The default is 1 TiB.
+    /// Gets how much memory a front end may share at a time, in bytes. All of it takes room among the addresses of this process, and while a table is replaced by another
+    /// one both do; the room is given back when the connection ends. The default is 1 TiB.
     /// </summary>
     public ulong MaximumMemory { get; init; } = 1UL << 40;
 

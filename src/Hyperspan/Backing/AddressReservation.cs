@@ -10,7 +10,7 @@ namespace Hyperspan;
 /// A range of this process's addresses that nobody else is given while this object lives. What is mapped inside is the owner's affair.
 /// </summary>
 /// <remarks>
-/// The range is given back by the finalizer, not on dispose: an access through a pointer read before a dispose may still be under way,
+/// The range is given back by the finalizer, not on dispose, unless the owner was told that no access is under way: an access through a pointer read before a dispose may still be under way,
 /// and must meet this range, whatever it holds by then, rather than memory of somebody else. Accesses keep their backing, and so this object, alive.
 /// A critical finalizer, so that it runs after those of objects that refer to it.
 /// </remarks>
@@ -79,7 +79,7 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         return new AddressReservation(address, length, fromHeap: true);
     }
 
-    /// <summary>Gives the range back at once. Only for an owner that has told nobody about its address.</summary>
+    /// <summary>Gives the range back at once. Only for an owner that has told nobody about its address, or knows that nobody uses it any more. Idempotent.</summary>
     internal void Free()
     {
         // The finalizer will find nothing left to do.

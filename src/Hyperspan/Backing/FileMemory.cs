@@ -64,7 +64,7 @@ public sealed unsafe class FileMemory : GuestMemoryBacking
             }
             catch
             {
-                _file.Abandon();
+                _file.Unmap();
                 throw;
             }
         }
@@ -131,6 +131,9 @@ public sealed unsafe class FileMemory : GuestMemoryBacking
 
     /// <inheritdoc/>
     protected override void Release() => _file?.Release(keepAccessible: false);
+
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _file?.Unmap();
 
     private static FileMemory Make(SafeFileHandle ownedFile, FileMemoryOptions options, string name)
     {

@@ -129,6 +129,6 @@ internal sealed unsafe class FileRangeMapping
         File.Dispose();
     }
 
-    /// <summary>Undoes a mapping whose address has not been told to anybody.</summary>
-    internal void Abandon() => _reservation.Free();
+    /// <summary>Gives the addresses back at once: nobody was told of them, or nobody uses them any more.</summary>
+    internal void Unmap() => _reservation.Free();
 }

@@ -68,7 +68,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
         }
         catch
         {
-            _file?.Abandon();
+            _file?.Unmap();
             own.Dispose();
             throw;
         }
@@ -101,4 +101,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
 
     /// <inheritdoc/>
     protected override void Release() => _file.Release(keepAccessible: FaultBehavior == FaultBehavior.Never);
+
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _file.Unmap();
 }

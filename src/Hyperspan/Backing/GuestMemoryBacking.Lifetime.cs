@@ -9,9 +9,14 @@ public abstract partial class GuestMemoryBacking : IDisposable
     // Bit 31: closed. The rest: calls under way and locks held. Release runs when the bit is set and the rest is zero.
     private const int Closed = int.MinValue;
 
+    // What is to have come before the addresses are given back; both, in any order.
+    private const int Released = 1;
+    private const int UnmapAsked = 2;
+
     private readonly Lock _attachLock = new();
     private readonly List<WeakReference<GuestMemory>> _attached = [];
     private int _uses;
+    private int _ending;
 
     /// <summary>Gets a value indicating whether <see cref="Dispose"/> has been called.</summary>
     public bool IsDisposed => Volatile.Read(ref _uses) < 0;
@@ -45,6 +50,21 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
 
         EndUse();
+    }
+
+    /// <summary>
+    /// Does what <see cref="Dispose"/> does and gives the address range back too, rather than leaving that to a finalizer: at once, or, while pages are locked or a call
+    /// is under way, with the last of them. Idempotent and thread-safe, also after <see cref="Dispose"/>.
+    /// </summary>
+    /// <remarks>
+    /// For whoever knows that the last access is over, and it cannot be checked here: no thread may be in an access to a memory made over this backing or to a view of one,
+    /// nor begin one, not even one that is to fail; the threads that made accesses have been joined, for instance. Otherwise such an access may meet what another one was
+    /// given at these addresses. Dispose the memories first: one that is disposed itself refuses every access.
+    /// </remarks>
+    public void DisposeAndUnmap()
+    {
+        Dispose();
+        EndStep(UnmapAsked);
     }
 
     /// <summary>Registers a memory to be closed with this backing.</summary>
@@ -96,12 +116,21 @@ public abstract partial class GuestMemoryBacking : IDisposable
         if (Interlocked.Decrement(ref _uses) == Closed)
         {
             Release();
+            EndStep(Released);
         }
     }
 
     /// <summary>As <see cref="TryBeginUse"/>, for methods that throw.</summary>
     /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
     private protected void BeginUse() => ObjectDisposedException.ThrowIf(!TryBeginUse(), this);
+
+    private void EndStep(int step)
+    {
+        if ((Interlocked.Or(ref _ending, step) | step) == (Released | UnmapAsked))
+        {
+            ReleaseAddresses();
+        }
+    }
 
     /// <summary>Adds a use unless the backing is closed, and closes it in the same step if asked to.</summary>
     private bool TryAddUse(int closing)

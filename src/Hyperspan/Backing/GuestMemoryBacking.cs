@@ -26,7 +26,7 @@ public abstract partial class GuestMemoryBacking
     /// Gets the address of the mapping of all <see cref="Length"/> bytes, or <see langword="null"/> where there is none (then only the fallback methods are used).
     /// </summary>
     /// <remarks>
-    /// It must not change, and the address range must stay reserved for as long as anything refers to this object, also after it was disposed:
+    /// It must not change, and the address range must stay reserved for as long as anything refers to this object, also after it was disposed, until <see cref="ReleaseAddresses"/>:
     /// an access may be under way. What is mapped inside the range may come and go, unless <see cref="FaultBehavior"/> is <see cref="FaultBehavior.Never"/>.
     /// </remarks>
     public virtual unsafe byte* Mapping => null;
@@ -167,8 +167,16 @@ public abstract partial class GuestMemoryBacking
     public virtual IReadOnlyList<ShareableRegion> GetShareableRegions() => [];
 
     /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last lock or call still under way then.</summary>
-    /// <remarks>The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer.</remarks>
+    /// <remarks>The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer, and to <see cref="ReleaseAddresses"/>.</remarks>
     protected virtual void Release()
+    {
+    }
+
+    /// <summary>
+    /// Gives the mapping's address range back before the finalizer would, after <see cref="Release"/> and only where <see cref="DisposeAndUnmap"/> was called:
+    /// no access is under way. It may be called more than once. The default does nothing.
+    /// </summary>
+    protected virtual void ReleaseAddresses()
     {
     }
 }

@@ -91,6 +91,9 @@ public sealed unsafe partial class HeapMemory : GuestMemoryBacking
         }
     }
 
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _reservation?.Free();
+
     private static AddressReservation Map(ulong length, ulong alignment, HeapMemoryOptions options)
     {
         AddressReservation reservation = AddressReservation.Reserve(length, alignment, options.Name);

@@ -66,7 +66,7 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
         }
         catch
         {
-            _file?.Abandon();
+            _file?.Unmap();
             file.Dispose();
             throw;
         }
@@ -101,6 +101,9 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
 
     /// <inheritdoc/>
     protected override void Release() => _file.Release(keepAccessible: FaultBehavior == FaultBehavior.Never);
+
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _file.Unmap();
 
     private static SafeFileHandle Create(SharedMemoryOptions options)
     {

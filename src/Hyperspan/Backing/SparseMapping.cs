@@ -90,6 +90,9 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
         }
     }
 
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _reservation.Free();
+
     private static MappingProtection Bits(Protection protection) =>
         (protection.CanRead ? MappingProtection.Read : MappingProtection.None)
         | (protection.CanWrite ? MappingProtection.Write : MappingProtection.None);
