@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 
@@ -17,7 +18,8 @@ namespace Hyperspan.VhostUser;
 /// Messages are handled by the thread that runs the connection, and each started and enabled ring by a thread of its own.
 /// </para>
 /// </remarks>
-public sealed partial class VhostUserConnection : IDisposable
+[DebuggerDisplay("connection {_number}, {Statistics}")]
+public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
 {
     private static long LastNumber;
 
@@ -27,6 +29,7 @@ public sealed partial class VhostUserConnection : IDisposable
     private readonly EventDescriptor _stop;
     private readonly MessageChannel _channel;
     private readonly long _number;
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VhostUserEvent? _failure;
     private int _state;
 
@@ -123,6 +126,14 @@ public sealed partial class VhostUserConnection : IDisposable
         }
     }
 
+    /// <summary>Does what <see cref="Dispose"/> does, and waits until <see cref="Run"/> has closed the connection. Not for use by what <see cref="Run"/> calls.</summary>
+    /// <returns>A task that ends when the connection is closed.</returns>
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return new ValueTask(_closed.Task);
+    }
+
     /// <summary>Releases all that the connection has made. What fails to be released does not keep the rest.</summary>
     private void Close()
     {
@@ -138,6 +149,7 @@ public sealed partial class VhostUserConnection : IDisposable
         Release(CloseBackendChannel);
         Release(_socket.Dispose);
         Release(_stop.Dispose);
+        _closed.TrySetResult();
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "A device that fails to release something must not keep the rest.")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
@@ -24,6 +25,7 @@ namespace Hyperspan.VhostUser;
 /// </code>
 /// </example>
 /// </remarks>
+[DebuggerDisplay("features {Features}, {ProtocolFeatures}")]
 public sealed partial class VhostUserFrontend : IDisposable
 {
     private readonly Socket _socket;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
@@ -6,6 +7,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.VhostUser;
 
 /// <summary>The events of one queue, on the side of the front end.</summary>
+[DebuggerDisplay("queue {Index}, {Calls} calls")]
 public sealed class VhostUserFrontendQueue : IDisposable
 {
     internal VhostUserFrontendQueue(int index) => Index = index;

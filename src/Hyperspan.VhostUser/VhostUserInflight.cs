@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.VhostUser;
@@ -10,6 +11,7 @@ namespace Hyperspan.VhostUser;
 /// <param name="offset">Where in the file it begins.</param>
 /// <param name="queueCount">The number of queues.</param>
 /// <param name="queueSize">The number of descriptors of each.</param>
+[DebuggerDisplay("{QueueCount} queues of {QueueSize}, {Length} bytes at {Offset}")]
 public sealed class VhostUserInflight(SafeFileHandle file, ulong length, ulong offset, ushort queueCount, ushort queueSize) : IDisposable
 {
     /// <summary>Gets the file.</summary>

@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan.VhostUser;
 
 /// <summary>How a back end behaves.</summary>
+[DebuggerDisplay("features {FeatureMask}, {ProtocolFeatureMask}")]
 public sealed class VhostUserOptions
 {
     /// <summary>

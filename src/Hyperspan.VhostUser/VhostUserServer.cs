@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Sockets;
 
@@ -22,7 +23,8 @@ namespace Hyperspan.VhostUser;
 /// </code>
 /// </example>
 /// </remarks>
-public sealed class VhostUserServer : IDisposable
+[DebuggerDisplay("{SocketPath}, connected: {IsConnected}")]
+public sealed class VhostUserServer : IDisposable, IAsyncDisposable
 {
     private const int Backlog = 16;
     private const int RetryMilliseconds = 100;
@@ -39,6 +41,7 @@ public sealed class VhostUserServer : IDisposable
     private readonly VhostUserOptions _options;
     private readonly EventDescriptor _stop;
     private readonly CancellationTokenSource _disposing = new();
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VhostUserConnection? _current;
     private int _state = New;
 
@@ -176,6 +179,14 @@ public sealed class VhostUserServer : IDisposable
         }
     }
 
+    /// <summary>Does what <see cref="Dispose"/> does, and waits until <see cref="Run"/> has finished what is in flight. Not for use by what <see cref="Run"/> calls.</summary>
+    /// <returns>A task that ends when the front end's connection and the socket are closed.</returns>
+    public ValueTask DisposeAsync()
+    {
+        Dispose();
+        return new ValueTask(_closed.Task);
+    }
+
     private static Func<Socket> Given(Socket listener)
     {
         ArgumentNullException.ThrowIfNull(listener);
@@ -186,6 +197,7 @@ public sealed class VhostUserServer : IDisposable
     {
         _listener.Dispose();
         _stop.Dispose();
+        _closed.TrySetResult();
     }
 
     private Socket? TryAccept()

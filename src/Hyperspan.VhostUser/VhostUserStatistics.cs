@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan.VhostUser;
 
 /// <summary>What a back end has done, for a status line. It may be read from any thread; the numbers only grow.</summary>
+[DebuggerDisplay("{Connections} connections, {Requests} requests, {Bytes} bytes, {Errors} errors")]
 public sealed class VhostUserStatistics
 {
     private long _connections;

@@ -27,6 +27,7 @@ namespace Hyperspan.Virtio;
 /// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE. After a flush that failed, each flush and each write that needs one fails: what was lost is not known.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{Capacity} sectors, {QueueCount} queues, read-only: {IsReadOnly}")]
 public sealed partial class VirtioBlockDevice : IVirtioDevice
 {
     internal const int SectorSize = RawDiskImage.SectorSize;

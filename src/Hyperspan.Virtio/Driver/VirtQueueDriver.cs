@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace Hyperspan.Virtio.Driver;
@@ -8,6 +9,7 @@ namespace Hyperspan.Virtio.Driver;
 /// Unlike <see cref="VirtQueue"/> it throws (<see cref="GuestMemoryException"/>) when its memory cannot be accessed: a guest without memory has nowhere to go.
 /// Not safe for use from several threads at once.
 /// </remarks>
+[DebuggerDisplay("{Layout}, {FreeDescriptors} free")]
 public sealed partial class VirtQueueDriver
 {
     private const ushort NoDescriptor = ushort.MaxValue;

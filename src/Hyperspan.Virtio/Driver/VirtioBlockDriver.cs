@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -11,6 +12,7 @@ namespace Hyperspan.Virtio.Driver;
 /// </para>
 /// <para>Data lies in guest memory, where the caller puts it. It uses its own view of guest memory and nothing else. Not safe for use from several threads at once.</para>
 /// </remarks>
+[DebuggerDisplay("{InFlight} in flight")]
 public sealed class VirtioBlockDriver
 {
     private const int SlotLength = 64;

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>How an operation on a disk image went. The default value means success.</summary>
@@ -30,4 +32,8 @@ public readonly struct DiskResult
     /// <param name="fault">The fault.</param>
     /// <returns>The result.</returns>
     public static DiskResult FromFault(in GuestMemoryFault fault) => new(0, fault);
+
+    /// <summary>Says what happened: <c>success</c>, the system's error, or the fault.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => Succeeded ? "success" : Fault.IsFault ? Fault.ToString() : Marshal.GetPInvokeErrorMessage(Errno);
 }

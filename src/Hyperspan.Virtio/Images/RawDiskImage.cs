@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
@@ -17,6 +18,7 @@ namespace Hyperspan.Virtio;
 /// A file that is truncated meanwhile ends in errors of the requests past its end.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{Length} bytes, read-only: {IsReadOnly}")]
 public sealed unsafe class RawDiskImage : IDiskImage
 {
     /// <summary>The unit of a disk's size and of the offsets of its requests, in bytes (virtio 1.2, section 5.2).</summary>

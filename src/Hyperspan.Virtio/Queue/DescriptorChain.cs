@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>
@@ -8,6 +10,7 @@ namespace Hyperspan.Virtio;
 /// It is a checked copy: the driver may change its descriptors as it likes, what is here stays. What the buffers hold is not copied; read it once.
 /// Not safe for use from several threads at once.
 /// </remarks>
+[DebuggerDisplay("head {Head}: {_count} buffers, {_readableLength} bytes to read, {_writableLength} to write")]
 public sealed class DescriptorChain
 {
     private ChainSegment[] _segments;

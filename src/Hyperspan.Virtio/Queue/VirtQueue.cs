@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
 namespace Hyperspan.Virtio;
@@ -27,6 +28,7 @@ namespace Hyperspan.Virtio;
 /// </code>
 /// </example>
 /// </remarks>
+[DebuggerDisplay("{Layout}, {InFlight} in flight, {Error}")]
 public sealed partial class VirtQueue
 {
     private readonly GuestMemory _memory;

@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-public readonly partial struct GuestAddress : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<GuestAddress>
+public readonly partial struct GuestAddress : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<GuestAddress>, IUtf8SpanParsable<GuestAddress>
 {
     /// <summary>Parses an address.</summary>
     /// <param name="s">
@@ -28,6 +29,23 @@ public readonly partial struct GuestAddress : ISpanFormattable, IUtf8SpanFormatt
         ArgumentNullException.ThrowIfNull(s);
         return Parse(s.AsSpan(), provider);
     }
+
+    /// <summary>Parses an address from UTF-8.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <returns>The address.</returns>
+    /// <exception cref="FormatException"><paramref name="utf8Text"/> is not an address.</exception>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static GuestAddress Parse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider = null) => Utf8Text.Parse<GuestAddress>(utf8Text, provider);
+
+    /// <summary>Parses an address from UTF-8, without throwing.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <param name="result">The address; <see cref="Zero"/> on failure.</param>
+    /// <returns><see langword="false"/> if the text is not an address.</returns>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static bool TryParse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider, out GuestAddress result) =>
+        Utf8Text.TryParse(utf8Text, provider, out result);
 
     /// <summary>Parses an address, without throwing.</summary>
     /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>

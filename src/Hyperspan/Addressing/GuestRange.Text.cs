@@ -1,8 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-public readonly partial struct GuestRange : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<GuestRange>
+public readonly partial struct GuestRange : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<GuestRange>, IUtf8SpanParsable<GuestRange>
 {
     /// <summary>Parses a range.</summary>
     /// <param name="s">
@@ -29,6 +30,23 @@ public readonly partial struct GuestRange : ISpanFormattable, IUtf8SpanFormattab
         ArgumentNullException.ThrowIfNull(s);
         return Parse(s.AsSpan(), provider);
     }
+
+    /// <summary>Parses a range from UTF-8.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <returns>The range.</returns>
+    /// <exception cref="FormatException"><paramref name="utf8Text"/> is not a range.</exception>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static GuestRange Parse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider = null) => Utf8Text.Parse<GuestRange>(utf8Text, provider);
+
+    /// <summary>Parses a range from UTF-8, without throwing.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <param name="result">The range; empty at zero on failure.</param>
+    /// <returns><see langword="false"/> if the text is not a range.</returns>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static bool TryParse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider, out GuestRange result) =>
+        Utf8Text.TryParse(utf8Text, provider, out result);
 
     /// <summary>Parses a range, without throwing.</summary>
     /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
 
 namespace Hyperspan;
@@ -10,7 +11,7 @@ namespace Hyperspan;
 /// default value is <see cref="None"/>. Immutable, so safe to use from any thread.
 /// </remarks>
 [JsonConverter(typeof(ProtectionJsonConverter))]
-public readonly record struct Protection : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<Protection>
+public readonly record struct Protection : ISpanFormattable, IUtf8SpanFormattable, ISpanParsable<Protection>, IUtf8SpanParsable<Protection>
 {
     private const int TextLength = 3;
 
@@ -71,6 +72,23 @@ public readonly record struct Protection : ISpanFormattable, IUtf8SpanFormattabl
         ArgumentNullException.ThrowIfNull(s);
         return Parse(s.AsSpan(), provider);
     }
+
+    /// <summary>Parses a protection from UTF-8.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <returns>The protection.</returns>
+    /// <exception cref="FormatException"><paramref name="utf8Text"/> is not a protection.</exception>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static Protection Parse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider = null) => Utf8Text.Parse<Protection>(utf8Text, provider);
+
+    /// <summary>Parses a protection from UTF-8, without throwing.</summary>
+    /// <param name="utf8Text">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
+    /// <param name="provider">Not used: the text is the same in every culture.</param>
+    /// <param name="result">The protection; <see cref="None"/> on failure.</param>
+    /// <returns><see langword="false"/> if the text is not a protection.</returns>
+    [OverloadResolutionPriority(-1)] // A null literal is a string.
+    public static bool TryParse(ReadOnlySpan<byte> utf8Text, IFormatProvider? provider, out Protection result) =>
+        Utf8Text.TryParse(utf8Text, provider, out result);
 
     /// <summary>Parses a protection, without throwing.</summary>
     /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>

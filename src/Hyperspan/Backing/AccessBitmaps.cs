@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>
@@ -7,6 +9,7 @@ namespace Hyperspan;
 /// The bitmaps must cover every page of the backing and stay valid for as long as anything refers to the backing. Whoever clears bits must call
 /// <see cref="GuestMemory.SynchronizeRestrictions"/> before relying on it; setting bits needs no synchronization.
 /// </remarks>
+[DebuggerDisplay("page 0 is bit {BitOffset}")]
 public readonly unsafe struct AccessBitmaps
 {
     /// <summary>Initializes a new instance of the <see cref="AccessBitmaps"/> struct.</summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hyperspan;
 
 /// <summary>The outcome of a backing's fallback, lock or expose method: success, or the address and kind of what failed.</summary>
@@ -34,4 +36,8 @@ public readonly struct BackingResult
     /// <returns>The failure.</returns>
     public static BackingResult Fail(GuestMemoryFaultKind kind, ulong address, Exception? exception = null) =>
         new(kind, address, exception);
+
+    /// <summary>Says what happened: <c>success</c>, or kind and address of the failure.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => IsFailure ? string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Address:x}") : "success";
 }

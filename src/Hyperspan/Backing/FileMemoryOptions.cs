@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>How a <see cref="FileMemory"/> is made.</summary>
+[DebuggerDisplay("{Name}, {Access}")]
 public sealed class FileMemoryOptions
 {
     /// <summary>Gets what is done with the file. The default is to read it.</summary>

@@ -74,6 +74,24 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
         }
     }
 
+    /// <summary>Opens all of a file that another process shares by a path: in a file system of memory, or below <c>/proc/pid/fd</c>.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <returns>The memory, as long as the file is now.</returns>
+    /// <exception cref="ArgumentException">The path is empty, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The file is empty, or more than can be mapped.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
+    /// <exception cref="GuestMemoryMappingException">The system refused otherwise.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public static ForeignMemory Open(string path, ForeignMemoryOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(ForeignMemory));
+        FileAccess access = options is { Writable: false } ? FileAccess.Read : FileAccess.ReadWrite;
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+        return new ForeignMemory(file, 0, (ulong)RandomAccess.GetLength(file), options);
+    }
+
     /// <inheritdoc/>
     public override ulong Length { get; }
 

@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>How a <see cref="ForeignMemory"/> is made.</summary>
+[DebuggerDisplay("{Name}, writable: {Writable}")]
 public sealed class ForeignMemoryOptions
 {
     /// <summary>Gets the name used in faults.</summary>

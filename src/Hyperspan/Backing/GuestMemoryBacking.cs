@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -146,6 +147,10 @@ public abstract partial class GuestMemoryBacking
 
     /// <summary>Gets a value indicating whether <see cref="CreateSubrange"/> has to be asked. The backings of this library leave all to the default, and are not.</summary>
     internal virtual bool MakesSubranges => true;
+
+    /// <summary>Says what this is: <c>SharedMemory 'ram', 0x10000000 bytes</c>.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{GetType().Name} '{Name}', 0x{Length:x} bytes");
 
     /// <summary>Makes a memory for a part of this backing in a way of its own, or leaves it to the default, which forwards everything to this backing.</summary>
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>

@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>How a <see cref="HeapMemory"/> is made.</summary>
+[DebuggerDisplay("{Name}")]
 public sealed class HeapMemoryOptions
 {
     /// <summary>Gets the name used in faults and, where the kernel can show it, in <c>/proc/self/maps</c>.</summary>

@@ -29,4 +29,8 @@ public readonly struct PageFaultAction
     /// <returns>The action.</returns>
     public static PageFaultAction Fail(GuestMemoryFaultKind kind, Exception? exception = null) =>
         new(PageFaultActionKind.Fail, kind, exception);
+
+    /// <summary>Says what the action is: <c>Retry</c>, <c>Fallback</c>, or how it fails.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => Action == PageFaultActionKind.Fail ? $"Fail: {FaultKind}" : Action.ToString();
 }

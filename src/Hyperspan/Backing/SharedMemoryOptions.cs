@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>How a <see cref="SharedMemory"/> is made.</summary>
+[DebuggerDisplay("{Name}, huge pages: {HugePages}")]
 public sealed class SharedMemoryOptions
 {
     /// <summary>Gets the name used in faults and in <c>/proc/self/maps</c> (as <c>/memfd:name</c>).</summary>

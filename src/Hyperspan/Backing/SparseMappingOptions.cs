@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>How a <see cref="SparseMapping"/> is made.</summary>
+[DebuggerDisplay("{Name}, {FaultBehavior}")]
 public sealed class SparseMappingOptions
 {
     /// <summary>Gets the name used in faults and, where the kernel can show it, in <c>/proc/self/maps</c>.</summary>

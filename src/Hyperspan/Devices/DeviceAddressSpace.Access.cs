@@ -129,6 +129,36 @@ public sealed partial class DeviceAddressSpace
         return value;
     }
 
+    /// <summary>Reads a value, in the byte order of the host, and says why where it cannot; see <see cref="TryRead(GuestAddress, Span{byte}, out GuestMemoryFault)"/>.</summary>
+    /// <typeparam name="T">See <see cref="GuestMemory.Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value, or the default where it could not be read.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
+    public bool TryRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
+        where T : unmanaged
+    {
+        value = default;
+        if (TryRead(address, StreamingSteps.Bytes(ref value), out fault))
+        {
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <summary>Writes a value, in the byte order of the host, and says why where it cannot; see <see cref="TryWrite(GuestAddress, ReadOnlySpan{byte}, out GuestMemoryFault)"/>.</summary>
+    /// <typeparam name="T">See <see cref="GuestMemory.Read{T}(GuestAddress)"/>.</typeparam>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why it could not be written.</param>
+    /// <returns>Whether it was written.</returns>
+    /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
+    public bool TryWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
+        where T : unmanaged => TryWrite(address, StreamingSteps.Bytes(ref value), out fault);
+
     /// <summary>Writes a value, in the byte order of the host.</summary>
     /// <typeparam name="T">See <see cref="GuestMemory.Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address.</param>

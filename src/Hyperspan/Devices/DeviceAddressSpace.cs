@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Hyperspan.Devices;
@@ -26,6 +27,7 @@ namespace Hyperspan.Devices;
 /// proportion to the logarithm of that. Memory that was added stays its owner's.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{Name,nq}")]
 public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistration
 {
     private readonly Lock _lock = new();
@@ -90,6 +92,22 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
         var target = new HandlerTarget(name ?? handler.GetType().Name, range, handler);
         Apply(map => map.With(target));
         return new Registration(() => Apply(map => map.Without(target)));
+    }
+
+    /// <summary>Adds a device by the methods that read and write its registers.</summary>
+    /// <param name="range">The addresses that it answers at, as far as there is no memory.</param>
+    /// <param name="read">Reads registers: from an offset into the range into a span of 1 to 8 zeros, as <see cref="IMmioHandler.Read"/> does from an address.</param>
+    /// <param name="write">Writes registers: to an offset into the range from a span of 1 to 8 bytes, as <see cref="IMmioHandler.Write"/> does to an address.</param>
+    /// <param name="name">The name used in errors.</param>
+    /// <returns>The registration; disposing it removes the device.</returns>
+    /// <exception cref="ArgumentException">The range is empty.</exception>
+    /// <exception cref="InvalidOperationException">It would overlap another handler; the message names both.</exception>
+    public IDisposable AddHandler(GuestRange range, Action<ulong, Span<byte>> read, Action<ulong, ReadOnlySpan<byte>> write, string name)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        ArgumentNullException.ThrowIfNull(write);
+        ArgumentNullException.ThrowIfNull(name);
+        return AddHandler(range, new CallbackHandler(range.Base, read, write), name);
     }
 
     /// <inheritdoc/>

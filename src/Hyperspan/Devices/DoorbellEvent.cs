@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Devices;
 
 /// <summary>What a doorbell signals: a callback, an event of .NET, an eventfd, or something of your own.</summary>
+[DebuggerDisplay("eventfd {EventFileDescriptor}")]
 public abstract class DoorbellEvent
 {
     /// <summary>

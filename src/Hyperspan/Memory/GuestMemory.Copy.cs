@@ -27,7 +27,7 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Copies bytes between memories and says why where it cannot; see <see cref="CopyTo"/>. Neither throws nor allocates when memory cannot be accessed.</summary>
+    /// <summary>Copies bytes between memories and says why where it cannot; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>. Neither throws nor allocates when memory cannot be accessed.</summary>
     /// <param name="source">The guest-physical address of the first byte in this memory.</param>
     /// <param name="destination">The memory to copy to; it may be this one.</param>
     /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>

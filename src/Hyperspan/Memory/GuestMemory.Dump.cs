@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Hyperspan;
@@ -67,6 +68,21 @@ public sealed unsafe partial class GuestMemory
         }
 
         return ulong.MaxValue;
+    }
+
+    /// <summary>Says what this is: <c>guest memory 'ram': 0x0-0xa0000 rwx, 0x100000-0x200000 r-x</c>, or that it has been disposed.</summary>
+    /// <returns>The text, with the first regions of many.</returns>
+    public override string ToString()
+    {
+        const int Most = 8;
+        if (IsDisposed)
+        {
+            return $"guest memory '{Name}': disposed";
+        }
+
+        IReadOnlyList<GuestMemoryRegion> regions = GetRegions();
+        string shown = regions.Count == 0 ? "empty" : string.Join(", ", regions.Take(Most).Select(region => $"{region.Range} {region.Protection}"));
+        return $"guest memory '{Name}': {shown}{(regions.Count > Most ? string.Create(CultureInfo.InvariantCulture, $" and {regions.Count - Most} more") : "")}";
     }
 
     private static void AppendDumpLine(StringBuilder line, ulong at, ReadOnlySpan<byte> bytes)

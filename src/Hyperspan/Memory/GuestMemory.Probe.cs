@@ -30,6 +30,16 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Checks that a byte can be read, as a read of it would: through faults, handlers and bitmaps.</summary>
     /// <param name="address">The guest-physical address.</param>
+    /// <exception cref="GuestMemoryException">It could not be read at that moment.</exception>
+    public void ProbeReadable(GuestAddress address) => Probe(address, 1, AccessType.Read);
+
+    /// <summary>Checks that a byte can be written, without changing it.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <exception cref="GuestMemoryException">It could not be written at that moment.</exception>
+    public void ProbeWritable(GuestAddress address) => Probe(address, 1, AccessType.Write);
+
+    /// <summary>Checks that a byte can be read, as a read of it would, and says why where it cannot.</summary>
+    /// <param name="address">The guest-physical address.</param>
     /// <param name="fault">Why it cannot be read.</param>
     /// <returns>Whether it could be read at that moment.</returns>
     public bool TryProbeReadable(GuestAddress address, out GuestMemoryFault fault) => TryProbe(address.Value, 1, AccessType.Read, out fault);

@@ -10,7 +10,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes; no bytes are contained anywhere.</param>
     /// <returns>Whether an access to the range would be in bounds: <see langword="false"/> also where this memory is disposed, or is strict and the range crosses regions.</returns>
     public bool Contains(GuestAddress address, ulong length) =>
-        IsWithinRegion(address.Value, length) || CheckRange(address.Value, length, GuestMemoryOperation.Probe, out _);
+        (IsWithinRegion(address.Value, length) && !IsDisposed) || CheckRange(address.Value, length, GuestMemoryOperation.Probe, out _);
 
     /// <summary>Finds the region that contains an address.</summary>
     /// <param name="address">The guest-physical address.</param>
@@ -18,7 +18,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether there is one.</returns>
     public bool TryFindRegion(GuestAddress address, [NotNullWhen(true)] out GuestMemoryRegion? region)
     {
-        MemoryRegion? found = Find(address.Value);
+        MemoryRegion? found = IsDisposed ? null : Find(address.Value);
         region = found is null ? null : Describe(found, Array.IndexOf(Regions, found));
         return region is not null;
     }

@@ -20,6 +20,12 @@ public sealed unsafe partial class GuestMemory
         RcuDomain.GuestMemory.Synchronize(cancellationToken);
     }
 
+    /// <summary>Does what <see cref="SynchronizeRestrictions"/> does, on a thread of the pool.</summary>
+    /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
+    /// <returns>A task that ends when no access that was permitted before can still take effect.</returns>
+    public static Task SynchronizeRestrictionsAsync(CancellationToken cancellationToken = default) =>
+        Task.Run(() => SynchronizeRestrictions(cancellationToken), cancellationToken);
+
     /// <summary>
     /// Does the operation page by page, each under its bit of the bitmap and inside a section, so that a writer never waits for more than a page.
     /// What is indivisible is done under the bits of all its pages.

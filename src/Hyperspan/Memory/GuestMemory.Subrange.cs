@@ -52,7 +52,7 @@ public sealed unsafe partial class GuestMemory
         return subrange;
     }
 
-    /// <summary>Makes a view of a part of this memory and says why where it cannot; see <see cref="Subrange"/>.</summary>
+    /// <summary>Makes a view of a part of this memory and says why where it cannot; see <see cref="Subrange(GuestAddress, ulong, bool)"/>.</summary>
     /// <param name="start">The first address; any alignment.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="allowPreemptiveLocking">Whether a backing may lock the pages into memory for faster access.</param>

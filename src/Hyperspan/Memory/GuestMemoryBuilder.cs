@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 
@@ -17,6 +18,7 @@ namespace Hyperspan;
 /// </code>
 /// </example>
 /// </remarks>
+[DebuggerDisplay("{_name}, {_regions.Count} regions")]
 public sealed class GuestMemoryBuilder
 {
     private readonly string _name;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 
 namespace Hyperspan;
 
@@ -15,6 +16,7 @@ namespace Hyperspan;
 /// serializers; hence it takes the places to write to, not a sequential writer. Not safe for use from several threads at once.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{Flushed} of {Capacity} bytes written, {Buffered} more buffered")]
 public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
 {
     private const int DefaultBufferSize = 4096;

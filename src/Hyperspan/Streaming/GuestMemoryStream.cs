@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>A range of guest memory as a <see cref="Stream"/> of fixed length that can be read, written and seeked.</summary>
@@ -13,6 +15,7 @@ namespace Hyperspan;
 /// Disposing the stream leaves the memory open. Not safe for use from several threads at once.
 /// </para>
 /// </remarks>
+[DebuggerDisplay("{_range} at {_position}")]
 public sealed partial class GuestMemoryStream : Stream
 {
     private readonly GuestMemory _memory;

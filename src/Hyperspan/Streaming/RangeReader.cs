@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
@@ -5,6 +6,7 @@ namespace Hyperspan;
 
 /// <summary>Reads a range of guest memory from front to back.</summary>
 /// <remarks>That the range is memory at all is found out by the reads. The default value has no bytes.</remarks>
+[DebuggerDisplay("{Remaining} bytes at {Address}")]
 public struct RangeReader : IMemoryReader
 {
     private readonly GuestMemory? _memory;

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
 /// <summary>Writes to a range of guest memory from front to back.</summary>
 /// <remarks>That the range is memory at all is found out by the writes. The default value has no bytes.</remarks>
+[DebuggerDisplay("{Remaining} bytes at {Address}")]
 public struct RangeWriter : IMemoryWriter
 {
     private readonly GuestMemory? _memory;

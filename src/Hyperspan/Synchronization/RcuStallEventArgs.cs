@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan.Synchronization;
 
 /// <summary>Says which reader holds up a writer, and since when.</summary>
+[DebuggerDisplay("thread {ThreadId} ({ThreadName}), {Waited}")]
 public sealed class RcuStallEventArgs : EventArgs
 {
     internal RcuStallEventArgs(Thread thread, TimeSpan waited)

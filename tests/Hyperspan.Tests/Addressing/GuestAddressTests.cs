@@ -170,4 +170,52 @@ public class GuestAddressTests
             return true;
         }
     }
+
+    [Theory]
+    [InlineData(0x1000UL, -0x1000L, 0UL)]
+    [InlineData(0UL, long.MaxValue, 0x7fff_ffff_ffff_ffffUL)]
+    [InlineData(ulong.MaxValue, long.MinValue, 0x7fff_ffff_ffff_ffffUL)]
+    [InlineData(17UL, 0L, 17UL)]
+    public void Moves_by_signed_distances(ulong from, long by, ulong to)
+    {
+        (new GuestAddress(from) + by).Value.ShouldBe(to);
+        (new GuestAddress(to) - by).Value.ShouldBe(from);
+        int less = -3;
+        (new GuestAddress(10) + less).Value.ShouldBe(7UL);
+        (new GuestAddress(10) + 3).Value.ShouldBe(13UL);
+    }
+
+    [Fact]
+    public void Signed_distances_do_not_wrap()
+    {
+        Should.Throw<OverflowException>(() => new GuestAddress(5) + -6L);
+        Should.Throw<OverflowException>(() => new GuestAddress(5) - 6L);
+        Should.Throw<OverflowException>(() => GuestAddress.MaxValue + 1L);
+        Should.Throw<OverflowException>(() => GuestAddress.MaxValue - -1L);
+        Should.Throw<OverflowException>(() => new GuestAddress(1UL << 62) + long.MinValue);
+    }
+
+    [Fact]
+    public void Generic_code_computes_with_addresses()
+    {
+        Sum<GuestAddress, ulong>(0x1000, 8).ShouldBe(new GuestAddress(0x1008));
+        Sum<GuestAddress, long>(0x1000, -8).ShouldBe(new GuestAddress(0xff8));
+        Highest<GuestAddress>([3, 9, 4]).ShouldBe(new GuestAddress(9));
+        Highest<GuestAddress>([]).ShouldBe(GuestAddress.Zero);
+
+        static T Sum<T, TOffset>(T value, TOffset offset)
+            where T : System.Numerics.IAdditionOperators<T, TOffset, T> => value + offset;
+
+        static T Highest<T>(ReadOnlySpan<T> values)
+            where T : System.Numerics.IComparisonOperators<T, T, bool>, System.Numerics.IMinMaxValue<T>
+        {
+            T highest = T.MinValue;
+            foreach (T value in values)
+            {
+                highest = value > highest ? value : highest;
+            }
+
+            return highest;
+        }
+    }
 }

@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace Hyperspan;
 
 /// <summary>A <see cref="PagedRange"/> that can be kept: in a field, in an array, across an <c>await</c>.</summary>
 /// <remarks>
 /// It refers to the page numbers, it does not copy them: give it an array of its own where the original belongs to a guest or is going to be reused.
 /// </remarks>
+[DebuggerDisplay("{Length} bytes at {Offset} in {PageNumbers.Length} pages")]
 public readonly struct PagedRangeBuffer
 {
     /// <summary>Keeps a range over pages.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
@@ -15,6 +16,7 @@ namespace Hyperspan;
 /// </para>
 /// <para>Not safe for use from several threads at once. Linux only.</para>
 /// </remarks>
+[DebuggerDisplay("{Count} pieces, {Length} bytes")]
 public sealed unsafe class GuestIoVectors : IDisposable
 {
     private readonly VectorList _vectors;
@@ -44,6 +46,21 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
     /// <param name="length">The length in bytes. Zero appends nothing.</param>
     /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
+    /// <exception cref="GuestMemoryException">It could not be locked; the list is unchanged then.</exception>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    public void Add(GuestMemory memory, GuestAddress address, ulong length, AccessType access)
+    {
+        if (!TryAdd(memory, address, length, access, out GuestMemoryFault fault))
+        {
+            throw fault.ToException();
+        }
+    }
+
+    /// <summary>Locks a range of guest memory for the kernel's use and appends it, and says why where it cannot.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
+    /// <param name="length">The length in bytes. Zero appends nothing.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
     /// <returns>Whether it was locked and appended.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
@@ -66,6 +83,20 @@ public sealed unsafe class GuestIoVectors : IDisposable
     }
 
     /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">The range.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
+    /// <exception cref="GuestMemoryException">It could not be locked; runs before the one that failed stay in the list until <see cref="Clear"/>.</exception>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    public void Add(GuestMemory memory, in PagedRange range, AccessType access)
+    {
+        if (!TryAdd(memory, range, access, out GuestMemoryFault fault))
+        {
+            throw fault.ToException();
+        }
+    }
+
+    /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs, and says why where it cannot.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
     /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>

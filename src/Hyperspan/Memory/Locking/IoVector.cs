@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Hyperspan;
@@ -6,6 +7,7 @@ namespace Hyperspan;
 /// <param name="address">The host address of the first byte.</param>
 /// <param name="length">The length in bytes.</param>
 [StructLayout(LayoutKind.Sequential)]
+[DebuggerDisplay("{Length} bytes")]
 public readonly unsafe struct IoVector(void* address, nuint length)
 {
     /// <summary>Gets the host address of the first byte.</summary>

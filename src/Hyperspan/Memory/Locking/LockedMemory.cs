@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 
 namespace Hyperspan;
@@ -15,6 +16,7 @@ namespace Hyperspan;
 /// One that is forgotten is unlocked by the garbage collector, some time after the last reference to it, its pieces and their pins has gone: addresses taken from
 /// <see cref="Vectors"/> do not keep it.</para>
 /// </remarks>
+[DebuggerDisplay("{Access}: {Count} pieces, {Length} bytes")]
 public sealed unsafe class LockedMemory : IDisposable
 {
     private readonly HeldLocks _locks;

@@ -1,0 +1,117 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Hyperspan;
+
+/// <content>The operations on an address and a length, on a range.</content>
+public sealed unsafe partial class GuestMemory
+{
+    /// <summary>Tells whether every byte of a range is memory; see <see cref="Contains(GuestAddress, ulong)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <returns>Whether an access to the range would be in bounds.</returns>
+    public bool Contains(GuestRange range) => Contains(range.Base, range.Size);
+
+    /// <summary>Fills a range with one byte value; see <see cref="Fill(GuestAddress, ulong, byte)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public void Fill(GuestRange range, byte value) => Fill(range.Base, range.Size, value);
+
+    /// <summary>Fills a range with one byte value; see <see cref="TryFill(GuestAddress, ulong, byte, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was done for all of the range.</returns>
+    public bool TryFill(GuestRange range, byte value, out GuestMemoryFault fault) => TryFill(range.Base, range.Size, value, out fault);
+
+    /// <summary>Fills a range with zeros; see <see cref="Zero(GuestAddress, ulong)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public void Zero(GuestRange range) => Zero(range.Base, range.Size);
+
+    /// <summary>Fills a range with zeros; see <see cref="TryZero(GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was done for all of the range.</returns>
+    public bool TryZero(GuestRange range, out GuestMemoryFault fault) => TryZero(range.Base, range.Size, out fault);
+
+    /// <summary>Copies a range; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>.</summary>
+    /// <param name="source">The range in this memory.</param>
+    /// <param name="destination">The memory to copy to; it may be this one.</param>
+    /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public void CopyTo(GuestRange source, GuestMemory destination, GuestAddress destinationAddress) =>
+        CopyTo(source.Base, destination, destinationAddress, source.Size);
+
+    /// <summary>Copies a range; see <see cref="TryCopyTo(GuestAddress, GuestMemory, GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
+    /// <param name="source">The range in this memory.</param>
+    /// <param name="destination">The memory to copy to; it may be this one.</param>
+    /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was done for all of the range.</returns>
+    public bool TryCopyTo(GuestRange source, GuestMemory destination, GuestAddress destinationAddress, out GuestMemoryFault fault) =>
+        TryCopyTo(source.Base, destination, destinationAddress, source.Size, out fault);
+
+    /// <summary>Checks that every page of a range can be accessed; see <see cref="Probe(GuestAddress, ulong, AccessType)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="access">Whether to read or to write.</param>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public void Probe(GuestRange range, AccessType access) => Probe(range.Base, range.Size, access);
+
+    /// <summary>Checks that every page of a range can be accessed; see <see cref="TryProbe(GuestAddress, ulong, AccessType, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="access">Whether to read or to write.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was done for all of the range.</returns>
+    public bool TryProbe(GuestRange range, AccessType access, out GuestMemoryFault fault) => TryProbe(range.Base, range.Size, access, out fault);
+
+    /// <summary>Makes a view of a range; see <see cref="Subrange(GuestAddress, ulong, bool)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <returns>The view.</returns>
+    /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
+    public GuestMemory Subrange(GuestRange range) => Subrange(range.Base, range.Size);
+
+    /// <summary>Makes a view of a range; see <see cref="TrySubrange(GuestAddress, ulong, bool, out GuestMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="subrange">The view.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was made.</returns>
+    public bool TrySubrange(GuestRange range, [NotNullWhen(true)] out GuestMemory? subrange, out GuestMemoryFault fault) =>
+        TrySubrange(range.Base, range.Size, allowPreemptiveLocking: false, out subrange, out fault);
+
+    /// <summary>Locks the pages of a range for the kernel or a device; see <see cref="LockRange(GuestAddress, ulong, AccessType, bool)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="access">What the pages are locked for.</param>
+    /// <returns>The lock.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be locked or accessed.</exception>
+    public LockedMemory LockRange(GuestRange range, AccessType access) => LockRange(range.Base, range.Size, access);
+
+    /// <summary>Locks the pages of a range for the kernel or a device; see <see cref="TryLockRange(GuestAddress, ulong, AccessType, bool, out LockedMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="access">What the pages are locked for.</param>
+    /// <param name="locked">The lock.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether the pages were locked.</returns>
+    public bool TryLockRange(GuestRange range, AccessType access, [NotNullWhen(true)] out LockedMemory? locked, out GuestMemoryFault fault) =>
+        TryLockRange(range.Base, range.Size, access, kernelAccess: true, out locked, out fault);
+
+    /// <summary>Looks for bytes in a range; see <see cref="IndexOf(GuestAddress, ulong, ReadOnlySpan{byte})"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The bytes to look for.</param>
+    /// <returns>The address of the first occurrence, or <see langword="null"/> where there is none.</returns>
+    /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before an occurrence was found.</exception>
+    public GuestAddress? IndexOf(GuestRange range, ReadOnlySpan<byte> value) => IndexOf(range.Base, range.Size, value);
+
+    /// <summary>Looks for bytes in a range; see <see cref="TryIndexOf(GuestAddress, ulong, ReadOnlySpan{byte}, out GuestAddress?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The bytes to look for.</param>
+    /// <param name="found">The address of the first occurrence, or <see langword="null"/> where there is none.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether the answer holds.</returns>
+    public bool TryIndexOf(GuestRange range, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault) =>
+        TryIndexOf(range.Base, range.Size, value, out found, out fault);
+
+    /// <summary>Writes a range as lines of addresses, bytes and characters; see <see cref="Dump(GuestAddress, ulong, TextWriter)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="writer">What to write to.</param>
+    public void Dump(GuestRange range, TextWriter writer) => Dump(range.Base, range.Size, writer);
+}

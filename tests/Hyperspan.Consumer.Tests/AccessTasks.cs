@@ -1,0 +1,163 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Hyperspan.Consumer.Tests;
+
+/// <summary>Ordinary tasks: make memory, read and write it, copy it, search it.</summary>
+public class AccessTasks
+{
+    private const ulong MiB = 1 << 20;
+
+    [Fact]
+    public void Make_memory_with_two_regions_and_a_hole()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, new HeapMemory(640 << 10))
+            .Add(MiB, new HeapMemory(3 * MiB))
+            .Build();
+        memory.Contains(0, 640 << 10).ShouldBeTrue();
+        memory.Contains(GuestRange.FromBounds(0, MiB + 1)).ShouldBeFalse();
+        memory.TryFindRegion(0xa0000, out _).ShouldBeFalse();
+        memory.TryFindRegion(2 * MiB, out GuestMemoryRegion? high).ShouldBeTrue();
+        high.Range.ShouldBe(new GuestRange(MiB, 3 * MiB));
+        memory.Read<ulong>(4 * MiB - 8).ShouldBe(0UL);
+        Should.Throw<GuestMemoryException>(() => memory.Read<ulong>(640 << 10)).Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+    }
+
+    [Fact]
+    public void Read_and_write_values_and_structs()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(MiB);
+        GuestAddress at = 0x1000;
+        memory.Write(at, 42u);
+        memory.Read<uint>(at).ShouldBe(42u);
+
+        var header = new Header { Magic = 0x7fff_0001, Version = 3, Flags = 0x10, Length = 512 };
+        memory.Write(at, header);
+        memory.Read<Header>(at).ShouldBe(header);
+
+        long stride = 16;
+        for (int i = 0; i < 8; i++)
+        {
+            memory.Write(at + (i * stride), header with { Version = (ushort)i });
+        }
+
+        memory.ReadArray<Header>(at, 8).Select(h => (int)h.Version).ShouldBe(Enumerable.Range(0, 8));
+        Span<ulong> words = stackalloc ulong[2];
+        memory.Read(at, words);
+        words[1].ShouldBe(512UL);
+        memory.Write(at, words);
+
+        memory.TryRead(MiB, out Header none, out GuestMemoryFault fault).ShouldBeFalse();
+        none.ShouldBe(default);
+        fault.Address.ShouldBe(new GuestAddress(MiB));
+
+        memory.Exchange(at, 1u).ShouldBe(0x7fff_0001u);
+        memory.Add(at, 9u).ShouldBe(10u);
+        memory.Or(at, 5u).ShouldBe(10u);
+        memory.CompareExchange(at, 7u, 15u).ShouldBe(15u);
+        memory.Fill(new GuestRange(at, 64), 0xff);
+        memory.Zero(new GuestRange(at, 8));
+        memory.Read<ulong>(at + 8L).ShouldBe(ulong.MaxValue);
+    }
+
+    [Fact]
+    public void Read_strings()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(4096);
+        memory.Write(0x100, "root=/dev/vda quiet\0garbage"u8);
+        memory.ReadString(0x100, maxLength: 256).ShouldBe("root=/dev/vda quiet");
+        memory.ReadString(0x100, 4).ShouldBe("root");
+        memory.Write(0x200, Encoding.Latin1.GetBytes("größe\0"));
+        memory.ReadString(0x200, 64, Encoding.Latin1).ShouldBe("größe");
+
+        memory.Fill(0xff0, 16, (byte)'x');
+        memory.ReadString(0xff0, 16).ShouldBe(new string('x', 16));
+        memory.TryReadString(0xff0, 17, out string? text, out GuestMemoryFault fault).ShouldBeFalse();
+        text.ShouldBeNull();
+        fault.Address.ShouldBe(new GuestAddress(0x1000));
+        memory.Write(0x300, Enumerable.Repeat((byte)'y', 0xc00).ToArray());
+        memory.ReadString(0x300, int.MaxValue).Length.ShouldBe(0xc00);
+    }
+
+    [Fact]
+    public void Copy_between_memories()
+    {
+        using GuestMemory source = GuestMemory.Allocate(MiB);
+        using GuestMemory destination = GuestMemory.Allocate(MiB);
+        source.Write(0x1234, "payload"u8);
+        source.CopyTo(0x1234, destination, 0x10, 7);
+        destination.ReadString(0x10, 7).ShouldBe("payload");
+        source.CopyTo(new GuestRange(0x1234, 7), destination, 0x20);
+        destination.ReadArray<byte>(0x20, 7).ShouldBe("payload"u8.ToArray());
+        source.TryCopyTo(MiB - 4, destination, 0, 8, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Address.ShouldBe(new GuestAddress(MiB));
+    }
+
+    [Fact]
+    public void Walk_page_tables()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(MiB);
+        const ulong Virtual = 0xffff_8000_1234_5678;
+        GuestAddress root = 0x1000;
+        GuestAddress table = root;
+        for (int level = 3; level >= 0; level--)
+        {
+            GuestAddress next = level == 0 ? 0x77000 : table + 0x1000UL;
+            memory.Write(EntryAddress(table, Virtual, level), next.Value | 1);
+            table = next;
+        }
+
+        Translate(memory, root, Virtual).ShouldBe(new GuestAddress(0x77678));
+        Translate(memory, root, Virtual ^ 0x1000).ShouldBeNull();
+        memory.Write(EntryAddress(root, Virtual, 3), 0x0000_7fff_ffff_f001UL);
+        Translate(memory, root, Virtual).ShouldBeNull();
+
+        static GuestAddress EntryAddress(GuestAddress table, ulong address, int level) => table + (((address >> (12 + (9 * level))) & 511) * 8);
+
+        static GuestAddress? Translate(GuestMemory memory, GuestAddress table, ulong address)
+        {
+            for (int level = 3; level >= 0; level--)
+            {
+                if (!memory.TryRead(EntryAddress(table, address, level), out ulong entry) || (entry & 1) == 0)
+                {
+                    return null;
+                }
+
+                table = new GuestAddress(entry & 0x000f_ffff_ffff_f000);
+            }
+
+            return table + (address & 0xfff);
+        }
+    }
+
+    [Fact]
+    public void Search_a_dump()
+    {
+        byte[] image = new byte[(int)MiB];
+        "KDBG"u8.CopyTo(image.AsSpan(0x4_5670));
+        using var file = new TemporaryFile(image);
+        using var memory = new GuestMemory("dump", FileMemory.Open(file.Path));
+        foreach (GuestMemoryRegion region in memory.GetRegions())
+        {
+            GuestAddress found = memory.IndexOf(region.Range, "KDBG"u8)!.Value;
+            found.ShouldBe(new GuestAddress(0x4_5670));
+            using var text = new StringWriter();
+            memory.Dump(new GuestRange(found, 16), text);
+            text.ToString().ShouldContain("4b 44 42 47");
+            text.ToString().ShouldContain("|KDBG............|");
+        }
+
+        memory.ReadAvailable(MiB - 10, new byte[100]).ShouldBe(10);
+        Should.Throw<FileNotFoundException>(() => FileMemory.Open(file.Path + ".missing"));
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private record struct Header
+    {
+        public uint Magic;
+        public ushort Version;
+        public ushort Flags;
+        public ulong Length;
+    }
+}

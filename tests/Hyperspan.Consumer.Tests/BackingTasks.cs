@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Consumer.Tests;
+
+/// <summary>Ordinary tasks: shared memory, backings of one's own, restrictions.</summary>
+public class BackingTasks
+{
+    private const ulong Page = 4096;
+
+    [SkippableFact]
+    public void Share_memory_over_a_memfd()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "memfd is Linux's");
+        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
+        SharedGuestRegion shared = memory.GetSharedRegions().ShouldHaveSingleItem();
+        using var peer = new GuestMemory("peer", new ForeignMemory(shared.Handle, shared.FileOffset, shared.Length));
+        peer.Write(0x123, 0xabcdefUL);
+        memory.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
+
+        string path = $"/proc/self/fd/{shared.Handle.DangerousGetHandle()}";
+        using var opened = new GuestMemory("by path", ForeignMemory.Open(path, new ForeignMemoryOptions { Writable = false }));
+        opened.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
+        opened.TryWrite(0x123, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
+        Should.Throw<FileNotFoundException>(() => ForeignMemory.Open("/dev/shm/there-is-no-such-memory"));
+    }
+
+    [SkippableFact]
+    public void Bring_pages_in_when_they_are_touched()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
+        var backing = new OnDemand(8 * Page);
+        using var memory = new GuestMemory("on demand", backing);
+        memory.Read<uint>((3 * Page) + 8).ShouldBe(3u);
+        memory.Read<uint>((3 * Page) + 12).ShouldBe(3u);
+        backing.Loaded.ShouldBe([3UL]);
+        memory.Read<ulong>((5 * Page) - 4).ShouldBe(0x0000_0005_0000_0004UL);
+        backing.Loaded.ShouldBe([3, 4, 5]);
+        memory.Exchange(6 * Page, 100u).ShouldBe(6u);
+    }
+
+    [SkippableFact]
+    public async Task Restrict_pages()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
+        var backing = new Restricted(8 * Page);
+        using var memory = new GuestMemory("restricted", backing);
+        memory.Write(2 * Page, 7u);
+        backing.Allow(2, read: true, write: false);
+        await GuestMemory.SynchronizeRestrictionsAsync(CancellationToken.None);
+        memory.Read<uint>(2 * Page).ShouldBe(7u);
+        memory.TryWrite(2 * Page, 8u, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
+        memory.TryProbe(new GuestRange(0, 8 * Page), AccessType.Write, out fault).ShouldBeFalse();
+        fault.Address.ShouldBe(new GuestAddress(2 * Page));
+        Should.Throw<GuestMemoryException>(() => memory.Probe(0, 8 * Page, AccessType.Write));
+    }
+
+    /// <summary>Pages that appear when they are touched, filled with their numbers.</summary>
+    private sealed unsafe class OnDemand(ulong length) : GuestMemoryBacking
+    {
+        private readonly SparseMapping _mapping = new(length);
+
+        public override ulong Length => length;
+
+        public override byte* Mapping => _mapping.Mapping;
+
+        public List<ulong> Loaded { get; } = [];
+
+        protected override PageFaultAction OnPageFault(in PageFault fault)
+        {
+            GuestAddress page = new GuestAddress(fault.Address).AlignDown(GuestAddress.PageSize);
+            _mapping.Commit(page.Value, GuestAddress.PageSize);
+            MemoryMarshal.Cast<byte, uint>(new Span<byte>(_mapping.Mapping + page.Value, GuestAddress.PageSize)).Fill((uint)page.PageNumber);
+            Loaded.Add(page.PageNumber);
+            return PageFaultAction.Retry;
+        }
+
+        protected override void Release() => _mapping.Dispose();
+    }
+
+    /// <summary>Memory with a bit a page for reading and one for writing.</summary>
+    private sealed unsafe class Restricted : GuestMemoryBacking
+    {
+        private readonly SparseMapping _mapping;
+        private readonly byte* _bits;
+
+        internal Restricted(ulong length)
+        {
+            _mapping = new SparseMapping(length);
+            _mapping.Commit(0, length);
+            _bits = (byte*)NativeMemory.Alloc(2);
+            _bits[0] = _bits[1] = 0xff;
+        }
+
+        public override ulong Length => _mapping.Length;
+
+        public override byte* Mapping => _mapping.Mapping;
+
+        public override AccessBitmaps? AccessBitmaps => new AccessBitmaps(&_bits[0], &_bits[1]);
+
+        public void Allow(int page, bool read, bool write)
+        {
+            _bits[0] = (byte)((_bits[0] & ~(1 << page)) | (read ? 1 << page : 0));
+            _bits[1] = (byte)((_bits[1] & ~(1 << page)) | (write ? 1 << page : 0));
+        }
+
+        protected override void Release()
+        {
+            _mapping.Dispose();
+            NativeMemory.Free(_bits);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Consumer.Tests;
+
+/// <summary>Ordinary tasks: pages locked for the kernel, scatter/gather I/O, transfers that are awaited.</summary>
+public partial class TransferTasks
+{
+    private const ulong Page = 4096;
+
+    [SkippableFact]
+    public unsafe void Lock_pages_and_read_a_file_into_them()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "preadv is called");
+        using TemporaryFile path = Counted(20_000);
+        using SafeFileHandle file = File.OpenHandle(path.Path);
+        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
+        using (LockedMemory locked = memory.LockRange(new GuestRange(100, 3 * Page), AccessType.Write))
+        {
+            fixed (IoVector* vectors = locked.Vectors)
+            {
+                Preadv(file, vectors, locked.Vectors.Length, 5).ShouldBe((nint)(3 * Page));
+            }
+        }
+
+        memory.Read<byte>(100).ShouldBe((byte)5);
+        memory.Read<byte>(99 + (3 * Page)).ShouldBe((byte)((4 + (3 * Page)) % 251));
+    }
+
+    [SkippableFact]
+    public void Scatter_and_gather()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "preadv is called");
+        using TemporaryFile path = Counted(20_000);
+        using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
+        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
+        using var vectors = new GuestIoVectors();
+        vectors.Add(memory, 0x1ff0, 0x20, AccessType.Write);
+        vectors.Add(memory, 0x100, 0x10, AccessType.Write);
+        vectors.ReadFrom(file, 0).ThrowIfFailed();
+        memory.Read<byte>(0x2000).ShouldBe((byte)16);
+        memory.Read<byte>(0x10f).ShouldBe((byte)47);
+        vectors.Clear();
+        Should.Throw<GuestMemoryException>(() => vectors.Add(memory, 16 * Page - 1, 2, AccessType.Read)).Address.ShouldBe(new GuestAddress(16 * Page));
+        vectors.Length.ShouldBe(0UL);
+    }
+
+    [SkippableFact]
+    public async Task Await_transfers_with_files_and_streams()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "files are read by preadv");
+        const int Length = 3_000_000;
+        using TemporaryFile path = Counted(Length);
+        byte[] contents = await File.ReadAllBytesAsync(path.Path);
+        using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite, options: FileOptions.None);
+        using GuestMemory memory = GuestMemory.Allocate(4 << 20);
+
+        await memory.ReadFromAsync(0x123, Length, file, 0);
+        memory.ReadArray<byte>(0x123, Length).AsSpan().SequenceEqual(contents).ShouldBeTrue();
+        FileTransfer ended = await memory.TryReadFromAsync(0, Length, file, 1000);
+        (ended.Transferred, ended.Requested, ended.EndOfFile).ShouldBe((Length - 1000UL, (ulong)Length, true));
+        await Should.ThrowAsync<EndOfStreamException>(() => memory.ReadFromAsync(0, Length, file, 1000));
+        await memory.WriteToAsync(0x123, 100, file, Length);
+        RandomAccess.GetLength(file).ShouldBe(Length + 100);
+        ended = await memory.TryWriteToAsync(0, 5 << 20, file, 0);
+        (ended.Transferred, ended.Fault.Address).ShouldBe((0UL, new GuestAddress(4 << 20)));
+        await Should.ThrowAsync<OperationCanceledException>(() => memory.ReadFromAsync(0, Length, file, 0, new CancellationToken(canceled: true)));
+
+        using var stream = new MemoryStream();
+        memory.Write(0, contents);
+        await memory.WriteToAsync(0, Length, stream);
+        stream.ToArray().AsSpan().SequenceEqual(contents).ShouldBeTrue();
+        stream.Position = 0;
+        await memory.ReadFromAsync(0x200, Length, stream);
+        memory.ReadArray<byte>(0x200, Length).AsSpan().SequenceEqual(contents).ShouldBeTrue();
+        stream.Position = Length - 7;
+        ended = await memory.TryReadFromAsync(0, 10, stream);
+        (ended.Transferred, ended.EndOfFile).ShouldBe((7UL, true));
+        await Should.ThrowAsync<GuestMemoryException>(() => memory.WriteToAsync(4 << 20, 1, stream));
+        await Should.ThrowAsync<OperationCanceledException>(() => memory.WriteToAsync(0, 10, stream, new CancellationToken(canceled: true)));
+    }
+
+    [SkippableFact]
+    public async Task A_transfer_to_a_stream_ends_where_the_memory_does()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
+        var mapping = new SparseMapping(64 * Page);
+        mapping.Commit(0, 40 * Page);
+        using var memory = new GuestMemory("sparse", mapping);
+        using var stream = new MemoryStream();
+        FileTransfer ended = await memory.TryWriteToAsync(10, 50 * Page, stream);
+        (ended.Transferred, ended.Fault.Address, stream.Length).ShouldBe(((40 * Page) - 10, new GuestAddress(40 * Page), (long)((40 * Page) - 10)));
+        (ended.Fault.Start, ended.Fault.Length).ShouldBe((new GuestAddress(10), 50 * Page));
+        using var source = new MemoryStream(new byte[50 * Page]);
+        ended = await memory.TryReadFromAsync((39 * Page) + 1, 2 * Page, source);
+        (ended.Transferred, ended.Fault.Address).ShouldBe((Page - 1, new GuestAddress(40 * Page)));
+    }
+
+    private static TemporaryFile Counted(int length) => new([.. Enumerable.Range(0, length).Select(i => (byte)(i % 251))]);
+
+    [LibraryImport("libc", EntryPoint = "preadv", SetLastError = true)]
+    private static unsafe partial nint Preadv(SafeFileHandle file, IoVector* vectors, int count, long offset);
+}
