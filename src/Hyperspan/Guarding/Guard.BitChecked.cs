@@ -2,8 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan.Guarding;
 
-// Accesses to memory under an access bitmap, one bit a page: bit i of byte j is page 8 * j + i. They return StatusBitClear where
-// the bit is clear. The bitmap has to be valid memory for as long as anybody uses it. Only where SupportsRestartableSequences.
+// Accesses to memory under an access bitmap, one bit a page: bit i of byte j is page 8 * j + i. They have no effect and return StubCode.StatusBitClear where
+// the bit is clear, StubCode.StatusNotRestartable in a thread without restartable sequences: its access is done under a section of the RCU domain instead.
+// The bitmap has to be valid memory for as long as anybody uses it. Only where SupportsRestartableSequences.
 //
 // Each looks at the bit inside a restartable sequence, whose last instruction is the access. If the kernel interrupts the
 // thread in between, for whatever reason, the sequence starts over with the look at the bit. So there is no moment at which a
@@ -11,14 +12,6 @@ namespace Hyperspan.Guarding;
 // are running.
 internal static unsafe partial class Guard
 {
-    /// <summary>A bit-checked access found its bit clear and had no effect.</summary>
-    public const ulong StatusBitClear = StubCode.StatusBitClear;
-
-    /// <summary>
-    /// A bit-checked access was not done because this thread has no restartable sequences: the caller does it under a read section of its RCU domain instead.
-    /// </summary>
-    public const ulong StatusNotRestartable = StubCode.StatusNotRestartable;
-
     /// <summary>
     /// Bit-checked accesses work here (glibc 2.35 or later with its restartable sequences switched on, Linux 5.10 or later).
     /// </summary>
@@ -33,7 +26,7 @@ internal static unsafe partial class Guard
     /// writes that did are visible. Waits for nobody.
     /// </summary>
     /// <remarks>
-    /// A thread that was answered <see cref="StatusNotRestartable"/> does its access under an RCU section, and one may exist even where
+    /// A thread that was answered <see cref="StubCode.StatusNotRestartable"/> does its access under an RCU section, and one may exist even where
     /// <see cref="SupportsRestartableSequences"/> is true (a sandbox can refuse a later thread its registration). So whoever takes
     /// that fallback owes the restricting side a grace period as well.
     /// </remarks>

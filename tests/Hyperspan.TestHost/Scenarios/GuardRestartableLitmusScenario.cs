@@ -150,7 +150,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
 
     private static void Check(GuardedResult result)
     {
-        if (result.Status is not (0 or Guard.StatusBitClear))
+        if (result.Status is not (0 or StubCode.StatusBitClear))
         {
             throw new UnreachableException($"status {result.Status}");
         }

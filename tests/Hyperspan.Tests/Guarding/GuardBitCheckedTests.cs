@@ -25,7 +25,7 @@ public unsafe class GuardBitCheckedTests
             Load((byte*)p, (byte*)bitmap, bit, size).ShouldSatisfy(expected, 0);
         }, (bitmap, bit) =>
         {
-            Load(p, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
+            Load(p, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
         });
     }
 
@@ -49,8 +49,8 @@ public unsafe class GuardBitCheckedTests
         }, (bitmap, bit) =>
         {
             *(ulong*)p = ~Pattern;
-            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
-            CompareExchange(p, 5, ~Pattern & mask, (byte*)bitmap, bit, size).ShouldSatisfy(0, Guard.StatusBitClear);
+            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+            CompareExchange(p, 5, ~Pattern & mask, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
             (*(ulong*)p).ShouldBe(~Pattern);
         });
     }
@@ -73,11 +73,11 @@ public unsafe class GuardBitCheckedTests
                     Load(p, &set, 3, size).ShouldSatisfy((ulong)p, signal);
                 }
 
-                Load(p, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
+                Load(p, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
                 Store(p, 1, &set, 3, size).ShouldSatisfy((ulong)p, signal);
                 CompareExchange(p, 1, 0, &set, 3, size).ShouldSatisfy((ulong)p, signal);
-                Store(p, 1, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
-                CompareExchange(p, 1, 0, &clear, 3, size).ShouldSatisfy(0, Guard.StatusBitClear);
+                Store(p, 1, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+                CompareExchange(p, 1, 0, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
             }
         }
     }
