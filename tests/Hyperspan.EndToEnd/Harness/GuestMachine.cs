@@ -46,6 +46,7 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-qmp", $"unix:{monitor},server=on,wait=off",
             "-chardev", $"socket,id=disk,path={diskSocket},reconnect=1",
             "-device", $"vhost-user-blk-pci,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
+            .. options.Arguments,
         ];
 
         var process = LeashedProcess.Start("qemu", options.Qemu ?? TestBed.Qemu, arguments);

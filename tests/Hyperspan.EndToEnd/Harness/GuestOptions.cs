@@ -21,6 +21,9 @@ internal sealed record GuestOptions
     /// <summary>More properties of QEMU's vhost-user-blk-pci, for instance <c>event_idx=off</c>.</summary>
     internal string? DeviceProperties { get; init; }
 
+    /// <summary>More arguments of QEMU: further devices.</summary>
+    internal IReadOnlyList<string> Arguments { get; init; } = [];
+
     /// <summary>Whether memory can be added while the guest runs.</summary>
     internal bool MemorySlots { get; init; }
 

@@ -10,7 +10,7 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
 
     /// <summary>
     /// The command's assembly, built beside this one with the same configuration, or null where the project is absent. A path
-    /// in HYPERSPAN_E2E_TOOL takes its place.
+    /// in HYPERSPAN_E2E_TOOL takes its place: of an assembly, or of a program as published.
     /// </summary>
     /// <exception cref="FileNotFoundException">The project is there and has not been built.</exception>
     internal static string? Assembly
@@ -18,24 +18,7 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
         get
         {
             string? own = Environment.GetEnvironmentVariable("HYPERSPAN_E2E_TOOL");
-            if (!string.IsNullOrEmpty(own))
-            {
-                return own;
-            }
-
-            var output = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
-            string framework = output.Name;
-            string configuration = output.Parent!.Name;
-            for (DirectoryInfo? folder = output; folder is not null; folder = folder.Parent)
-            {
-                string project = Path.Combine(folder.FullName, "src", "Hyperspan.Tool");
-                if (File.Exists(Path.Combine(project, "Hyperspan.Tool.csproj")))
-                {
-                    return BuiltIn(Path.Combine(project, "bin", configuration, framework));
-                }
-            }
-
-            return null;
+            return string.IsNullOrEmpty(own) ? BuiltProgram.Find("src/Hyperspan.Tool") : own;
         }
     }
 
@@ -43,7 +26,7 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
     {
         get
         {
-            List<string> arguments = [Assembly!, "serve", "block", "--socket", SocketPath, "--image", ImagePath];
+            List<string> arguments = ["serve", "block", "--socket", SocketPath, "--image", ImagePath];
             if (Options.ReadOnly)
             {
                 arguments.Add("--read-only");
@@ -53,7 +36,7 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
             Add(arguments, "--id", Options.Id);
             Add(arguments, "--features", Hexadecimal(Options.Features));
             Add(arguments, "--protocol-features", Hexadecimal(Options.ProtocolFeatures));
-            return ("dotnet", arguments);
+            return Assembly!.EndsWith(".dll", StringComparison.Ordinal) ? ("dotnet", arguments.Prepend(Assembly)) : (Assembly, arguments);
         }
     }
 
@@ -66,15 +49,5 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
         {
             arguments.AddRange([option, value]);
         }
-    }
-
-    // Only a program has a runtime configuration; its libraries have none.
-    private static string BuiltIn(string folder)
-    {
-        const string Configuration = ".runtimeconfig.json";
-        string? found = Directory.Exists(folder) ? Directory.GetFiles(folder, "*" + Configuration).SingleOrDefault() : null;
-        return found is null
-            ? throw new FileNotFoundException($"the command is not built: {folder}")
-            : found[..^Configuration.Length] + ".dll";
     }
 }

@@ -1,0 +1,135 @@
+using System.IO.Compression;
+using System.Text.RegularExpressions;
+
+using Hyperspan.Tool.Tests.Infrastructure;
+
+namespace Hyperspan.Tool.Tests;
+
+/// <summary>The packages, as they would be published: packed into a folder, and used from it by programs that know nothing of this repository.</summary>
+public sealed partial class PackageTests : IDisposable
+{
+    private const string Version = "0.0.1-test";
+
+    private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser"];
+
+    private readonly TemporaryFolder _folder = new();
+
+    public PackageTests()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests, to pack from");
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [SkippableFact]
+    public void Packages_are_complete_and_a_program_uses_them_trimmed_and_by_NativeAOT()
+    {
+        foreach (string name in Libraries.Append("Hyperspan.Tool"))
+        {
+            Pack(name);
+            ShouldBeComplete(name);
+        }
+
+        WriteConsumer();
+        ShouldRun("trimmed", "-r", "linux-x64", "--self-contained", "true", "-p:PublishTrimmed=true");
+        if (PublishedProgram.CanLink)
+        {
+            ShouldRun("NativeAOT", "-r", "linux-x64", "-p:PublishAot=true");
+        }
+
+        // The tool, installed as a user installs it.
+        PublishedProgram.DotNet(
+            _folder.PathOf("tool.log"), "tool", "install", "Hyperspan.Tool", "--version", Version, "--tool-path", _folder.PathOf("tools"), "--add-source", _folder.PathOf("feed"));
+        using ToolProcess doctor = ToolProcess.StartProgram(_folder.PathOf("tools/hyperspan"), "doctor", "--json");
+        doctor.WaitForExit().ShouldEndWith(0);
+    }
+
+    [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    private static partial Regex CodeBlocks();
+
+    private void Pack(string name) => PublishedProgram.DotNet(
+        _folder.PathOf("pack.log"),
+        "pack", Path.Combine(PublishedProgram.Sources!, $"src/{name}/{name}.csproj"), "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"),
+        "--artifacts-path", _folder.PathOf("artifacts"), "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:UseSharedCompilation=false", "-p:Version=" + Version);
+
+    private void ShouldBeComplete(string name)
+    {
+        using ZipArchive package = ZipFile.OpenRead(_folder.PathOf($"feed/{name}.{Version}.nupkg"));
+        string[] entries = package.Entries.Select(entry => entry.FullName).ToArray();
+        entries.ShouldContain("README.md");
+        entries.ShouldContain("icon.png");
+        using var reader = new StreamReader(package.GetEntry(name + ".nuspec")!.Open());
+        string description = reader.ReadToEnd();
+        description.ShouldContain("<license type=\"expression\">MIT</license>");
+        description.ShouldContain("<readme>README.md</readme>");
+        description.ShouldContain("<repository type=\"git\"");
+        File.Exists(_folder.PathOf($"feed/{name}.{Version}.snupkg")).ShouldBeTrue("symbols");
+        if (name != "Hyperspan.Tool")
+        {
+            entries.ShouldContain($"lib/net10.0/{name}.xml");
+        }
+    }
+
+    /// <summary>A program of the code in the packages' read-me files, each block in a class of its own, and a few accesses that are run.</summary>
+    private void WriteConsumer()
+    {
+        string project = _folder.PathOf("consumer");
+        Directory.CreateDirectory(project);
+        File.WriteAllText(Path.Combine(project, "Consumer.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <OutputType>Exe</OutputType>
+                <Nullable>enable</Nullable>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <NoWarn>CS8321</NoWarn>
+                <InvariantGlobalization>true</InvariantGlobalization>
+                <RestoreAdditionalProjectSources>{_folder.PathOf("feed")}</RestoreAdditionalProjectSources>
+                <RestorePackagesPath>{_folder.PathOf("packages")}</RestorePackagesPath>
+                <RestoreFallbackFolders>{PublishedProgram.PackageCache}</RestoreFallbackFolders>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Hyperspan.VhostUser" Version="{Version}" />
+              </ItemGroup>
+            </Project>
+            """);
+        File.WriteAllText(Path.Combine(project, "Program.cs"), """
+            using Hyperspan;
+            using var memory = new GuestMemory("ram", new HeapMemory(1 << 20));
+            memory.Write(0x1000, 0x1122334455667788UL);
+            Console.WriteLine($"{memory.Read<ulong>(0x1000):x} {memory.TryRead(1 << 20, out byte _, out GuestMemoryFault fault)} {fault}");
+            using var sparse = new GuestMemory("sparse", new SparseMapping(1 << 20));
+            Console.WriteLine($"{sparse.TryRead(0x3000, out ulong _, out fault)} {fault.Kind}");
+            """);
+        foreach (string name in Libraries)
+        {
+            string code = CodeBlocks().Match(File.ReadAllText(Path.Combine(PublishedProgram.Sources!, "src", name, "README.md"))).Groups[1].Value;
+            string[] lines = code.Split('\n');
+            File.WriteAllText(Path.Combine(project, name + ".cs"), $$"""
+                {{string.Join('\n', lines.Where(IsDirective))}}
+                internal static class Code{{name.Replace(".", "", StringComparison.Ordinal)}}
+                {
+                    internal static void Run()
+                    {
+                {{string.Join('\n', lines.Where(line => !IsDirective(line)))}}
+                    }
+                }
+                """);
+        }
+
+        static bool IsDirective(string line) => line.StartsWith("using Hyperspan", StringComparison.Ordinal) && line.EndsWith(';') && !line.Contains('=', StringComparison.Ordinal);
+    }
+
+    private void ShouldRun(string form, params string[] options)
+    {
+        string output = _folder.PathOf(form);
+        PublishedProgram.DotNet(_folder.PathOf(form + ".log"), ["publish", _folder.PathOf("consumer"), "-c", "Release", "--nologo", "-v", "q", "-o", output, .. options]);
+        using ToolProcess consumer = ToolProcess.StartProgram(Path.Combine(output, "Consumer"));
+        ToolResult result = consumer.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Output.ShouldStartWith("1122334455667788 False ");
+        result.Output.ShouldEndWith($"False {nameof(GuestMemoryFaultKind.NotMapped)}");
+    }
+}
