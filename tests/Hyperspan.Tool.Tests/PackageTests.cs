@@ -57,8 +57,8 @@ public sealed partial class PackageTests : IDisposable
     {
         using ZipArchive package = ZipFile.OpenRead(_folder.PathOf($"feed/{name}.{Version}.nupkg"));
         string[] entries = package.Entries.Select(entry => entry.FullName).ToArray();
-        entries.ShouldContain("README.md");
-        entries.ShouldContain("icon.png");
+        entries.Contains("README.md", StringComparer.Ordinal).ShouldBeTrue();
+        entries.Contains("icon.png", StringComparer.Ordinal).ShouldBeTrue();
         using var reader = new StreamReader(package.GetEntry(name + ".nuspec")!.Open());
         string description = reader.ReadToEnd();
         description.ShouldContain("<license type=\"expression\">MIT</license>");
@@ -67,7 +67,7 @@ public sealed partial class PackageTests : IDisposable
         File.Exists(_folder.PathOf($"feed/{name}.{Version}.snupkg")).ShouldBeTrue("symbols");
         if (name != "Hyperspan.Tool")
         {
-            entries.ShouldContain($"lib/net10.0/{name}.xml");
+            entries.Contains($"lib/net10.0/{name}.xml", StringComparer.Ordinal).ShouldBeTrue();
         }
     }
 

@@ -48,7 +48,9 @@ internal static class CommandTree
             DemoCommand.Create(),
             serve,
             DoctorCommand.Create(),
+            CompletionCommand.Create(),
         };
+        root.Add(ManualCommand.Create(root));
 
         serve.SetAction(_ => ShowHelp(root, "serve"));
         root.SetAction(_ => ShowHelp(root));
