@@ -55,6 +55,45 @@ public sealed class ServerTests : IDisposable
         device.LiveHandlers.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_disposed_asynchronously_has_ended_afterwards(bool running)
+    {
+        using var device = new TestDevice();
+        var server = new VhostUserServer(_path, device);
+        Task run = running ? server.RunAsync(CancellationToken.None) : Task.CompletedTask;
+        using VhostUserFrontend? frontend = running ? VhostUserFrontend.Connect(_path) : null;
+        if (frontend is not null)
+        {
+            Exchange(frontend, 9);
+        }
+
+        await server.DisposeAsync();
+        File.Exists(_path).ShouldBeFalse();
+        device.LiveHandlers.ShouldBe(0);
+        await run;
+        await server.DisposeAsync();
+
+        (Socket backEnd, Socket frontEnd) = VhostUserSocketPair.Create();
+        using var other = new VhostUserFrontend(frontEnd);
+        var connection = new VhostUserConnection(backEnd, device);
+        Task<VhostUserEvent>? ending = running ? connection.RunAsync(CancellationToken.None) : null;
+        if (running)
+        {
+            other.GetFeatures();
+        }
+
+        await connection.DisposeAsync();
+        other.WaitForClose().ShouldBeTrue();
+        if (ending is not null)
+        {
+            await ending;
+        }
+
+        await connection.DisposeAsync();
+    }
+
     [Fact]
     public void A_server_that_cannot_be_made_leaves_no_socket_behind()
     {

@@ -5,9 +5,10 @@ public sealed unsafe partial class GuestMemory
 {
     /// <summary>Lists the parts of this memory that another process can map, in the order of their addresses. Parts that cannot be shared are left out.</summary>
     /// <returns>A snapshot: a new list, empty where nothing can be shared.</returns>
-    /// <exception cref="ObjectDisposedException">A backing has been disposed.</exception>
+    /// <exception cref="ObjectDisposedException">This memory or a backing has been disposed.</exception>
     public IReadOnlyList<SharedGuestRegion> GetSharedRegions()
     {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         var list = new List<SharedGuestRegion>();
         foreach (MemoryRegion region in Regions)
         {
