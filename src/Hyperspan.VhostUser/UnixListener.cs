@@ -1,13 +1,37 @@
 using System.Net.Sockets;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
 namespace Hyperspan.VhostUser;
 
-/// <summary>Makes and removes listening sockets in the file system.</summary>
-internal static class UnixListener
+/// <summary>A listening socket, and the name it was given in the file system.</summary>
+internal sealed class UnixListener : IDisposable
 {
-    internal static Socket Listen(string path, int backlog, bool replaceStale)
+    private const uint SameOwner = uint.MaxValue;
+
+    private readonly FileIdentity? _identity;
+
+    /// <summary>Initializes a new instance of the <see cref="UnixListener"/> class on a socket that listens already, whose name is somebody else's.</summary>
+    internal UnixListener(Socket socket)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        Socket = socket;
+    }
+
+    private UnixListener(Socket socket, string path)
+    {
+        Socket = socket;
+        Path = path;
+        _identity = FileIdentity.Of(path);
+    }
+
+    internal Socket Socket { get; }
+
+    /// <summary>Gets the name, if it was made here.</summary>
+    internal string? Path { get; }
+
+    internal static UnixListener Listen(string path, int backlog, VhostUserOptions options)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         UnixDomainSocketEndPoint address;
@@ -20,41 +44,65 @@ internal static class UnixListener
             throw new ArgumentException($"The socket path '{path}' is too long.", nameof(path), e);
         }
 
-        if (replaceStale && IsStale(path, address))
+        if (options.ReplaceStaleSocket && IsStale(path, address))
         {
             File.Delete(path);
         }
 
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        bool bound = false;
+        UnixListener? listener = null;
         try
         {
-            socket.Bind(address);
-            bound = true;
+            socket.Bind(new KeptNameEndPoint(address));
+            listener = new UnixListener(socket, path);
+
+            // Nobody can connect before it listens: then it is whose it is to be.
+            listener.Restrict(options);
             socket.Listen(backlog);
-            return socket;
+            return listener;
         }
         catch
         {
-            if (bound)
-            {
-                Remove(path);
-            }
-
+            listener?.Dispose();
             socket.Dispose();
             throw;
         }
     }
 
-    internal static void Remove(string path)
+    /// <summary>Closes the socket, and removes its name unless that is another file by now.</summary>
+    public void Dispose()
     {
-        try
+        RemoveName();
+        Socket.Dispose();
+    }
+
+    /// <summary>Removes the name unless that is another file by now. Who is connected stays connected.</summary>
+    internal void RemoveName()
+    {
+        // As long as the socket is open, no other file gets its number.
+        if (Path is not null && _identity is not null && FileIdentity.Of(Path) == _identity)
         {
-            File.Delete(path);
+            try
+            {
+                File.Delete(Path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // The directory may be gone, or not ours any more. Nothing depends on it.
+            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+    }
+
+    private void Restrict(VhostUserOptions options)
+    {
+        if (options.SocketGroup is { } group && LibC.Lchown(Path!, SameOwner, group) != 0)
         {
-            // The directory may be gone, or not ours any more. Nothing depends on it.
+            throw new IOException($"the socket cannot be given to group {group}: {ErrorNumber.LastMessage}");
+        }
+
+        if (options.SocketMode is { } mode)
+        {
+            File.SetUnixFileMode(Path!, mode);
         }
     }
 
@@ -66,7 +114,8 @@ internal static class UnixListener
             return false;
         }
 
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        // One whose queue is full would have the connection wait: it is listened on.
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
             probe.Connect(address);
@@ -75,7 +124,7 @@ internal static class UnixListener
         catch (SocketException e)
         {
             // A connection to a file of another kind is refused in the same way; such a one is not ours to remove.
-            return e.SocketErrorCode == SocketError.ConnectionRefused && FileKind.IsSocket(path);
+            return e.SocketErrorCode == SocketError.ConnectionRefused && FileIdentity.Of(path) is { IsSocket: true };
         }
     }
 }

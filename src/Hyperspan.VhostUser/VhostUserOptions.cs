@@ -60,4 +60,10 @@ public sealed class VhostUserOptions
 
     /// <summary>Gets a value indicating whether a socket that nobody listens on any more is removed from the file system before listening. The default is no.</summary>
     public bool ReplaceStaleSocket { get; init; }
+
+    /// <summary>Gets who may connect to a socket that is made: the permissions of the file, writing counts. The default is what the process's mask leaves.</summary>
+    public UnixFileMode? SocketMode { get; init; }
+
+    /// <summary>Gets the number of the group that a socket that is made is given to. The default is that of the process.</summary>
+    public uint? SocketGroup { get; init; }
 }

@@ -35,7 +35,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     private const int Ended = 2;
     private const int Disposed = 3;
 
-    private readonly Socket _listener;
+    private readonly UnixListener _listener;
     private readonly Func<IVirtioDevice> _device;
     private readonly bool _disposesDevice;
     private readonly VhostUserOptions _options;
@@ -46,14 +46,16 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     private int _state = New;
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that listens on a new socket.</summary>
-    /// <param name="socketPath">Where to make the socket, at most 107 bytes. It is removed when this object is disposed.</param>
+    /// <param name="socketPath">Where to make the socket, at most 107 bytes. It is removed when this object is disposed, unless another file has that name by then.</param>
     /// <param name="device">The device. It stays the caller's, and serves one connection after the other.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="SocketException">The path exists (<see cref="SocketError.AddressAlreadyInUse"/>), or the socket cannot be made there; nothing has been changed.</exception>
     /// <exception cref="ArgumentException">The path is empty or too long.</exception>
+    /// <exception cref="IOException">The socket cannot be given to the group, or there are too many open files; nothing has been changed.</exception>
     public VhostUserServer(string socketPath, IVirtioDevice device, VhostUserOptions? options = null)
-        : this(() => UnixListener.Listen(socketPath, Backlog, options?.ReplaceStaleSocket ?? false), device is null ? null : () => device, disposesDevice: false, options) =>
-        SocketPath = socketPath;
+        : this(() => UnixListener.Listen(socketPath, Backlog, options ?? new VhostUserOptions()), device is null ? null : () => device, disposesDevice: false, options)
+    {
+    }
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class on a socket that listens already.</summary>
     /// <param name="listener">A listening Unix stream socket. It belongs to this object from now on.</param>
@@ -74,7 +76,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     }
 
     // The socket is made last: whatever else fails, nothing has been put into the file system.
-    private VhostUserServer(Func<Socket> listen, Func<IVirtioDevice>? device, bool disposesDevice, VhostUserOptions? options)
+    private VhostUserServer(Func<UnixListener> listen, Func<IVirtioDevice>? device, bool disposesDevice, VhostUserOptions? options)
     {
         ArgumentNullException.ThrowIfNull(device);
         _device = device;
@@ -93,7 +95,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     }
 
     /// <summary>Gets where the socket is, if this object made it.</summary>
-    public string? SocketPath { get; }
+    public string? SocketPath => _listener.Path;
 
     /// <summary>Gets what the server has done, over all connections.</summary>
     public VhostUserStatistics Statistics { get; } = new();
@@ -118,7 +120,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
             using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
             {
                 Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
-                while (!Waiting.For(_listener.SafeHandle, PollEvents.In, _stop, -1, out _))
+                while (!Waiting.For(_listener.Socket.SafeHandle, PollEvents.In, _stop, -1, out _))
                 {
                     if (TryAccept() is { } socket)
                     {
@@ -164,11 +166,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
             return;
         }
 
-        if (SocketPath is not null)
-        {
-            UnixListener.Remove(SocketPath);
-        }
-
+        _listener.RemoveName();
         if (before == Running)
         {
             _disposing.Cancel();
@@ -187,10 +185,10 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
         return new ValueTask(_closed.Task);
     }
 
-    private static Func<Socket> Given(Socket listener)
+    private static Func<UnixListener> Given(Socket listener)
     {
         ArgumentNullException.ThrowIfNull(listener);
-        return () => listener;
+        return () => new UnixListener(listener);
     }
 
     private void Close()
@@ -204,7 +202,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     {
         try
         {
-            return _listener.Accept();
+            return _listener.Socket.Accept();
         }
         catch (SocketException e)
         {

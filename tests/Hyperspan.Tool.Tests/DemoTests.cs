@@ -45,6 +45,16 @@ public sealed class DemoTests
         document.RootElement.GetProperty("guard").GetString()!.ShouldStartWith("substitute");
     }
 
+    [SkippableFact]
+    public void Temporary_directory_that_is_missing_is_named()
+    {
+        ToolResult result = ToolProcess.Run(new Dictionary<string, string>(StringComparer.Ordinal) { ["TMPDIR"] = "/none/such" }, "demo", "--json");
+        result.ShouldEndWith(1);
+        result.Error.ShouldContain("/none/such");
+        result.Error.ShouldContain("TMPDIR");
+        result.Error.Split('\n').ShouldHaveSingleItem();
+    }
+
     [SkippableTheory]
     [InlineData(40)]
     [InlineData(80)]

@@ -175,6 +175,66 @@ public sealed class ServeTests : IDisposable
         frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
     }
 
+    [SkippableFact]
+    public void Socket_of_a_successor_stays()
+    {
+        using ToolProcess server = Start(out string socket, out _);
+        File.Move(socket, socket + ".old");
+        File.WriteAllText(socket, "another's");
+        server.Signal(Terminate);
+        server.WaitForExit().ShouldEndWith(0);
+        File.ReadAllText(socket).ShouldBe("another's");
+    }
+
+    [SkippableFact]
+    public void Socket_has_the_mode_that_is_asked_for()
+    {
+        using ToolProcess server = Start(out string socket, out _, "--socket-mode", "0620", "--socket-group", "0");
+        File.GetUnixFileMode(socket).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupWrite);
+        server.Signal(Terminate);
+        server.WaitForExit().ShouldEndWith(0);
+    }
+
+    [SkippableTheory]
+    [InlineData("serve", "block", "--print-capabilities")]
+    [InlineData("--print-capabilities")]
+    [InlineData("--socket-path=/none/s", "--print-capabilities", "--nonsense")]
+    public void Capabilities_are_told_to_management_and_nothing_else_is_done(params string[] arguments)
+    {
+        ToolResult result = ToolProcess.Run(arguments);
+        result.ShouldEndWith(0);
+        using var document = System.Text.Json.JsonDocument.Parse(result.Output);
+        document.RootElement.GetProperty("type").GetString().ShouldBe("block");
+        document.RootElement.GetProperty("features").EnumerateArray().Select(value => value.GetString()).ShouldBe(["read-only", "blk-file"]);
+    }
+
+    [SkippableTheory]
+    [InlineData("--fd", "0")]
+    [InlineData("--fd", "999")]
+    [InlineData("--fd", "-1")]
+    public void Descriptor_that_is_no_listening_socket_is_refused(string option, string value)
+    {
+        ToolResult result = ToolProcess.Run("serve", "block", option, value, "--image", _folder.CreateImage("disk.img", Size));
+        result.ShouldEndWith(2);
+        result.Error.ShouldContain("descriptor");
+    }
+
+    [SkippableFact]
+    public void Socket_whose_queue_is_full_is_in_use()
+    {
+        using var busy = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        var address = new System.Net.Sockets.UnixDomainSocketEndPoint(_folder.PathOf("s"));
+        busy.Bind(address);
+        busy.Listen(0);
+        using var waiting = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+        waiting.Connect(address);
+        ToolResult result = ToolProcess.Run("serve", "block", "--socket", _folder.PathOf("s"), "--image", _folder.CreateImage("disk.img", Size));
+        result.ShouldEndWith(2);
+        result.Error.ShouldContain("exists already");
+    }
+
     private static void Until(Func<bool> condition)
     {
         var clock = Stopwatch.StartNew();

@@ -16,13 +16,35 @@ internal static class BlockCommand
 
     internal static Command Create()
     {
-        var socket = new Option<string>("--socket")
+        var socket = new Option<string?>("--socket", "--socket-path")
         {
             Description = "The Unix socket to make. One that nobody listens on any more is replaced; anything else there is left alone.",
             HelpName = "PATH",
-            Required = true,
         };
-        var image = new Option<string>("--image")
+        var descriptor = new Option<int?>("--fd")
+        {
+            Description = "The descriptor of a socket that listens already, instead of --socket. One that systemd hands over is taken without it.",
+            HelpName = "N",
+        };
+        var socketMode = new Option<UnixFileMode?>("--socket-mode")
+        {
+            Description = "Who may connect: the permissions of the socket, in octal, such as 0660.",
+            HelpName = "MODE",
+            CustomParser = SocketAccess.ParseMode,
+        };
+        var socketGroup = new Option<uint?>("--socket-group")
+        {
+            Description = "The group that the socket belongs to: a name or a number.",
+            HelpName = "GROUP",
+            CustomParser = SocketAccess.ParseGroup,
+        };
+        var fileMemory = new Option<bool>("--allow-file-memory")
+        {
+            Description = "Accept guest memory in a file on any file system. The price: an access waits as long as that file system does, and with it the queue, the "
+                + "connection and the end of this process; one served by the virtual machine's own side can so hold it for ever.",
+        };
+        var capabilities = new Option<bool>("--print-capabilities") { Description = "Say in JSON what management software may use, and do nothing else." };
+        var image = new Option<string>("--image", "--blk-file")
         {
             Description = "The raw disk image: a file or a block device, its size a multiple of 512.",
             HelpName = "FILE",
@@ -63,19 +85,26 @@ internal static class BlockCommand
             ],
             ExitCodes =
             [
-                (ExitCode.Success, "ended by Ctrl-C or SIGTERM: what was in flight is finished, the image flushed, the socket removed"),
+                (ExitCode.Success, "ended by Ctrl-C, SIGTERM or SIGHUP: what was in flight is finished, the image flushed, the socket removed"),
                 (ExitCode.Failure, "serving failed, a flush of the image failed at any time, or it had to be ended by force"),
                 (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
             ],
         };
-        foreach (Option option in (Option[])[socket, image, readOnly, format, force, queues, id, features, protocolFeatures])
+        foreach (Option option in (Option[])
+            [
+                socket, descriptor, socketMode, socketGroup, image, readOnly, format, force, queues, id, fileMemory, capabilities, features, protocolFeatures,
+            ])
         {
             command.Add(option);
         }
 
         command.SetAction(result => Run(new BlockServerOptions
         {
-            SocketPath = result.GetRequiredValue(socket),
+            SocketPath = result.GetValue(socket),
+            Descriptor = result.GetValue(descriptor),
+            SocketMode = result.GetValue(socketMode),
+            SocketGroup = result.GetValue(socketGroup),
+            AllowFileMemory = result.GetValue(fileMemory),
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
             IsRaw = result.GetValue(format) is not null,

@@ -11,8 +11,14 @@ internal static class CommandTree
 {
     internal static int Run(string[] arguments)
     {
+        if (BackEndConvention.IsQuestion(arguments))
+        {
+            Console.Out.WriteLine(BackEndConvention.Capabilities);
+            return ExitCode.Success;
+        }
+
         RootCommand root = Create();
-        ParseResult result = root.Parse(arguments);
+        ParseResult result = root.Parse(BackEndConvention.Complete(arguments));
         if (result.Action is ParseErrorAction)
         {
             foreach (string message in result.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))

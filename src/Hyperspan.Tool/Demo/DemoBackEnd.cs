@@ -20,7 +20,7 @@ internal sealed class DemoBackEnd : IDisposable
 
     internal DemoBackEnd(ulong diskLength)
     {
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("hyperspan-demo-");
+        DirectoryInfo folder = CreateFolder(diskLength);
         try
         {
             string path = Path.Combine(folder.FullName, "disk.img");
@@ -50,6 +50,20 @@ internal sealed class DemoBackEnd : IDisposable
 
     /// <summary>Gets what the device reported, in order.</summary>
     internal ConcurrentQueue<VhostUserEvent> Events { get; } = new();
+
+    private static DirectoryInfo CreateFolder(ulong diskLength)
+    {
+        try
+        {
+            return Directory.CreateTempSubdirectory("hyperspan-demo-");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            string folder = Path.GetTempPath();
+            string reason = Directory.Exists(folder) ? e.Message : "it does not exist";
+            throw new IOException($"{folder}: no room for the demo's disk image ({Output.Units.Bytes((long)diskLength)}) in the temporary directory: {reason}; TMPDIR chooses another", e);
+        }
+    }
 
     /// <summary>Begins to serve a new connection.</summary>
     /// <returns>The front end's socket, and what ends when the connection does.</returns>

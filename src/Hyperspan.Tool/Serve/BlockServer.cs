@@ -33,6 +33,7 @@ internal sealed class BlockServer : IDisposable
     /// <exception cref="InvalidInputException">One of them cannot be used. Nothing has been changed.</exception>
     internal static BlockServer Open(BlockServerOptions options)
     {
+        int? descriptor = GivenSocket.Choose(options.SocketPath, options.Descriptor);
         RawDiskImage image = OpenImage(options);
         var log = new ServerLog(Terminal.CreateError());
         var failures = new FailureLog(line => log.Write(line, isError: true), TimeProvider.System);
@@ -57,8 +58,31 @@ internal sealed class BlockServer : IDisposable
 
                 // What an instance that was killed leaves behind must not keep the next one from taking over its guest.
                 ReplaceStaleSocket = true,
+                SocketMode = options.SocketMode,
+                SocketGroup = options.SocketGroup,
+                AllowBlockingMemory = options.AllowFileMemory,
             };
-            return new BlockServer(options, image, device, new VhostUserServer(options.SocketPath, device, serverOptions), log, failures);
+            VhostUserServer server;
+            if (descriptor is { } given)
+            {
+                Socket socket = GivenSocket.Open(given);
+                options = options with { SocketPath = socket.LocalEndPoint?.ToString() is { Length: > 0 } name ? name : "PATH" };
+                server = new VhostUserServer(socket, device, serverOptions);
+            }
+            else
+            {
+                server = new VhostUserServer(options.SocketPath!, device, serverOptions);
+            }
+
+            return new BlockServer(options, image, device, server, log, failures);
+        }
+        catch (InvalidInputException)
+        {
+            device?.Dispose();
+            image.Dispose();
+            failures.Dispose();
+            log.Dispose();
+            throw;
         }
         catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
         {
@@ -66,7 +90,7 @@ internal sealed class BlockServer : IDisposable
             image.Dispose();
             failures.Dispose();
             log.Dispose();
-            throw new InvalidInputException(SocketProblem.Describe(options.SocketPath, e), e);
+            throw new InvalidInputException(SocketProblem.Describe(options.SocketPath ?? "the socket given", e), e);
         }
     }
 
@@ -146,10 +170,23 @@ internal sealed class BlockServer : IDisposable
 
     private void WriteHeader()
     {
+        try
+        {
+            WriteLines();
+        }
+        catch (IOException e)
+        {
+            // Standard output is closed or full: a guest is served all the same.
+            _log.Write($"standard output cannot be written: {e.Message}", isError: true);
+        }
+    }
+
+    private void WriteLines()
+    {
         string kind = _device.IsReadOnly ? ", read-only" : "";
         Console.Out.WriteLine($"Serving {_options.ImagePath} ({Units.Bytes(_image.Length)}{kind}, {Units.Things(_options.Queues, "queue")}). Connect with:");
         Console.Out.WriteLine();
-        Console.Out.WriteLine(QemuLine.Create(_options.SocketPath, _options.Queues));
+        Console.Out.WriteLine(QemuLine.Create(_options.SocketPath!, _options.Queues));
         Console.Out.WriteLine();
         Console.Out.Flush();
     }

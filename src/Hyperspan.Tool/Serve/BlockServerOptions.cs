@@ -5,7 +5,15 @@ namespace Hyperspan.Tool.Serve;
 /// <summary>What to serve, and how.</summary>
 internal sealed record BlockServerOptions
 {
-    internal required string SocketPath { get; init; }
+    internal string? SocketPath { get; init; }
+
+    internal int? Descriptor { get; init; }
+
+    internal UnixFileMode? SocketMode { get; init; }
+
+    internal uint? SocketGroup { get; init; }
+
+    internal bool AllowFileMemory { get; init; }
 
     internal required string ImagePath { get; init; }
 

@@ -25,6 +25,11 @@ internal static class SocketProblem
             return $"{path}: is a directory, not the path of a socket to make";
         }
 
+        if (failure is IOException)
+        {
+            return $"{path}: cannot be served: {failure.Message}";
+        }
+
         if (failure is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } || File.Exists(path))
         {
             return $"{path}: exists already; if no other instance serves there, remove it first";

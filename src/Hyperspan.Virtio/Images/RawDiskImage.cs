@@ -157,7 +157,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         FileStatus status = default;
 
         // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
-        if (LibC.Statx(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_TYPE, &status) != 0)
+        if (FileStatusCall.Invoke(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_TYPE, &status) != 0)
         {
             throw OpenFailed(path, Marshal.GetLastPInvokeError());
         }

@@ -28,7 +28,7 @@ internal static unsafe class FileDescriptors
         FileStatus status = default;
 
         // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
-        if (LibC.Statx(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_BASIC_STATS, &status) != 0)
+        if (FileStatusCall.Invoke(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_BASIC_STATS, &status) != 0)
         {
             throw new GuestMemoryMappingException("ask for the state of the file", Marshal.GetLastPInvokeError());
         }

@@ -28,6 +28,13 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
 
+    // Variadic in C; on the 64-bit Linux calling conventions the arguments travel alike either way.
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint Newfstatat(nint number, SafeFileHandle directory, string path, void* status, nint flags);
+
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Lchown(string path, uint owner, uint group);
+
     [LibraryImport("libc", EntryPoint = "fstatfs", SetLastError = true)]
     internal static partial int Fstatfs(SafeFileHandle file, void* status);
 

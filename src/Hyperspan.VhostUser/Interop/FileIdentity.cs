@@ -1,0 +1,23 @@
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.VhostUser.Interop;
+
+/// <summary>Which file a path leads to, links not followed.</summary>
+internal readonly record struct FileIdentity(uint DeviceMajor, uint DeviceMinor, ulong Inode, bool IsSocket)
+{
+    // Not a descriptor that anybody opened, and nothing to close.
+    private static readonly SafeFileHandle CurrentDirectory = new(LinuxConstants.AT_FDCWD, ownsHandle: false);
+
+    /// <summary>Asks, or gives nothing where there is no such file.</summary>
+    internal static unsafe FileIdentity? Of(string path)
+    {
+        FileStatus status = default;
+
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        return FileStatusCall.Invoke(CurrentDirectory, path, LinuxConstants.AT_SYMLINK_NOFOLLOW, LinuxConstants.STATX_BASIC_STATS, &status) == 0
+            ? new FileIdentity(status.DeviceMajor, status.DeviceMinor, status.Inode, status.Type == FileType.Socket)
+            : null;
+    }
+}

@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Interop.Linux;
+
+/// <summary>statx(2), or what came before it: container runtimes older than it refuse it with EPERM, of which libc knows nothing.</summary>
+internal static unsafe class FileStatusCall
+{
+    // newfstatat(2) on x86-64 and arm64.
+    private static readonly bool IsArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
+    /// <summary>Asks for the state of a file.</summary>
+    /// <returns>Zero, or -1 with the error number of the call.</returns>
+    internal static int Invoke(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status)
+    {
+        int result = LibC.Statx(directory, path, flags, mask, status);
+        return result != 0 && Marshal.GetLastPInvokeError() is ErrorNumber.NotPermitted or ErrorNumber.NotImplemented
+            ? InvokeOld(directory, path, flags, status)
+            : result;
+    }
+
+    /// <summary>Does the same by the older call.</summary>
+    internal static int InvokeOld(SafeFileHandle directory, string path, int flags, FileStatus* status)
+    {
+        // struct stat is 144 bytes on x86-64, 128 on arm64.
+        ulong* old = stackalloc ulong[32];
+
+        // SAFETY: the buffer is larger than the structure the kernel writes.
+        if (LibC.Newfstatat(IsArm ? 79 : 262, directory, path, old, flags) != 0)
+        {
+            return -1;
+        }
+
+        ulong device = old[0];
+        byte* to = (byte*)status;
+
+        // SAFETY: the offsets are those of the fields of FileStatus, whose size is 256 bytes.
+        *(uint*)(to + 4) = (uint)old[7];
+        *(ushort*)(to + 28) = (ushort)*(uint*)((byte*)old + (IsArm ? 16 : 24));
+        *(ulong*)(to + 32) = old[1];
+        *(ulong*)(to + 40) = old[6];
+        *(uint*)(to + 136) = (uint)(((device >> 8) & 0xfff) | ((device >> 32) & 0xffff_f000));
+        *(uint*)(to + 140) = (uint)((device & 0xff) | ((device >> 12) & 0xffff_ff00));
+        return 0;
+    }
+}
