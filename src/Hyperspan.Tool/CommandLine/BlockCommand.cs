@@ -98,6 +98,13 @@ internal static class BlockCommand
             command.Add(option);
         }
 
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(socket) is null && result.GetResult(descriptor) is null && !GivenSocket.IsOffered)
+            {
+                result.AddError("Option '--socket' is required, or '--fd'.");
+            }
+        });
         command.SetAction(result => Run(new BlockServerOptions
         {
             SocketPath = result.GetValue(socket),

@@ -10,6 +10,15 @@ internal static class GivenSocket
     private const int SocketLevel = 1; // SOL_SOCKET
     private const int AcceptsConnections = 30; // SO_ACCEPTCONN
 
+    /// <summary>Gets a value indicating whether systemd hands over sockets.</summary>
+    internal static bool IsOffered => OfferedCount != "0";
+
+    // The variables may have been meant for a parent, and then say nothing of this process.
+    private static string OfferedCount =>
+        Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+            ? Environment.GetEnvironmentVariable("LISTEN_FDS") ?? "0"
+            : "0";
+
     /// <summary>Gets the descriptor to serve on, or nothing where a socket is to be made at the path.</summary>
     /// <exception cref="InvalidInputException">There is none, or more than one.</exception>
     internal static int? Choose(string? path, int? descriptor)
@@ -24,13 +33,11 @@ internal static class GivenSocket
             return descriptor;
         }
 
-        bool isOurs = Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        string count = isOurs ? Environment.GetEnvironmentVariable("LISTEN_FDS") ?? "0" : "0";
-        return count switch
+        return OfferedCount switch
         {
             "1" => FirstOfSystemd,
             "0" => throw new InvalidInputException("where to serve is not said: give --socket or --fd, or a socket by systemd"),
-            _ => throw new InvalidInputException($"systemd hands over {count} sockets; one can be served"),
+            string count => throw new InvalidInputException($"systemd hands over {count} sockets; one can be served"),
         };
     }
 

@@ -1,0 +1,43 @@
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Tests.Backing;
+
+public sealed unsafe class FileStatusTests
+{
+    [SkippableTheory]
+    [InlineData("/proc/self/exe")]
+    [InlineData("/tmp")]
+    [InlineData("/dev/null")]
+    public void Call_before_statx_says_the_same(string path)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        using var directory = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
+        FileStatus status = default;
+        FileStatus old = default;
+
+        // SAFETY: locals that outlive the calls.
+        LibC.Statx(directory, path, 0, LinuxConstants.STATX_BASIC_STATS, &status).ShouldBe(0);
+        FileStatusCall.InvokeOld(directory, path, 0, &old).ShouldBe(0);
+        old.Type.ShouldBe(status.Type);
+        old.Mode.ShouldBe(status.Mode);
+        old.Size.ShouldBe(status.Size);
+        old.Inode.ShouldBe(status.Inode);
+        old.BlockSize.ShouldBe(status.BlockSize);
+        old.DeviceMajor.ShouldBe(status.DeviceMajor);
+        old.DeviceMinor.ShouldBe(status.DeviceMinor);
+    }
+
+    [SkippableFact]
+    public void Call_before_statx_fails_alike()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        using var directory = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
+        FileStatus status = default;
+
+        // SAFETY: a local that outlives the call.
+        FileStatusCall.InvokeOld(directory, "/none/such", 0, &status).ShouldBe(-1);
+        System.Runtime.InteropServices.Marshal.GetLastPInvokeError().ShouldBe(ErrorNumber.NoEntry);
+    }
+}
