@@ -100,7 +100,7 @@ internal sealed class UnixListener : IDisposable
             throw new IOException($"the socket cannot be given to group {group}: {ErrorNumber.LastMessage}");
         }
 
-        if (options.SocketMode is { } mode)
+        if (!OperatingSystem.IsWindows() && options.SocketMode is { } mode)
         {
             File.SetUnixFileMode(Path!, mode);
         }

@@ -13,9 +13,9 @@ internal static class BackEndConvention
     private static readonly string[] Options = [Question, "--socket-path", "--fd", "--blk-file", "--read-only"];
 
     /// <summary>Whether capabilities are asked for: then nothing else that is said counts.</summary>
-    internal static bool IsQuestion(string[] arguments) => Complete(arguments) is ["serve", "block", .. string[] options] && options.Contains(Question);
+    internal static bool IsQuestion(string[] arguments) => Complete(arguments) is ["serve", "block", .. string[] options] && options.Contains(Question, StringComparer.Ordinal);
 
     /// <summary>Puts the words before options that are given alone.</summary>
     internal static string[] Complete(string[] arguments) =>
-        arguments.Length > 0 && Options.Contains(arguments[0].Split('=')[0]) ? [.. Command, .. arguments] : arguments;
+        arguments.Length > 0 && Options.Contains(arguments[0].Split('=')[0], StringComparer.Ordinal) ? [.. Command, .. arguments] : arguments;
 }

@@ -11,11 +11,11 @@ internal static class GivenSocket
     private const int AcceptsConnections = 30; // SO_ACCEPTCONN
 
     /// <summary>Gets a value indicating whether systemd hands over sockets.</summary>
-    internal static bool IsOffered => OfferedCount != "0";
+    internal static bool IsOffered => OfferedCount is not "0";
 
     // The variables may have been meant for a parent, and then say nothing of this process.
     private static string OfferedCount =>
-        Environment.GetEnvironmentVariable("LISTEN_PID") == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)
+        string.Equals(Environment.GetEnvironmentVariable("LISTEN_PID"), Environment.ProcessId.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
             ? Environment.GetEnvironmentVariable("LISTEN_FDS") ?? "0"
             : "0";
 
