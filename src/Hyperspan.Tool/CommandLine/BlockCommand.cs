@@ -103,6 +103,12 @@ internal static class BlockCommand
             if (result.GetResult(socket) is null && result.GetResult(descriptor) is null && !GivenSocket.IsOffered)
             {
                 result.AddError("Option '--socket' is required, or '--fd'.");
+
+                // After an error of a validator, what else is required is not looked at.
+                if (result.GetResult(image) is null)
+                {
+                    result.AddError("Option '--image' is required.");
+                }
             }
         });
         command.SetAction(result => Run(new BlockServerOptions
