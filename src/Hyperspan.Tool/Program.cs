@@ -1,3 +1,4 @@
+using Hyperspan.Tool;
 using Hyperspan.Tool.CommandLine;
 
-return CommandTree.Run(args);
+return ProcessStart.IsUsable() ? CommandTree.Run(args) : ExitCode.Failure;

@@ -55,6 +55,8 @@ public sealed class ToolProcess : IDisposable
 
     public int Id => _process.Id;
 
+    public bool HasExited => _process.HasExited;
+
     public static ToolResult Run(params string[] arguments) => Run(environment: null, arguments);
 
     public static ToolResult Run(IReadOnlyDictionary<string, string>? environment, params string[] arguments)

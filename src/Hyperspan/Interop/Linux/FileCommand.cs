@@ -3,6 +3,7 @@ namespace Hyperspan.Interop.Linux;
 /// <summary>Commands of fcntl(2).</summary>
 internal enum FileCommand
 {
+    GetDescriptorFlags = 1,
     GetFlags = 3,
     SetFlags = 4,
     GetOpenFileLock = 36,

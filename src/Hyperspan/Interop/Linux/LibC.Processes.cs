@@ -36,7 +36,7 @@ internal static unsafe partial class LibC
     /// <summary><c>userfaultfd(2)</c>, likewise.</summary>
     internal static int Userfaultfd(OpenFlags flags) => (int)Syscall(LinuxConstants.SYS_userfaultfd, (nint)flags, 0, 0, 0, 0, 0);
 
-    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
     internal static partial int Getrlimit(int resource, ulong* softAndHard);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]

@@ -13,6 +13,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(SafeFileHandle file, void* buffer, nuint count);
 
+    [LibraryImport("libc", EntryPoint = "write")]
+    internal static partial nint Write(int descriptor, void* buffer, nuint count);
+
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     internal static partial nint Pread(SafeFileHandle file, void* buffer, nuint length, long offset);
 
