@@ -1,3 +1,5 @@
+using Hyperspan.VhostUser.Interop;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.VhostUser;
@@ -20,6 +22,8 @@ internal sealed class InflightMemory : IDisposable
         ProtocolViolation.Unless(
             description.Offset % GuestAddress.PageSize == 0 && description.Offset + length >= description.Offset,
             $"file offset 0x{description.Offset:x} is not a multiple of the page size, or too large");
+        ProtocolViolation.Unless(
+            options.AllowBlockingMemory || PeerDescriptor.IsMemory(file), "it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         try
         {
             _backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
@@ -31,9 +35,6 @@ internal sealed class InflightMemory : IDisposable
 
         try
         {
-            ProtocolViolation.Unless(
-                _backing.FaultBehavior != FaultBehavior.MayBlock || options.AllowBlockingMemory,
-                "it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
             _memory = new GuestMemory("requests in flight", _backing);
         }
         catch

@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
+using Hyperspan.VhostUser.Interop;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.VhostUser;
@@ -171,6 +173,10 @@ internal sealed class MemoryTable
             RequireApart(region, other.Region, region.UserAddress, other.Region.UserAddress, "user");
         }
 
+        // Asked first: what is asked of the file later may wait for whoever serves it.
+        ProtocolViolation.Unless(
+            options.AllowBlockingMemory || PeerDescriptor.IsMemory(file),
+            $"region {Describe(region)} is in a file that is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         ForeignMemory backing;
         try
         {
@@ -182,12 +188,6 @@ internal sealed class MemoryTable
         catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
         {
             throw new ProtocolViolation($"region {Describe(region)} cannot be mapped: {e.Message}");
-        }
-
-        if (backing.FaultBehavior == FaultBehavior.MayBlock && !options.AllowBlockingMemory)
-        {
-            backing.DisposeAndUnmap();
-            throw new ProtocolViolation($"region {Describe(region)} is in a file that is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         }
 
         return new Entry(region, region.GuestAddress - lead, backing);

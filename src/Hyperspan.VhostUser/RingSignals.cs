@@ -10,6 +10,10 @@ internal sealed class RingSignals : IDisposable
 {
     private EventDescriptor? _call;
     private EventDescriptor? _error;
+    private bool _isSignalling;
+
+    /// <summary>Gets a value indicating whether a worker is signalling at this moment.</summary>
+    internal bool IsSignalling => Volatile.Read(ref _isSignalling);
 
     internal void SetCall(EventDescriptor? call)
     {
@@ -26,11 +30,11 @@ internal sealed class RingSignals : IDisposable
     internal bool Call()
     {
         EventDescriptor? call = Volatile.Read(ref _call);
-        call?.Signal();
+        Signal(call);
         return call is not null;
     }
 
-    internal void Error() => Volatile.Read(ref _error)?.Signal();
+    internal void Error() => Signal(Volatile.Read(ref _error));
 
     /// <summary>Frees a worker that a hostile front end keeps in signalling: a full event made blocking. <see cref="Restore"/> must follow.</summary>
     internal void Free()
@@ -47,6 +51,13 @@ internal sealed class RingSignals : IDisposable
         {
             Volatile.Read(ref _error)?.SignalSupervised();
         }
+    }
+
+    private void Signal(EventDescriptor? target)
+    {
+        Volatile.Write(ref _isSignalling, true);
+        target?.Signal();
+        Volatile.Write(ref _isSignalling, false);
     }
 
     public void Dispose()

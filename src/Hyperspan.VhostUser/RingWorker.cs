@@ -14,6 +14,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     // Without a descriptor for kicks the ring is looked at this often (vhost-user: the invalid-descriptor flag of SET_VRING_KICK asks for polling).
     private const int PollingMilliseconds = 1;
 
+    // So often, 50 ms apart, a thread that signals is freed: two seconds.
+    private const int MostTries = 40;
+
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
     private readonly int _index;
@@ -78,6 +81,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     }
 
     /// <summary>Stops after the request at hand. However long that takes: until then its memory and the image are in use.</summary>
+    /// <exception cref="IOException">The front end keeps the thread in a signal. It will do no more than end, but nothing says when.</exception>
     internal void Pause()
     {
         if (_thread is not { } thread)
@@ -88,10 +92,17 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _stopping.Cancel();
         _stop.Signal();
         bool freed = false;
+        int tries = 0;
         while (!thread.Join(Patience))
         {
             // The thread may be in a write to an event that the front end has filled and made blocking.
             freed = true;
+            tries = _signals.IsSignalling ? tries + 1 : 0;
+            if (tries > MostTries)
+            {
+                throw new IOException($"queue {_index} cannot be stopped: the front end fills its event as fast as it is emptied");
+            }
+
             _signals.Free();
             _kick?.FreeReader();
         }

@@ -100,7 +100,7 @@ public sealed class MemoryTests : IDisposable
     {
         using var queue = new VhostUserFrontendQueue(0);
         byte[] region = VhostUserFrontend.Payload(_memory.Region().Region);
-        InvalidMessageTests.Refused(M.AddMemoryRegion, region, [queue.KickHandle], "cannot be mapped");
+        InvalidMessageTests.Refused(M.AddMemoryRegion, region, [queue.KickHandle], "is no memfd");
         string path = Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName());
         try
         {

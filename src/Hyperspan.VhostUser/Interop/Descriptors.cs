@@ -27,11 +27,7 @@ internal sealed class Descriptors : IDisposable
 
     public void Dispose()
     {
-        foreach (SafeFileHandle? handle in _handles)
-        {
-            handle?.Dispose();
-        }
-
+        PeerDescriptor.Close(_handles.OfType<SafeFileHandle>());
         _handles.Clear();
     }
 }

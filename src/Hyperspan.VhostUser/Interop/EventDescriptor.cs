@@ -16,6 +16,9 @@ internal sealed unsafe class EventDescriptor : IDisposable
     // RWF_NOWAIT.
     private const int NoWait = 8;
 
+    // A peer that fills the event as fast as it is emptied keeps a thread of ours, not this one.
+    private const int MostTries = 50;
+
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
 
     private static bool LacksNoWait;
@@ -114,7 +117,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
     /// <summary>
     /// Signals an event that a peer shares, without being kept by it: it may fill the event and make it blocking between any two steps of ours. So another thread
-    /// writes, and is freed until it is through.
+    /// writes, and is freed until it is through, or left to the peer after a second.
     /// </summary>
     internal void SignalSupervised()
     {
@@ -133,7 +136,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
             var writer = new Thread(() => Signal()) { IsBackground = true, Name = "vhost-user signal" };
             writer.Start();
-            while (!writer.Join(Patience))
+            for (int tries = 0; !writer.Join(Patience) && tries < MostTries; tries++)
             {
                 FreeWriter();
             }
@@ -194,7 +197,17 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
     }
 
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        if (_isSocket)
+        {
+            PeerDescriptor.Close([Handle]);
+        }
+        else
+        {
+            Handle.Dispose();
+        }
+    }
 
     /// <summary>Sends or receives eight bytes without waiting, whatever flags the peer has set.</summary>
     private nint Transfer(ulong* word, bool send)
