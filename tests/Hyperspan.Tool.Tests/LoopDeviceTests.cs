@@ -1,0 +1,118 @@
+using System.Diagnostics;
+
+using Hyperspan.Tool.Tests.Infrastructure;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Tool.Tests;
+
+/// <summary>Block devices over files: what only a real device does. Needs root.</summary>
+public sealed class LoopDeviceTests : IDisposable
+{
+    private const int Terminate = 15;
+    private const long Size = 16 << 20;
+    private const ulong Data = 0x8_0000;
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly Stack<string[]> _undo = new();
+
+    [SkippableFact]
+    public void A_flush_that_the_device_fails_is_told_to_every_later_one_and_by_the_exit_code()
+    {
+        string small = Directory.CreateDirectory(_folder.PathOf("small")).FullName;
+        Do(["mount", "-t", "tmpfs", "-o", "size=1m", "small", small], undo: ["umount", "-l", small]);
+        string device = Attach(Path.Combine(small, "disk"));
+        using ToolProcess server = Start(device);
+        using (var guest = new Guest(_folder.PathOf("s")))
+        {
+            for (uint i = 0; i < 64; i++)
+            {
+                guest.Disk.Write(i * 128, Data, 64 << 10).ShouldBe(BlockStatus.Ok, "the device takes it, the file behind it cannot");
+                guest.Memory.Write(Data, (ulong)i);
+            }
+
+            guest.Disk.Flush().ShouldBe(BlockStatus.IoError);
+            guest.Disk.Flush().ShouldBe(BlockStatus.IoError);
+        }
+
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(1);
+        result.Error.ShouldContain("failed: 2 flush (EIO)");
+        result.Error.ShouldContain("cannot be flushed");
+    }
+
+    [SkippableFact]
+    public void A_mounted_device_is_refused_for_writing_unless_forced()
+    {
+        string device = Attach(_folder.PathOf("disk"));
+        string mount = Directory.CreateDirectory(_folder.PathOf("mounted")).FullName;
+        Do(["mkfs.ext4", "-q", device]);
+        Do(["mount", device, mount], undo: ["umount", mount]);
+        ToolResult refused = ToolProcess.Run("serve", "block", "--socket", _folder.PathOf("s"), "--image", device);
+        refused.ExitCode.ShouldNotBe(0);
+        refused.Error.ShouldContain(device);
+        refused.Error.ShouldContain("--force");
+        foreach (string option in (string[])["--read-only", "--force"])
+        {
+            using ToolProcess server = Start(device, option);
+            server.Signal(Terminate);
+            server.WaitForExit().ShouldEndWith(0);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (string[] command in _undo)
+        {
+            Run(command);
+        }
+
+        _folder.Dispose();
+    }
+
+    private static string? Run(string[] command)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+            string text = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            return process.ExitCode == 0 ? text.Trim() : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    private string Attach(string path)
+    {
+        using (FileStream file = File.Create(path))
+        {
+            file.SetLength(Size);
+        }
+
+        string device = Do(["losetup", "--find", "--show", path]);
+        _undo.Push(["losetup", "--detach", device]);
+        return device;
+    }
+
+    private string Do(string[] command, string[]? undo = null)
+    {
+        string? result = Run(command);
+        Skip.If(result is null, $"'{string.Join(' ', command)}' does not work here (needs root)");
+        if (undo is not null)
+        {
+            _undo.Push(undo);
+        }
+
+        return result;
+    }
+
+    private ToolProcess Start(string image, params string[] more)
+    {
+        ToolProcess server = ToolProcess.Start(["serve", "block", "--socket", _folder.PathOf("s"), "--image", image, .. more]);
+        server.WaitForLog("listening");
+        return server;
+    }
+}
