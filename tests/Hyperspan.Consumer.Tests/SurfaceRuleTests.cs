@@ -71,6 +71,23 @@ public partial class SurfaceRuleTests
     }
 
     [Fact]
+    public void What_takes_an_address_and_a_length_takes_a_range()
+    {
+        string[] without =
+        [
+            .. from type in (Type[])[typeof(GuestMemory), typeof(GuestIoVectors)]
+               from method in type.GetMethods(Declared)
+               where method.GetParameters().Zip(method.GetParameters().Skip(1)).Any(IsAddressAndLength)
+               where !type.GetMethods(Declared).Any(other => other.Name == method.Name && other.GetParameters().Any(p => p.ParameterType == typeof(GuestRange)))
+               select method.Name,
+        ];
+        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["LockableSubrange", "ReadFrom", "Receive", "Send", "WriteTo"]);
+
+        static bool IsAddressAndLength((ParameterInfo Address, ParameterInfo Length) pair) =>
+            pair.Address.ParameterType == typeof(GuestAddress) && pair.Length.ParameterType == typeof(ulong) && pair.Length.Name == "length";
+    }
+
+    [Fact]
     public void No_bool_is_optional()
     {
         string[] optional =

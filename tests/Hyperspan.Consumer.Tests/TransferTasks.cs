@@ -36,7 +36,7 @@ public partial class TransferTasks
         using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
         using var vectors = new GuestIoVectors();
         vectors.Add(memory, 0x1ff0, 0x20, AccessType.Write);
-        vectors.Add(memory, 0x100, 0x10, AccessType.Write);
+        vectors.Add(memory, new GuestRange(0x100, 0x10), AccessType.Write);
         vectors.ReadFrom(file, 0).ThrowIfFailed();
         memory.Read<byte>(0x2000).ShouldBe((byte)16);
         memory.Read<byte>(0x10f).ShouldBe((byte)47);
@@ -60,7 +60,7 @@ public partial class TransferTasks
         FileTransfer ended = await memory.TryReadFromAsync(0, Length, file, 1000);
         (ended.Transferred, ended.Requested, ended.EndOfFile).ShouldBe((Length - 1000UL, (ulong)Length, true));
         await Should.ThrowAsync<EndOfStreamException>(() => memory.ReadFromAsync(0, Length, file, 1000));
-        await memory.WriteToAsync(0x123, 100, file, Length);
+        await memory.WriteToAsync(new GuestRange(0x123, 100), file, Length);
         RandomAccess.GetLength(file).ShouldBe(Length + 100);
         ended = await memory.TryWriteToAsync(0, 5 << 20, file, 0);
         (ended.Transferred, ended.Fault.Address).ShouldBe((0UL, new GuestAddress(4 << 20)));
@@ -71,7 +71,7 @@ public partial class TransferTasks
         await memory.WriteToAsync(0, Length, stream);
         stream.ToArray().AsSpan().SequenceEqual(contents).ShouldBeTrue();
         stream.Position = 0;
-        await memory.ReadFromAsync(0x200, Length, stream);
+        await memory.ReadFromAsync(new GuestRange(0x200, Length), stream);
         memory.ReadArray<byte>(0x200, Length).AsSpan().SequenceEqual(contents).ShouldBeTrue();
         stream.Position = Length - 7;
         ended = await memory.TryReadFromAsync(0, 10, stream);

@@ -66,6 +66,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why they could not all be read.</param>
     /// <returns>Whether all of them were read.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="OutOfMemoryException">There is memory for all of them in the guest, and not here.</exception>
     /// <exception cref="NotSupportedException">The type is refused.</exception>
     public bool TryReadArray<T>(GuestAddress address, int count, [NotNullWhen(true)] out T[]? values, out GuestMemoryFault fault)
         where T : unmanaged

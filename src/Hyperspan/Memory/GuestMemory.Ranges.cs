@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
@@ -114,4 +115,88 @@ public sealed unsafe partial class GuestMemory
     /// <param name="range">The range.</param>
     /// <param name="writer">What to write to.</param>
     public void Dump(GuestRange range, TextWriter writer) => Dump(range.Base, range.Size, writer);
+
+    /// <summary>Reads a range from a file; see <see cref="ReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file ended first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task ReadFromAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        ReadFromAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+
+    /// <summary>Reads a range from a file; see <see cref="TryReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TryReadFromAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        TryReadFromAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+
+    /// <summary>Reads a range from a stream; see <see cref="ReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The stream ended first.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task ReadFromAsync(GuestRange range, Stream source, CancellationToken cancellationToken = default) =>
+        ReadFromAsync(range.Base, range.Size, source, cancellationToken);
+
+    /// <summary>Reads a range from a stream; see <see cref="TryReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TryReadFromAsync(GuestRange range, Stream source, CancellationToken cancellationToken = default) =>
+        TryReadFromAsync(range.Base, range.Size, source, cancellationToken);
+
+    /// <summary>Writes a range to a file; see <see cref="WriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task WriteToAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        WriteToAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+
+    /// <summary>Writes a range to a file; see <see cref="TryWriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TryWriteToAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        TryWriteToAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+
+    /// <summary>Writes a range to a stream; see <see cref="WriteToAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task WriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>
+        WriteToAsync(range.Base, range.Size, destination, cancellationToken);
+
+    /// <summary>Writes a range to a stream; see <see cref="TryWriteToAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TryWriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>
+        TryWriteToAsync(range.Base, range.Size, destination, cancellationToken);
 }

@@ -24,6 +24,37 @@ public class UpdateTests
         Check<nint>(memory, start + 32, -5, 5);
     }
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Nothing_is_allocated(string kind)
+    {
+        using GuestMemory memory = Make(kind, out ulong start);
+        var bytes = new byte[300];
+        var values = new long[16];
+        Use();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            Use();
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+
+        void Use()
+        {
+            memory.TryExchange(start, 5, out int original, out _);
+            memory.TryAdd(start, 5, out int _, out _);
+            memory.TryAnd(start, 5, out original, out _);
+            memory.TryOr(start + 1, 5, out original, out _);
+            memory.TryRead(start, values.AsSpan(), out _);
+            memory.TryWrite(start, (ReadOnlySpan<long>)values, out _);
+            memory.TryReadArray(start, int.MaxValue, out long[]? _, out _);
+            memory.ReadAvailable(start, bytes);
+            memory.ReadAvailable(start + Page - 100, bytes);
+            memory.Contains(start, 2 * Page);
+        }
+    }
+
     [Fact]
     public void Bits_are_updated_whatever_the_type()
     {

@@ -82,6 +82,24 @@ public sealed unsafe class GuestIoVectors : IDisposable
         return true;
     }
 
+    /// <summary>Locks a range of guest memory for the kernel's use and appends it; see <see cref="Add(GuestMemory, GuestAddress, ulong, AccessType)"/>.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">The range.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory.</param>
+    /// <exception cref="GuestMemoryException">It could not be locked; the list is unchanged then.</exception>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    public void Add(GuestMemory memory, GuestRange range, AccessType access) => Add(memory, range.Base, range.Size, access);
+
+    /// <summary>Locks a range of guest memory for the kernel's use and appends it, and says why where it cannot.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">The range.</param>
+    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory.</param>
+    /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
+    /// <returns>Whether it was locked and appended.</returns>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    public bool TryAdd(GuestMemory memory, GuestRange range, AccessType access, out GuestMemoryFault fault) =>
+        TryAdd(memory, range.Base, range.Size, access, out fault);
+
     /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
