@@ -19,9 +19,10 @@ internal static unsafe partial class SubstituteGuard
             // The kernel meets faults on its local side, the destination, without a signal just as on the other.
             for (nuint done = 0; done < length; done += Math.Min(length - done, ChunkSize))
             {
-                if (!Transfer(destination + done, source + done, Math.Min(length - done, ChunkSize), write: false))
+                nuint chunk = Math.Min(length - done, ChunkSize);
+                if (!Transfer(destination + done, source + done, chunk, write: false))
                 {
-                    return Fault(source + done);
+                    return FaultOfCopy(destination + done, source + done, chunk);
                 }
             }
 
@@ -56,15 +57,27 @@ internal static unsafe partial class SubstituteGuard
         {
             var chunk = Math.Min(length - done, BufferSize);
             var offset = backward ? length - done - chunk : done;
-            if (!Transfer(buffer, source + offset, chunk, write: false) || !Transfer(buffer, destination + offset, chunk, write: true))
+            if (!Transfer(buffer, source + offset, chunk, write: false))
             {
                 return Fault(source + offset);
+            }
+
+            if (!Transfer(buffer, destination + offset, chunk, write: true))
+            {
+                return Fault(destination + offset);
             }
 
             done += chunk;
         }
 
         return default;
+    }
+
+    /// <summary>The kernel does not tell on which side it failed: on the source's, if that has a byte that cannot be read.</summary>
+    private static GuardedResult FaultOfCopy(byte* destination, byte* source, nuint length)
+    {
+        GuardedFault read = Guard.FindLowestFault(source, length, write: false, mayBlock: true);
+        return Fault(read.IsNone ? destination : read.Address);
     }
 
     /// <summary>

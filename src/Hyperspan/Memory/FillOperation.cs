@@ -10,6 +10,8 @@ internal readonly unsafe struct FillOperation(byte value) : IRegionOperation
 
     public bool IsDivisible => true;
 
+    public byte* Buffer => null;
+
     public void Direct(byte* at, ulong length) => NativeMemory.Fill(at, (nuint)length, value);
 
     public GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Fill(at, value, (nuint)length, mayBlock);

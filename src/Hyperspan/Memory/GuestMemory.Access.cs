@@ -141,6 +141,12 @@ public sealed unsafe partial class GuestMemory
                 return true;
             }
 
+            if (attempt.InBuffer)
+            {
+                fault = new RegionFault(GuestMemoryFaultKind.CallerBuffer, attempt.Cause, offset);
+                return false;
+            }
+
             ulong failed = offset + attempt.Below;
             ulong left = length - attempt.Below;
             if (operation.IsDivisible)
@@ -231,6 +237,15 @@ public sealed unsafe partial class GuestMemory
             GC.KeepAlive(region.Backing);
             if (lowest.IsNone)
             {
+                if (operation.Buffer != null)
+                {
+                    GuardedFault own = Guard.FindLowestFault(operation.Buffer, (nuint)done, operation.Access == AccessType.Read, mayBlock);
+                    if (!own.IsNone)
+                    {
+                        return new Attempt(false, 0, CauseOf(own.Signal), InBuffer: true);
+                    }
+                }
+
                 // Somebody has mapped the page meanwhile.
                 return new Attempt(false, 0, CauseOf((int)result.Status), Vanished: true);
             }
@@ -264,7 +279,8 @@ public sealed unsafe partial class GuestMemory
     /// <param name="Below">Otherwise, the bytes below the lowest that could not be accessed; they are done where the operation is divisible.</param>
     /// <param name="Cause">What stopped it.</param>
     /// <param name="Vanished">Whether what stopped it had gone when it was looked for, so that trying again is all there is to do.</param>
-    private readonly record struct Attempt(bool Succeeded, ulong Below, FaultCause Cause, bool Vanished = false)
+    /// <param name="InBuffer">Whether it was the caller's buffer that could not be accessed.</param>
+    private readonly record struct Attempt(bool Succeeded, ulong Below, FaultCause Cause, bool Vanished = false, bool InBuffer = false)
     {
         internal static Attempt Success => new(true, 0, FaultCause.Check);
     }

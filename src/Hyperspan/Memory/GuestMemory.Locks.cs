@@ -58,7 +58,7 @@ public sealed unsafe partial class GuestMemory
         fault = default;
         for (int done = 0; done < vectors.Length;)
         {
-            int count = TryLockRun(locks, pageNumbers[done..], vectors.AsSpan(done), access, kernelAccess, out fault);
+            int count = TryLockRun(locks, pageNumbers, done, vectors.AsSpan(done), access, kernelAccess, out fault);
             if (count == 0)
             {
                 locks.Release();
@@ -164,18 +164,20 @@ public sealed unsafe partial class GuestMemory
     internal GuestMemoryFault LockFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Lock, range: null);
 
     /// <summary>
-    /// Locks the first pages of a list, as many as lie in one region, by one call of the backing; at most <see cref="HeldLocks.Batch"/>.
+    /// Locks pages of a list from a place in it on, as many as lie in one region, by one call of the backing; at most <see cref="HeldLocks.Batch"/>.
     /// Answers how many; zero where it fails.
     /// </summary>
     private int TryLockRun(
         HeldLocks locks,
-        ReadOnlySpan<ulong> pageNumbers,
+        ReadOnlySpan<ulong> list,
+        int done,
         Span<IoVector> vectors,
         AccessType access,
         bool kernelAccess,
         out GuestMemoryFault fault)
     {
-        if (!TryPageAddress(pageNumbers[0], GuestMemoryOperation.Lock, out ulong address, out fault))
+        ReadOnlySpan<ulong> pageNumbers = list[done..];
+        if (!TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Lock, out ulong address, out fault))
         {
             return 0;
         }

@@ -85,7 +85,9 @@ public sealed unsafe partial class GuestMemory
     }
 
     private GuestMemoryFault FaultIn(MemoryRegion region, in RegionFault fault, GuestMemoryOperation name, (ulong Start, ulong Length)? range) =>
-        new(Name, name, fault.Kind, fault.Cause, region.Start + fault.Offset, range, region.Backing.Name, fault.Exception);
+        fault.Kind == GuestMemoryFaultKind.CallerBuffer
+            ? new GuestMemoryFault(Name, name, fault.Kind, fault.Cause, range: range)
+            : new GuestMemoryFault(Name, name, fault.Kind, fault.Cause, region.Start + fault.Offset, range, region.Backing.Name, fault.Exception);
 
     private GuestMemoryFault DisposedFault(GuestMemoryOperation name, ulong address, ulong length, ulong at) =>
         new(Name, name, GuestMemoryFaultKind.Disposed, FaultCause.Check, at, (address, length));

@@ -237,7 +237,7 @@ public sealed unsafe partial class GuestMemory
     {
         if (!run.IsValid)
         {
-            return TryPageAddress(run.FirstPageNumber, name, out address, out fault);
+            return TryPageAddress(run.FirstPageNumber, run.InvalidIndex, name, out address, out fault);
         }
 
         address = run.Address.Value;

@@ -63,7 +63,7 @@ public sealed unsafe partial class GuestMemory
     {
         if (!run.IsValid)
         {
-            fault = new GuestMemoryFault(Name, GuestMemoryOperation.Lock, GuestMemoryFaultKind.OutOfRange, FaultCause.Check);
+            fault = GuestMemoryFault.OfPageNumber(Name, GuestMemoryOperation.Lock, run.FirstPageNumber, run.InvalidIndex);
             return false;
         }
 

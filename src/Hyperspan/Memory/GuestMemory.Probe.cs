@@ -66,9 +66,9 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them could be accessed at that moment.</returns>
     public bool TryProbePages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out GuestMemoryFault fault)
     {
-        foreach (ulong pageNumber in pageNumbers)
+        for (int index = 0; index < pageNumbers.Length; index++)
         {
-            if (!TryPageAddress(pageNumber, GuestMemoryOperation.Probe, out ulong address, out fault))
+            if (!TryPageAddress(pageNumbers[index], index, GuestMemoryOperation.Probe, out ulong address, out fault))
             {
                 return false;
             }
@@ -126,7 +126,7 @@ public sealed unsafe partial class GuestMemory
         return GuestAddress.PageSize - (inBacking & (GuestAddress.PageSize - 1));
     }
 
-    private bool TryPageAddress(ulong pageNumber, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
+    private bool TryPageAddress(ulong pageNumber, int index, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
     {
         if (GuestAddress.TryFromPageNumber(pageNumber, out GuestAddress start))
         {
@@ -136,7 +136,7 @@ public sealed unsafe partial class GuestMemory
         }
 
         address = 0;
-        fault = new GuestMemoryFault(Name, name, GuestMemoryFaultKind.OutOfRange, FaultCause.Check);
+        fault = GuestMemoryFault.OfPageNumber(Name, name, pageNumber, index);
         return false;
     }
 }

@@ -48,6 +48,17 @@ public readonly struct GuestMemoryFault
         }
     }
 
+    private GuestMemoryFault(string memoryName, GuestMemoryOperation operation, ulong pageNumber, int index)
+    {
+        _memoryName = memoryName;
+        Operation = operation;
+        Kind = GuestMemoryFaultKind.OutOfRange;
+        Cause = FaultCause.Check;
+        _flags = GuestMemoryFaultFlags.Faulted | GuestMemoryFaultFlags.HasPageNumber;
+        _start = (ulong)index;
+        _address = pageNumber;
+    }
+
     /// <summary>Gets a value indicating whether there is a fault at all: <see langword="false"/> for the default value alone.</summary>
     public bool IsFault => (_flags & GuestMemoryFaultFlags.Faulted) != 0;
 
@@ -81,6 +92,15 @@ public readonly struct GuestMemoryFault
     /// <summary>Gets the lowest address in the range that could not be accessed, exact to the byte, or <see langword="null"/> where no address is at fault.</summary>
     public GuestAddress? Address => (_flags & GuestMemoryFaultFlags.HasAddress) != 0 ? new GuestAddress(_address) : null;
 
+    /// <summary>Gets the number in a list of pages that is to blame: one of 2^52 or more, which names no address. <see langword="null"/> for any other fault.</summary>
+    public ulong? PageNumber => (_flags & GuestMemoryFaultFlags.HasPageNumber) != 0 ? _address : null;
+
+    /// <summary>
+    /// Gets where in its list <see cref="PageNumber"/> is, counted from zero, or <see langword="null"/> where there is none. For a reader or a writer the list begins with the page
+    /// it stands in.
+    /// </summary>
+    public int? PageIndex => (_flags & GuestMemoryFaultFlags.HasPageNumber) != 0 ? (int)_start : null;
+
     /// <summary>Gets the reason in words, without what was asked for: <c>page not mapped (SIGSEGV)</c>.</summary>
     public string Reason => GuestMemoryFaultText.Reason(this);
 
@@ -110,6 +130,13 @@ public readonly struct GuestMemoryFault
             return "no fault";
         }
 
+        if (PageNumber is { } number)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: page number 0x{number:x} at index {PageIndex} of the list names no address");
+        }
+
         string range = HasRange
             ? string.Create(CultureInfo.InvariantCulture, $"0x{_start:x}-0x{unchecked(_start + _length):x}")
             : "memory";
@@ -119,11 +146,17 @@ public readonly struct GuestMemoryFault
         return $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: failed to access {range}{at}: {Reason}";
     }
 
+    /// <summary>A number in a list of pages that names no address.</summary>
+    internal static GuestMemoryFault OfPageNumber(string memoryName, GuestMemoryOperation operation, ulong pageNumber, int index) =>
+        new(memoryName, operation, pageNumber, index);
+
     /// <summary>The same fault as seen by a caller that asked for something else: the whole of an access that was done in pieces.</summary>
-    internal GuestMemoryFault As(GuestMemoryOperation operation, ulong start, ulong length) =>
-        new(MemoryName, operation, Kind, Cause, Address?.Value, (start, length), BackingName, Exception);
+    internal GuestMemoryFault As(GuestMemoryOperation operation, ulong start, ulong length) => PageNumber is { } number
+        ? OfPageNumber(MemoryName, operation, number, PageIndex!.Value)
+        : new(MemoryName, operation, Kind, Cause, Address?.Value, (start, length), BackingName, Exception);
 
     /// <summary>The same fault without a range, for an operation on a list of pages.</summary>
-    internal GuestMemoryFault WithoutRange(GuestMemoryOperation operation) =>
-        new(MemoryName, operation, Kind, Cause, Address?.Value, range: null, BackingName, Exception);
+    internal GuestMemoryFault WithoutRange(GuestMemoryOperation operation) => PageNumber is { } number
+        ? OfPageNumber(MemoryName, operation, number, PageIndex!.Value)
+        : new(MemoryName, operation, Kind, Cause, Address?.Value, range: null, BackingName, Exception);
 }

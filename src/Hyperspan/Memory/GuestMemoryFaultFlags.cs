@@ -8,4 +8,5 @@ internal enum GuestMemoryFaultFlags : byte
     Faulted = 1,
     HasAddress = 2,
     HasRange = 4,
+    HasPageNumber = 8,
 }

@@ -45,4 +45,9 @@ public enum GuestMemoryFaultKind : byte
 
     /// <summary>The access crosses from one region into the next and the memory was built strict.</summary>
     CrossesRegions,
+
+    /// <summary>
+    /// Guest memory is there, but the buffer that the caller gave cannot be read or written: a page of it is not mapped, or protected. The fault names no guest address.
+    /// </summary>
+    CallerBuffer,
 }

@@ -32,6 +32,7 @@ internal static class GuestMemoryFaultText
             GuestMemoryFaultKind.NoFallback => "no fallback for this operation",
             GuestMemoryFaultKind.RetryLimit => "page-fault handler retried without progress",
             GuestMemoryFaultKind.NotLockable => "memory not lockable",
+            GuestMemoryFaultKind.CallerBuffer => "the caller's buffer cannot be accessed",
             GuestMemoryFaultKind.CrossesRegions => "access crosses regions of a strict memory",
             _ => "access failed",
         };

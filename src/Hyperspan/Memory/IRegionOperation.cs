@@ -12,6 +12,9 @@ internal unsafe interface IRegionOperation
     /// <summary>Gets a value indicating whether the operation may be done piece by piece; otherwise each call does all of it.</summary>
     bool IsDivisible { get; }
 
+    /// <summary>Gets the caller's side of a copy at the place where the operation is, or null where there is none.</summary>
+    byte* Buffer { get; }
+
     /// <summary>Does it by plain accesses, to memory that cannot fault.</summary>
     void Direct(byte* at, ulong length);
 

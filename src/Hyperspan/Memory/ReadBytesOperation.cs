@@ -14,7 +14,9 @@ internal unsafe struct ReadBytesOperation(byte* destination) : IRegionOperation
 
     public readonly bool IsDivisible => true;
 
-    public readonly void Direct(byte* at, ulong length) => Buffer.MemoryCopy(at, _destination, length, length);
+    public readonly byte* Buffer => _destination;
+
+    public readonly void Direct(byte* at, ulong length) => System.Buffer.MemoryCopy(at, _destination, length, length);
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Copy(_destination, at, (nuint)length, mayBlock);
 

@@ -13,6 +13,8 @@ internal unsafe struct StoreOperation<T>(T value) : IRegionOperation
 
     public readonly bool IsDivisible => false;
 
+    public readonly byte* Buffer => null;
+
     public readonly void Direct(byte* at, ulong length) => Scalar.Store(at, _value);
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Store(at, _value, mayBlock);

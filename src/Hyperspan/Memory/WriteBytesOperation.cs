@@ -14,7 +14,9 @@ internal unsafe struct WriteBytesOperation(byte* source) : IRegionOperation
 
     public readonly bool IsDivisible => true;
 
-    public readonly void Direct(byte* at, ulong length) => Buffer.MemoryCopy(_source, at, length, length);
+    public readonly byte* Buffer => _source;
+
+    public readonly void Direct(byte* at, ulong length) => System.Buffer.MemoryCopy(_source, at, length, length);
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Copy(at, _source, (nuint)length, mayBlock);
 

@@ -14,7 +14,11 @@ public readonly struct PagedRun : IEquatable<PagedRun>
         FirstPageNumber = address.PageNumber;
     }
 
-    private PagedRun(ulong invalidPageNumber) => FirstPageNumber = invalidPageNumber;
+    private PagedRun(ulong invalidPageNumber, int index)
+    {
+        _address = new GuestAddress((ulong)index);
+        FirstPageNumber = invalidPageNumber;
+    }
 
     /// <summary>Gets a value indicating whether there are bytes: <see langword="false"/> for a page number of 2^52 or more, which names no address.</summary>
     public bool IsValid => Length != 0;
@@ -70,5 +74,8 @@ public readonly struct PagedRun : IEquatable<PagedRun>
     /// <param name="right">The other run.</param>
     public static bool operator !=(PagedRun left, PagedRun right) => !left.Equals(right);
 
-    internal static PagedRun Invalid(ulong pageNumber) => new(pageNumber);
+    /// <summary>Gets where in the list the page number is that is to blame, where the run is not valid.</summary>
+    internal int InvalidIndex => (int)_address.Value;
+
+    internal static PagedRun Invalid(ulong pageNumber, int index) => new(pageNumber, index);
 }

@@ -5,6 +5,7 @@ public ref struct PagedRunEnumerator
 {
     private const ulong HighestPageNumber = ulong.MaxValue >> GuestAddress.PageShift;
 
+    private readonly int _count;
     private ReadOnlySpan<ulong> _pages;
     private ulong _left;
     private int _offset;
@@ -13,6 +14,7 @@ public ref struct PagedRunEnumerator
     internal PagedRunEnumerator(PagedRange range)
     {
         _pages = range.PageNumbers;
+        _count = _pages.Length;
         _left = range.Length;
         _offset = range.Offset;
     }
@@ -37,7 +39,7 @@ public ref struct PagedRunEnumerator
         ulong first = pages[0];
         if (first > HighestPageNumber)
         {
-            _current = PagedRun.Invalid(first);
+            _current = PagedRun.Invalid(first, _count - pages.Length);
             _left = 0;
             return true;
         }
