@@ -180,6 +180,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         try
         {
+            HyperspanEnvironment.PrepareThread();
             CancellationToken stop = _stopping.Token;
             while (Process(stop) && AwaitKick())
             {

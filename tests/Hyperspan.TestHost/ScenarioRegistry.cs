@@ -22,6 +22,7 @@ public static class ScenarioRegistry
         new BarrierScenario(),
         new KeepAliveScenario(),
         new SignalStackScenario(),
+        new BlockedSignalsScenario(),
         new ZeroBytesScenario(),
     ];
 }

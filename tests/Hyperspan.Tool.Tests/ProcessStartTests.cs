@@ -79,6 +79,16 @@ public sealed class ProcessStartTests : IDisposable
         result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(code == 0 ? 0 : 1, result.Error);
     }
 
+    [SkippableTheory]
+    [InlineData("SEGV,BUS")]
+    [InlineData("BUS")]
+    public void Signals_of_faults_that_the_parent_blocks_do_not_end_it(string signals)
+    {
+        // Guest memory is truncated under the device.
+        using ToolProcess demo = ToolProcess.StartProgram("env", "--block-signal=" + signals, Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool"), "demo", "--json");
+        demo.WaitForExit().ShouldEndWith(0);
+    }
+
     private static ToolProcess InShell(string first, string arguments, string streams)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool");

@@ -55,6 +55,7 @@ internal sealed unsafe class GuardInstallation
             reason = TryInstallMachineCode(area, out byte* code);
             if (reason is null)
             {
+                SignalMask.UnblockFaults();
                 var description = obstacle is null ? "machine code" : "machine code, no restartable sequences: " + obstacle;
                 return new(code, isSupported: true, description, hasRestartableSequences: obstacle is null);
             }

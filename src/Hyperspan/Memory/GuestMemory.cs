@@ -401,12 +401,19 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _stubWrite = slot.StubWrite;
     }
 
-    /// <summary>Refuses a mapping that can fault where nothing recovers from that, so that no access finds out.</summary>
+    /// <summary>Refuses a mapping that can fault where nothing recovers from that, so that no access finds out; else has this thread take the signals of faults.</summary>
     private static void ThrowUnlessGuarded(MemoryRegion region)
     {
-        if (region.FaultBehavior != FaultBehavior.Never && !Guard.IsSupported)
+        if (region.FaultBehavior == FaultBehavior.Never)
+        {
+            return;
+        }
+
+        if (!Guard.IsSupported)
         {
             throw new PlatformNotSupportedException("Memory whose mapping can fault cannot be accessed safely here: " + Guard.Description + ".");
         }
+
+        HyperspanEnvironment.PrepareThread();
     }
 }

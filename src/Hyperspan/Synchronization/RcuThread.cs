@@ -126,6 +126,12 @@ internal sealed unsafe class RcuThread
     private static RcuSlot* Attach(int index)
     {
         RcuThread thread = CurrentThread ??= RcuRegistry.Register();
+        if (index == RcuRegistry.GuestMemoryIndex)
+        {
+            // A thread that is new here may be somebody else's.
+            HyperspanEnvironment.PrepareThread();
+        }
+
         RcuSlot* slot = thread.FindSlot(index);
         if (slot == null)
         {

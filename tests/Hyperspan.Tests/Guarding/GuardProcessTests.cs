@@ -23,6 +23,34 @@ public class GuardProcessTests
         ChildProcess.Run("guard-fault-storm", Faults(60_000)).ShouldSucceed();
     }
 
+    [SkippableTheory]
+    [InlineData("--block-signal=SEGV,BUS")]
+    [InlineData("--block-signal=BUS")]
+    [InlineData("--block-signal=SEGV")]
+    public void Signals_that_the_parent_blocks_are_taken(string blocked)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("blocked-signals", ["inherited"], environment: null, timeout: null, "env", blocked);
+        result.ShouldSucceed();
+        result.Output.ShouldContain("faults");
+    }
+
+    [SkippableTheory]
+    [InlineData("prepared")]
+    [InlineData("restricted")]
+    public void A_thread_that_blocks_the_signals_of_faults_takes_them_once_it_is_known(string how)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("blocked-signals", how).ShouldSucceed();
+    }
+
+    [SkippableFact]
+    public void A_thread_that_blocks_them_and_is_not_prepared_is_killed()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildProcess.Run("blocked-signals", "control").ExitCode.ShouldBeOneOf(KilledBySegv, Aborted);
+    }
+
     [SkippableFact]
     public void Substitute_survives_the_same()
     {

@@ -13,19 +13,25 @@ public static class ChildProcess
     /// <summary>Runs a scenario with arguments.</summary>
     public static ChildResult Run(string scenario, params string[] arguments) => Run(scenario, arguments, environment: null);
 
-    /// <summary>Runs a scenario; a child that outlives the timeout is killed and fails the test.</summary>
+    /// <summary>Runs a scenario; a child that outlives the timeout is killed and fails the test. A program to start it through, such as env, comes last.</summary>
     public static ChildResult Run(
         string scenario,
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string>? environment,
-        TimeSpan? timeout = null)
+        TimeSpan? timeout = null,
+        params string[] through)
     {
-        var start = new ProcessStartInfo(DotNetHost())
+        var start = new ProcessStartInfo(through.Length > 0 ? through[0] : DotNetHost())
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
+        foreach (string word in through.Length > 0 ? [.. through[1..], DotNetHost()] : Array.Empty<string>())
+        {
+            start.ArgumentList.Add(word);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost.dll"));
         start.ArgumentList.Add(scenario);
         foreach (var argument in arguments)

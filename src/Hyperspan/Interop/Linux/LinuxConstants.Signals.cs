@@ -12,6 +12,8 @@ internal static partial class LinuxConstants
     internal const int SIG_DFL = 0;
     internal const int SIG_IGN = 1;
 
+    internal const int SIG_UNBLOCK = 1;
+
     internal const int SA_SIGINFO = 0x4;
     internal const int SA_ONSTACK = 0x08000000;
     internal const int SA_RESETHAND = unchecked((int)0x80000000);
