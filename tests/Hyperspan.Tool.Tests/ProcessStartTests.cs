@@ -47,13 +47,7 @@ public sealed class ProcessStartTests : IDisposable
         string socket = _folder.PathOf("s");
         string image = _folder.CreateImage("disk.img", 1 << 20);
         using ToolProcess server = InShell(":", $"serve block --socket {socket} --image {image}", streams);
-        while (!File.Exists(socket))
-        {
-            server.HasExited.ShouldBeFalse();
-            Thread.Sleep(10);
-        }
-
-        using (var guest = new Guest(socket))
+        using (Guest guest = Connect(socket, server))
         {
             guest.Memory.Write(0x8_0000, 0x1122334455667788UL);
             guest.Disk.Write(1, 0x8_0000, 512).ShouldBe(Virtio.BlockStatus.Ok);
@@ -87,6 +81,23 @@ public sealed class ProcessStartTests : IDisposable
         // Guest memory is truncated under the device.
         using ToolProcess demo = ToolProcess.StartProgram("env", "--block-signal=" + signals, Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool"), "demo", "--json");
         demo.WaitForExit().ShouldEndWith(0);
+    }
+
+    /// <summary>Connects as soon as it listens: the socket is there a moment before.</summary>
+    private static Guest Connect(string socket, ToolProcess server)
+    {
+        while (true)
+        {
+            try
+            {
+                return new Guest(socket);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                server.HasExited.ShouldBeFalse();
+                Thread.Sleep(10);
+            }
+        }
     }
 
     private static ToolProcess InShell(string first, string arguments, string streams)

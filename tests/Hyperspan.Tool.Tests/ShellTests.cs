@@ -51,7 +51,7 @@ public sealed class ShellTests : IDisposable
         ToolProcess.Run("manual", _folder.PathOf("man1")).ShouldEndWith(0);
         string page = File.ReadAllText(_folder.PathOf("man1/hyperspan-serve-block.1"));
         page.ShouldContain(".SH NAME\nhyperspan\\-serve\\-block \\- Serve");
-        page.ShouldContain(".TP\n.B \\-\\-image FILE\n");
+        page.ShouldContain(".TP\n.B \\-\\-queues N\n");
         page.ShouldContain(".SH EXIT STATUS\n.TP\n.B 0\n");
         page.ShouldNotContain("features");
         string[] names = Directory.GetFiles(_folder.PathOf("man1")).Select(file => Path.GetFileName(file)!).ToArray();

@@ -18,6 +18,6 @@ internal static unsafe class SignalMask
         signals[0] = (1UL << (LinuxConstants.SIGSEGV - 1)) | (1UL << (LinuxConstants.SIGBUS - 1));
 
         // SAFETY: the set is as long as libc's, on this stack. It cannot fail with this command.
-        LibC.PthreadSigmask(LinuxConstants.SIG_UNBLOCK, signals, null);
+        _ = LibC.PthreadSigmask(LinuxConstants.SIG_UNBLOCK, signals, null);
     }
 }
