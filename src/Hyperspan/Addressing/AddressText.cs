@@ -12,6 +12,8 @@ internal static class AddressText
     /// <summary>The longest text of a range: two addresses and the dash between them.</summary>
     public const int MaxRangeLength = (2 * MaxLength) + 1;
 
+    private const string PastLastHex = "0x10000000000000000";
+    private const string PastLastDecimal = "18446744073709551616";
     private const int PrefixLength = 2;
     private const int MaxHexDigits = 16;
 
@@ -86,7 +88,9 @@ internal static class AddressText
         }
 
         destination[first] = TChar.CreateTruncating('-');
-        if (!TryFormat(range.End.Value, style, destination[(first + 1)..], out int second))
+        Span<TChar> rest = destination[(first + 1)..];
+        bool hasLastByte = range.Last == GuestAddress.MaxValue;
+        if (!(hasLastByte ? TryFormatPastLast(style, rest, out int second) : TryFormat(range.End.Value, style, rest, out second)))
         {
             return false;
         }
@@ -94,6 +98,10 @@ internal static class AddressText
         written = first + 1 + second;
         return true;
     }
+
+    /// <summary>Whether a text is 2^64, the end of a range that has the last byte.</summary>
+    public static bool IsPastLast(ReadOnlySpan<char> text) =>
+        text.Equals(PastLastHex, StringComparison.OrdinalIgnoreCase) || text.SequenceEqual(PastLastDecimal);
 
     public static bool TryParse(ReadOnlySpan<char> text, out ulong value)
     {
@@ -109,6 +117,24 @@ internal static class AddressText
 
     public static bool TryParseDecimal(ReadOnlySpan<char> text, out ulong value) =>
         TryParseDigits(text, NumberStyles.None, out value);
+
+    private static bool TryFormatPastLast<TChar>(AddressStyle style, Span<TChar> destination, out int written)
+        where TChar : unmanaged, IBinaryInteger<TChar>
+    {
+        string text = style == AddressStyle.Decimal ? PastLastDecimal : PastLastHex;
+        written = 0;
+        if (destination.Length < text.Length)
+        {
+            return false;
+        }
+
+        foreach (char c in text)
+        {
+            destination[written++] = TChar.CreateTruncating(c);
+        }
+
+        return true;
+    }
 
     private static bool TryParseDigits(ReadOnlySpan<char> digits, NumberStyles style, out ulong value)
     {

@@ -63,12 +63,20 @@ public readonly partial struct GuestRange : ISpanFormattable, IUtf8SpanFormattab
     {
         int dash = s.IndexOf('-');
         if (dash >= 0
-            && GuestAddress.TryParse(s[..dash], provider, out GuestAddress start)
-            && GuestAddress.TryParse(s[(dash + 1)..], provider, out GuestAddress end)
-            && start <= end)
+            && GuestAddress.TryParse(s[..dash], provider, out GuestAddress start))
         {
-            result = FromBounds(start, end);
-            return true;
+            ReadOnlySpan<char> rest = s[(dash + 1)..];
+            if (AddressText.IsPastLast(rest) && start > GuestAddress.Zero)
+            {
+                result = new GuestRange(start, 0 - start.Value);
+                return true;
+            }
+
+            if (GuestAddress.TryParse(rest, provider, out GuestAddress end) && start <= end)
+            {
+                result = FromBounds(start, end);
+                return true;
+            }
         }
 
         result = default;

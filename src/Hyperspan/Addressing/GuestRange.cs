@@ -8,11 +8,11 @@ namespace Hyperspan;
 /// A half-open range of guest-physical addresses: from <see cref="Base"/> up to, and not including, <see cref="End"/>.
 /// </summary>
 /// <remarks>
-/// <para>A range never overflows: <see cref="Base"/> plus <see cref="Size"/> is at most 2^64 - 1, so <see cref="End"/> is always
-/// an address, and address 2^64 - 1 itself lies in no range.</para>
+/// <para>A range never overflows: <see cref="Base"/> plus <see cref="Size"/> is at most 2^64. A range that has the last byte, 2^64 - 1, ends where no address is:
+/// its <see cref="End"/> is zero. <see cref="Last"/> says where any range ends, and the relations here go by it.</para>
 /// <para>An empty range has a place and no bytes: it contains nothing, nothing contains it, it overlaps and touches nothing. The
 /// default value is the empty range at zero.</para>
-/// <para>Printed as <c>0x1000-0x2000</c>, the end exclusive; in JSON <c>{"base":4096,"size":4096}</c>. Immutable, so safe to use
+/// <para>Printed as <c>0x1000-0x2000</c>, the end exclusive, be it 2^64; in JSON <c>{"base":4096,"size":4096}</c>. Immutable, so safe to use
 /// from any thread.</para>
 /// </remarks>
 [JsonConverter(typeof(GuestRangeJsonConverter))]
@@ -21,10 +21,10 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     /// <summary>Creates a range from its first address and its size.</summary>
     /// <param name="base">The first address of the range.</param>
     /// <param name="size">The size in bytes; zero gives an empty range.</param>
-    /// <exception cref="ArgumentException"><paramref name="base"/> plus <paramref name="size"/> is above 2^64 - 1.</exception>
+    /// <exception cref="ArgumentException"><paramref name="base"/> plus <paramref name="size"/> is above 2^64.</exception>
     public GuestRange(GuestAddress @base, ulong size)
     {
-        if (size > ulong.MaxValue - @base.Value)
+        if (!Fits(@base, size))
         {
             AddressingThrow.RangeOverflow(@base, size);
         }
@@ -39,12 +39,15 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     /// <summary>The size in bytes.</summary>
     public ulong Size { get; }
 
-    /// <summary>The first address past the range.</summary>
+    /// <summary>The first address past the range; zero where that is 2^64, which an empty range's is not.</summary>
     public GuestAddress End
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)] // Part of most relations; the JIT alone does not always inline it.
         get => new(unchecked(Base.Value + Size));
     }
+
+    /// <summary>The last address in the range, or <see langword="null"/> for an empty one.</summary>
+    public GuestAddress? Last => IsEmpty ? null : new(Base.Value + (Size - 1));
 
     /// <summary>Whether the range has no bytes.</summary>
     public bool IsEmpty => Size == 0;
@@ -53,16 +56,16 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     public ulong FirstPageNumber => Base.PageNumber;
 
     /// <summary>The number of 4 KiB pages of which the range has at least one byte; zero for an empty range.</summary>
-    public ulong PageCount => IsEmpty ? 0 : new GuestAddress(End.Value - 1).PageNumber - FirstPageNumber + 1;
+    public ulong PageCount => Last is { } last ? last.PageNumber - FirstPageNumber + 1 : 0;
 
     /// <summary>Creates a range from its first address and its size, without throwing.</summary>
     /// <param name="base">The first address of the range.</param>
     /// <param name="size">The size in bytes; zero gives an empty range.</param>
     /// <param name="range">The range; empty at zero on failure.</param>
-    /// <returns><see langword="false"/> if <paramref name="base"/> plus <paramref name="size"/> is above 2^64 - 1.</returns>
+    /// <returns><see langword="false"/> if <paramref name="base"/> plus <paramref name="size"/> is above 2^64.</returns>
     public static bool TryCreate(GuestAddress @base, ulong size, out GuestRange range)
     {
-        if (size > ulong.MaxValue - @base.Value)
+        if (!Fits(@base, size))
         {
             range = default;
             return false;
@@ -96,24 +99,32 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     /// <summary>Tells whether every byte of another range lies in this one.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
-    public bool Contains(GuestRange other) => !other.IsEmpty && Contains(other.Base) && other.End <= End;
+    public bool Contains(GuestRange other) => !other.IsEmpty && Contains(other.Base) && other.Size <= Size - (other.Base.Value - Base.Value);
 
     /// <summary>Tells whether the ranges have a byte in common.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
-    public bool Overlaps(GuestRange other) => !IsEmpty && !other.IsEmpty && Base < other.End && other.Base < End;
+    public bool Overlaps(GuestRange other) => !IsEmpty && !other.IsEmpty && (Contains(other.Base) || other.Contains(Base));
 
     /// <summary>Tells whether one range starts where the other ends, with neither a gap nor a byte in common.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
-    public bool Touches(GuestRange other) => !IsEmpty && !other.IsEmpty && (Base == other.End || other.Base == End);
+    public bool Touches(GuestRange other) => !IsEmpty && !other.IsEmpty
+        && (Base < other.Base ? other.Base.Value - Base.Value == Size : Base.Value - other.Base.Value == other.Size);
 
     /// <summary>Gives the bytes that the ranges have in common.</summary>
     /// <param name="other">The other range.</param>
     /// <returns>A range that is not empty, or <see langword="null"/> if the ranges do not overlap.</returns>
-    public GuestRange? Intersect(GuestRange other) => Overlaps(other)
-        ? FromBounds(Math.Max(Base.Value, other.Base.Value), Math.Min(End.Value, other.End.Value))
-        : null;
+    public GuestRange? Intersect(GuestRange other)
+    {
+        if (!Overlaps(other))
+        {
+            return null;
+        }
+
+        ulong start = Math.Max(Base.Value, other.Base.Value);
+        return new GuestRange(start, Math.Min(Size - (start - Base.Value), other.Size - (start - other.Base.Value)));
+    }
 
     /// <summary>Takes the range apart.</summary>
     /// <param name="base">The first address of the range.</param>
@@ -144,4 +155,6 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     /// <param name="left">One range.</param>
     /// <param name="right">The other range.</param>
     public static bool operator !=(GuestRange left, GuestRange right) => !left.Equals(right);
+
+    private static bool Fits(GuestAddress @base, ulong size) => size == 0 || size - 1 <= ulong.MaxValue - @base.Value;
 }

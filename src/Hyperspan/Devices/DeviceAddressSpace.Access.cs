@@ -34,7 +34,7 @@ public sealed partial class DeviceAddressSpace
         int done = 0;
         while (done < destination.Length)
         {
-            if (!map.TryRouteRead(access.At(done), destination.Length - done, out AddressRoute route))
+            if (access.IsPastLast(done) || !map.TryRouteRead(access.At(done), destination.Length - done, out AddressRoute route))
             {
                 fault = access.Unclaimed(done);
                 return false;
@@ -85,7 +85,7 @@ public sealed partial class DeviceAddressSpace
         int done = 0;
         while (done < source.Length)
         {
-            if (!map.TryRouteWrite(access.At(done), source[done..], out AddressRoute route))
+            if (access.IsPastLast(done) || !map.TryRouteWrite(access.At(done), source[done..], out AddressRoute route))
             {
                 fault = access.Unclaimed(done);
                 return false;
@@ -171,11 +171,13 @@ public sealed partial class DeviceAddressSpace
     /// <summary>One access and the pieces of it.</summary>
     private readonly struct DeviceAccess(DeviceAddressSpace space, GuestMemoryOperation operation, ulong address, int length)
     {
-        // No range has the last byte below 2^64, so an access ends there at the latest, unclaimed, and this does not wrap.
-        internal ulong At(int done) => address + (ulong)done;
+        internal ulong At(int done) => unchecked(address + (ulong)done);
 
-        internal GuestMemoryFault Unclaimed(int done) =>
-            new(space.Name, operation, GuestMemoryFaultKind.OutOfRange, FaultCause.Check, At(done), (address, (ulong)length));
+        /// <summary>Whether the next byte would be at 2^64.</summary>
+        internal bool IsPastLast(int done) => At(done) < address;
+
+        internal GuestMemoryFault Unclaimed(int done) => new(
+            space.Name, operation, GuestMemoryFaultKind.OutOfRange, FaultCause.Check, IsPastLast(done) ? null : At(done), (address, (ulong)length));
 
         [SuppressMessage("Design", "CA1031", Justification = "Whatever a handler throws becomes the cause of the fault.")]
         internal bool TryRead(in AddressRoute route, int done, Span<byte> destination, out GuestMemoryFault fault)

@@ -152,7 +152,11 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
     public IRomMapper CreateRom(GuestMemory contents, ulong length)
     {
         ArgumentNullException.ThrowIfNull(contents);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, contents.End);
+        if (length > 0 && !(contents.Last is { } last && length - 1 <= last.Value))
+        {
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"The memory '{contents.Name}' ends before.");
+        }
+
         return new RomMapper(this, contents, length);
     }
 

@@ -48,13 +48,9 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
-    private static GuestMemoryRegion Describe(MemoryRegion region, int index)
+    private static GuestMemoryRegion Describe(MemoryRegion region, int index) => new(new GuestRange(region.Start, region.Length), (uint)index, region.Protection)
     {
-        bool reachesTop = unchecked(region.Start + region.Length) == 0;
-        return new GuestMemoryRegion(new GuestRange(region.Start, reachesTop ? region.Length - 1 : region.Length), (uint)index, region.Protection)
-        {
-            Backing = region.Backing,
-            BackingOffset = region.BackingOffset,
-        };
-    }
+        Backing = region.Backing,
+        BackingOffset = region.BackingOffset,
+    };
 }

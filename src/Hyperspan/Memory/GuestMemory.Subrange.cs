@@ -164,7 +164,7 @@ public sealed unsafe partial class GuestMemory
         if (made._last != length - 1)
         {
             var tooLong = new InvalidOperationException(string.Create(
-                CultureInfo.InvariantCulture, $"the backing has made a subrange of 0x{made.End:x} bytes where 0x{length:x} were asked for"));
+                CultureInfo.InvariantCulture, $"the backing has made a subrange of 0x{made._last + (UInt128)1:x} bytes where 0x{length:x} were asked for"));
             fault = FaultIn(
                 region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Backing, from - region.Start, tooLong), GuestMemoryOperation.Subrange, (from, length));
             return false;

@@ -161,8 +161,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Gets the name used in errors.</summary>
     public string Name => _name ?? _root!._name!;
 
-    /// <summary>Gets the first address past the last region, or zero for an empty memory. It is not the amount of memory where there are gaps.</summary>
+    /// <summary>
+    /// Gets the first address past the last region, or zero for an empty memory and for one that has the last byte of the address space: see <see cref="Last"/>.
+    /// It is not the amount of memory where there are gaps.
+    /// </summary>
     public ulong End => Regions.Length == 0 ? 0 : unchecked(_last + 1);
+
+    /// <summary>Gets the last address of the last region, or <see langword="null"/> for an empty memory.</summary>
+    public GuestAddress? Last => Regions.Length == 0 ? null : new(_last);
 
     /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
     public bool IsStrict => _strict;
@@ -171,7 +177,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     public bool IsDisposed => Volatile.Read(ref _closed) || (_root is { } root && Volatile.Read(ref root._closed));
 
     /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
-    /// <returns>A new list. A region that reaches the end of the address space is shown without its last byte, which no <see cref="GuestRange"/> can hold.</returns>
+    /// <returns>A new list.</returns>
     public IReadOnlyList<GuestMemoryRegion> GetRegions()
     {
         MemoryRegion[] regions = Regions;

@@ -138,7 +138,7 @@ public readonly struct GuestMemoryFault
         }
 
         string range = HasRange
-            ? string.Create(CultureInfo.InvariantCulture, $"0x{_start:x}-0x{unchecked(_start + _length):x}")
+            ? string.Create(CultureInfo.InvariantCulture, $"0x{_start:x}-0x{(UInt128)_start + _length:x}")
             : "memory";
         string at = Address is { } address && !(HasRange && address.Value == _start)
             ? string.Create(CultureInfo.InvariantCulture, $" at 0x{address.Value:x}")

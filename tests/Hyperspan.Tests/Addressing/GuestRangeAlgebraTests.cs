@@ -54,16 +54,16 @@ public class GuestRangeAlgebraTests
             && !(a.Touches(b) && a.Overlaps(b))
             && (common is not { } c || (!c.IsEmpty && a.Contains(c) && b.Contains(c)))
             && a.Contains(b) == (common == b)
-            && (a.IsEmpty || (a.Contains(a) && a.Intersect(a) == a && a.Contains(a.Base) && a.Contains(a.End - 1)))
+            && (a.IsEmpty || (a.Contains(a) && a.Intersect(a) == a && a.Contains(a.Base) && a.Contains(a.Last!.Value)))
             && !a.Contains(a.End);
     });
 
     [Fact]
-    public void Creation_succeeds_exactly_where_the_sum_is_an_address() => Check(Numbers, (@base, size) =>
+    public void Creation_succeeds_exactly_where_every_byte_has_an_address() => Check(Numbers, (@base, size) =>
     {
-        bool fits = (UInt128)@base + size <= ulong.MaxValue;
+        bool fits = (UInt128)@base + size <= UInt128.One << 64;
         return GuestRange.TryCreate(@base, size, out GuestRange range) == fits
-            && (fits ? range == new GuestRange(@base, size) && range.End - range.Base == size : range == default);
+            && (fits ? range == new GuestRange(@base, size) && range.End.Value == unchecked(@base + size) : range == default);
     });
 
     private static void ForSmallRanges(

@@ -9,9 +9,9 @@ public class GuestRangeTests
 
     [Theory]
     [InlineData(Max - 0x100, 0x200UL)]
-    [InlineData(Max, 1UL)]
-    [InlineData(1UL, Max)]
-    [InlineData(Max - 0xFFF, 0x1000UL)]
+    [InlineData(Max, 2UL)]
+    [InlineData(2UL, Max)]
+    [InlineData(Max - 0xFFF, 0x1001UL)]
     [InlineData(Max, Max)]
     public void A_range_that_overflows_is_refused(ulong @base, ulong size)
     {
@@ -86,11 +86,50 @@ public class GuestRangeTests
     [InlineData(0x1FFFUL, 0x1002UL, 1UL, 3UL)]
     [InlineData(0UL, Max, 0UL, 1UL << 52)]
     [InlineData(Max - 1, 1UL, (1UL << 52) - 1, 1UL)]
+    [InlineData(Max, 1UL, (1UL << 52) - 1, 1UL)]
+    [InlineData(Max - 0x1000, 0x1001UL, (1UL << 52) - 2, 2UL)]
     public void Counts_the_pages_it_has_bytes_of(ulong @base, ulong size, ulong first, ulong count)
     {
         var range = new GuestRange(@base, size);
         range.FirstPageNumber.ShouldBe(first);
         range.PageCount.ShouldBe(count);
+    }
+
+    [Fact]
+    public void A_range_can_have_the_last_byte_there_is()
+    {
+        var top = new GuestRange(Max - 0xFFF, 0x1000);
+        (top.Last, top.End, top.IsEmpty).ShouldBe((GuestAddress.MaxValue, GuestAddress.Zero, false));
+        top.Contains(GuestAddress.MaxValue).ShouldBeTrue();
+        top.Contains(GuestAddress.Zero).ShouldBeFalse();
+        top.Contains(new GuestRange(Max, 1)).ShouldBeTrue();
+        top.Contains(new GuestRange(Max - 0x1000, 0x1001)).ShouldBeFalse();
+        new GuestRange(1, Max).Contains(top).ShouldBeTrue();
+
+        var below = new GuestRange(Max - 0x1FFF, 0x1000);
+        top.Touches(below).ShouldBeTrue();
+        below.Touches(top).ShouldBeTrue();
+        top.Overlaps(below).ShouldBeFalse();
+
+        // The first byte of all does not follow the last.
+        var first = new GuestRange(0, 1);
+        (top.Touches(first), first.Touches(top), top.Overlaps(first)).ShouldBe((false, false, false));
+        top.Intersect(new GuestRange(Max - 0x10, 0x11)).ShouldBe(new GuestRange(Max - 0x10, 0x11));
+        default(GuestRange).Last.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("x", "0xfffffffffffff000-0x10000000000000000")]
+    [InlineData("D", "18446744073709547520-18446744073709551616")]
+    public void A_range_with_the_last_byte_prints_and_parses(string format, string expected)
+    {
+        var top = new GuestRange(Max - 0xFFF, 0x1000);
+        top.ToString(format).ShouldBe(expected);
+        GuestRange.Parse(expected).ShouldBe(top);
+        GuestRange.TryParse("0-18446744073709551616", out _).ShouldBeFalse();
+        GuestRange.TryParse("0x10000000000000000-0x10000000000000000", out _).ShouldBeFalse();
+        top.TryFormat(new char[expected.Length - 1], out int written, format).ShouldBeFalse();
+        written.ShouldBe(0);
     }
 
     [Fact]

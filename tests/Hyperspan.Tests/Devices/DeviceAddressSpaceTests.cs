@@ -154,12 +154,39 @@ public class DeviceAddressSpaceTests
     }
 
     [Fact]
+    public void The_last_page_there_is_is_reached_and_nothing_wraps()
+    {
+        const ulong Top = ulong.MaxValue - Page + 1;
+        using GuestMemory ram = GuestMemory.Allocate(Page);
+        using GuestMemory last = new GuestMemoryBuilder("last").Add(Top, new HeapMemory(Page)).Build();
+        (last.End, last.Last).ShouldBe((0UL, GuestAddress.MaxValue));
+        last.GetRegions()[0].Range.ShouldBe(new GuestRange(Top, Page));
+
+        var space = new DeviceAddressSpace("vm");
+        space.AddMemory(Top, ram, new GuestRange(0, Page));
+        space.AddMemory(0, last, new GuestRange(Top, Page));
+        space.Write(ulong.MaxValue, (byte)0x5a);
+        ram.Read<byte>(Page - 1).ShouldBe((byte)0x5a);
+        space.Read<byte>(ulong.MaxValue).ShouldBe((byte)0x5a);
+        space.TryRead(ulong.MaxValue, new byte[2], out GuestMemoryFault fault).ShouldBeFalse();
+        (fault.Kind, fault.Address).ShouldBe((GuestMemoryFaultKind.OutOfRange, null));
+        space.TryWrite(ulong.MaxValue - 1, new byte[4], out fault).ShouldBeFalse();
+        (fault.Kind, fault.Address).ShouldBe((GuestMemoryFaultKind.OutOfRange, null));
+        last.Read<byte>(Top).ShouldBe((byte)0);
+
+        // A memory that ends at 2^64 holds a ROM of any length; one that ends before does not.
+        space.CreateRom(last, ulong.MaxValue).ShouldNotBeNull();
+        Should.Throw<ArgumentOutOfRangeException>(() => space.CreateRom(ram, Page + 1));
+        Should.Throw<ArgumentOutOfRangeException>(() => space.CreateRom(GuestMemory.Empty, 1));
+    }
+
+    [Fact]
     public void Empty_ranges_and_ranges_past_the_end_are_refused()
     {
         using GuestMemory ram = GuestMemory.Allocate(Page);
         var space = new DeviceAddressSpace("vm");
         Should.Throw<ArgumentException>(() => space.AddMemory(0, ram, default));
-        Should.Throw<ArgumentException>(() => space.AddMemory(ulong.MaxValue - 1, ram, new GuestRange(0, 2)));
+        Should.Throw<ArgumentException>(() => space.AddMemory(ulong.MaxValue - 1, ram, new GuestRange(0, 3)));
         Should.Throw<ArgumentException>(() => space.AddHandler(default, new RecordingHandler("a")));
         Should.Throw<ArgumentOutOfRangeException>(() => space.CreateRegion(0, "empty"));
         Should.Throw<ArgumentOutOfRangeException>(() => space.CreateRegion(Page + 1, "odd"));

@@ -88,7 +88,7 @@ public class LayoutTests
         fault.Address.ShouldBeNull();
         memory.TryRead(ulong.MaxValue - 7, new byte[16], out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange, "it does not go on at zero");
-        memory.GetRegions()[1].Range.ToString().ShouldBe("0xfffffffffffff000-0xffffffffffffffff");
+        memory.GetRegions()[1].Range.ToString().ShouldBe("0xfffffffffffff000-0x10000000000000000");
     }
 
     [Fact]

@@ -46,7 +46,6 @@ public readonly struct PagedRun : IEquatable<PagedRun>
 
     /// <summary>Gets the run as a range of addresses.</summary>
     /// <exception cref="InvalidOperationException">The run is not valid.</exception>
-    /// <exception cref="ArgumentException">The run has the last byte below 2^64, which no <see cref="GuestRange"/> can have.</exception>
     public GuestRange Range => new(Address, Length);
 
     /// <inheritdoc/>
