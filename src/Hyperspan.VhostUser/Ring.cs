@@ -21,12 +21,8 @@ internal sealed class Ring(int index) : IDisposable
     /// <summary>Gets or sets the worker; <see langword="null"/> while the ring is stopped.</summary>
     internal RingWorker? Worker { get; set; }
 
-    /// <summary>Forgets everything but the index.</summary>
-    internal void Reset()
-    {
-        (Size, Base, Place, Enabled) = (0, 0, null, false);
-        Signals.Dispose();
-    }
+    /// <summary>Forgets everything but the index and the events to signal, which a front end sets once and not after each reset.</summary>
+    internal void Reset() => (Size, Base, Place, Enabled) = (0, 0, null, false);
 
     public void Dispose() => Signals.Dispose();
 }

@@ -14,6 +14,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     // Without a descriptor for kicks the ring is looked at this often (vhost-user: the invalid-descriptor flag of SET_VRING_KICK asks for polling).
     private const int PollingMilliseconds = 1;
 
+    // After so many kicks in a row without a request the ring is looked at once a millisecond: an eventfd may be a semaphore, which one look does not empty.
+    private const int MostIdleKicks = 64;
+
     // So often, 50 ms apart, a thread that signals is freed: two seconds.
     private const int MostTries = 40;
 
@@ -30,6 +33,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private EventDescriptor? _kick;
     private CancellationTokenSource _stopping = new();
     private Thread? _thread;
+    private int _idleKicks;
 
     /// <summary>Initializes a new instance of the <see cref="RingWorker"/> class that does nothing yet.</summary>
     /// <param name="index">The queue's index.</param>
@@ -197,6 +201,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private bool Process(CancellationToken stop)
     {
         QueueProcessResult result = _handler.Process(_queue, stop);
+        _idleKicks = result.Requests == 0 ? _idleKicks + 1 : 0;
         if (result.Requests != 0)
         {
             _statistics.AddRequests(result.Requests, result.Bytes);
@@ -224,6 +229,11 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private bool AwaitKick()
     {
         EventDescriptor? kick = _kick;
+        if (_idleKicks > MostIdleKicks && Waiting.For(null, PollEvents.None, _stop, PollingMilliseconds, out _))
+        {
+            return false;
+        }
+
         if (Waiting.For(kick?.Handle, PollEvents.In, _stop, kick is null ? PollingMilliseconds : -1, out PollEvents ready))
         {
             return false;

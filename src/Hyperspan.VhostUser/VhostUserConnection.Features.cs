@@ -60,6 +60,10 @@ public sealed partial class VhostUserConnection
         }
 
         (_features, _featuresSet) = (features, true);
+        if (!AnyStarted)
+        {
+            _device.AcceptFeatures(features & ~ProtocolFeaturesBit);
+        }
     }
 
     private void GetProtocolFeatures()
@@ -88,6 +92,7 @@ public sealed partial class VhostUserConnection
         _inflight?.Dispose();
         _inflight = null;
         (_features, _featuresSet) = (0, false);
+        _device.Reset();
         Report(VhostUserEventKind.Reset, "all rings stopped");
     }
 
@@ -109,16 +114,20 @@ public sealed partial class VhostUserConnection
         Reply(VhostUserMessage.GetConfig, reply);
     }
 
-    private void SetConfig(ReadOnlySpan<byte> payload)
+    /// <summary>Writes to the device's configuration. What the device refuses is answered, and told once: the front end goes on, as it does where it is a device that lacks the field.</summary>
+    /// <returns>Whether it was written.</returns>
+    private bool SetConfig(ReadOnlySpan<byte> payload)
     {
         ConfigRange(payload, out uint offset, out uint size, out uint flags);
         ProtocolViolation.Unless(payload.Length == MessageRule.ConfigHeader + size, $"payload of {payload.Length} bytes for {size} of configuration");
         ProtocolViolation.Unless(flags <= MigrationFlag, $"flags 0x{flags:x} are unknown");
-        ProtocolViolation.Unless(
-            offset <= (uint)_device.ConfigLength && size <= (uint)_device.ConfigLength - offset,
-            $"{size} bytes at offset {offset} are not in the configuration of {_device.ConfigLength}");
-        ProtocolViolation.Unless(
-            _device.TryWriteConfig(offset, payload[MessageRule.ConfigHeader..]), $"{size} bytes at offset {offset} of the configuration cannot be written");
+        if (offset <= (uint)_device.ConfigLength && size <= (uint)_device.ConfigLength - offset && _device.TryWriteConfig(offset, payload[MessageRule.ConfigHeader..]))
+        {
+            return true;
+        }
+
+        Report(VhostUserEventKind.ConfigurationRefused, $"{size} bytes at offset {offset} of the configuration of {_device.ConfigLength} cannot be written");
+        return false;
     }
 
     private static void ConfigRange(ReadOnlySpan<byte> payload, out uint offset, out uint size, out uint flags)

@@ -81,16 +81,18 @@ public sealed partial class VhostUserConnection
             return result;
         }
 
-        Dispatch(header.Request, payload, descriptors);
+        bool isDone = Dispatch(header.Request, payload, descriptors);
         if (!rule.HasReply)
         {
-            Acknowledge(header, 0);
+            Acknowledge(header, isDone ? 0UL : 1);
         }
 
         return _sending;
     }
 
-    private void Dispatch(VhostUserMessage message, ReadOnlySpan<byte> payload, Descriptors descriptors)
+    /// <summary>Does what a message says.</summary>
+    /// <returns>Whether it was done; <see langword="false"/> where the device refused what the front end may ask for.</returns>
+    private bool Dispatch(VhostUserMessage message, ReadOnlySpan<byte> payload, Descriptors descriptors)
     {
         switch (message)
         {
@@ -124,8 +126,7 @@ public sealed partial class VhostUserConnection
                 GetConfig(payload);
                 break;
             case VhostUserMessage.SetConfig:
-                SetConfig(payload);
-                break;
+                return SetConfig(payload);
             case VhostUserMessage.SetMemoryTable:
                 SetMemoryTable(payload, descriptors);
                 break;
@@ -148,6 +149,8 @@ public sealed partial class VhostUserConnection
                 DispatchToRing(message, payload, descriptors);
                 break;
         }
+
+        return true;
     }
 
     private static ulong Word(ReadOnlySpan<byte> payload) => MemoryMarshal.Read<ulong>(payload);

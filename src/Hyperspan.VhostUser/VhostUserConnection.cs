@@ -92,6 +92,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
             Report(VhostUserEventKind.Connected, "a front end is there");
             try
             {
+                _device.Reset();
                 end = Converse();
             }
             catch (Exception e)

@@ -143,8 +143,37 @@ public class ConversationTests
         frontend.Send(VhostUserMessage.GetConfig, [2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
         frontend.Receive(VhostUserMessage.GetConfig).ShouldBe([2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5, 6]);
 
-        Should.Throw<VhostUserException>(() => frontend.SetConfig(0, [1])).Message.ShouldContain("SET_CONFIG");
-        harness.End().ToString().ShouldContain("SET_CONFIG: 1 bytes at offset 0 of the configuration cannot be written");
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(59, 2)]
+    [InlineData(60, 1)]
+    [InlineData(200, 4)]
+    public void Configuration_that_the_device_refuses_is_answered_and_the_connection_goes_on(int offset, int length)
+    {
+        using var harness = new Harness();
+        VhostUserFrontend frontend = harness.FrontEnd;
+        frontend.Negotiate();
+        Should.Throw<VhostUserException>(() => frontend.SetConfig(offset, new byte[length])).Message.ShouldContain("SET_CONFIG");
+        frontend.SetConfig(32, [9]);
+        frontend.GetConfig(31, 3).ShouldBe([32, 9, 34]);
+        harness.Log.Count(VhostUserEventKind.ConfigurationRefused).ShouldBe(1);
+    }
+
+    [Fact]
+    public void The_state_of_a_device_is_that_of_its_start_for_each_front_end_and_after_a_reset()
+    {
+        var device = new TestDevice();
+        for (int connection = 1; connection <= 2; connection++)
+        {
+            using var harness = new Harness(device);
+            harness.FrontEnd.Negotiate();
+            device.Resets.ShouldBe((2 * connection) - 1);
+            harness.FrontEnd.ResetDevice();
+            harness.FrontEnd.GetFeatures();
+            device.Resets.ShouldBe(2 * connection);
+        }
     }
 
     [Fact]

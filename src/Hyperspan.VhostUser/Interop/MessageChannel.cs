@@ -85,6 +85,7 @@ internal sealed unsafe class MessageChannel
         fixed (byte* start = bytes)
         {
             int sent = 0;
+            long begun = Environment.TickCount64;
             while (sent < bytes.Length)
             {
                 IoVector part = new(start + sent, (nuint)(bytes.Length - sent));
@@ -97,7 +98,7 @@ internal sealed unsafe class MessageChannel
                     continue;
                 }
 
-                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.Out, _timeout);
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.Out, Left(begun));
                 if (result != ChannelResult.Done)
                 {
                     return result;
@@ -116,6 +117,7 @@ internal sealed unsafe class MessageChannel
         fixed (byte* start = bytes)
         {
             int received = 0;
+            long begun = 0;
             while (received < bytes.Length)
             {
                 IoVector part = new(start + received, (nuint)(bytes.Length - received));
@@ -135,13 +137,16 @@ internal sealed unsafe class MessageChannel
                     continue;
                 }
 
+                // All of it within the time, not each byte.
+                begun = begun == 0 ? Environment.TickCount64 : begun;
                 bool between = isHeader && received == 0;
                 if (count == 0)
                 {
                     return between ? ChannelResult.Closed : ChannelResult.Broken;
                 }
 
-                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.In, between ? -1 : _timeout);
+                ChannelResult result = AfterError(Marshal.GetLastPInvokeError(), PollEvents.In, between ? -1 : Left(begun));
+                begun = between ? 0 : begun;
                 if (result != ChannelResult.Done)
                 {
                     return result == ChannelResult.Broken && between ? ChannelResult.Closed : result;
@@ -151,6 +156,8 @@ internal sealed unsafe class MessageChannel
 
         return ChannelResult.Done;
     }
+
+    private int Left(long begun) => (int)Math.Max(0, _timeout - (Environment.TickCount64 - begun));
 
     private ChannelResult AfterError(int error, PollEvents events, int timeout)
     {

@@ -38,6 +38,7 @@ public sealed partial class VirtioBlockDevice
         int before = Interlocked.Exchange(ref _writeback, source[0]);
         if (source[0] != 0 || Flush().Succeeded)
         {
+            Volatile.Write(ref _isWritebackChosen, 1);
             return true;
         }
 

@@ -43,6 +43,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     private readonly bool _leaveOpen;
     private readonly FlushGate _flushes;
     private int _writeback = 1;
+    private int _isWritebackChosen;
 
     /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class.</summary>
     /// <param name="image">The image.</param>
@@ -91,6 +92,24 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         ArgumentOutOfRangeException.ThrowIfNegative(queueIndex);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(queueIndex, QueueCount);
         return new BlockQueueHandler(this, Image.CreateChannel(), acknowledgedFeatures);
+    }
+
+    /// <inheritdoc/>
+    public void Reset()
+    {
+        Volatile.Write(ref _isWritebackChosen, 0);
+        Volatile.Write(ref _writeback, 1);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A driver that can switch the cache off and cannot flush begins with it off (section 5.2.6.2), unless it has said otherwise.</remarks>
+    public void AcceptFeatures(ulong acknowledgedFeatures)
+    {
+        if (Volatile.Read(ref _isWritebackChosen) == 0)
+        {
+            bool mustBeOff = (acknowledgedFeatures & (VirtioBlockFeatures.ConfigWriteback | VirtioBlockFeatures.Flush)) == VirtioBlockFeatures.ConfigWriteback;
+            Volatile.Write(ref _writeback, mustBeOff ? 0 : 1);
+        }
     }
 
     /// <summary>Disposes the image, unless it was to be left open. Handlers must have been stopped.</summary>

@@ -30,6 +30,17 @@ public interface IVirtioDevice : IDisposable
     /// <returns>Whether all of it is writable and the values are valid; otherwise nothing is changed.</returns>
     bool TryWriteConfig(uint offset, ReadOnlySpan<byte> source);
 
+    /// <summary>Puts the device's own state back to that of its start, for a new driver or because the driver reset it. No queue is served meanwhile.</summary>
+    void Reset()
+    {
+    }
+
+    /// <summary>Tells the device what the driver accepted, before a queue is served. May come again, with other features, while none is.</summary>
+    /// <param name="acknowledgedFeatures">The features that the driver accepted.</param>
+    void AcceptFeatures(ulong acknowledgedFeatures)
+    {
+    }
+
     /// <summary>Makes what serves one queue: its state and buffers.</summary>
     /// <param name="queueIndex">The queue, counted from zero.</param>
     /// <param name="acknowledgedFeatures">The features that the driver accepted.</param>

@@ -10,6 +10,9 @@ public sealed partial class VirtQueue
     private ushort _notifiedUsed;
     private bool _notifiedValid;
 
+    // Whether chains were returned since the driver's wish was last asked for.
+    private bool _isUnannounced;
+
     // What this object has written to the flags of the used ring; unknown at first, since an earlier device may have left anything there.
     private int _usedFlagsWritten = UsedFlagsUnknown;
 
@@ -17,11 +20,17 @@ public sealed partial class VirtQueue
     /// Tells whether the driver wants to be notified about the chains returned since the last call (sections 2.7.7.2 and 2.7.10). The caller has to notify it then.
     /// </summary>
     /// <returns>
-    /// Whether to notify. The first call on a queue always says so: an earlier device may have returned chains and gone away before it could notify.
+    /// Whether to notify. The first call on a queue always says so: an earlier device may have returned chains and gone away before it could notify. A queue that broke
+    /// says so once if chains were returned before: its ring is not asked any more.
     /// </returns>
     public bool ShouldNotify()
     {
-        if (_error.IsError || (_notifiedValid && _notifiedUsed == _used))
+        if (_error.IsError)
+        {
+            return AnnounceBroken();
+        }
+
+        if (_notifiedValid && _notifiedUsed == _used)
         {
             return false;
         }
@@ -34,7 +43,7 @@ public sealed partial class VirtQueue
         {
             if (!_memory.TryReadAcquire(_usedEvent, out ushort raw, out GuestMemoryFault fault))
             {
-                return RingFailed(null, fault);
+                return RingFailed(null, fault) || AnnounceBroken();
             }
 
             wanted = IsPassed(LittleEndian.Order(raw), _used, _notifiedUsed);
@@ -43,7 +52,7 @@ public sealed partial class VirtQueue
         {
             if (!_memory.TryReadAcquire(_availableFlags, out ushort raw, out GuestMemoryFault fault))
             {
-                return RingFailed(null, fault);
+                return RingFailed(null, fault) || AnnounceBroken();
             }
 
             wanted = (LittleEndian.Order(raw) & AvailableNoInterrupt) == 0;
@@ -52,6 +61,14 @@ public sealed partial class VirtQueue
         wanted |= !_notifiedValid;
         _notifiedUsed = _used;
         _notifiedValid = true;
+        _isUnannounced = false;
+        return wanted;
+    }
+
+    private bool AnnounceBroken()
+    {
+        bool wanted = _isUnannounced;
+        _isUnannounced = false;
         return wanted;
     }
 

@@ -72,6 +72,7 @@ public sealed partial class VirtQueue
         }
 
         _used = index;
+        _isUnannounced = true;
         _inFlight -= _staged;
         _staged = 0;
         InflightTracker?.OnCompleted(index);

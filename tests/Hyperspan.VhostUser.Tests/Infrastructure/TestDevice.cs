@@ -34,6 +34,10 @@ internal sealed class TestDevice(int queues = 1, ulong features = TestDevice.Rin
 
     internal bool IsDisposed { get; private set; }
 
+    internal int Resets { get; private set; }
+
+    public void Reset() => Resets++;
+
     /// <summary>Called before each request is completed; false leaves it and everything after it as if the process had died.</summary>
     internal Func<ulong, bool> OnRequest { get; set; } = _ => true;
 

@@ -73,6 +73,32 @@ public class VirtioBlockDeviceTests
         writeback[0].ShouldBe((byte)1);
     }
 
+    [Theory]
+    [InlineData(VirtioBlockFeatures.ConfigWriteback, 0)]
+    [InlineData(VirtioBlockFeatures.ConfigWriteback | VirtioBlockFeatures.Flush, 1)]
+    [InlineData(VirtioBlockFeatures.Flush, 1)]
+    [InlineData(0UL, 1)]
+    public void The_cache_begins_as_the_features_say_and_a_reset_forgets_what_was_chosen(ulong features, byte initial)
+    {
+        using var device = new VirtioBlockDevice(new MemoryDisk(512));
+        device.AcceptFeatures(features | VirtioFeatures.Version1);
+        Writeback().ShouldBe(initial);
+        device.TryWriteConfig(32, [(byte)(1 - initial)]).ShouldBeTrue();
+        device.AcceptFeatures(features | VirtioFeatures.Version1);
+        Writeback().ShouldBe((byte)(1 - initial), "the driver has chosen");
+        device.Reset();
+        Writeback().ShouldBe((byte)1);
+        device.AcceptFeatures(features | VirtioFeatures.Version1);
+        Writeback().ShouldBe(initial);
+
+        byte Writeback()
+        {
+            var value = new byte[1];
+            device.ReadConfig(32, value);
+            return value[0];
+        }
+    }
+
     [Fact]
     public void Options_are_checked()
     {

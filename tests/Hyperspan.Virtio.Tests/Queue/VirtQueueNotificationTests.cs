@@ -38,6 +38,23 @@ public class VirtQueueNotificationTests
         bed.Queue.ShouldNotify().ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(VirtQueueFeatures.None)]
+    [InlineData(VirtQueueFeatures.EventIndex)]
+    public void What_was_returned_before_a_queue_broke_is_announced_once(VirtQueueFeatures features)
+    {
+        using var bed = new QueueBed(features);
+        bed.Queue.ShouldNotify();
+        Return(bed);
+        bed.Queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, 0));
+        bed.Queue.ShouldNotify().ShouldBeTrue("a chain was returned");
+        bed.Queue.ShouldNotify().ShouldBeFalse();
+
+        using var idle = new QueueBed(features);
+        idle.Queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, 0));
+        idle.Queue.ShouldNotify().ShouldBeFalse("nothing was returned");
+    }
+
     [Fact]
     public void The_device_asks_by_flags()
     {
