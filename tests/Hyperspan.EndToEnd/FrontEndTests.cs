@@ -13,7 +13,7 @@ public sealed class FrontEndTests(ITestOutputHelper output) : GuestTest(output)
     public async Task Another_version_of_QEMU_boots_reads_and_writes(string name)
     {
         string? qemu = TestBed.OtherQemu(name);
-        Skip.If(qemu is null, $"{name} is neither in the folder that HYPERSPAN_E2E_QEMUS names nor installed");
+        Skip.If(qemu is null, $"{name} is missing: run tests/Hyperspan.EndToEnd/install");
         await using GuestScenario scenario = await StartAsync(DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 24));
         string before = scenario.Image.Sha256();
 

@@ -45,12 +45,15 @@ internal static class TestBed
             .FirstOrDefault(File.Exists);
     }
 
-    /// <summary>The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names or among the system's programs; null when it is not there.</summary>
+    /// <summary>
+    /// The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names, as <c>install-qemus</c> has fetched it, or among the system's programs;
+    /// null when it is not there.
+    /// </summary>
     internal static string? OtherQemu(string name)
     {
-        string? folder = Environment.GetEnvironmentVariable("HYPERSPAN_E2E_QEMUS");
-        string path = Path.Combine(folder ?? string.Empty, name);
-        return !string.IsNullOrEmpty(folder) && File.Exists(path) ? path : Program(name);
+        string? own = Environment.GetEnvironmentVariable("HYPERSPAN_E2E_QEMUS");
+        string path = Path.Combine(string.IsNullOrEmpty(own) ? Path.Combine(Cache, "qemus", "bin") : own, name);
+        return File.Exists(path) ? path : Program(name);
     }
 
     /// <summary>The path of a kernel module by its name, for instance <c>virtio_blk</c>.</summary>
