@@ -11,6 +11,7 @@ public static class ScenarioRegistry
         new InlinedReadScenario(),
         new GuardDescriptionScenario(),
         new GuardRefusedScenario(),
+        new InterruptedAccessScenario(),
         new GuardFaultStormScenario(),
         new GuardForeignFaultScenario(),
         new MemoryDisposeScenario(),

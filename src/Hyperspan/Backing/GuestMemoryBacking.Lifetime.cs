@@ -34,19 +34,17 @@ public abstract partial class GuestMemoryBacking : IDisposable
             return;
         }
 
-        List<WeakReference<GuestMemory>> attached;
         using (UninterruptedLock.Enter(_attachLock))
         {
-            attached = [.. _attached];
-            _attached.Clear();
-        }
-
-        foreach (WeakReference<GuestMemory> reference in attached)
-        {
-            if (reference.TryGetTarget(out GuestMemory? memory))
+            foreach (WeakReference<GuestMemory> reference in _attached)
             {
-                memory.OnBackingClosed();
+                if (reference.TryGetTarget(out GuestMemory? memory))
+                {
+                    memory.OnBackingClosed();
+                }
             }
+
+            _attached.Clear();
         }
 
         EndUse();
@@ -63,15 +61,21 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// </remarks>
     public void DisposeAndUnmap()
     {
-        Dispose();
-        EndStep(UnmapAsked);
+        try
+        {
+            Dispose();
+        }
+        finally
+        {
+            EndStep(UnmapAsked);
+        }
     }
 
     /// <summary>Registers a memory to be closed with this backing.</summary>
     /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
     internal void Attach(GuestMemory memory)
     {
-        lock (_attachLock)
+        using (UninterruptedLock.Enter(_attachLock))
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
 
@@ -88,7 +92,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// <summary>Forgets a memory that was closed and leaves this backing open.</summary>
     internal void Detach(GuestMemory memory)
     {
-        lock (_attachLock)
+        using (UninterruptedLock.Enter(_attachLock))
         {
             _attached.RemoveAll(reference => !reference.TryGetTarget(out GuestMemory? target) || target == memory);
         }
@@ -99,7 +103,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
     {
         get
         {
-            lock (_attachLock)
+            using (UninterruptedLock.Enter(_attachLock))
             {
                 _attached.RemoveAll(static reference => !reference.TryGetTarget(out _));
                 return _attached.Count != 0;
@@ -110,13 +114,20 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// <summary>Keeps <see cref="Release"/> away until <see cref="EndUse"/>; fails once the backing is closed.</summary>
     internal bool TryBeginUse() => TryAddUse(0);
 
+    /// <summary>Ends a use. The last one of a closed backing releases it, and throws what that throws.</summary>
     internal void EndUse()
     {
         // Once closed it never goes up again: one of them alone gets to zero.
         if (Interlocked.Decrement(ref _uses) == Closed)
         {
-            Release();
-            EndStep(Released);
+            try
+            {
+                Release();
+            }
+            finally
+            {
+                EndStep(Released);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan.Guarding;
 
@@ -48,7 +49,7 @@ internal static unsafe partial class SubstituteGuard
     public static GuardedResult Store(byte* p, ulong value, int size)
     {
         // Locked so that the store does not fall between the two halves of a compare-exchange and get lost.
-        lock (LockFor(p))
+        using (UninterruptedLock.Enter(LockFor(p)))
         {
             return Write(p, &value, size) ? default : Fault(p);
         }
@@ -57,7 +58,7 @@ internal static unsafe partial class SubstituteGuard
     public static GuardedResult CompareExchange(byte* p, ulong comparand, ulong value, int size)
     {
         var mask = size == 8 ? ulong.MaxValue : (1UL << (size * 8)) - 1;
-        lock (LockFor(p))
+        using (UninterruptedLock.Enter(LockFor(p)))
         {
             // As with the real instruction, memory that cannot be written is a fault even if nothing would be.
             ulong original = 0;
@@ -87,6 +88,9 @@ internal static unsafe partial class SubstituteGuard
         return result >= 0 ? default : Fault(p);
     }
 
+    /// <summary>What stores and exchanges at an address wait for. Neighbours share a lock, so that accesses of different sizes to the same eight bytes meet.</summary>
+    internal static Lock LockFor(byte* p) => Locks[((nuint)p >> 3) % LockCount];
+
     private static bool Read(ulong* value, byte* p, int size)
     {
         // SAFETY: the local side is a local variable of at least that size; the kernel checks the other.
@@ -97,12 +101,6 @@ internal static unsafe partial class SubstituteGuard
     {
         // SAFETY: as above.
         return Transfer((byte*)value, p, (nuint)size, write: true);
-    }
-
-    private static Lock LockFor(byte* p)
-    {
-        // Neighbours share a lock so that accesses of different sizes to the same eight bytes meet.
-        return Locks[((nuint)p >> 3) % LockCount];
     }
 
     private static GuardedResult Fault(byte* p) => new((ulong)p, LinuxConstants.SIGSEGV);

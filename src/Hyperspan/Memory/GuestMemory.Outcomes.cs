@@ -26,8 +26,18 @@ public sealed unsafe partial class GuestMemory
 
         try
         {
-            bool byBitmap = attempt.Cause == FaultCause.AccessBitmap;
-            PageFaultAction action = backing.OnPageFault(new PageFault(region.BackingOffset + offset, length, access, byBitmap, attempt.Cause));
+            PageFaultAction action;
+            try
+            {
+                bool byBitmap = attempt.Cause == FaultCause.AccessBitmap;
+                action = backing.OnPageFault(new PageFault(region.BackingOffset + offset, length, access, byBitmap, attempt.Cause));
+            }
+            finally
+            {
+                // It may be the last use of a backing that was disposed meanwhile, and release it: that may throw as well.
+                backing.EndUse();
+            }
+
             if (action.Action == PageFaultActionKind.Fail)
             {
                 fault = new RegionFault(action.FaultKind, attempt.Cause, offset, action.Exception);
@@ -39,10 +49,6 @@ public sealed unsafe partial class GuestMemory
         {
             fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
             return PageFaultActionKind.Fail;
-        }
-        finally
-        {
-            backing.EndUse();
         }
     }
 
@@ -61,7 +67,17 @@ public sealed unsafe partial class GuestMemory
 
         try
         {
-            BackingResult result = operation.Fallback(backing, region.BackingOffset + offset, length);
+            BackingResult result;
+            try
+            {
+                result = operation.Fallback(backing, region.BackingOffset + offset, length);
+            }
+            finally
+            {
+                // As in Resolve.
+                backing.EndUse();
+            }
+
             if (!result.IsFailure)
             {
                 fault = default;
@@ -77,10 +93,6 @@ public sealed unsafe partial class GuestMemory
         {
             fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
             return false;
-        }
-        finally
-        {
-            backing.EndUse();
         }
     }
 

@@ -52,28 +52,37 @@ public sealed unsafe partial class GuestMemory
     private static Attempt TryUnderBits<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
         where TOperation : struct, IRegionOperation
     {
+        RcuSlot* section = RcuReader.Enter();
+        try
+        {
+            return TryInSection(region, offset, length, ref operation);
+        }
+        finally
+        {
+            // Whatever is thrown: a section that stays entered stops every writer for good.
+            RcuReader.Exit(section);
+        }
+    }
+
+    /// <summary>Looks at the bits and does the operation, inside a section.</summary>
+    private static Attempt TryInSection<TOperation>(MemoryRegion region, ulong offset, ulong length, ref TOperation operation)
+        where TOperation : struct, IRegionOperation
+    {
         byte* bitmap = region.BitmapFor(operation.Access);
         ulong first = region.BitFor(offset);
         ulong last = region.BitFor(offset + (length - 1));
-
-        // Nothing in the section throws: bits are read from memory the backing vouches for, the operation is a plain or a guarded access.
-        RcuSlot* section = RcuReader.Enter();
         for (ulong bit = first; bit <= last; bit++)
         {
             // SAFETY: the bitmap covers every page of the backing, and the backing is referenced.
             if ((Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) == 0)
             {
-                Attempt refused = UpToBit(region, offset, bit == first ? 0 : StartOfPage(region, bit) - offset, operation.Access);
-                RcuReader.Exit(section);
-                return refused;
+                return UpToBit(region, offset, bit == first ? 0 : StartOfPage(region, bit) - offset, operation.Access);
             }
         }
 
-        Attempt attempt = region.FaultBehavior == FaultBehavior.Never
+        return region.FaultBehavior == FaultBehavior.Never
             ? TryDirect(region, offset, length, ref operation)
             : TryGuardedPiece(region, offset, length, ref operation);
-        RcuReader.Exit(section);
-        return attempt;
     }
 
     /// <summary>The failure by a clear bit, unless a page below that one, whose bit is set, is not there. Called under the bits of those pages.</summary>

@@ -121,7 +121,18 @@ public sealed unsafe partial class GuestMemory
 
         try
         {
-            BackingResult result = region.Backing.CreateSubrange(region.BackingOffset + offset, length, allowPreemptiveLocking, out GuestMemory? made);
+            BackingResult result;
+            GuestMemory? made;
+            try
+            {
+                result = region.Backing.CreateSubrange(region.BackingOffset + offset, length, allowPreemptiveLocking, out made);
+            }
+            finally
+            {
+                // It may be the last use of a backing that was disposed meanwhile, and release it: that may throw as well.
+                region.Backing.EndUse();
+            }
+
             if (!result.IsFailure)
             {
                 return made is null || TryShow(made, region, from, length, out subrange, out fault);
@@ -140,10 +151,6 @@ public sealed unsafe partial class GuestMemory
             fault = FaultIn(
                 region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e), GuestMemoryOperation.Subrange, (from, length));
             return false;
-        }
-        finally
-        {
-            region.Backing.EndUse();
         }
     }
 

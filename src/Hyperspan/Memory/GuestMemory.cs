@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using Hyperspan.Guarding;
 
 namespace Hyperspan;
@@ -64,8 +65,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private readonly bool _leaveOpen;
     private bool _closed;
 
-    // The subranges made from this one, which are closed with it. What is made from a root notices by the gate and is not listed.
-    private List<WeakReference<GuestMemory>>? _subranges;
+    // The subranges made from this one, which are closed with it. What is made from a root notices by the gate and is not listed. What shows a memory that a backing
+    // has made is listed in that and in its root as well.
+    private SubrangeList? _subranges;
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
     /// <param name="name">The name used in errors.</param>
@@ -142,6 +144,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         SetPaths();
         parent.Attach(this);
         made.List(this);
+        made._root?.List(this);
     }
 
     /// <summary>What is the same for every subrange.</summary>
@@ -228,6 +231,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// Closes this memory and its subranges and, unless it was built to leave them open, disposes the backings. Accesses under way succeed
     /// or fail with <see cref="GuestMemoryFaultKind.Disposed"/>. Disposing a subrange closes that subrange alone.
     /// </summary>
+    /// <remarks>What a backing throws when it is released comes out when all the others have been disposed; of several exceptions, the first.</remarks>
+    [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the others are disposed.")]
     public void Dispose()
     {
         if (this == Empty || Interlocked.Exchange(ref _closed, true))
@@ -241,17 +246,27 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
 
         Close();
+        ExceptionDispatchInfo? failure = null;
         foreach (MemoryRegion region in Regions)
         {
-            if (!_leaveOpen)
+            try
             {
-                region.Backing.Dispose();
+                if (!_leaveOpen)
+                {
+                    region.Backing.Dispose();
+                }
+                else if (_parent is null)
+                {
+                    region.Backing.Detach(this);
+                }
             }
-            else if (_parent is null)
+            catch (Exception e)
             {
-                region.Backing.Detach(this);
+                failure ??= ExceptionDispatchInfo.Capture(e);
             }
         }
+
+        failure?.Throw();
     }
 
     /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
@@ -269,18 +284,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Remembers what is to be closed with this one. Either the disposal finds it, or it finds the disposal.</summary>
     private void List(GuestMemory subrange)
     {
-        List<WeakReference<GuestMemory>> subranges = _subranges ?? Interlocked.CompareExchange(ref _subranges, [], null) ?? _subranges;
-        lock (subranges)
-        {
-            if (subranges.Count == subranges.Capacity)
-            {
-                subranges.RemoveAll(reference => !reference.TryGetTarget(out _));
-                subranges.EnsureCapacity(2 * subranges.Count);
-            }
-
-            subranges.Add(new WeakReference<GuestMemory>(subrange));
-        }
-
+        SubrangeList subranges = _subranges ?? Interlocked.CompareExchange(ref _subranges, new SubrangeList(), null) ?? _subranges;
+        subranges.Add(subrange);
         if (IsDisposed)
         {
             subrange.Close();
@@ -296,19 +301,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             Volatile.Write(ref memory._closed, true);
             memory.SetPaths();
-            if (Volatile.Read(ref memory._subranges) is { } subranges)
-            {
-                lock (subranges)
-                {
-                    foreach (WeakReference<GuestMemory> reference in subranges)
-                    {
-                        if (reference.TryGetTarget(out GuestMemory? subrange))
-                        {
-                            open.Push(subrange);
-                        }
-                    }
-                }
-            }
+            Volatile.Read(ref memory._subranges)?.AddTo(open);
         }
     }
 

@@ -63,6 +63,130 @@ public sealed unsafe class BackingDisposalTests
         sparse.Unmap(0, 3 * 4096);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_backing_that_throws_when_it_is_released_keeps_no_other_open(int place)
+    {
+        var refusing = new RefusingBacking();
+        GuestMemoryBacking[] backings = [new HeapMemory(4096), new SparseMapping(4096), new SharedMemory(4096)];
+        backings[place] = refusing;
+        var builder = new GuestMemoryBuilder("three");
+        for (int i = 0; i < backings.Length; i++)
+        {
+            builder.Add((ulong)i << 20, backings[i]);
+        }
+
+        GuestMemory memory = builder.Build();
+        Should.Throw<NotSupportedException>(memory.Dispose);
+        backings.ShouldAllBe(backing => backing.IsDisposed);
+        memory.Dispose();
+        refusing.Releases.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Of_several_exceptions_the_first_comes_out()
+    {
+        RefusingBacking[] backings = [new(), new() { Exception = new InvalidDataException() }];
+        GuestMemory memory = new GuestMemoryBuilder("two").Add(0, backings[0]).Add(1 << 20, backings[1]).Build();
+        Should.Throw<NotSupportedException>(memory.Dispose);
+        backings.ShouldAllBe(backing => backing.Releases == 1);
+    }
+
+    [Fact]
+    public void Addresses_are_given_back_although_the_release_throws()
+    {
+        var asked = new RefusingBacking();
+        Should.Throw<NotSupportedException>(asked.DisposeAndUnmap);
+        asked.AddressReleases.ShouldBe(1);
+
+        // By the last lock, after it was asked for.
+        var locked = new RefusingBacking();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, locked).LeaveBackingsOpen().Build();
+        LockedMemory pages = memory.LockRange(0, 8, AccessType.Read, kernelAccess: false);
+        locked.DisposeAndUnmap();
+        Should.Throw<NotSupportedException>(pages.Dispose);
+        locked.AddressReleases.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("handler")]
+    [InlineData("fallback")]
+    [InlineData("subrange")]
+    public void What_the_last_use_throws_is_the_fault_of_the_call_that_was_under_way(string call)
+    {
+        var backing = new RefusingBacking(hasMapping: call == "handler");
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        backing.DisposesItself = true;
+        GuestMemory? view = null;
+        bool done = call == "subrange"
+            ? memory.TrySubrange(16, 32, false, out view, out GuestMemoryFault fault)
+            : memory.TryRead(16, out ulong _, out fault);
+        done.ShouldBeFalse();
+        view.ShouldBeNull();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Other);
+        fault.Cause.ShouldBe(FaultCause.Exception);
+        fault.Exception.ShouldBe(backing.Exception);
+        backing.Releases.ShouldBe(1);
+    }
+
+    [Fact]
+    public void An_interrupt_does_not_end_a_disposal_half_way()
+    {
+        using GuestMemory root = GuestMemory.Allocate(4 * 4096);
+        GuestMemory view = root.Subrange(4096, 8192);
+        GuestMemory[] inner = [.. Enumerable.Range(0, 3).Select(i => view.Subrange((ulong)i * 64, 64))];
+        InterruptWhileWaiting(ListLock(SubrangesOf(view)!), view.Dispose);
+        inner.ShouldAllBe(one => one.IsDisposed);
+
+        GuestMemoryBacking[] backings = [new HeapMemory(4096), new SparseMapping(4096)];
+        GuestMemory open = new GuestMemoryBuilder("open").Add(0, backings[0]).Add(4096, backings[1]).LeaveBackingsOpen().Build();
+        InterruptWhileWaiting(AttachLock(backings[0]), open.Dispose);
+        backings.ShouldAllBe(backing => !backing.HasLiveAttachments);
+
+        GuestMemory owning = new GuestMemoryBuilder("owning").Add(0, backings[0]).Add(4096, backings[1]).Build();
+        InterruptWhileWaiting(AttachLock(backings[0]), owning.Dispose);
+        backings.ShouldAllBe(backing => backing.IsDisposed);
+    }
+
+    [Fact]
+    public void An_interrupt_does_not_come_out_of_the_making_of_a_view()
+    {
+        using GuestMemory root = GuestMemory.Allocate(4 * 4096);
+        GuestMemory view = root.Subrange(4096, 8192);
+        GuestMemory? inner = view.Subrange(0, 8);
+        InterruptWhileWaiting(ListLock(SubrangesOf(view)!), () => view.TrySubrange(8, 8, false, out inner, out _).ShouldBeTrue());
+        view.Dispose();
+        inner!.IsDisposed.ShouldBeTrue();
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_attachLock")]
+    private static extern ref readonly Lock AttachLock(GuestMemoryBacking backing);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_subranges")]
+    private static extern ref SubrangeList? SubrangesOf(GuestMemory memory);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_lock")]
+    private static extern ref readonly Lock ListLock(SubrangeList list);
+
+    /// <summary>Does something on a thread that is interrupted while it waits for a lock.</summary>
+    private static void InterruptWhileWaiting(Lock held, Action action)
+    {
+        Exception? thrown = null;
+        var thread = new Thread(() => thrown = Record.Exception(action));
+        lock (held)
+        {
+            thread.Start();
+            SpinWait.SpinUntil(() => thread.ThreadState == ThreadState.WaitSleepJoin);
+            thread.Interrupt();
+            Thread.Sleep(20);
+        }
+
+        thread.Join();
+        thrown.ShouldBeNull();
+    }
+
     private sealed class ThrowingBacking : GuestMemoryBacking
     {
         private readonly HeapMemory _heap = new(4096);
@@ -82,6 +206,67 @@ public sealed unsafe class BackingDisposalTests
         protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => throw new NotSupportedException();
 
         protected override void Release() => _heap.Dispose();
+    }
+
+    /// <summary>Its release throws; if it has been asked to, it disposes itself within the next call of one of its methods.</summary>
+    private sealed class RefusingBacking(bool hasMapping = true) : GuestMemoryBacking
+    {
+        private readonly SparseMapping _mapping = new(4096);
+
+        internal Exception Exception { get; init; } = new NotSupportedException();
+
+        internal bool DisposesItself { get; set; }
+
+        internal int Releases { get; private set; }
+
+        internal int AddressReleases { get; private set; }
+
+        public override ulong Length => 4096;
+
+        public override byte* Mapping => hasMapping ? _mapping.Mapping : null;
+
+        protected internal override PageFaultAction OnPageFault(in PageFault fault)
+        {
+            DisposeIfAsked();
+            _mapping.Commit(0, 4096);
+            return PageFaultAction.Retry;
+        }
+
+        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        {
+            DisposeIfAsked();
+            return BackingResult.Success;
+        }
+
+        protected internal override BackingResult CreateSubrange(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        {
+            DisposeIfAsked();
+            subrange = null;
+            return BackingResult.Success;
+        }
+
+        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        {
+            _mapping.Commit(0, 4096);
+            unlockRequired = false;
+            return BackingResult.Success;
+        }
+
+        protected override void Release()
+        {
+            Releases++;
+            throw Exception;
+        }
+
+        protected override void ReleaseAddresses() => AddressReleases++;
+
+        private void DisposeIfAsked()
+        {
+            if (DisposesItself)
+            {
+                Dispose();
+            }
+        }
     }
 
     private sealed class FinalizedBacking(StrongBox<int> finalized) : GuestMemoryBacking

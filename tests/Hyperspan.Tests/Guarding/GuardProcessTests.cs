@@ -92,6 +92,17 @@ public class GuardProcessTests
     }
 
     [SkippableTheory]
+    [InlineData("store")]
+    [InlineData("exchange")]
+    public void An_interrupt_does_not_end_an_access_under_bitmaps_half_way(string access)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        ChildResult result = ChildProcess.Run("interrupted-access", access);
+        result.ShouldSucceed();
+        result.Output.Trim().ShouldBe("done, interrupted, 6");
+    }
+
+    [SkippableTheory]
     [InlineData("runtime", "segv", Aborted)]
     [InlineData("runtime", "bus", Aborted)]
     [InlineData("exit77", "segv", GuardForeignFaultScenario.HandlerExitCode)]

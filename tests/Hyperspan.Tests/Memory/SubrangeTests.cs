@@ -259,11 +259,56 @@ public class SubrangeTests
         view.TryRead(0, out byte _).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_view_of_a_made_subrange_is_closed_with_whatever_that_was_made_from(int closed)
+    {
+        // The backing stays open, and so does what the view was asked of.
+        using var heap = new HeapMemory(4 * Page);
+        using GuestMemory origin = new GuestMemoryBuilder("origin").Add(0, heap).LeaveBackingsOpen().Build();
+        GuestMemory middle = origin.Subrange(Page / 2, 3 * Page);
+        GuestMemory made = middle.Subrange(Page / 4, Page);
+        using var outer = new GuestMemory("outer", new ForwardingBacking(Page, made));
+        GuestMemory view = outer.Subrange(0, Page);
+        GuestMemory inner = view.Subrange(16, 64).Subrange(8, 8);
+
+        // Made for a subrange of a subrange that was made itself.
+        using var outermost = new GuestMemory("outermost", new ForwardingBacking(Page, view));
+        GuestMemory remade = outermost.Subrange(0, Page);
+        GuestMemory[] views = [view, inner, remade, remade.Subrange(3, 9)];
+        Array.TrueForAll(views, one => !one.IsDisposed && one.TryRead(0, out byte _)).ShouldBeTrue();
+
+        new[] { origin, middle, made }[closed].Dispose();
+        foreach (GuestMemory one in views)
+        {
+            one.IsDisposed.ShouldBeTrue();
+            one.TryRead(0, out byte _).ShouldBeFalse();
+            one.TryWrite(0, 1).ShouldBeFalse();
+            one.TryLockRange(0, 1, AccessType.Read, false, out _, out _).ShouldBeFalse();
+        }
+
+        outer.IsDisposed.ShouldBeFalse();
+    }
+
     private static SparseMapping Committed(ulong pages)
     {
         var mapping = new SparseMapping(pages * Page);
         mapping.Commit(0, pages * Page);
         return mapping;
+    }
+
+    /// <summary>Answers every subrange with one memory.</summary>
+    private sealed class ForwardingBacking(ulong length, GuestMemory made) : GuestMemoryBacking
+    {
+        public override ulong Length => length;
+
+        protected internal override BackingResult CreateSubrange(ulong offset, ulong subrangeLength, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        {
+            subrange = made;
+            return BackingResult.Success;
+        }
     }
 
     private sealed class OwnSubrangeBacking : GuestMemoryBacking
