@@ -46,15 +46,27 @@ internal static class TestBed
     }
 
     /// <summary>
-    /// The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names, as <c>install-qemus</c> has fetched it, or among the system's programs;
+    /// The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names, as <c>install-front-ends</c> has fetched it, or among the system's programs;
     /// null when it is not there.
     /// </summary>
     internal static string? OtherQemu(string name)
     {
         string? own = Environment.GetEnvironmentVariable("HYPERSPAN_E2E_QEMUS");
-        string path = Path.Combine(string.IsNullOrEmpty(own) ? Path.Combine(Cache, "qemus", "bin") : own, name);
+        string path = Path.Combine(string.IsNullOrEmpty(own) ? Path.Combine(FrontEnds, "bin") : own, name);
         return File.Exists(path) ? path : Program(name);
     }
+
+    /// <summary>The folder of user-mode Linux, or null where it is not there.</summary>
+    internal static string? UserModeLinux
+    {
+        get
+        {
+            string folder = Path.Combine(FrontEnds, "uml");
+            return File.Exists(Path.Combine(folder, "complete")) ? folder : null;
+        }
+    }
+
+    private static string FrontEnds => Path.Combine(Cache, "front-ends");
 
     /// <summary>The path of a kernel module by its name, for instance <c>virtio_blk</c>.</summary>
     internal static string Module(string name) =>
