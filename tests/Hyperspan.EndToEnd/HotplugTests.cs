@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Hyperspan.EndToEnd.Harness;
 using Xunit.Abstractions;
@@ -29,7 +30,7 @@ public sealed class HotplugTests(ITestOutputHelper output) : GuestTest(output)
         {
             Script = "hotplug",
             MemorySlots = true,
-            Variables = { ["WRITERS"] = "1 2 3" },
+            Variables = { ["WRITERS"] = "1 2 3", ["ADDED_KIB"] = (AddedMiB * 1024).ToString(CultureInfo.InvariantCulture) },
         });
         await guest.WaitForMarkAsync(mark => mark.StartsWith("writer 3", StringComparison.Ordinal), "a round of a writer");
 

@@ -19,14 +19,15 @@ before=$(total)
 start_workers
 expect added
 
+# The kernel shows the new memory block by block.
 tries=0
-while ! offline > /tmp/blocks && [ "$tries" -lt 100 ]; do
+while [ $(($(total) - before)) -lt "$ADDED_KIB" ] && [ "$tries" -lt 200 ]; do
+    for block in $(offline); do
+        # For all uses; the kernel takes the highest memory first, so the next pages of programs and of the page cache are new ones.
+        echo online_kernel > "$block"
+    done
     usleep 50000
     tries=$((tries + 1))
-done
-for block in $(cat /tmp/blocks); do
-    # For all uses; the kernel takes the highest memory first, so the next pages of programs and of the page cache are new ones.
-    echo online_kernel > "$block"
 done
 result added_kib $(($(total) - before))
 
