@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Hyperspan;
 
 /// <summary>
-/// What the converters of this folder have in common: strict about the values they want, indifferent to the rest.
+/// What the converters of addresses, ranges and regions have in common: strict about the values they want, indifferent to the rest.
 /// </summary>
 internal static class AddressingJson
 {
