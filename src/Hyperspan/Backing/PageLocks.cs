@@ -12,6 +12,8 @@ internal sealed class PageLocks
     /// <summary>Counts each page once more, as often as it is named.</summary>
     internal void Add(ReadOnlySpan<ulong> pages)
     {
+        // What can fail comes first: none or all are counted.
+        _counts.EnsureCapacity(_counts.Count + pages.Length);
         foreach (ulong page in pages)
         {
             CollectionsMarshal.GetValueRefOrAddDefault(_counts, page, out _)++;

@@ -12,7 +12,7 @@ public sealed unsafe partial class SparseMapping
     /// <returns><see langword="true"/> while at least one lock holds it; <see langword="false"/> for pages past the end.</returns>
     public bool IsLocked(ulong pageNumber)
     {
-        lock (_gate)
+        using (UninterruptedLock.Enter(_gate))
         {
             return _locks.IsLocked(pageNumber);
         }
@@ -32,7 +32,7 @@ public sealed unsafe partial class SparseMapping
             }
         }
 
-        lock (_gate)
+        using (UninterruptedLock.Enter(_gate))
         {
             _locks.Add(pageNumbers);
         }
@@ -60,7 +60,7 @@ public sealed unsafe partial class SparseMapping
     {
         ulong start = firstPage << PageMath.PageShift;
         ulong end = start + (pageCount << PageMath.PageShift);
-        lock (_gate)
+        using (UninterruptedLock.Enter(_gate))
         {
             return _table.FirstHole(start, end) is null && _table.In(start, end).TrueForAll(segment => segment.File is null);
         }

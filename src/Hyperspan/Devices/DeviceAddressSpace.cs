@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan.Devices;
 
@@ -176,7 +177,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
 
     private void Apply(Change change)
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
             Volatile.Write(ref _map, change(_map));
         }

@@ -1,3 +1,4 @@
+using Hyperspan.Synchronization;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Devices;
@@ -23,7 +24,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
 
     public void MapToGuest(GuestAddress address, bool writable)
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_registration is not null)
@@ -37,7 +38,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
 
     public void UnmapFromGuest()
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
             _registration?.Dispose();
             _registration = null;
@@ -51,7 +52,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
 
     public void Dispose()
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
             _disposed = true;
             _registration?.Dispose();

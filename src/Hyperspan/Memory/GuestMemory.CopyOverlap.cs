@@ -75,8 +75,19 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        // SAFETY: as long as the range; freed on every way out.
-        byte* buffer = (byte*)NativeMemory.Alloc((nuint)length);
+        byte* buffer;
+        try
+        {
+            // SAFETY: as long as the range; freed on every way out.
+            buffer = (byte*)NativeMemory.Alloc((nuint)length);
+        }
+        catch (OutOfMemoryException e)
+        {
+            fault = new GuestMemoryFault(
+                Name, GuestMemoryOperation.Copy, GuestMemoryFaultKind.Other, FaultCause.Check, from, (from, length), exception: e);
+            return false;
+        }
+
         try
         {
             if (!TryCarry(from, destination, to, buffer, length, out bool read, out fault))

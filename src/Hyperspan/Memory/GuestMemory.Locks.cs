@@ -53,23 +53,38 @@ public sealed unsafe partial class GuestMemory
         out GuestMemoryFault fault)
     {
         var locks = new HeldLocks(forSpans: true);
-        var vectors = new IoVector[pageNumbers.Length];
         locked = null;
         fault = default;
-        for (int done = 0; done < vectors.Length;)
+        try
         {
-            int count = TryLockRun(locks, pageNumbers, done, vectors.AsSpan(done), access, kernelAccess, out fault);
-            if (count == 0)
+            // Grows with what could be locked, not with what is asked for.
+            var vectors = new IoVector[Math.Min(pageNumbers.Length, HeldLocks.Batch)];
+            for (int done = 0; done < pageNumbers.Length;)
             {
-                locks.Release();
-                return false;
+                if (vectors.Length - done < Math.Min(pageNumbers.Length - done, HeldLocks.Batch))
+                {
+                    Array.Resize(ref vectors, (int)Math.Min(pageNumbers.Length, vectors.Length * 2L));
+                }
+
+                int count = TryLockRun(locks, pageNumbers, done, vectors.AsSpan(done), access, kernelAccess, out fault);
+                if (count == 0)
+                {
+                    return false;
+                }
+
+                done += count;
             }
 
-            done += count;
+            locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access);
+            return true;
         }
-
-        locked = new LockedMemory(this, locks, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access);
-        return true;
+        finally
+        {
+            if (locked is null)
+            {
+                locks.Undo(0);
+            }
+        }
     }
 
     /// <summary>Locks the pages of a range.</summary>
@@ -114,8 +129,22 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        locked = new LockedMemory(this, locks, vectors.ToArray(), length, access);
+        locked = Keep(locks, vectors, length, access);
         return true;
+    }
+
+    /// <summary>Makes the object that holds locks. There is no memory for it: they are undone.</summary>
+    private LockedMemory Keep(HeldLocks locks, VectorList vectors, ulong length, AccessType access)
+    {
+        try
+        {
+            return new LockedMemory(this, locks, vectors.ToArray(), length, access);
+        }
+        catch
+        {
+            locks.Undo(0);
+            throw;
+        }
     }
 
     /// <summary>Locks a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
@@ -135,30 +164,39 @@ public sealed unsafe partial class GuestMemory
 
         int lockMark = locks.Mark;
         VectorList.Position vectorMark = vectors.Mark;
-        for (ulong done = 0; done < length;)
+        bool locked = false;
+        try
         {
-            if (Find(address + done) is not { } region)
+            for (ulong done = 0; done < length;)
             {
-                fault = DisposedFault(GuestMemoryOperation.Lock, address, length, address + done);
-                locks.ReleaseFrom(lockMark);
-                vectors.ReturnTo(vectorMark);
-                return false;
+                if (Find(address + done) is not { } region)
+                {
+                    fault = DisposedFault(GuestMemoryOperation.Lock, address, length, address + done);
+                    return false;
+                }
+
+                ulong offset = address + done - region.Start;
+                ulong piece = Math.Min(length - done, region.Length - offset);
+                if (!locks.TryLock(this, region, offset, piece, access, kernelAccess, out byte* at, out fault))
+                {
+                    return false;
+                }
+
+                vectors.Append(at, (nuint)piece);
+                done += piece;
             }
 
-            ulong offset = address + done - region.Start;
-            ulong piece = Math.Min(length - done, region.Length - offset);
-            if (!locks.TryLock(this, region, offset, piece, access, kernelAccess, out byte* at, out fault))
-            {
-                locks.ReleaseFrom(lockMark);
-                vectors.ReturnTo(vectorMark);
-                return false;
-            }
-
-            vectors.Append(at, (nuint)piece);
-            done += piece;
+            locked = true;
+            return true;
         }
-
-        return true;
+        finally
+        {
+            if (!locked)
+            {
+                locks.Undo(lockMark);
+                vectors.ReturnTo(vectorMark);
+            }
+        }
     }
 
     internal GuestMemoryFault LockFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Lock, range: null);

@@ -35,21 +35,30 @@ public sealed unsafe partial class GuestMemory
         [NotNullWhen(true)] out LockedMemory? locked,
         out GuestMemoryFault fault)
     {
-        using var vectors = new VectorList(range.PageNumbers.Length);
+        using var vectors = new VectorList(Math.Min(range.PageNumbers.Length, HeldLocks.Batch));
         var locks = new HeldLocks(forSpans: true);
-        foreach (PagedRun run in range.Runs)
+        locked = null;
+        fault = default;
+        try
         {
-            if (!TryLockRun(locks, vectors, run, access, kernelAccess, out fault))
+            foreach (PagedRun run in range.Runs)
             {
-                locks.Release();
-                locked = null;
-                return false;
+                if (!TryLockRun(locks, vectors, run, access, kernelAccess, out fault))
+                {
+                    return false;
+                }
+            }
+
+            locked = Keep(locks, vectors, range.Length, access);
+            return true;
+        }
+        finally
+        {
+            if (locked is null)
+            {
+                locks.Undo(0);
             }
         }
-
-        locked = new LockedMemory(this, locks, vectors.ToArray(), range.Length, access);
-        fault = default;
-        return true;
     }
 
     /// <summary>Locks one run of a paged range and appends its pieces; undoes the run where it fails.</summary>

@@ -33,7 +33,7 @@ internal static class ProcessBarrier
         // The increment is a full fence: whoever reads a count that includes it also has the caller's earlier writes, so
         // that a barrier issued after such a read serves this caller.
         long ticket = Interlocked.Increment(ref Requested);
-        lock (Gate)
+        using (UninterruptedLock.Enter(Gate))
         {
             if (Covered >= ticket)
             {

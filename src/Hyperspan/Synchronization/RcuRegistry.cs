@@ -32,7 +32,7 @@ internal static class RcuRegistry
     /// <summary>Takes a number for a domain.</summary>
     internal static int AcquireIndex()
     {
-        lock (Gate)
+        using (UninterruptedLock.Enter(Gate))
         {
             if (UnusedIndexes.Count == 0 && LingeringIndexes.Count != 0)
             {
@@ -59,7 +59,7 @@ internal static class RcuRegistry
     /// </summary>
     internal static void ReleaseIndex(int index)
     {
-        lock (Gate)
+        using (UninterruptedLock.Enter(Gate))
         {
             if (IsInUse(index))
             {
@@ -75,7 +75,7 @@ internal static class RcuRegistry
     /// <summary>A record for the calling thread, which has none.</summary>
     internal static RcuThread Register()
     {
-        lock (Gate)
+        using (UninterruptedLock.Enter(Gate))
         {
             if (Unowned.Count == 0 && AllThreads.Length >= SweepAt)
             {
@@ -97,7 +97,7 @@ internal static class RcuRegistry
     /// <summary>Takes the records of threads that have ended from them; a section such a thread never left counts as left.</summary>
     internal static void Sweep()
     {
-        lock (Gate)
+        using (UninterruptedLock.Enter(Gate))
         {
             SweepUnderLock();
         }

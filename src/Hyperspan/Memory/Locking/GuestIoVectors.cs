@@ -68,6 +68,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
+        _parts.EnsureCapacity(_parts.Count + 1);
         if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
@@ -127,6 +128,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         ArgumentNullException.ThrowIfNull(memory);
         foreach (PagedRun run in range.Runs)
         {
+            _parts.EnsureCapacity(_parts.Count + 1);
             if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, out fault))
             {
                 return false;
@@ -142,11 +144,12 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Unlocks everything and empties the list.</summary>
     public void Clear()
     {
-        _locks.Release();
+        // Whatever a backing throws when its pages are unlocked: nothing that was unlocked stays in the list.
         _vectors.Clear();
         _parts.Clear();
         _readOnly = false;
         Length = 0;
+        _locks.Release();
     }
 
     /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it.</summary>
@@ -185,9 +188,15 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        Clear();
-        _vectors.Dispose();
-        GC.SuppressFinalize(this);
+        try
+        {
+            Clear();
+        }
+        finally
+        {
+            _vectors.Dispose();
+            GC.SuppressFinalize(this);
+        }
     }
 
     private void Add(in Part part)

@@ -10,8 +10,8 @@ namespace Hyperspan;
 /// Reused without allocating. Not safe for use from several threads at once.
 /// </summary>
 /// <remarks>
-/// The order is: keep the backing from being released, lock the pages, then look whether they can be accessed. Nothing can change between the look and the use.
-/// Whatever fails undoes what this piece had done; the caller undoes the pieces before it.
+/// The order is: keep the backing from being released, lock the pages, have their addresses exposed, then look whether they can be accessed. Nothing can
+/// change between the look and the use. Whatever fails, or throws, undoes what this piece had done; the caller undoes the pieces before it.
 /// </remarks>
 /// <param name="forSpans">Whether to find out if spans are allowed over what is locked.</param>
 internal sealed unsafe class HeldLocks(bool forSpans)
@@ -41,97 +41,76 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         out byte* address,
         out GuestMemoryFault fault)
     {
-        address = null;
-        if (!TryBegin(memory, region, offset, access, out int before, out fault))
+        int before = _count;
+        bool locked = false;
+        try
         {
-            return false;
+            locked = TryBegin(memory, region, offset, access, out fault)
+                && TryLockBatches(memory, region, offset, length, access, kernelAccess, out fault);
+        }
+        finally
+        {
+            if (!locked)
+            {
+                Undo(before);
+            }
         }
 
-        (ulong first, ulong last) = PagesOf(region, offset, length);
-        if (!TryLockPages(region, first, last, offset, length, access, out RegionFault failure)
-            || !TryExpose(region, offset, length, kernelAccess, out failure))
-        {
-            fault = memory.LockFault(region, failure);
-            ReleaseFrom(before);
-            return false;
-        }
-
-        if (!CanBeUsed(memory, region, offset, length, access, out fault))
-        {
-            ReleaseFrom(before);
-            return false;
-        }
-
-        address = region.Base + offset;
-        AllowsSpans = AllowsSpans && KeepsLockedPages(region, first, last - first + 1);
-        return true;
+        address = locked ? region.Base + offset : null;
+        return locked;
     }
 
     /// <summary>
-    /// Locks whole pages of one region, which has a mapping, by one call of its backing. Afterwards each is looked at. On success they stay until <see cref="Release"/>.
+    /// Locks whole pages of one region, which has a mapping, by one call of its backing; at most <see cref="Batch"/>. Afterwards each is looked at.
+    /// On success they stay until <see cref="Release"/>.
     /// </summary>
     internal bool TryLockPages(
         GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, bool kernelAccess, out GuestMemoryFault fault)
     {
-        if (!TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out int before, out fault))
+        int before = _count;
+        bool locked = false;
+        try
         {
-            return false;
+            locked = TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out fault)
+                && TryLockList(memory, region, backingPages, access, kernelAccess, out fault);
         }
-
-        if (!TryLockPages(region, backingPages, access, out RegionFault failure) || !TryExpose(region, backingPages, kernelAccess, out failure))
+        finally
         {
-            fault = memory.LockFault(region, failure);
-            ReleaseFrom(before);
-            return false;
-        }
-
-        // Of memory that cannot fault, one page says what there is to say about all.
-        foreach (ulong page in region.IsDirect ? backingPages[..1] : backingPages)
-        {
-            if (!CanBeUsed(memory, region, OffsetOf(region, page), GuestAddress.PageSize, access, out fault))
+            if (!locked)
             {
-                ReleaseFrom(before);
-                return false;
+                Undo(before);
             }
         }
 
-        for (int i = 0; i < backingPages.Length && AllowsSpans && region.FaultBehavior != FaultBehavior.Never; i++)
-        {
-            AllowsSpans = KeepsLockedPages(region, backingPages[i], 1);
-        }
-
-        return true;
+        return locked;
     }
 
-    /// <summary>Unlocks everything, last locked first.</summary>
-    internal void Release() => ReleaseFrom(0);
-
-    /// <summary>Unlocks everything, for a finalizer: what a backing throws has nobody to go to.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "An exception out of a finalizer would end the process.")]
-    internal void ReleaseForgotten()
+    /// <summary>Unlocks everything, last locked first. The first exception of a backing is thrown when all is unlocked.</summary>
+    internal void Release()
     {
-        while (_count > 0)
+        if (UnlockFrom(0) is { } failure)
         {
-            try
-            {
-                Release();
-            }
-            catch (Exception)
-            {
-                // The entry that failed is gone; those before it are still to be released.
-                continue;
-            }
+            ExceptionDispatchInfo.Throw(failure);
         }
     }
 
-    /// <summary>How many entries there are, for <see cref="ReleaseFrom"/>.</summary>
+    /// <summary>Unlocks everything, for a finalizer: what a backing throws has nobody to go to, and would end the process.</summary>
+    internal void ReleaseForgotten() => Undo(0);
+
+    /// <summary>How many entries there are, for <see cref="Undo"/>.</summary>
     internal int Mark => _count;
 
-    /// <summary>Unlocks what was locked since <see cref="Mark"/> had this value.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the rest is undone.")]
-    internal void ReleaseFrom(int mark)
+    /// <summary>
+    /// Unlocks what was locked since <see cref="Mark"/> had this value, because what followed failed. That failure is what the caller is told;
+    /// what a backing throws here as well is not.
+    /// </summary>
+    internal void Undo(int mark) => _ = UnlockFrom(mark);
+
+    /// <summary>Unlocks to a mark. All of it, whatever is thrown on the way; answers the first exception.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the rest is unlocked.")]
+    private Exception? UnlockFrom(int mark)
     {
-        ExceptionDispatchInfo? failure = null;
+        Exception? failure = null;
         while (_count > mark)
         {
             Entry entry = At(--_count);
@@ -144,35 +123,44 @@ internal sealed unsafe class HeldLocks(bool forSpans)
                 }
                 else if (entry.PageCount > 0)
                 {
-                    UnlockPages(entry);
+                    failure = UnlockRun(entry) ?? failure;
                 }
-
-                if (entry.Holds)
+                else
                 {
                     entry.Backing.EndUse();
                 }
             }
             catch (Exception e)
             {
-                failure ??= ExceptionDispatchInfo.Capture(e);
+                failure ??= e;
             }
         }
 
-        failure?.Throw();
+        return failure;
     }
 
     [SkipLocalsInit]
-    private static void UnlockPages(in Entry entry)
+    [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the rest is unlocked.")]
+    private static Exception? UnlockRun(in Entry entry)
     {
+        Exception? failure = null;
         Span<ulong> pages = stackalloc ulong[Batch];
-        pages = pages[..entry.PageCount];
-        Number(pages, entry.FirstPage);
-        entry.Backing.UnlockPages(pages);
-    }
+        for (ulong done = 0; done < entry.PageCount; done += Batch)
+        {
+            Span<ulong> batch = pages[..(int)Math.Min(Batch, entry.PageCount - done)];
+            Number(batch, entry.FirstPage + done);
+            try
+            {
+                entry.Backing.UnlockPages(batch);
+            }
+            catch (Exception e)
+            {
+                failure ??= e;
+            }
+        }
 
-    /// <summary>Whether nobody can take the pages away while they are locked.</summary>
-    private static bool KeepsLockedPages(MemoryRegion region, ulong firstBackingPage, ulong count) =>
-        region.FaultBehavior == FaultBehavior.Never || region.Backing.KeepsLockedPages(firstBackingPage, count);
+        return failure;
+    }
 
     /// <summary>The pages of the backing that a part of a region touches.</summary>
     private static (ulong First, ulong Last) PagesOf(MemoryRegion region, ulong offset, ulong length)
@@ -240,36 +228,15 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         return true;
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private static bool TryExpose(MemoryRegion region, ulong offset, ulong length, bool kernelAccess, out RegionFault failure)
+    private static bool TryExpose(
+        GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, bool kernelAccess, out GuestMemoryFault fault)
     {
-        failure = default;
-        if (!kernelAccess)
-        {
-            return true;
-        }
-
-        try
-        {
-            BackingResult result = region.Backing.ExposeAddress(region.BackingOffset + offset, length);
-            failure = Failure(region, result, offset, length);
-            return !result.IsFailure;
-        }
-        catch (Exception e)
-        {
-            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-            return false;
-        }
-    }
-
-    private static bool TryExpose(MemoryRegion region, ReadOnlySpan<ulong> backingPages, bool kernelAccess, out RegionFault failure)
-    {
-        failure = default;
+        fault = default;
         if (kernelAccess)
         {
             foreach (ulong page in backingPages)
             {
-                if (!TryExpose(region, OffsetOf(region, page), GuestAddress.PageSize, kernelAccess, out failure))
+                if (!TryExpose(memory, region, OffsetOf(region, page), GuestAddress.PageSize, kernelAccess, out fault))
                 {
                     return false;
                 }
@@ -279,20 +246,46 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         return true;
     }
 
-    private static RegionFault Failure(MemoryRegion region, in BackingResult result, ulong offset, ulong length) =>
-        result.IsFailure
-            ? new RegionFault(
-                result.Kind,
-                FaultCause.Backing,
-                Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1)),
-                result.Exception)
-            : default;
-
-    /// <summary>Sees whether a region can be locked at all, and keeps its backing. <paramref name="before"/> is what to return to if the rest fails.</summary>
-    private bool TryBegin(
-        GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out int before, out GuestMemoryFault fault)
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private static bool TryExpose(
+        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, bool kernelAccess, out GuestMemoryFault fault)
     {
-        before = _count;
+        fault = default;
+        if (!kernelAccess)
+        {
+            return true;
+        }
+
+        RegionFault failure;
+        try
+        {
+            BackingResult result = region.Backing.ExposeAddress(region.BackingOffset + offset, length);
+            if (!result.IsFailure)
+            {
+                return true;
+            }
+
+            failure = Failure(region, result, offset, length);
+        }
+        catch (Exception e)
+        {
+            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
+        }
+
+        fault = memory.LockFault(region, failure);
+        return false;
+    }
+
+    private static RegionFault Failure(MemoryRegion region, in BackingResult result, ulong offset, ulong length) =>
+        new(
+            result.Kind,
+            FaultCause.Backing,
+            Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1)),
+            result.Exception);
+
+    /// <summary>Sees whether a region can be locked at all, and keeps its backing.</summary>
+    private bool TryBegin(GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out GuestMemoryFault fault)
+    {
         GuestMemoryBacking backing = region.Backing;
         RegionFault failure;
         if (region.Base == null || !backing.IsLockable)
@@ -304,7 +297,7 @@ internal sealed unsafe class HeldLocks(bool forSpans)
             GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
             failure = new RegionFault(kind, FaultCause.Check, offset);
         }
-        else if ((before == 0 || At(before - 1).Backing != backing) && !TryHold(backing))
+        else if ((_count == 0 || At(_count - 1).Backing != backing) && !TryHold(backing))
         {
             failure = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
         }
@@ -320,93 +313,187 @@ internal sealed unsafe class HeldLocks(bool forSpans)
 
     private bool TryHold(GuestMemoryBacking backing)
     {
+        Reserve();
         if (!backing.TryBeginUse())
         {
             return false;
         }
 
-        Push(new Entry(backing, 0, 0, Holds: true));
+        At(_count++) = new Entry(backing, 0, 0);
         return true;
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    /// <summary>
+    /// Locks and looks batch by batch: of a range in which nothing is mapped, one batch is locked before that is found. Batches that follow each other
+    /// are kept as one entry.
+    /// </summary>
     [SkipLocalsInit]
-    private bool TryLockPages(
-        MemoryRegion region, ulong first, ulong last, ulong offset, ulong length, AccessType access, out RegionFault failure)
+    private bool TryLockBatches(
+        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, AccessType access, bool kernelAccess, out GuestMemoryFault fault)
     {
         Span<ulong> pages = stackalloc ulong[Batch];
+        (ulong first, ulong last) = PagesOf(region, offset, length);
+        int firstEntry = _count;
+        for (ulong page = first; page <= last; page += Batch)
+        {
+            Span<ulong> batch = pages[..(int)Math.Min(Batch, last - page + 1)];
+            ulong afterBatch = page + (ulong)batch.Length;
+            Number(batch, page);
+
+            // The first page and the last may lie in the region in part.
+            ulong start = page == first ? offset : OffsetOf(region, page);
+            ulong end = afterBatch > last ? offset + length : OffsetOf(region, afterBatch);
+            if (!TryCallLock(memory, region, batch, access, start, end - start, out bool unlockRequired, out fault))
+            {
+                return false;
+            }
+
+            if (unlockRequired && _count > firstEntry && At(_count - 1) is var before && before.FirstPage + before.PageCount == page)
+            {
+                At(_count - 1) = before with { PageCount = before.PageCount + (ulong)batch.Length };
+            }
+            else if (unlockRequired)
+            {
+                Keep(region.Backing, batch, page);
+            }
+
+            if ((page == first && !TryExpose(memory, region, offset, length, kernelAccess, out fault))
+                || ((!region.IsDirect || page == first) && !CanBeUsed(memory, region, start, end - start, access, out fault))
+                || !TrySeeSpans(memory, region, page, (ulong)batch.Length, out fault))
+            {
+                return false;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
+
+    private bool TryLockList(
+        GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, bool kernelAccess, out GuestMemoryFault fault)
+    {
+        ulong firstOffset = OffsetOf(region, backingPages[0]);
+        if (!TryCallLock(memory, region, backingPages, access, firstOffset, length: 0, out bool unlockRequired, out fault))
+        {
+            return false;
+        }
+
+        if (unlockRequired)
+        {
+            Keep(region.Backing, backingPages, firstPage: null);
+        }
+
+        if (!TryExpose(memory, region, backingPages, kernelAccess, out fault))
+        {
+            return false;
+        }
+
+        // Of memory that cannot fault, one page says what there is to say about all.
+        foreach (ulong page in region.IsDirect ? backingPages[..1] : backingPages)
+        {
+            if (!CanBeUsed(memory, region, OffsetOf(region, page), GuestAddress.PageSize, access, out fault)
+                || !TrySeeSpans(memory, region, page, 1, out fault))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Has the backing lock pages. <paramref name="length"/> is that of the range asked for from the offset on, or zero for a list.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
+    private static bool TryCallLock(
+        GuestMemory memory,
+        MemoryRegion region,
+        ReadOnlySpan<ulong> pages,
+        AccessType access,
+        ulong offset,
+        ulong length,
+        out bool unlockRequired,
+        out GuestMemoryFault fault)
+    {
+        RegionFault failure;
         try
         {
-            for (ulong page = first; page <= last; page += Batch)
+            BackingResult result = region.Backing.LockPages(pages, access, out unlockRequired);
+            if (!result.IsFailure)
             {
-                Span<ulong> batch = pages[..(int)Math.Min(Batch, last - page + 1)];
-                Number(batch, page);
-                BackingResult result = region.Backing.LockPages(batch, access, out bool unlockRequired);
-                if (result.IsFailure)
-                {
-                    failure = Failure(region, result, offset, length);
-                    return false;
-                }
+                fault = default;
+                return true;
+            }
 
-                if (unlockRequired)
-                {
-                    Push(new Entry(region.Backing, page, batch.Length, Holds: false));
-                }
+            if (length != 0)
+            {
+                failure = Failure(region, result, offset, length);
+            }
+            else
+            {
+                // A backing that names a page it was not asked for is not believed.
+                bool named = pages.Contains(result.Address >> GuestAddress.PageShift);
+                failure = new RegionFault(
+                    result.Kind, FaultCause.Backing, named ? result.Address - region.BackingOffset : offset, result.Exception);
             }
         }
         catch (Exception e)
         {
+            unlockRequired = false;
             failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-            return false;
         }
 
-        failure = default;
-        return true;
+        fault = memory.LockFault(region, failure);
+        return false;
     }
 
+    /// <summary>Finds out whether nobody can take locked pages away while they are, if that matters still.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private bool TryLockPages(MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, out RegionFault failure)
+    private bool TrySeeSpans(GuestMemory memory, MemoryRegion region, ulong firstBackingPage, ulong count, out GuestMemoryFault fault)
     {
-        failure = default;
-        ulong firstOffset = OffsetOf(region, backingPages[0]);
+        fault = default;
+        if (!AllowsSpans || region.FaultBehavior == FaultBehavior.Never)
+        {
+            return true;
+        }
+
         try
         {
-            BackingResult result = region.Backing.LockPages(backingPages, access, out bool unlockRequired);
-            if (result.IsFailure)
-            {
-                // A backing that names a page it was not asked for is not believed.
-                bool named = backingPages.Contains(result.Address >> GuestAddress.PageShift);
-                ulong offset = named ? result.Address - region.BackingOffset : firstOffset;
-                failure = new RegionFault(result.Kind, FaultCause.Backing, offset, result.Exception);
-                return false;
-            }
-
-            if (unlockRequired)
-            {
-                Push(new Entry(region.Backing, 0, 0, Holds: false, backingPages.ToArray()));
-            }
-
+            AllowsSpans = region.Backing.KeepsLockedPages(firstBackingPage, count);
             return true;
         }
         catch (Exception e)
         {
-            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, firstOffset, e);
+            fault = memory.LockFault(
+                region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, OffsetOf(region, firstBackingPage), e));
             return false;
         }
     }
 
     private ref Entry At(int index) => ref index == 0 ? ref _first : ref _more[index - 1];
 
-    private void Push(in Entry entry)
+    /// <summary>Remembers pages that were just locked: a run from a page on, or a list. There is no memory for that: they are unlocked.</summary>
+    private void Keep(GuestMemoryBacking backing, ReadOnlySpan<ulong> pages, ulong? firstPage)
+    {
+        try
+        {
+            Reserve();
+            At(_count) = firstPage is { } first ? new Entry(backing, first, (ulong)pages.Length) : new Entry(backing, 0, 0, pages.ToArray());
+            _count++;
+        }
+        catch (OutOfMemoryException)
+        {
+            backing.UnlockPages(pages);
+            throw;
+        }
+    }
+
+    private void Reserve()
     {
         if (_count > _more.Length)
         {
             Array.Resize(ref _more, Math.Max(3, _count * 2));
         }
-
-        At(_count++) = entry;
     }
 
-    /// <summary>Pages to unlock (a run of them, or a list), or a hold on a backing to end, or both.</summary>
-    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, int PageCount, bool Holds, ulong[]? Pages = null);
+    /// <summary>Pages to unlock (a run of them, or a list); with neither, a hold on a backing to end.</summary>
+    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, ulong PageCount, ulong[]? Pages = null);
 }

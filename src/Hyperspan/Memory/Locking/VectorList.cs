@@ -42,8 +42,9 @@ internal sealed unsafe class VectorList : IDisposable
 
         if (Count == _capacity)
         {
-            _capacity *= 2;
-            _items = (IoVector*)NativeMemory.Realloc(_items, (nuint)_capacity * (nuint)sizeof(IoVector));
+            int capacity = checked(_capacity * 2);
+            _items = (IoVector*)NativeMemory.Realloc(_items, (nuint)capacity * (nuint)sizeof(IoVector));
+            _capacity = capacity;
         }
 
         _items[Count++] = new IoVector(address, length);
