@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Hyperspan.Devices;
+using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Consumer.Tests;
 
@@ -47,12 +47,12 @@ public class DeviceTasks
 
         var shared = new SharedMemory(16 * Page);
         using var memory = new GuestMemory("guest", shared);
-        using (VhostUserFrontend frontend = VhostUserFrontend.Connect(path))
+        using (VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(path))
         {
             frontend.Negotiate();
             frontend.SetMemory(VhostUserSharedMemory.Of(0, shared));
             var driver = new VirtQueueDriver(memory, new GuestAddress(Page), 16);
-            using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
             driver.TryAdd([], [new ChainSegment(8 * Page, 64)], out _).ShouldBeTrue();
             queue.Kick();
             VirtQueueCompletion completion;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
@@ -28,7 +29,7 @@ public partial class SurfaceRuleTests
     ];
 
     private static IEnumerable<Type> PublicTypes =>
-        ((Assembly[])[typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly]).SelectMany(a => a.GetExportedTypes());
+        ((Assembly[])[typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly, typeof(VhostUserFrontEnd).Assembly]).SelectMany(a => a.GetExportedTypes());
 
     [Fact]
     public void Every_form_that_gives_a_fault_has_one_that_throws()

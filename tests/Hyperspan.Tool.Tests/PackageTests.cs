@@ -10,7 +10,7 @@ public sealed partial class PackageTests : IDisposable
 {
     private const string Version = "0.0.1-test";
 
-    private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser"];
+    private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser", "Hyperspan.Testing"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -91,7 +91,7 @@ public sealed partial class PackageTests : IDisposable
                 <RestoreFallbackFolders>{PublishedProgram.PackageCache}</RestoreFallbackFolders>
               </PropertyGroup>
               <ItemGroup>
-                <PackageReference Include="Hyperspan.VhostUser" Version="{Version}" />
+                <PackageReference Include="Hyperspan.Testing" Version="{Version}" />
               </ItemGroup>
             </Project>
             """);

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-
+using Hyperspan.Testing;
 using Hyperspan.Tool.Tests.Infrastructure;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
@@ -170,7 +170,7 @@ public sealed class ServeTests : IDisposable
     public void Masks_restrict_what_is_offered()
     {
         using ToolProcess server = Start(out string socket, out _, "--features", "0x140000000", "--protocol-features", "512");
-        using var frontEnd = VhostUserFrontend.Connect(socket);
+        using var frontEnd = VhostUserFrontEnd.Connect(socket);
         frontEnd.GetFeatures().ShouldBe(0x1_4000_0000UL);
         frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
     }

@@ -19,7 +19,7 @@ public class ConversationTests
         using var memory = new TestMemory(1 << 20);
         using var harness = new Harness(
             new TestDevice(queues), new VhostUserOptions { FeatureMask = features, ProtocolFeatureMask = (P)protocolFeatures });
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
 
         // The connection is made.
         ulong offered = frontend.GetFeatures();
@@ -71,7 +71,7 @@ public class ConversationTests
             }
 
             var drivers = Enumerable.Range(0, queues).Select(i => NewDriver(memory, 0x1_0000 + ((ulong)i * TestDriver.Length))).ToArray();
-            VhostUserFrontendQueue[] events = [.. drivers.Select((driver, i) => frontend.StartQueue(i, driver.Layout))];
+            VhostUserFrontEndQueue[] events = [.. drivers.Select((driver, i) => frontend.StartQueue(i, driver.Layout))];
             for (ulong number = 0; number < 100; number++)
             {
                 for (int i = 0; i < queues; i++)
@@ -103,12 +103,12 @@ public class ConversationTests
     {
         using var memory = new TestMemory(1 << 20);
         using var harness = new Harness();
-        VhostUserFrontend frontend = harness.FrontEnd;
-        byte[] owner = VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.SetOwner, Flags = 1 });
-        byte[] get = VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.GetFeatures, Flags = 1 });
+        VhostUserFrontEnd frontend = harness.FrontEnd;
+        byte[] owner = VhostUserFrontEnd.Payload(new MessageHeader { Request = VhostUserMessage.SetOwner, Flags = 1 });
+        byte[] get = VhostUserFrontEnd.Payload(new MessageHeader { Request = VhostUserMessage.GetFeatures, Flags = 1 });
         byte[] set = [
-            .. VhostUserFrontend.Payload(new MessageHeader { Request = VhostUserMessage.SetFeatures, Flags = 1, PayloadLength = 8 }),
-            .. VhostUserFrontend.Payload(TestDevice.Ring)];
+            .. VhostUserFrontEnd.Payload(new MessageHeader { Request = VhostUserMessage.SetFeatures, Flags = 1, PayloadLength = 8 }),
+            .. VhostUserFrontEnd.Payload(TestDevice.Ring)];
         frontend.SendRaw([.. owner, .. owner, .. set, .. get]);
         frontend.Receive(VhostUserMessage.GetFeatures).Length.ShouldBe(8);
         foreach (byte part in set.Concat(get))
@@ -130,7 +130,7 @@ public class ConversationTests
     public void Configuration_is_read_and_written()
     {
         using var harness = new Harness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.Negotiate();
 
         // What the device does not have reads as zero: front ends may know longer configurations.
@@ -153,7 +153,7 @@ public class ConversationTests
     public void Configuration_that_the_device_refuses_is_answered_and_the_connection_goes_on(int offset, int length)
     {
         using var harness = new Harness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.Negotiate();
         Should.Throw<VhostUserException>(() => frontend.SetConfig(offset, new byte[length])).Message.ShouldContain("SET_CONFIG");
         frontend.SetConfig(32, [9]);
@@ -193,7 +193,7 @@ public class ConversationTests
     {
         using var memory = new TestMemory(1 << 20);
         using var harness = new Harness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.Negotiate(features: TestDevice.Ring);
         frontend.SetMemory(memory.Region());
         ShouldServe(frontend, memory, 0x1000, number: 7);
@@ -222,7 +222,7 @@ public class ConversationTests
         harness.FrontEnd.Negotiate();
         harness.FrontEnd.SetMemory(memory.Region());
         var driver = NewDriver(memory, 0x1000);
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         driver.Submit(1);
         driver.Submit(2);
         queue.Kick();
@@ -244,10 +244,10 @@ public class ConversationTests
     }
 
     /// <summary>Starts the first queue anew and has one request done.</summary>
-    internal static void ShouldServe(VhostUserFrontend frontEnd, TestMemory memory, ulong at, ulong number)
+    internal static void ShouldServe(VhostUserFrontEnd frontEnd, TestMemory memory, ulong at, ulong number)
     {
         TestDriver driver = NewDriver(memory, at);
-        using VhostUserFrontendQueue queue = frontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = frontEnd.StartQueue(0, driver.Layout);
         driver.Submit(number);
         queue.Kick();
         driver.WaitForAll(queue).ShouldBe([number]);

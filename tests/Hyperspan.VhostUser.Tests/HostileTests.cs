@@ -59,7 +59,7 @@ public sealed class HostileTests : IDisposable
             {
                 var random = new Random(seed);
                 using var shrinking = new TestMemory(1 << 20);
-                using var queue = new VhostUserFrontendQueue(0);
+                using var queue = new VhostUserFrontEndQueue(0);
                 SafeFileHandle[] files = [_memory.File, shrinking.File, queue.KickHandle, queue.CallHandle];
                 using var harness = new Harness(device, new VhostUserOptions { MessageTimeout = TimeSpan.FromMilliseconds(50) });
                 if (Record.Exception(() => Converse(random, harness.FrontEnd, shrinking, queue, files, messages)) is { } e)
@@ -103,16 +103,16 @@ public sealed class HostileTests : IDisposable
     public void Dispose() => _memory.Dispose();
 
     private void Converse(
-        Random random, VhostUserFrontend frontend, TestMemory shrinking, VhostUserFrontendQueue queue, SafeFileHandle[] files, M[] messages)
+        Random random, VhostUserFrontEnd frontend, TestMemory shrinking, VhostUserFrontEndQueue queue, SafeFileHandle[] files, M[] messages)
     {
         frontend.Negotiate();
         frontend.SetMemory(_memory.Region(), shrinking.Region(1 << 20));
         TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
         TestDriver other = ConversationTests.NewDriver(shrinking, 0x1000);
         _ = other;
-        using VhostUserFrontendQueue first = frontend.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue first = frontend.StartQueue(0, driver.Layout);
         var layout = driver.Layout with { DescriptorTable = (1 << 20) + 0x1000, AvailableRing = (1 << 20) + 0x2000, UsedRing = (1 << 20) + 0x3000 };
-        using VhostUserFrontendQueue second = frontend.StartQueue(1, layout);
+        using VhostUserFrontEndQueue second = frontend.StartQueue(1, layout);
         for (int i = 0; i < 60; i++)
         {
             switch (random.Next(12))
@@ -168,7 +168,7 @@ public sealed class HostileTests : IDisposable
         }
     }
 
-    private static void RandomMessage(Random random, VhostUserFrontend frontend, SafeFileHandle[] files, M[] messages)
+    private static void RandomMessage(Random random, VhostUserFrontEnd frontend, SafeFileHandle[] files, M[] messages)
     {
         M message = messages[random.Next(messages.Length)];
         MessageRule rule = MessageRule.Of(message)!.Value;

@@ -24,7 +24,7 @@ public sealed class InflightTests : IDisposable
             inflight = first.FrontEnd.GetInflight(1, 64);
             inflight.Length.ShouldBeGreaterThanOrEqualTo(16u + (64 * 16));
             first.FrontEnd.SetInflight(inflight);
-            using VhostUserFrontendQueue queue = first.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = first.FrontEnd.StartQueue(0, driver.Layout);
             first.FrontEnd.EnableQueue(0, false);
             for (ulong number = 0; number < 8; number++)
             {
@@ -42,7 +42,7 @@ public sealed class InflightTests : IDisposable
         // What the front end knows by then is the used index.
         using Harness second = NewHarness();
         second.FrontEnd.SetInflight(inflight);
-        using VhostUserFrontendQueue again = second.FrontEnd.StartQueue(0, driver.Layout, driver.Used);
+        using VhostUserFrontEndQueue again = second.FrontEnd.StartQueue(0, driver.Layout, driver.Used);
         List<ulong> rest = driver.WaitForAll(again);
         rest.ShouldBe(left);
         second.Device.Taken.ShouldBe(left);
@@ -72,7 +72,7 @@ public sealed class InflightTests : IDisposable
             first.Device.OnRequest = _ => false;
             inflight = first.FrontEnd.GetInflight(1, 16);
             first.FrontEnd.SetInflight(inflight);
-            using VhostUserFrontendQueue queue = first.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = first.FrontEnd.StartQueue(0, driver.Layout);
             first.FrontEnd.EnableQueue(0, false);
             for (ulong number = 0; number < 6; number++)
             {
@@ -93,12 +93,12 @@ public sealed class InflightTests : IDisposable
             return go.Wait(Harness.Patience);
         };
         second.FrontEnd.SetInflight(inflight);
-        using VhostUserFrontendQueue again = second.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue again = second.FrontEnd.StartQueue(0, driver.Layout);
         for (int i = 0; i < 6; i++)
         {
             // While a request is being worked on, the table is sent again: the queue stops behind it, with the others still to be done.
             entered.Wait(Harness.Patience).ShouldBeTrue();
-            second.FrontEnd.Send(M.SetMemoryTable, [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontend.Payload(_memory.Region().Region)[8..]], 1, _memory.File);
+            second.FrontEnd.Send(M.SetMemoryTable, [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontEnd.Payload(_memory.Region().Region)[8..]], 1, _memory.File);
             Thread.Sleep(20);
             go.Release();
             second.FrontEnd.GetFeatures();
@@ -161,7 +161,7 @@ public sealed class InflightTests : IDisposable
     public void Wrong_numbers_of_queues_and_descriptors_are_refused(ushort queues, ushort size)
     {
         var description = new InflightDescription { Length = 1 << 20, QueueCount = queues, QueueSize = size };
-        byte[] payload = VhostUserFrontend.Payload(description);
+        byte[] payload = VhostUserFrontEnd.Payload(description);
         InvalidMessageTests.Refused(M.GetInflight, payload, [], "the device has");
         InvalidMessageTests.Refused(M.SetInflight, payload, [_memory.File], "the device has");
     }
@@ -175,15 +175,15 @@ public sealed class InflightTests : IDisposable
     public void Memory_that_does_not_fit_is_refused(ulong length, ulong offset, string reason)
     {
         var description = new InflightDescription { Length = length, Offset = offset, QueueCount = 1, QueueSize = 256 };
-        InvalidMessageTests.Refused(M.SetInflight, VhostUserFrontend.Payload(description), [_memory.File], reason);
-        InvalidMessageTests.Refused(M.SetInflight, VhostUserFrontend.Payload(description), [], "no descriptor");
+        InvalidMessageTests.Refused(M.SetInflight, VhostUserFrontEnd.Payload(description), [_memory.File], reason);
+        InvalidMessageTests.Refused(M.SetInflight, VhostUserFrontEnd.Payload(description), [], "no descriptor");
     }
 
     [Fact]
     public void The_description_may_come_without_padding()
     {
         using Harness harness = NewHarness();
-        byte[] payload = VhostUserFrontend.Payload(new InflightDescription { QueueCount = 1, QueueSize = 16 });
+        byte[] payload = VhostUserFrontEnd.Payload(new InflightDescription { QueueCount = 1, QueueSize = 16 });
         harness.FrontEnd.Send(M.GetInflight, payload.AsSpan(0, 20));
         harness.FrontEnd.Receive(M.GetInflight).Length.ShouldBe(20);
         InvalidMessageTests.Refused(M.GetInflight, payload[..21], [], "payload of 21 bytes");
@@ -204,7 +204,7 @@ public sealed class InflightTests : IDisposable
         ushort size = givesAskedSizeBack ? asked : inflight.QueueSize;
         harness.FrontEnd.Send(
             M.SetInflight,
-            VhostUserFrontend.Payload(new InflightDescription { Length = inflight.Length, QueueCount = queues, QueueSize = size }),
+            VhostUserFrontEnd.Payload(new InflightDescription { Length = inflight.Length, QueueCount = queues, QueueSize = size }),
             1,
             inflight.File);
         foreach (ushort ring in (ushort[])[16, 128, 256])
@@ -237,7 +237,7 @@ public sealed class InflightTests : IDisposable
         using var memory = new SharedMemory(InflightMemory.LengthFor(recorded, room));
         harness.FrontEnd.Send(
             M.SetInflight,
-            VhostUserFrontend.Payload(new InflightDescription { Length = memory.Length, QueueCount = recorded, QueueSize = room }),
+            VhostUserFrontEnd.Payload(new InflightDescription { Length = memory.Length, QueueCount = recorded, QueueSize = room }),
             1,
             memory.Handle);
         for (int round = 0; round < 2; round++)
@@ -296,7 +296,7 @@ public sealed class InflightTests : IDisposable
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
             using var inflight = new VhostUserInflight(Duplicate(record), 0x1000, 0x1000, 1, 16);
             harness.FrontEnd.SetInflight(inflight);
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             record.Truncate(0);
             driver.Submit(1);
             queue.Kick();
@@ -316,7 +316,7 @@ public sealed class InflightTests : IDisposable
         {
             // Without telling: the record still has the used index of the round before.
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             for (ulong number = 0; number < 100; number++)
             {
                 driver.Submit(number);
@@ -380,7 +380,7 @@ public sealed class InflightTests : IDisposable
     {
         _memory.Memory.Zero(0x1000, TestDriver.Length);
         var driver = new TestDriver(_memory.Memory, 0x1000, size);
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(index, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(index, driver.Layout);
         driver.Submit(size);
         queue.Kick();
         driver.WaitForAll(queue).ShouldBe([size]);
@@ -397,7 +397,7 @@ public sealed class InflightTests : IDisposable
             {
                 harness.FrontEnd.Negotiate();
                 harness.FrontEnd.SetMemory(_memory.Region());
-                byte[] payload = VhostUserFrontend.Payload(new InflightDescription { Length = 0x1000, QueueCount = 1, QueueSize = size });
+                byte[] payload = VhostUserFrontEnd.Payload(new InflightDescription { Length = 0x1000, QueueCount = 1, QueueSize = size });
                 harness.FrontEnd.Send(M.SetInflight, payload, 1, record.Handle);
                 Should.Throw<VhostUserException>(() => harness.FrontEnd.StartQueue(0, driver.Layout));
             },

@@ -29,7 +29,7 @@ public class InvalidMessageTests
     public void More_descriptors_than_it_has_are_refused_and_closed(uint id)
     {
         MessageRule rule = MessageRule.Of((M)id)!.Value;
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         foreach (int more in (int[])[1, 7, 40])
         {
             Refused((M)id, new byte[rule.Least], [.. Enumerable.Repeat(queue.KickHandle, rule.Descriptors + more)], "descriptors");
@@ -47,7 +47,7 @@ public class InvalidMessageTests
     [InlineData(uint.MaxValue, "message 4294967295")]
     public void An_unknown_message_is_refused(uint id, string name)
     {
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         Refused((M)id, [], [], "not supported").ToString().ShouldContain($"protocol error: {name}: ");
         Refused((M)id, new byte[8], [queue.KickHandle], "not supported");
     }
@@ -122,7 +122,7 @@ public class InvalidMessageTests
     [InlineData(M.SetVringError)]
     public void Events_must_be_events(M message)
     {
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         using var memory = new TestMemory(4096);
         using SafeFileHandle file = File.OpenHandle("/dev/null");
         Refused(message, Word(0), [], "there is no descriptor");
@@ -136,7 +136,7 @@ public class InvalidMessageTests
     [Fact]
     public void The_channel_of_the_back_end_must_be_a_socket()
     {
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         Refused(M.SetBackendChannel, [], [], "there is no descriptor");
         Refused(M.SetBackendChannel, [], [queue.KickHandle], "no socket");
     }
@@ -167,11 +167,11 @@ public class InvalidMessageTests
     [Fact]
     public void Descriptors_within_the_payload_are_refused()
     {
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         Refused(
             harness =>
             {
-                harness.FrontEnd.SendRaw(VhostUserFrontend.Payload(new MessageHeader { Request = M.SetVringCall, Flags = 1, PayloadLength = 8 }));
+                harness.FrontEnd.SendRaw(VhostUserFrontEnd.Payload(new MessageHeader { Request = M.SetVringCall, Flags = 1, PayloadLength = 8 }));
                 harness.FrontEnd.SendRaw(Word(0), queue.CallHandle);
             },
             null,
@@ -195,7 +195,7 @@ public class InvalidMessageTests
     {
         var options = new VhostUserOptions { MessageTimeout = TimeSpan.FromMilliseconds(300) };
         using var harness = new Harness(options: options);
-        byte[] message = [.. VhostUserFrontend.Payload(new MessageHeader { Request = M.SetFeatures, Flags = 1, PayloadLength = 8 }), .. Word(0)];
+        byte[] message = [.. VhostUserFrontEnd.Payload(new MessageHeader { Request = M.SetFeatures, Flags = 1, PayloadLength = 8 }), .. Word(0)];
         harness.FrontEnd.SendRaw(message.AsSpan(0, most - 4));
 
         // Each byte comes well within the time, all of them do not.
@@ -221,7 +221,7 @@ public class InvalidMessageTests
     {
         var options = new VhostUserOptions { MessageTimeout = TimeSpan.FromMilliseconds(200) };
         using var harness = new Harness(options: options);
-        byte[] get = VhostUserFrontend.Payload(new MessageHeader { Request = M.GetFeatures, Flags = 1 });
+        byte[] get = VhostUserFrontEnd.Payload(new MessageHeader { Request = M.GetFeatures, Flags = 1 });
         byte[] many = [.. Enumerable.Repeat(get, 100).SelectMany(bytes => bytes)];
         Exception? stopped = Record.Exception(() =>
         {

@@ -26,7 +26,7 @@ public sealed class MemoryLimitTests : IDisposable
             harness.FrontEnd.Negotiate();
             harness.FrontEnd.SetMemory(_memory.Region());
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             Should.Throw<VhostUserException>(() => harness.FrontEnd.SetMemory(_memory.Region(0x8000, 0x1000, 0x8000)));
             harness.End().ToString().ShouldContain("would not be in shared memory any more");
         });

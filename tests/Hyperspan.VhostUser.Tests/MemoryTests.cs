@@ -66,13 +66,13 @@ public sealed class MemoryTests : IDisposable
     [Fact]
     public void The_number_of_descriptors_must_be_that_of_the_regions()
     {
-        byte[] one = [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontend.Payload(_memory.Region().Region)[8..]];
+        byte[] one = [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontEnd.Payload(_memory.Region().Region)[8..]];
         InvalidMessageTests.Refused(M.SetMemoryTable, one, [], "0 descriptors for 1 regions");
         InvalidMessageTests.Refused(M.SetMemoryTable, one, [_memory.File, _memory.File], "2 descriptors for 1 regions");
         InvalidMessageTests.Refused(M.SetMemoryTable, [2, .. one[1..]], [_memory.File], "payload of 40 bytes for 2 regions");
         InvalidMessageTests.Refused(M.SetMemoryTable, [255, 255, 255, 255, .. one[4..]], [_memory.File], "payload of 40 bytes");
-        InvalidMessageTests.Refused(M.AddMemoryRegion, VhostUserFrontend.Payload(_memory.Region().Region), [], "there is no descriptor");
-        InvalidMessageTests.Refused(M.RemoveMemoryRegion, VhostUserFrontend.Payload(_memory.Region().Region), [_memory.File], "there is no region");
+        InvalidMessageTests.Refused(M.AddMemoryRegion, VhostUserFrontEnd.Payload(_memory.Region().Region), [], "there is no descriptor");
+        InvalidMessageTests.Refused(M.RemoveMemoryRegion, VhostUserFrontEnd.Payload(_memory.Region().Region), [_memory.File], "there is no region");
     }
 
     /// <summary>As user-mode Linux does, which always sends room for two.</summary>
@@ -87,7 +87,7 @@ public sealed class MemoryTests : IDisposable
         harness.FrontEnd.SetMemory(_memory.Region());
         byte[] payload = new byte[8 + (room * 32)];
         payload.AsSpan().Fill(0xa5);
-        byte[] one = [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontend.Payload(_memory.Region().Region)[8..]];
+        byte[] one = [1, 0, 0, 0, 0, 0, 0, 0, .. VhostUserFrontEnd.Payload(_memory.Region().Region)[8..]];
         one.CopyTo(payload, 0);
         harness.FrontEnd.Send(M.SetMemoryTable, payload, 1, _memory.File);
         ConversationTests.ShouldServe(harness.FrontEnd, _memory, 0x1000, 7);
@@ -98,8 +98,8 @@ public sealed class MemoryTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_mapped_or_could_wait_for_ever_is_refused()
     {
-        using var queue = new VhostUserFrontendQueue(0);
-        byte[] region = VhostUserFrontend.Payload(_memory.Region().Region);
+        using var queue = new VhostUserFrontEndQueue(0);
+        byte[] region = VhostUserFrontEnd.Payload(_memory.Region().Region);
         InvalidMessageTests.Refused(M.AddMemoryRegion, region, [queue.KickHandle], "is no memfd");
         string path = Path.Combine(AppContext.BaseDirectory, Path.GetRandomFileName());
         try
@@ -159,11 +159,11 @@ public sealed class MemoryTests : IDisposable
         {
             using var other = new TestMemory(Mega);
             using var harness = new Harness();
-            VhostUserFrontend frontend = harness.FrontEnd;
+            VhostUserFrontEnd frontend = harness.FrontEnd;
             frontend.Negotiate();
             frontend.SetMemory(_memory.Region());
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
             using var stop = new CancellationTokenSource();
             long done = 0;
             Task guest = Task.Run(() =>
@@ -213,7 +213,7 @@ public sealed class MemoryTests : IDisposable
             {
                 harness.FrontEnd.Negotiate();
                 harness.FrontEnd.SetMemory(_memory.Region());
-                using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, ConversationTests.NewDriver(_memory, 0x1000).Layout);
+                using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, ConversationTests.NewDriver(_memory, 0x1000).Layout);
 
                 // The front end's addresses stay, the guest's are no longer multiples of 16.
                 var region = new VhostUserMemoryRegion(0x10000 + shift, Mega - shift, TestMemory.UserOffset, shift);
@@ -228,11 +228,11 @@ public sealed class MemoryTests : IDisposable
     {
         using var other = new TestMemory(Mega);
         using var harness = new Harness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.Negotiate();
         frontend.SetMemory(_memory.Region());
         TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
         frontend.AddMemory(other.Region(16 * Mega));
         other.Memory.Write(0x5000, 5ul);
         driver.Describe(15, (16 * Mega) + 0x5000, 8, 0, 0);
@@ -261,7 +261,7 @@ public sealed class MemoryTests : IDisposable
                 {
                     harness.FrontEnd.Negotiate();
                     harness.FrontEnd.SetMemory(_memory.Region());
-                    using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, ConversationTests.NewDriver(_memory, 0x1000).Layout);
+                    using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, ConversationTests.NewDriver(_memory, 0x1000).Layout);
                     Should.Throw<VhostUserException>(() =>
                     {
                         if (all)
@@ -291,7 +291,7 @@ public sealed class MemoryTests : IDisposable
                 harness.FrontEnd.Negotiate();
                 harness.FrontEnd.SetMemory(memory.Region());
                 TestDriver driver = ConversationTests.NewDriver(memory, 0x1000);
-                using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+                using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
                 driver.Submit(1);
                 queue.Kick();
                 driver.WaitForAll(queue).ShouldBe([1ul]);
@@ -323,7 +323,7 @@ public sealed class MemoryTests : IDisposable
             harness.FrontEnd.Negotiate();
             harness.FrontEnd.SetMemory(memory.Region());
             TestDriver driver = ConversationTests.NewDriver(memory, 0x1000);
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             long done = 0;
             Task guest = Task.Run(async () =>
             {

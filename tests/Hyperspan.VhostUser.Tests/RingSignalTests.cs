@@ -29,7 +29,7 @@ public sealed class RingSignalTests
         harness.FrontEnd.Negotiate();
         harness.FrontEnd.SetMemory(memory.Region());
         var driver = new TestDriver(memory.Memory);
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         using var kick = new EventDescriptor(new SafeFileHandle(LibC.Eventfd(1u << 30, (OpenFlags)Semaphore | OpenFlags.CloseOnExec | OpenFlags.NonBlocking), ownsHandle: true));
         harness.FrontEnd.SetEvent(VhostUserMessage.SetVringKick, 0, kick.Handle);
 

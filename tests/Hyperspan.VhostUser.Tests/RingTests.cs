@@ -19,7 +19,7 @@ public sealed class RingTests : IDisposable
     public void A_ring_is_set_up_in_order()
     {
         TestDriver driver = NewDriver();
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         Refused(frontend => frontend.SetEvent(M.SetVringKick, 0, queue.KickHandle), M.SetVringKick, "has no address yet");
         Refused(
             frontend => frontend.SetAddress(0, driver.Layout),
@@ -123,13 +123,13 @@ public sealed class RingTests : IDisposable
     public void A_ring_stops_with_its_index_and_goes_on_from_it()
     {
         using Harness harness = NewHarness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.StopQueue(0).ShouldBe((ushort)0);
         TestDriver driver = NewDriver();
         ushort next = 0;
         for (ulong round = 0; round < 5; round++)
         {
-            using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout, next);
+            using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout, next);
             driver.Submit(round);
             queue.Kick();
             driver.WaitForAll(queue).ShouldBe([round]);
@@ -142,7 +142,7 @@ public sealed class RingTests : IDisposable
             queue.Kick();
             Thread.Sleep(20);
             driver.Reap().ShouldBeEmpty();
-            using VhostUserFrontendQueue again = frontend.StartQueue(0, driver.Layout, next);
+            using VhostUserFrontEndQueue again = frontend.StartQueue(0, driver.Layout, next);
             driver.WaitForAll(again).ShouldBe([100 + round]);
             next = frontend.StopQueue(0);
         }
@@ -153,7 +153,7 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         for (ulong number = 0; number < 10; number++)
         {
             harness.FrontEnd.EnableQueue(0, false);
@@ -171,7 +171,7 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using var queue = new VhostUserFrontendQueue(0);
+        using var queue = new VhostUserFrontEndQueue(0);
         harness.FrontEnd.SetEvent(M.SetVringCall, 0, queue.CallHandle);
         harness.FrontEnd.SetVring(M.SetVringSize, 0, driver.Layout.Size);
         harness.FrontEnd.SetVring(M.SetVringBase, 0, 0);
@@ -202,7 +202,7 @@ public sealed class RingTests : IDisposable
         for (int round = 0; round < 2; round++)
         {
             TestDriver driver = NewDriver();
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             driver.Submit(1);
             queue.Kick();
             driver.WaitForAll(queue).ShouldBe([1ul]);
@@ -227,7 +227,7 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         harness.FrontEnd.SetEvent(M.SetVringKick, 0, null);
         harness.FrontEnd.SetEvent(M.SetVringCall, 0, null);
         driver.Submit(1);
@@ -240,13 +240,13 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
-        VhostUserFrontendQueue? last = null;
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        VhostUserFrontEndQueue? last = null;
         for (ulong number = 0; number < 200; number++)
         {
             driver.Submit(number);
             queue.Kick();
-            var other = new VhostUserFrontendQueue(0);
+            var other = new VhostUserFrontEndQueue(0);
             harness.FrontEnd.SetEvent(M.SetVringCall, 0, other.CallHandle);
             harness.FrontEnd.SetEvent(M.SetVringError, 0, other.ErrorEvent.Handle);
             driver.WaitForAll(other).ShouldBe([number]);
@@ -261,13 +261,13 @@ public sealed class RingTests : IDisposable
     public void A_broken_ring_is_told_and_the_others_go_on()
     {
         using var harness = new Harness(new TestDevice(2));
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         frontend.Negotiate();
         frontend.SetMemory(_memory.Region());
         TestDriver bad = NewDriver();
         TestDriver good = ConversationTests.NewDriver(_memory, 0x1_0000);
-        using VhostUserFrontendQueue badEvents = frontend.StartQueue(0, bad.Layout);
-        using VhostUserFrontendQueue goodEvents = frontend.StartQueue(1, good.Layout);
+        using VhostUserFrontEndQueue badEvents = frontend.StartQueue(0, bad.Layout);
+        using VhostUserFrontEndQueue goodEvents = frontend.StartQueue(1, good.Layout);
         bad.Describe(0, 0x9000, 8, flags: 1, next: 0);
         bad.Offer(0);
         badEvents.Kick();
@@ -293,12 +293,12 @@ public sealed class RingTests : IDisposable
     public void Resetting_stops_all_rings()
     {
         using Harness harness = NewHarness();
-        VhostUserFrontend frontend = harness.FrontEnd;
+        VhostUserFrontEnd frontend = harness.FrontEnd;
         foreach (bool device in (bool[])[false, true])
         {
             frontend.SetFeatures(TestDevice.Ring | (1UL << 30));
             TestDriver driver = NewDriver();
-            using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
             driver.Submit(1);
             queue.Kick();
             driver.WaitForAll(queue);
@@ -325,7 +325,7 @@ public sealed class RingTests : IDisposable
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
         harness.Device.OnRequest = _ => throw new InvalidOperationException("out of order");
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         driver.Submit(1);
         queue.Kick();
         VhostUserEvent end = harness.End();
@@ -340,7 +340,7 @@ public sealed class RingTests : IDisposable
         {
             using Harness harness = NewHarness();
             TestDriver driver = NewDriver();
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             MakeFullAndBlocking(queue.CallEvent);
             using var entered = new ManualResetEventSlim();
             harness.Device.OnRequest = _ =>
@@ -360,7 +360,7 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         using var pipe = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out);
         using (var reading = new SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false))
         {
@@ -382,7 +382,7 @@ public sealed class RingTests : IDisposable
     {
         using Harness harness = NewHarness();
         TestDriver driver = NewDriver();
-        using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
         (Socket kick, Socket theirKick) = VhostUserSocketPair.Create();
         (Socket call, Socket theirCall) = VhostUserSocketPair.Create();
         using (kick)
@@ -424,7 +424,7 @@ public sealed class RingTests : IDisposable
 
     private static void Send(Harness harness, M message, Socket socket)
     {
-        harness.FrontEnd.Send(message, VhostUserFrontend.Payload(0UL), 1, socket.SafeHandle);
+        harness.FrontEnd.Send(message, VhostUserFrontEnd.Payload(0UL), 1, socket.SafeHandle);
         harness.FrontEnd.GetFeatures();
     }
 
@@ -451,13 +451,13 @@ public sealed class RingTests : IDisposable
         return harness;
     }
 
-    private static void Started(VhostUserFrontend frontend, TestDriver driver, Action action)
+    private static void Started(VhostUserFrontEnd frontend, TestDriver driver, Action action)
     {
-        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
         action();
     }
 
-    private void Refused(Action<VhostUserFrontend> action, M message, string reason) => InvalidMessageTests.Refused(
+    private void Refused(Action<VhostUserFrontEnd> action, M message, string reason) => InvalidMessageTests.Refused(
         harness =>
         {
             harness.FrontEnd.Negotiate();

@@ -17,7 +17,7 @@ public sealed class ServerTests : IDisposable
         {
             for (ulong round = 0; round < 5; round++)
             {
-                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                using VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(_path);
                 Exchange(frontend, round);
             }
 
@@ -41,7 +41,7 @@ public sealed class ServerTests : IDisposable
         var server = new VhostUserServer(_path, device, new VhostUserOptions { OnEvent = _log.Add });
         Task run = server.RunAsync(CancellationToken.None);
         Harness.Eventually(() => _log.Count(VhostUserEventKind.Listening) == 1, "it listens");
-        using VhostUserFrontend? frontend = connected ? VhostUserFrontend.Connect(_path) : null;
+        using VhostUserFrontEnd? frontend = connected ? VhostUserFrontEnd.Connect(_path) : null;
         if (frontend is not null)
         {
             Exchange(frontend, 7);
@@ -63,7 +63,7 @@ public sealed class ServerTests : IDisposable
         using var device = new TestDevice();
         var server = new VhostUserServer(_path, device);
         Task run = running ? server.RunAsync(CancellationToken.None) : Task.CompletedTask;
-        using VhostUserFrontend? frontend = running ? VhostUserFrontend.Connect(_path) : null;
+        using VhostUserFrontEnd? frontend = running ? VhostUserFrontEnd.Connect(_path) : null;
         if (frontend is not null)
         {
             Exchange(frontend, 9);
@@ -76,7 +76,7 @@ public sealed class ServerTests : IDisposable
         await server.DisposeAsync();
 
         (Socket backEnd, Socket frontEnd) = VhostUserSocketPair.Create();
-        using var other = new VhostUserFrontend(frontEnd);
+        using var other = new VhostUserFrontEnd(frontEnd);
         var connection = new VhostUserConnection(backEnd, device);
         Task<VhostUserEvent>? ending = running ? connection.RunAsync(CancellationToken.None) : null;
         if (running)
@@ -107,9 +107,9 @@ public sealed class ServerTests : IDisposable
         using var device = new TestDevice();
         Serve(device, server =>
         {
-            VhostUserFrontend first = VhostUserFrontend.Connect(_path);
+            VhostUserFrontEnd first = VhostUserFrontEnd.Connect(_path);
             Exchange(first, 1);
-            using VhostUserFrontend second = VhostUserFrontend.Connect(_path);
+            using VhostUserFrontEnd second = VhostUserFrontEnd.Connect(_path);
             second.Send(VhostUserMessage.GetFeatures);
             Thread.Sleep(50);
             server.Statistics.Connections.ShouldBe(1);
@@ -128,11 +128,11 @@ public sealed class ServerTests : IDisposable
         {
             for (ulong i = 0; i < 10; i++)
             {
-                using VhostUserFrontend wrong = VhostUserFrontend.Connect(_path);
+                using VhostUserFrontEnd wrong = VhostUserFrontEnd.Connect(_path);
                 wrong.Negotiate();
                 wrong.Send((VhostUserMessage)99);
                 wrong.WaitForClose().ShouldBeTrue();
-                using VhostUserFrontend right = VhostUserFrontend.Connect(_path);
+                using VhostUserFrontEnd right = VhostUserFrontEnd.Connect(_path);
                 Exchange(right, i);
             }
 
@@ -149,7 +149,7 @@ public sealed class ServerTests : IDisposable
         {
             for (int i = 0; i < 600; i++)
             {
-                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                using VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(_path);
                 switch (i % 4)
                 {
                     case 0:
@@ -225,7 +225,7 @@ public sealed class ServerTests : IDisposable
             device,
             _ =>
             {
-                using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+                using VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(_path);
                 Exchange(frontend, 1);
             },
             new VhostUserOptions { ReplaceStaleSocket = true });
@@ -249,7 +249,7 @@ public sealed class ServerTests : IDisposable
         Task run = server.RunAsync(stop.Token);
         for (int i = 0; i < 3; i++)
         {
-            using VhostUserFrontend frontend = VhostUserFrontend.Connect(_path);
+            using VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(_path);
             if (i == 1)
             {
                 frontend.WaitForClose().ShouldBeTrue();
@@ -294,12 +294,12 @@ public sealed class ServerTests : IDisposable
         run.IsCompletedSuccessfully.ShouldBeTrue(run.Exception?.ToString());
     }
 
-    private void Exchange(VhostUserFrontend frontend, ulong number)
+    private void Exchange(VhostUserFrontEnd frontend, ulong number)
     {
         frontend.Negotiate();
         frontend.SetMemory(_memory.Region());
         TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-        using VhostUserFrontendQueue queue = frontend.StartQueue(0, driver.Layout);
+        using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
         driver.Submit(number);
         queue.Kick();
         driver.WaitForAll(queue).ShouldBe([number]);

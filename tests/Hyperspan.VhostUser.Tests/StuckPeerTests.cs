@@ -53,7 +53,7 @@ public sealed class StuckPeerTests : IDisposable
             harness.FrontEnd.Negotiate();
             harness.FrontEnd.SetMemory(_memory.Region());
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using VhostUserFrontendQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+            using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
             harness.FrontEnd.Send(M.SetVringCall, new byte[8], MessageHeader.Version, handle);
             driver.Submit(1);
             queue.Kick();

@@ -1,3 +1,5 @@
+using Hyperspan.Testing;
+
 namespace Hyperspan.Benchmarks.Kernels;
 
 /// <summary>Writes to page after page of a memory in which none is there: each fault is served by the backing's handler. Counts pages.</summary>
@@ -15,7 +17,7 @@ internal sealed class FirstTouchKernel(ulong block) : Kernel
     public override void Prepare()
     {
         _memory ??= new GuestMemory("demand", _backing);
-        _backing.Sparse.Decommit(0, _backing.Length);
+        _backing.Evict();
     }
 
     public override ulong Run()

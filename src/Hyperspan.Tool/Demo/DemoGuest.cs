@@ -1,8 +1,7 @@
 using System.Net.Sockets;
-
+using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Tool.Demo;
 
@@ -15,15 +14,15 @@ internal sealed class DemoGuest : IDisposable
     private const int CapacityLength = sizeof(ulong);
 
     private readonly DemoMemory _memory;
-    private readonly VhostUserFrontend _frontEnd;
+    private readonly VhostUserFrontEnd _frontEnd;
     private readonly Task<VhostUserEvent> _ended;
-    private readonly List<VhostUserFrontendQueue> _queues = [];
+    private readonly List<VhostUserFrontEndQueue> _queues = [];
 
     internal DemoGuest(DemoMemory memory, Socket socket, Task<VhostUserEvent> ended, CancellationToken cancellationToken)
     {
         _memory = memory;
         _ended = ended;
-        _frontEnd = new VhostUserFrontend(socket);
+        _frontEnd = new VhostUserFrontEnd(socket);
         try
         {
             _frontEnd.Negotiate();
@@ -33,7 +32,7 @@ internal sealed class DemoGuest : IDisposable
             for (int i = 0; i < DemoLayout.QueueCount; i++)
             {
                 var rings = new VirtQueueDriver(memory.Guest, DemoLayout.Rings(i), DemoLayout.QueueSize, features, DemoLayout.IndirectEntries);
-                VhostUserFrontendQueue queue = _frontEnd.StartQueue(i, rings.Layout);
+                VhostUserFrontEndQueue queue = _frontEnd.StartQueue(i, rings.Layout);
                 _queues.Add(queue);
                 Disks.Add(new VirtioBlockDriver(
                     memory.Guest,
@@ -81,7 +80,7 @@ internal sealed class DemoGuest : IDisposable
     public void Dispose()
     {
         _frontEnd.Dispose();
-        foreach (VhostUserFrontendQueue queue in _queues)
+        foreach (VhostUserFrontEndQueue queue in _queues)
         {
             queue.Dispose();
         }

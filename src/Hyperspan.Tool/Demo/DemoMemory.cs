@@ -1,4 +1,4 @@
-using Hyperspan.VhostUser;
+using Hyperspan.Testing;
 
 namespace Hyperspan.Tool.Demo;
 

@@ -1,6 +1,6 @@
+using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Tool.Demo;
 

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
-
+using Hyperspan.Testing;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Tool.Demo;
 

@@ -1,5 +1,4 @@
-using Hyperspan.VhostUser;
-using Hyperspan.Virtio.Driver;
+using Hyperspan.Testing;
 
 namespace Hyperspan.Tool.Demo;
 
@@ -7,7 +6,7 @@ namespace Hyperspan.Tool.Demo;
 /// <param name="queue">The queue's events.</param>
 /// <param name="ended">Ends when the device has closed the connection.</param>
 /// <param name="cancellationToken">Ends waiting.</param>
-internal sealed class GuestTransport(VhostUserFrontendQueue queue, Task ended, CancellationToken cancellationToken) : IVirtQueueTransport
+internal sealed class GuestTransport(VhostUserFrontEndQueue queue, Task ended, CancellationToken cancellationToken) : IVirtQueueTransport
 {
     // How soon an end is noticed that no event announces.
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(50);

@@ -7,6 +7,15 @@ namespace Hyperspan.VhostUser.Interop;
 /// <summary>poll(2) on one descriptor and the event that ends the wait.</summary>
 internal static unsafe class Waiting
 {
+    /// <summary>Waits until a descriptor has something to read, or the time is over.</summary>
+    /// <returns>Whether it has.</returns>
+    internal static bool ForInput(SafeHandle handle, EventDescriptor stop, TimeSpan timeout) =>
+        !For(handle, PollEvents.In, stop, Milliseconds(timeout), out PollEvents ready) && ready != PollEvents.None;
+
+    /// <summary>Waits until an event is signalled, or the time is over; it is not reset.</summary>
+    /// <returns>Whether it is.</returns>
+    internal static bool ForEvent(EventDescriptor signal, TimeSpan timeout) => For(null, PollEvents.None, signal, Milliseconds(timeout), out _);
+
     /// <summary>Waits until a descriptor is ready or the event is signalled.</summary>
     /// <param name="handle">The descriptor, or <see langword="null"/> to wait for the event alone.</param>
     /// <param name="events">What to wait for.</param>
@@ -59,4 +68,6 @@ internal static unsafe class Waiting
             }
         }
     }
+
+    private static int Milliseconds(TimeSpan timeout) => (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue);
 }

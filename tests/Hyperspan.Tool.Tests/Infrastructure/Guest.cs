@@ -1,6 +1,5 @@
-using Hyperspan.VhostUser;
+using Hyperspan.Testing;
 using Hyperspan.Virtio;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Tool.Tests.Infrastructure;
 
@@ -10,12 +9,12 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
     private const ulong Length = 1 << 20;
 
     private readonly SharedMemory _backing = new(Length);
-    private readonly VhostUserFrontendQueue _queue;
+    private readonly VhostUserFrontEndQueue _queue;
 
     internal Guest(string socket)
     {
         Memory = new GuestMemory("guest", _backing);
-        FrontEnd = VhostUserFrontend.Connect(socket);
+        FrontEnd = VhostUserFrontEnd.Connect(socket);
         FrontEnd.Negotiate();
         FrontEnd.SetMemory(VhostUserSharedMemory.Of(0, _backing));
         var rings = new VirtQueueDriver(Memory, 0x1000, 64, VirtioFeatures.ForQueue(FrontEnd.Features));
@@ -25,7 +24,7 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
 
     internal GuestMemory Memory { get; }
 
-    internal VhostUserFrontend FrontEnd { get; }
+    internal VhostUserFrontEnd FrontEnd { get; }
 
     internal VirtioBlockDriver Disk { get; }
 

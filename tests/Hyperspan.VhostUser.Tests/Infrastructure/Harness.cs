@@ -25,7 +25,7 @@ internal sealed class Harness : IDisposable
             MessageTimeout = options.MessageTimeout,
             AllowBlockingMemory = options.AllowBlockingMemory,
         });
-        FrontEnd = new VhostUserFrontend(frontEnd, Patience);
+        FrontEnd = new VhostUserFrontEnd(frontEnd, Patience);
         _run = Connection.RunAsync(_cancellation.Token);
     }
 
@@ -36,7 +36,7 @@ internal sealed class Harness : IDisposable
 
     internal VhostUserConnection Connection { get; }
 
-    internal VhostUserFrontend FrontEnd { get; }
+    internal VhostUserFrontEnd FrontEnd { get; }
 
     internal EventLog Log => _log;
 

@@ -92,7 +92,7 @@ internal sealed class TestDriver
     }
 
     /// <summary>Waits until everything made available has been done.</summary>
-    internal List<ulong> WaitForAll(VhostUserFrontendQueue queue)
+    internal List<ulong> WaitForAll(VhostUserFrontEndQueue queue)
     {
         List<ulong> done = Reap();
         while (_outstanding.Count != 0)

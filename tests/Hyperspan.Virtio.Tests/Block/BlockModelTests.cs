@@ -1,6 +1,5 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Virtio.Tests;
 

@@ -44,7 +44,7 @@ public sealed class FlushFailureTests
         using IVirtioQueueHandler other = bed.Device.CreateQueueHandler(0, bed.Device.OfferedFeatures & WithoutFlush);
         bed.Driver.TrySubmit(BlockRequestType.Write, 0, [new(BlockBed.Data, 512)], [], out _).ShouldBeTrue();
         other.Process(bed.DeviceQueue, CancellationToken.None).Requests.ShouldBe(1U);
-        bed.Driver.TryComplete(out Driver.BlockCompletion written).ShouldBeTrue();
+        bed.Driver.TryComplete(out BlockCompletion written).ShouldBeTrue();
         written.Status.ShouldBe(BlockStatus.IoError);
     }
 

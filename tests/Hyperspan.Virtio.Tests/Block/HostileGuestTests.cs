@@ -24,7 +24,7 @@ public class HostileGuestTests
         using GuestMemory memory = GuestMemory.Allocate(BlockBed.MemorySize);
         using IVirtioQueueHandler handler = device.CreateQueueHandler(0, device.OfferedFeatures);
         const VirtQueueFeatures features = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex;
-        var layout = new Driver.VirtQueueDriver(memory, 0x1000, 8, features).Layout;
+        var layout = new VirtQueueDriver(memory, 0x1000, 8, features).Layout;
         var kinds = new HashSet<VirtQueueErrorKind>();
         uint served = 0;
         for (int seed = 0; seed < (LongRun ? 1_000_000 : 30_000); seed++)

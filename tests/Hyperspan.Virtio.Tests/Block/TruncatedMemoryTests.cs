@@ -1,4 +1,3 @@
-using Hyperspan.Virtio.Driver;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Virtio.Tests;

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Virtio.Tests;
 

@@ -1,5 +1,3 @@
-using Hyperspan.Virtio.Driver;
-
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>Each type of request, and each way of getting one wrong, with the status it gets.</summary>

@@ -1,5 +1,3 @@
-using Hyperspan.Virtio.Driver;
-
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>A driver and a device in one thread: a kick has the device work until it finds nothing more.</summary>

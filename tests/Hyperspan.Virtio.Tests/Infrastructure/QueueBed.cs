@@ -1,5 +1,3 @@
-using Hyperspan.Virtio.Driver;
-
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>A queue of eight over one MiB of memory, with descriptors written by hand.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Virtio.Tests;
 

@@ -1,5 +1,4 @@
 using Hyperspan.Tests.Infrastructure;
-using Hyperspan.Virtio.Driver;
 
 namespace Hyperspan.Virtio.Tests;
 

@@ -1,4 +1,4 @@
-namespace Hyperspan.Virtio.Driver;
+namespace Hyperspan.Testing;
 
 /// <summary>The two ways in which a driver and its device get each other's attention.</summary>
 public interface IVirtQueueTransport

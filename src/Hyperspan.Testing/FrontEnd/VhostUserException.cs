@@ -1,4 +1,6 @@
-namespace Hyperspan.VhostUser;
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Testing;
 
 /// <summary>A back end refused a message, closed the connection, or did not answer.</summary>
 public sealed class VhostUserException : IOException

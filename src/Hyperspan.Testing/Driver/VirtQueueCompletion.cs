@@ -1,4 +1,4 @@
-namespace Hyperspan.Virtio.Driver;
+namespace Hyperspan.Testing;
 
 /// <summary>What a device returned by the used ring.</summary>
 /// <param name="Head">The index of the chain's first descriptor, as <see cref="VirtQueueDriver.TryAdd"/> gave it.</param>

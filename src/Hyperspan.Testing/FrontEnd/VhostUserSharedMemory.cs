@@ -1,6 +1,7 @@
+using Hyperspan.VhostUser;
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.VhostUser;
+namespace Hyperspan.Testing;
 
 /// <summary>A region of memory that a front end shares, and the file that holds it.</summary>
 /// <param name="Region">Where it lies.</param>

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Hyperspan.Virtio.Driver;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Testing;
 
 /// <summary>A small driver for a block device, for tests, demonstrations and guests that live in this process.</summary>
 /// <remarks>

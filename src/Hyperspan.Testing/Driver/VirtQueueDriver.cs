@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Numerics;
 
-namespace Hyperspan.Virtio.Driver;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Testing;
 
 /// <summary>The driver's side of a split virtqueue (virtio 1.2, section 2.7), for tests, demonstrations and guests that live in this process.</summary>
 /// <remarks>

@@ -1,4 +1,6 @@
-namespace Hyperspan.Virtio.Driver;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Testing;
 
 /// <content>Suppression of notifications, seen from the driver.</content>
 public sealed partial class VirtQueueDriver

@@ -1,4 +1,6 @@
-namespace Hyperspan.Virtio.Driver;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Testing;
 
 /// <summary>A block request that the device has completed.</summary>
 /// <param name="Token">What its submission returned.</param>

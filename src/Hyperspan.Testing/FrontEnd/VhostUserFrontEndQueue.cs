@@ -1,16 +1,15 @@
 using System.Diagnostics;
-using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
 
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.VhostUser;
+namespace Hyperspan.Testing;
 
 /// <summary>The events of one queue, on the side of the front end.</summary>
 [DebuggerDisplay("queue {Index}, {Calls} calls")]
-public sealed class VhostUserFrontendQueue : IDisposable
+public sealed class VhostUserFrontEndQueue : IDisposable
 {
-    internal VhostUserFrontendQueue(int index) => Index = index;
+    internal VhostUserFrontEndQueue(int index) => Index = index;
 
     /// <summary>Gets the queue's index.</summary>
     public int Index { get; }
@@ -62,5 +61,5 @@ public sealed class VhostUserFrontendQueue : IDisposable
     }
 
     private static bool WaitFor(EventDescriptor what, TimeSpan timeout) =>
-        Waiting.For(null, PollEvents.None, what, (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue), out _);
+        Waiting.ForEvent(what, timeout);
 }

@@ -1,13 +1,14 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
+using Hyperspan.VhostUser;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
 
-namespace Hyperspan.VhostUser;
+namespace Hyperspan.Testing;
 
 /// <content>What a front end can ask for.</content>
-public sealed partial class VhostUserFrontend
+public sealed partial class VhostUserFrontEnd
 {
     private const ulong NoDescriptorFlag = 1UL << 8;
 
@@ -167,9 +168,9 @@ public sealed partial class VhostUserFrontend
     /// <param name="layout">Where its rings lie, in guest-physical addresses of memory that is shared.</param>
     /// <param name="nextAvailable">The next index of the available ring to be processed.</param>
     /// <returns>Its events; to be disposed by the caller.</returns>
-    public VhostUserFrontendQueue StartQueue(int index, VirtQueueLayout layout, ushort nextAvailable = 0)
+    public VhostUserFrontEndQueue StartQueue(int index, VirtQueueLayout layout, ushort nextAvailable = 0)
     {
-        var queue = new VhostUserFrontendQueue(index);
+        var queue = new VhostUserFrontEndQueue(index);
         try
         {
             SetEvent(VhostUserMessage.SetVringCall, index, queue.CallHandle);

@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
-using Hyperspan.Interop.Linux;
+using Hyperspan.VhostUser;
 using Hyperspan.VhostUser.Interop;
 
-namespace Hyperspan.VhostUser;
+namespace Hyperspan.Testing;
 
 /// <summary>
 /// The front end's side of a vhost-user connection: for tests, demonstrations and guests within a process. It sends what it is told to and checks little; the order of
@@ -16,17 +16,17 @@ namespace Hyperspan.VhostUser;
 /// the connection or does not answer in time; where <see cref="VhostUserProtocolFeatures.ReplyAcknowledge"/> is set, every message is acknowledged before its method returns.
 /// <example>
 /// <code>
-/// using var frontend = VhostUserFrontend.Connect("/tmp/disk.sock");
-/// frontend.Negotiate();
-/// frontend.SetMemory(VhostUserSharedMemory.Of(0, memory));
-/// using VhostUserFrontendQueue queue = frontend.StartQueue(0, layout);
+/// using var frontEnd = VhostUserFrontEnd.Connect("/tmp/disk.sock");
+/// frontEnd.Negotiate();
+/// frontEnd.SetMemory(VhostUserSharedMemory.Of(0, memory));
+/// using VhostUserFrontEndQueue queue = frontEnd.StartQueue(0, layout);
 /// queue.Kick();
 /// queue.WaitForCall(TimeSpan.FromSeconds(1));
 /// </code>
 /// </example>
 /// </remarks>
 [DebuggerDisplay("features {Features}, {ProtocolFeatures}")]
-public sealed partial class VhostUserFrontend : IDisposable
+public sealed partial class VhostUserFrontEnd : IDisposable
 {
     private readonly Socket _socket;
     private readonly EventDescriptor _never = EventDescriptor.Create();
@@ -34,10 +34,10 @@ public sealed partial class VhostUserFrontend : IDisposable
     private readonly TimeSpan _timeout;
     private readonly List<VhostUserMemoryRegion> _regions = [];
 
-    /// <summary>Initializes a new instance of the <see cref="VhostUserFrontend"/> class.</summary>
+    /// <summary>Initializes a new instance of the <see cref="VhostUserFrontEnd"/> class.</summary>
     /// <param name="socket">A connected Unix stream socket. It belongs to this object from now on.</param>
     /// <param name="timeout">How long to wait for a back end; 10 seconds where it is <see langword="null"/>.</param>
-    public VhostUserFrontend(Socket socket, TimeSpan? timeout = null)
+    public VhostUserFrontEnd(Socket socket, TimeSpan? timeout = null)
     {
         ArgumentNullException.ThrowIfNull(socket);
         _socket = socket;
@@ -56,13 +56,13 @@ public sealed partial class VhostUserFrontend : IDisposable
     /// <param name="timeout">How long to wait for a back end; 10 seconds where it is <see langword="null"/>.</param>
     /// <returns>The front end.</returns>
     /// <exception cref="SocketException">There is none.</exception>
-    public static VhostUserFrontend Connect(string socketPath, TimeSpan? timeout = null)
+    public static VhostUserFrontEnd Connect(string socketPath, TimeSpan? timeout = null)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(socketPath));
-            return new VhostUserFrontend(socket, timeout);
+            return new VhostUserFrontEnd(socket, timeout);
         }
         catch
         {
@@ -97,7 +97,7 @@ public sealed partial class VhostUserFrontend : IDisposable
     {
         using var own = new Descriptors();
         descriptors ??= own;
-        if (Waiting.For(_socket.SafeHandle, PollEvents.In, _never, (int)_timeout.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
+        if (!Waiting.ForInput(_socket.SafeHandle, _never, _timeout))
         {
             throw new VhostUserException(request, "the back end does not answer");
         }
@@ -119,7 +119,7 @@ public sealed partial class VhostUserFrontend : IDisposable
         Span<byte> rest = stackalloc byte[64];
         while (true)
         {
-            if (Waiting.For(_socket.SafeHandle, PollEvents.In, _never, (int)_timeout.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
+            if (!Waiting.ForInput(_socket.SafeHandle, _never, _timeout))
             {
                 return false;
             }

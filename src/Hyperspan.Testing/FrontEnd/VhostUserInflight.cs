@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.VhostUser;
+namespace Hyperspan.Testing;
 
 /// <summary>
 /// The memory in which a back end records the requests in flight. The front end keeps it, and gives it to a back end that takes over after a crash.
