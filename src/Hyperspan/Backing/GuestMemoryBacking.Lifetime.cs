@@ -15,6 +15,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
 
     private readonly Lock _attachLock = new();
     private readonly List<WeakReference<GuestMemory>> _attached = [];
+    private LockedRanges? _lockedRanges;
     private int _uses;
     private int _ending;
 
@@ -70,6 +71,18 @@ public abstract partial class GuestMemoryBacking : IDisposable
             EndStep(UnmapAsked);
         }
     }
+
+    /// <summary>Keeps this backing from being released, and from now on knows which of its pages are locked.</summary>
+    /// <returns>The hold. One that is never disposed keeps the memory for the life of the process.</returns>
+    /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
+    public BackingHold Hold()
+    {
+        BeginUse();
+        return new BackingHold(this, _lockedRanges ?? Interlocked.CompareExchange(ref _lockedRanges, new LockedRanges(), null) ?? _lockedRanges);
+    }
+
+    /// <summary>Gets where locks are to be noted, or <see langword="null"/> where nobody asks for them.</summary>
+    internal LockedRanges? LockedRanges => Volatile.Read(ref _lockedRanges);
 
     /// <summary>Registers a memory to be closed with this backing.</summary>
     /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>

@@ -33,6 +33,12 @@ internal static unsafe partial class LibC
     /// <summary><c>membarrier(2)</c>, which libc offers only through <c>syscall(2)</c>.</summary>
     internal static int Membarrier(int command) => (int)Syscall(LinuxConstants.SYS_membarrier, command, 0, 0, 0, 0, 0);
 
+    /// <summary><c>gettid(2)</c>, likewise: libc knows it since glibc 2.30 only.</summary>
+    internal static int GetTid() => (int)Syscall(LinuxConstants.SYS_gettid, 0, 0, 0, 0, 0, 0);
+
+    /// <summary><c>tgkill(2)</c>, likewise.</summary>
+    internal static int Tgkill(int process, int thread, int signal) => (int)Syscall(LinuxConstants.SYS_tgkill, process, thread, signal, 0, 0, 0);
+
     /// <summary><c>userfaultfd(2)</c>, likewise.</summary>
     internal static int Userfaultfd(OpenFlags flags) => (int)Syscall(LinuxConstants.SYS_userfaultfd, (nint)flags, 0, 0, 0, 0, 0);
 

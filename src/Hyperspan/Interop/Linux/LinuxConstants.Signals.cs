@@ -9,6 +9,10 @@ internal static partial class LinuxConstants
     internal const int SIGBUS = 7;
     internal const int SIGSEGV = 11;
 
+    /// <summary>The real-time signals as libc leaves them to programs: it keeps two below.</summary>
+    internal const int SIGRTMIN = 34;
+    internal const int SIGRTMAX = 64;
+
     internal const int SIG_DFL = 0;
     internal const int SIG_IGN = 1;
 
@@ -18,7 +22,9 @@ internal static partial class LinuxConstants
     internal const int SA_ONSTACK = 0x08000000;
     internal const int SA_RESETHAND = unchecked((int)0x80000000);
 
+    internal const int SYS_gettid = 186;
     internal const int SYS_futex = 202;
+    internal const int SYS_tgkill = 234;
     internal const int SYS_userfaultfd = 323;
     internal const int SYS_membarrier = 324;
 

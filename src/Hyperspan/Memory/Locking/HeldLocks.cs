@@ -46,6 +46,7 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         try
         {
             locked = TryBegin(memory, region, offset, access, out fault)
+                && Note(region, offset, length)
                 && TryLockBatches(memory, region, offset, length, access, kernelAccess, out fault);
         }
         finally
@@ -72,6 +73,7 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         try
         {
             locked = TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out fault)
+                && Note(region, backingPages)
                 && TryLockList(memory, region, backingPages, access, kernelAccess, out fault);
         }
         finally
@@ -117,7 +119,11 @@ internal sealed unsafe class HeldLocks(bool forSpans)
             At(_count) = default;
             try
             {
-                if (entry.Pages is not null)
+                if (entry.Noted is { } noted)
+                {
+                    noted.Remove(entry.FirstPage, entry.PageCount);
+                }
+                else if (entry.Pages is not null)
                 {
                     entry.Backing.UnlockPages(entry.Pages);
                 }
@@ -468,6 +474,40 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         }
     }
 
+    /// <summary>
+    /// Notes what is about to be locked, where somebody asks for that: before it is, and until it is unlocked, so that nobody takes locked pages for unlocked ones.
+    /// </summary>
+    private bool Note(MemoryRegion region, ulong offset, ulong length)
+    {
+        if (region.Backing.LockedRanges is { } noted)
+        {
+            (ulong first, ulong last) = PagesOf(region, offset, length);
+            Note(region.Backing, noted, first, last - first + 1);
+        }
+
+        return true;
+    }
+
+    private bool Note(MemoryRegion region, ReadOnlySpan<ulong> backingPages)
+    {
+        if (region.Backing.LockedRanges is { } noted)
+        {
+            foreach (ulong page in backingPages)
+            {
+                Note(region.Backing, noted, page, 1);
+            }
+        }
+
+        return true;
+    }
+
+    private void Note(GuestMemoryBacking backing, LockedRanges noted, ulong firstPage, ulong count)
+    {
+        Reserve();
+        noted.Add(firstPage, count);
+        At(_count++) = new Entry(backing, firstPage, count, Noted: noted);
+    }
+
     private ref Entry At(int index) => ref index == 0 ? ref _first : ref _more[index - 1];
 
     /// <summary>Remembers pages that were just locked: a run from a page on, or a list. There is no memory for that: they are unlocked.</summary>
@@ -494,6 +534,6 @@ internal sealed unsafe class HeldLocks(bool forSpans)
         }
     }
 
-    /// <summary>Pages to unlock (a run of them, or a list); with neither, a hold on a backing to end.</summary>
-    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, ulong PageCount, ulong[]? Pages = null);
+    /// <summary>Pages to unlock (a run of them, or a list), or a note of a run to strike off; with none of these, a hold on a backing to end.</summary>
+    private readonly record struct Entry(GuestMemoryBacking Backing, ulong FirstPage, ulong PageCount, ulong[]? Pages = null, LockedRanges? Noted = null);
 }

@@ -1,0 +1,162 @@
+using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Kvm;
+
+/// <content>Interrupts.</content>
+public sealed unsafe partial class Partition
+{
+    // Pins of the two 8259 (the third of the first is the second) and of the I/O APIC.
+    private const uint PicPins = 8;
+    private const uint IoApicPins = 24;
+
+    private readonly Lock _routeLock = new();
+    private readonly Dictionary<uint, (ulong Address, uint Data)> _messages = [];
+
+    /// <summary>Sets the level of an interrupt line.</summary>
+    /// <param name="line">The line: 0 to 15 for a pin of both controllers, up to 23 for one of the I/O APIC.</param>
+    /// <param name="asserted">Whether it asks for an interrupt.</param>
+    /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
+    /// <exception cref="KvmException">The kernel refused.</exception>
+    public void SetInterruptLine(uint line, bool asserted)
+    {
+        RequireController();
+        var level = new KvmIrqLevel { Irq = line, Level = asserted ? 1u : 0 };
+        Request(KvmRequest.IrqLine, &level, "KVM_IRQ_LINE");
+    }
+
+    /// <summary>Connects an event to an interrupt line or a route: each signal is an edge. The kernel takes it from there; no thread of this process is woken.</summary>
+    /// <param name="source">The event. It stays the caller's.</param>
+    /// <param name="line">The line, or the number of a message's route (<see cref="SetMessageRoute"/>).</param>
+    /// <returns>The connection; disposing it ends it.</returns>
+    /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
+    /// <exception cref="KvmException">The kernel refused.</exception>
+    public IDisposable ConnectInterrupt(EventFile source, uint line)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        RequireController();
+        SafeFileHandle handle = source.Handle;
+        bool held = false;
+        try
+        {
+            handle.DangerousAddRef(ref held);
+            var request = new KvmIrqfd { Descriptor = (int)handle.DangerousGetHandle(), Gsi = line };
+            Request(KvmRequest.Irqfd, &request, $"KVM_IRQFD to line {line}");
+            KvmIrqfd made = request;
+            return new Registration(() =>
+            {
+                Disconnect(made);
+                handle.DangerousRelease();
+            });
+        }
+        catch
+        {
+            if (held)
+            {
+                handle.DangerousRelease();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Sends a message-signaled interrupt.</summary>
+    /// <param name="address">The address that a device would write to, from 0xfee00000 on.</param>
+    /// <param name="data">What it would write.</param>
+    /// <returns>Whether a processor took it; not so where it is masked.</returns>
+    /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
+    /// <exception cref="KvmException">The kernel refused.</exception>
+    public bool SendMessage(ulong address, uint data)
+    {
+        RequireController();
+        var message = new KvmMsi { AddressLow = (uint)address, AddressHigh = (uint)(address >> 32), Data = data };
+        return Request(KvmRequest.SignalMsi, &message, "KVM_SIGNAL_MSI") > 0;
+    }
+
+    /// <summary>Makes a number stand for a message-signaled interrupt, so that an event can be connected to it; or changes what it stands for.</summary>
+    /// <param name="route">The number, 24 to 4095.</param>
+    /// <param name="address">The address, as for <see cref="SendMessage"/>.</param>
+    /// <param name="data">The data.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is none of those.</exception>
+    /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
+    /// <exception cref="KvmException">The kernel refused.</exception>
+    public void SetMessageRoute(uint route, ulong address, uint data)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(route, IoApicPins);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(route, 4095u);
+        RequireController();
+        lock (_routeLock)
+        {
+            _messages[route] = (address, data);
+            SetRoutes();
+        }
+    }
+
+    /// <summary>Takes a route away.</summary>
+    /// <param name="route">The number.</param>
+    /// <exception cref="KvmException">The kernel refused.</exception>
+    public void RemoveMessageRoute(uint route)
+    {
+        lock (_routeLock)
+        {
+            if (_messages.Remove(route))
+            {
+                SetRoutes();
+            }
+        }
+    }
+
+    /// <summary>Tells the kernel the whole table, since it knows no other way: the lines as they are without a table, and the messages.</summary>
+    private void SetRoutes()
+    {
+        var entries = new List<KvmIrqRoutingEntry>();
+        for (uint pin = 0; pin < IoApicPins; pin++)
+        {
+            if (pin is < 2 * PicPins and not 2)
+            {
+                entries.Add(new KvmIrqRoutingEntry { Gsi = pin, Type = KvmIrqRoutingEntry.TypeIrqchip, Irqchip = pin / PicPins, Pin = pin % PicPins });
+            }
+
+            entries.Add(new KvmIrqRoutingEntry { Gsi = pin, Type = KvmIrqRoutingEntry.TypeIrqchip, Irqchip = 2, Pin = pin });
+        }
+
+        foreach ((uint route, (ulong address, uint data)) in _messages)
+        {
+            entries.Add(new KvmIrqRoutingEntry
+            {
+                Gsi = route,
+                Type = KvmIrqRoutingEntry.TypeMsi,
+                AddressLow = (uint)address,
+                AddressHigh = (uint)(address >> 32),
+                Data = data,
+            });
+        }
+
+        byte[] table = new byte[8 + (entries.Count * sizeof(KvmIrqRoutingEntry))];
+        fixed (byte* at = table)
+        {
+            *(uint*)at = (uint)entries.Count;
+
+            // SAFETY: the array has room for the count and the entries.
+            System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries).CopyTo(new Span<KvmIrqRoutingEntry>(at + 8, entries.Count));
+            Request(KvmRequest.SetGsiRouting, at, "KVM_SET_GSI_ROUTING");
+        }
+    }
+
+    private void Disconnect(KvmIrqfd request)
+    {
+        if (!_handle.IsClosed)
+        {
+            request.Flags = KvmIrqfd.Deassign;
+            Request(KvmRequest.Irqfd, &request, "KVM_IRQFD");
+        }
+    }
+
+    private void RequireController()
+    {
+        if (!HasInterruptController)
+        {
+            throw new InvalidOperationException("The partition has no interrupt controller.");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Kvm;
+
+/// <summary>The registers of x87 and SSE (<c>struct kvm_fpu</c>); <see cref="VirtualProcessor.GetExtendedState"/> has all vector registers.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct FloatingPointRegisters
+{
+    /// <summary>The eight registers ST(0) to ST(7), 10 bytes in the lower end of each.</summary>
+    public EightRegisters St;
+
+    /// <summary>Gets or sets the control word.</summary>
+    public ushort ControlWord { get; set; }
+
+    /// <summary>Gets or sets the status word.</summary>
+    public ushort StatusWord { get; set; }
+
+    /// <summary>Gets or sets the tag word, abridged as FXSAVE has it.</summary>
+    public ushort TagWord { get; set; }
+
+    /// <summary>Gets or sets the last opcode.</summary>
+    public ushort LastOpcode { get; set; }
+
+    /// <summary>Gets or sets the address of the last instruction.</summary>
+    public ulong LastInstruction { get; set; }
+
+    /// <summary>Gets or sets the address of the last operand.</summary>
+    public ulong LastData { get; set; }
+
+    /// <summary>The sixteen registers XMM0 to XMM15.</summary>
+    public SixteenRegisters Xmm;
+
+    /// <summary>Gets or sets MXCSR.</summary>
+    public uint Mxcsr { get; set; }
+
+    private readonly uint _padding;
+
+    /// <summary>Eight registers of 16 bytes.</summary>
+    [InlineArray(8)]
+    public struct EightRegisters
+    {
+        private UInt128 _first;
+    }
+
+    /// <summary>Sixteen registers of 16 bytes.</summary>
+    [InlineArray(16)]
+    public struct SixteenRegisters
+    {
+        private UInt128 _first;
+    }
+}

@@ -1,0 +1,250 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Devices;
+using Hyperspan.Interop.Linux;
+
+namespace Hyperspan.Kvm;
+
+/// <content>Running.</content>
+public sealed unsafe partial class VirtualProcessor
+{
+    private long _entries;
+    private long _memoryMapped;
+    private long _port;
+    private long _unclaimed;
+    private long _signals;
+    private long _other;
+
+    // What made the processor stop, while what is pending is being completed.
+    private ProcessorExit _stopped;
+
+    /// <summary>Gets how often it left its guest, and why.</summary>
+    public ProcessorStatistics Statistics => new(
+        Volatile.Read(ref _entries),
+        Volatile.Read(ref _memoryMapped),
+        Volatile.Read(ref _port),
+        Volatile.Read(ref _unclaimed),
+        Volatile.Read(ref _signals),
+        Volatile.Read(ref _other));
+
+    /// <summary>
+    /// Executes the guest until something happens that is not for a device. Accesses to devices are answered by <see cref="Partition.Memory"/> and <see cref="Partition.Ports"/>,
+    /// on this thread.
+    /// </summary>
+    /// <returns>Why it came back. Nothing is pending then: a read that the guest was making has been answered and its instruction is done.</returns>
+    /// <exception cref="InvalidOperationException">Another thread runs it.</exception>
+    /// <exception cref="KvmException">The kernel refused to run it.</exception>
+    /// <exception cref="ObjectDisposedException">The processor has been disposed; also where it is while it runs.</exception>
+    public ProcessorExit Run()
+    {
+        Enter();
+        try
+        {
+            while (true)
+            {
+                if (RunOnce(out ProcessorExit exit))
+                {
+                    return exit;
+                }
+            }
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
+    /// <summary>Enters the guest once and does what is to be done then.</summary>
+    /// <returns>Whether to come back.</returns>
+    private bool RunOnce(out ProcessorExit exit)
+    {
+        _entries++;
+        if (LibC.Ioctl(_handle, KvmRequest.Run, null) < 0)
+        {
+            return RunFailed(Marshal.GetLastPInvokeError(), out exit);
+        }
+
+        // SAFETY: the mapping stays while this thread is in a run.
+        KvmRun* run = _run;
+        switch (run->ExitReason)
+        {
+            case KvmExitReason.Io:
+                _port++;
+                exit = default;
+                return AccessPort(run) && CompletePending(out exit);
+            case KvmExitReason.Mmio:
+                _memoryMapped++;
+                exit = default;
+                return AccessMemory(run) && CompletePending(out exit);
+            default:
+                _other++;
+                exit = Describe(run);
+                return true;
+        }
+    }
+
+    private bool RunFailed(int error, out ProcessorExit exit)
+    {
+        switch (error)
+        {
+            case ErrorNumber.Interrupted:
+                _signals++;
+                exit = new ProcessorExit { Kind = ProcessorExitKind.Interrupted };
+                if (!TakeInterrupt())
+                {
+                    return false;
+                }
+
+                ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
+                return true;
+
+            // An application processor that was woken from its wait for a start-up message.
+            case ErrorNumber.TryAgain:
+                exit = default;
+                return false;
+            case ErrorNumber.BadAddress:
+                _other++;
+                exit = new ProcessorExit
+                {
+                    Kind = ProcessorExitKind.MemoryFault,
+                    Address = _run->ExitReason == KvmExitReason.MemoryFault ? _run->FaultAddress : 0,
+                };
+                return true;
+            default:
+                throw new KvmException($"KVM_RUN of processor {Id}", error);
+        }
+    }
+
+    /// <summary>Answers an access to the space of memory.</summary>
+    /// <returns>Whether the processor is to stop for it.</returns>
+    private bool AccessMemory(KvmRun* run)
+    {
+        int length = (int)Math.Min(run->MmioLength, 8u);
+        var data = new Span<byte>(run->MmioData, length);
+        return Access(_partition.Memory, ProcessorExitKind.MemoryMapped, run->MmioAddress, data, run->MmioIsWrite != 0);
+    }
+
+    /// <summary>Answers an access to a port, or as many as a string instruction makes at once.</summary>
+    private bool AccessPort(KvmRun* run)
+    {
+        bool stop = false;
+        int size = run->IoSize;
+        uint count = run->IoCount;
+        byte* data = (byte*)run + run->IoDataOffset;
+        bool isWrite = run->IoDirection == KvmRun.DirectionOut;
+        for (uint i = 0; i < count; i++)
+        {
+            // SAFETY: the kernel says where the data lie, in the mapping that it shares.
+            stop |= Access(_partition.Ports, ProcessorExitKind.Port, run->IoPort, new Span<byte>(data + (i * (uint)size), size), isWrite);
+        }
+
+        return stop;
+    }
+
+    private bool Access(DeviceAddressSpace space, ProcessorExitKind kind, ulong address, Span<byte> data, bool isWrite)
+    {
+        GuestMemoryFault fault;
+        if (isWrite)
+        {
+            if (space.TryWrite(address, data, out fault))
+            {
+                return false;
+            }
+        }
+        else
+        {
+            data.Clear();
+            if (space.TryRead(address, data, out fault))
+            {
+                return false;
+            }
+
+            // As on a bus that nobody drives.
+            data.Fill(0xff);
+        }
+
+        _unclaimed++;
+        if (_partition.Unclaimed == UnclaimedAccess.Ignore)
+        {
+            return false;
+        }
+
+        ulong value = 0;
+        data.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
+        _stopped = new ProcessorExit { Kind = kind, Address = address, Length = data.Length, IsWrite = isWrite, Value = value, Fault = fault };
+        return true;
+    }
+
+    /// <summary>Lets the kernel finish the instruction whose access was answered, and nothing more. An access of two parts comes back for the second.</summary>
+    private bool CompletePending(out ProcessorExit exit)
+    {
+        ProcessorExit stopped = _stopped;
+        Volatile.Write(ref _run->ImmediateExit, 1);
+        while (LibC.Ioctl(_handle, KvmRequest.Run, null) >= 0)
+        {
+            switch (_run->ExitReason)
+            {
+                case KvmExitReason.Io:
+                    AccessPort(_run);
+                    continue;
+                case KvmExitReason.Mmio:
+                    AccessMemory(_run);
+                    continue;
+                default:
+                    TakeBack();
+                    exit = Describe(_run);
+                    return true;
+            }
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+        TakeBack();
+        if (error != ErrorNumber.Interrupted)
+        {
+            return RunFailed(error, out exit);
+        }
+
+        exit = stopped;
+        return true;
+
+        void TakeBack()
+        {
+            lock (_lock)
+            {
+                Volatile.Write(ref _run->ImmediateExit, _interruptRequested ? (byte)1 : (byte)0);
+            }
+        }
+    }
+
+    private static ProcessorExit Describe(KvmRun* run) => run->ExitReason switch
+    {
+        KvmExitReason.Hlt => new() { Kind = ProcessorExitKind.Halt },
+        KvmExitReason.Shutdown => new() { Kind = ProcessorExitKind.Shutdown },
+        KvmExitReason.DirtyRingFull => new() { Kind = ProcessorExitKind.DirtyRingFull },
+        KvmExitReason.SystemEvent => new()
+        {
+            Kind = ProcessorExitKind.SystemEvent,
+            SystemEvent = (SystemEvent)run->SystemEventType,
+            ReasonCode = run->SystemEventType,
+        },
+        KvmExitReason.FailEntry => new()
+        {
+            Kind = ProcessorExitKind.FailedEntry,
+            ReasonCode = run->HardwareReason,
+            Reason = ExitReasons.FailedEntry(run->HardwareReason),
+        },
+        KvmExitReason.InternalError => new()
+        {
+            Kind = ProcessorExitKind.InternalError,
+            ReasonCode = run->InternalSubError,
+            Reason = ExitReasons.Internal(run),
+        },
+        KvmExitReason.Unknown => new()
+        {
+            Kind = ProcessorExitKind.Unknown,
+            ReasonCode = run->HardwareReason,
+            Reason = $"the hardware left the guest for a reason that the kernel does not know: 0x{run->HardwareReason:x}",
+        },
+        _ => new() { Kind = ProcessorExitKind.Unknown, ReasonCode = (ulong)run->ExitReason, Reason = $"exit reason {(uint)run->ExitReason}" },
+    };
+}

@@ -1,0 +1,309 @@
+using Hyperspan.Kvm.Tests.Infrastructure;
+
+using Microsoft.Win32.SafeHandles;
+
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hyperspan.Kvm.Tests;
+
+/// <summary>Memory that a guest sees: mapped, refused, taken away and moved.</summary>
+public sealed class MemorySlotTests
+{
+    private const ulong Elsewhere = 0x1000_0000;
+
+    private static readonly PartitionOptions Stopping = new() { Unclaimed = UnclaimedAccess.Stop };
+
+    [SkippableFact]
+    public void A_store_to_a_read_only_slot_goes_to_the_device_and_changes_nothing()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(ebx, (uint)Elsewhere);
+            a.mov(eax, __dword_ptr[rbx]);
+            a.mov(__dword_ptr[(long)GuestProgram.Data], eax);
+            a.mov(__dword_ptr[rbx], 0x55);
+            a.mov(dx, 0x99);
+            a.@out(dx, al);
+        }, Stopping);
+        using var rom = new GuestMemory("rom", new HeapMemory(0x1000));
+        rom.Write(0, 0x1234_5678u);
+        guest.Partition.Map(Elsewhere, rom, readOnly: true).Slots.Single().IsReadOnly.ShouldBeTrue();
+        uint stored = 0;
+        guest.Partition.Memory.AddHandler(new GuestRange(Elsewhere, 0x1000), (_, _) => { }, (_, data) => stored = BitConverter.ToUInt32(data), "behind the ROM");
+        guest.Processor().Run().Address.ShouldBe(0x99UL);
+        guest.Memory.Read<uint>(GuestProgram.Data).ShouldBe(0x1234_5678u);
+        stored.ShouldBe(0x55u);
+        rom.Read<uint>(0).ShouldBe(0x1234_5678u);
+    }
+
+    [SkippableFact]
+    public void What_a_guest_cannot_see_is_refused_with_the_reason()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        using var ram = new GuestMemory("ram", new HeapMemory(0x3000));
+        partition.Map(ram);
+
+        using var device = new GuestMemory("device", new MethodsOnly());
+        Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, device, readOnly: false)).Message.ShouldContain("fallback");
+        using var restricted = new GuestMemory("restricted", new RestrictedMemory());
+        Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, restricted, readOnly: false)).Message.ShouldContain("access bitmaps");
+        using var moving = new GuestMemory("moving", new MovingMemory());
+        Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, moving, readOnly: false)).Message.ShouldContain("moved");
+        using var odd = ram.Subrange(0x800, 0x1000);
+        Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, odd, readOnly: false)).Message.ShouldContain("whole pages");
+        Should.Throw<ArgumentException>(() => partition.Map(Elsewhere + 0x10, ram, readOnly: false)).Message.ShouldContain("4096");
+        Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_ffff_f000, ram, readOnly: false)).Message.ShouldContain("end of the address space");
+        using var other = new GuestMemory("other", new HeapMemory(0x1000));
+        Should.Throw<InvalidOperationException>(() => partition.Map(0x2000, other, readOnly: false)).Message.ShouldContain("overlaps the memory 'ram'");
+        partition.Slots.Count.ShouldBe(1);
+        partition.Map(0x3000, other, readOnly: false).Slots.Single().Range.ShouldBe(new GuestRange(0x3000, 0x1000));
+    }
+
+    [SkippableFact]
+    public void One_region_that_is_refused_leaves_none_mapped()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        using var ram = new GuestMemory("ram", new HeapMemory(0x1000));
+        partition.Map(0x5000, ram, readOnly: false);
+        using var two = new GuestMemoryBuilder("two").Add(0, new HeapMemory(0x1000)).Add(0x5000, new HeapMemory(0x1000)).Build();
+        Should.Throw<InvalidOperationException>(() => partition.Map(two));
+        partition.Slots.Select(slot => slot.Range.Base.Value).ShouldBe([0x5000UL]);
+    }
+
+    [SkippableFact]
+    public void There_are_as_many_slots_as_the_kernel_says()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        int slots = Math.Min(partition.Capabilities.MemorySlots, 600);
+        using var page = new GuestMemory("page", new HeapMemory(0x1000));
+        for (int i = 0; i < slots; i++)
+        {
+            partition.Map((ulong)i * 0x2000, page, readOnly: false);
+        }
+
+        partition.Slots.Count.ShouldBe(slots);
+        partition.Capabilities.MemorySlots.ShouldBeGreaterThanOrEqualTo(32);
+    }
+
+    [SkippableFact]
+    public void Slots_are_used_again()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        using var page = new GuestMemory("page", new HeapMemory(0x1000));
+        for (int i = 0; i < 100; i++)
+        {
+            using MemoryMapping mapping = partition.Map(page);
+            mapping.Slots.Single().Number.ShouldBe(0u);
+        }
+    }
+
+    [SkippableFact]
+    public void Locked_pages_are_neither_unmapped_nor_moved()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        using var ram = new GuestMemory("ram", new SharedMemory(0x10000));
+        MemoryMapping mapping = partition.Map(Elsewhere, ram, readOnly: false);
+        using (ram.LockRange(0x3010, 0x20, AccessType.Write))
+        {
+            Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10003000");
+            Should.Throw<InvalidOperationException>(() => mapping.MoveTo(0x2000_0000)).Message.ShouldContain("locked");
+            mapping.Slots.Single().Range.Base.ShouldBe(new GuestAddress(Elsewhere));
+        }
+
+        // A request of a device, by vectors.
+        using (var vectors = new GuestIoVectors())
+        {
+            vectors.Add(ram, 0x5000, 0x1000, AccessType.Read);
+            Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10005000");
+        }
+
+        using (ram.LockPages([4, 7], AccessType.Read))
+        {
+            Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10004000");
+        }
+
+        mapping.MoveTo(0x2000_0000);
+        mapping.Unmap();
+        mapping.IsUnmapped.ShouldBeTrue();
+        partition.Slots.ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public void After_unmapping_under_a_running_processor_stores_reach_the_device_and_not_the_memory()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            Iced.Intel.Label loop = a.CreateLabel();
+            a.mov(ebx, (uint)Elsewhere);
+            a.Label(ref loop);
+            a.inc(rax);
+            a.mov(__qword_ptr[rbx], rax);
+            a.jmp(loop);
+        });
+        using var ram = new GuestMemory("hot", new SharedMemory(0x1000));
+        long stores = 0;
+        guest.Partition.Memory.AddHandler(new GuestRange(Elsewhere, 0x1000), (_, _) => { }, (_, _) => Interlocked.Increment(ref stores), "where memory was");
+        MemoryMapping? mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
+        var running = new RunningProcessor(guest.Processor());
+        for (int round = 0; round < 20; round++)
+        {
+            ulong before = ram.Read<ulong>(0);
+            Eventually.True(() => ram.Read<ulong>(0) != before, "the guest stores to the memory");
+            mapping.Unmap();
+            ulong after = ram.Read<ulong>(0);
+            long seen = Interlocked.Read(ref stores);
+            Eventually.True(() => Interlocked.Read(ref stores) > seen + 10, "the guest stores to the device");
+            ram.Read<ulong>(0).ShouldBe(after);
+            mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
+        }
+
+        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+    }
+
+    [SkippableFact]
+    public void Slots_move_while_a_processor_runs()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            Iced.Intel.Label loop = a.CreateLabel();
+            a.mov(ebx, (uint)Elsewhere);
+            a.Label(ref loop);
+            a.mov(rax, __qword_ptr[rbx]);
+            a.mov(__qword_ptr[(long)GuestProgram.Data], rax);
+            a.mov(rcx, __qword_ptr[rbx + 0x10_0000]);
+            a.mov(__qword_ptr[(long)GuestProgram.Data + 8], rcx);
+            a.jmp(loop);
+        });
+        using var ram = new GuestMemoryBuilder("two").Add(0, new SharedMemory(0x10_0000)).Add(0x10_0000, new SharedMemory(0x10_0000)).Build();
+        ram.Write(0, 1UL);
+        ram.Write(0x10_0000, 2UL);
+        MemoryMapping mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
+        var running = new RunningProcessor(guest.Processor());
+        for (int round = 0; round < 20; round++)
+        {
+            ShouldSee(guest, 1, 2);
+
+            // Onto itself: the upper half comes to lie where nothing was, the lower where the upper was; and back.
+            mapping.MoveTo(Elsewhere + 0x10_0000);
+            ShouldSee(guest, ulong.MaxValue, 1);
+            mapping.MoveTo(Elsewhere);
+        }
+
+        ShouldSee(guest, 1, 2);
+        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+    }
+
+    [SkippableFact]
+    public void A_page_that_is_not_there_stops_the_processor_which_goes_on_when_it_is()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(ebx, (uint)Elsewhere);
+            a.mov(__dword_ptr[rbx], 0x77);
+            a.mov(dx, 0x99);
+            a.@out(dx, al);
+        }, Stopping);
+        var sparse = new SparseMapping(0x10000);
+        using var memory = new GuestMemory("sparse", sparse);
+        guest.Partition.Map(Elsewhere, memory, readOnly: false);
+        VirtualProcessor processor = guest.Processor();
+        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
+        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
+        sparse.Commit(0, 0x1000);
+        processor.Run().Address.ShouldBe(0x99UL);
+        memory.Read<uint>(0).ShouldBe(0x77u);
+    }
+
+    [SkippableFact]
+    public void A_file_is_memory_and_truncating_it_stops_the_processor()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(ebx, (uint)Elsewhere);
+            a.inc(__dword_ptr[rbx]);
+            a.mov(dx, 0x99);
+            a.@out(dx, al);
+            a.inc(__dword_ptr[rbx + 0x1000]);
+        }, Stopping);
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, new byte[0x2000]);
+            using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            using var file = new GuestMemory("file", FileMemory.FromHandle(handle, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+            guest.Partition.Map(Elsewhere, file, readOnly: false);
+            VirtualProcessor processor = guest.Processor();
+            processor.Run().Address.ShouldBe(0x99UL);
+            RandomAccess.SetLength(handle, 0x1000);
+            processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
+            File.ReadAllBytes(path)[0].ShouldBe((byte)1);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [SkippableFact]
+    public void A_memory_disposed_while_it_is_mapped_stays_the_guests_until_it_is_unmapped()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            Iced.Intel.Label loop = a.CreateLabel();
+            a.mov(ebx, (uint)Elsewhere);
+            a.Label(ref loop);
+            a.mov(dx, 0x99);
+            a.mov(eax, __dword_ptr[rbx]);
+            a.@out(dx, eax);
+            a.jmp(loop);
+        }, Stopping);
+        var backing = new SharedMemory(0x1000);
+        var memory = new GuestMemory("short-lived", backing);
+        memory.Write(0, 0xabcdu);
+        MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
+        memory.Dispose();
+        backing.DisposeAndUnmap();
+        VirtualProcessor processor = guest.Processor();
+        processor.Run().Value.ShouldBe(0xabcdUL);
+        mapping.Unmap();
+        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryMapped);
+    }
+
+    [SkippableFact]
+    public void Guest_and_host_count_on_one_word()
+    {
+        const int Rounds = 20_000;
+        using var guest = new GuestProgram(a =>
+        {
+            Iced.Intel.Label loop = a.CreateLabel();
+            a.mov(ecx, Rounds);
+            a.Label(ref loop);
+            a.@lock.inc(__qword_ptr[(long)GuestProgram.Data]);
+            a.dec(ecx);
+            a.jne(loop);
+            a.mov(dx, 0x99);
+            a.@out(dx, al);
+        }, Stopping);
+        RunningProcessor[] running = [new(guest.Processor(0)), new(guest.Processor(1))];
+        for (int i = 0; i < Rounds; i++)
+        {
+            guest.Memory.Add(GuestProgram.Data, 1UL);
+        }
+
+        foreach (RunningProcessor processor in running)
+        {
+            processor.Wait().Kind.ShouldBe(ProcessorExitKind.Port);
+        }
+
+        guest.Memory.Read<ulong>(GuestProgram.Data).ShouldBe(3UL * Rounds);
+    }
+
+    private static void ShouldSee(GuestProgram guest, ulong first, ulong second) => Eventually.True(
+        () => guest.Memory.Read<ulong>(GuestProgram.Data) == first && guest.Memory.Read<ulong>(GuestProgram.Data + 8) == second,
+        $"the guest sees {first} and {second}");
+}

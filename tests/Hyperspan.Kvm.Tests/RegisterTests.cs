@@ -1,0 +1,107 @@
+using Hyperspan.Kvm.Tests.Infrastructure;
+
+namespace Hyperspan.Kvm.Tests;
+
+/// <summary>Registers: set, read back, and as the guest sees them.</summary>
+public sealed class RegisterTests
+{
+    [SkippableFact]
+    public void Registers_are_read_back_as_they_were_set()
+    {
+        Need.Kvm();
+        using var partition = new Partition(new PartitionOptions { InterruptController = true, IntervalTimer = true });
+        VirtualProcessor processor = partition.CreateProcessor(0);
+        processor.SetCpuid(partition.GetSupportedCpuid());
+        var general = new GeneralRegisters
+        {
+            Rax = 1, Rbx = 2, Rcx = 3, Rdx = 4, Rsi = 5, Rdi = 6, Rsp = 7, Rbp = 8,
+            R8 = 9, R9 = 10, R10 = 11, R11 = 12, R12 = 13, R13 = 14, R14 = 15, R15 = 16, Rip = 17, Rflags = 2,
+        };
+        processor.SetRegisters(general);
+        processor.GetRegisters().ShouldBe(general);
+
+        SpecialRegisters special = processor.GetSpecialRegisters();
+        special.Cs.Selector.ShouldBe((ushort)0xf000);
+        special.Cs.Base.ShouldBe(0xffff_0000UL);
+        special.Gdt = new DescriptorTableRegister { Base = 0x1234, Limit = 0x56 };
+        special.Cr2 = 0x777;
+        processor.SetSpecialRegisters(special);
+        processor.GetSpecialRegisters().Gdt.ShouldBe(new DescriptorTableRegister { Base = 0x1234, Limit = 0x56 });
+        processor.GetSpecialRegisters().Cr2.ShouldBe(0x777UL);
+        processor.GetSpecialRegisters().PendingInterrupt.ShouldBeNull();
+
+        FloatingPointRegisters floating = processor.GetFloatingPointRegisters();
+        floating.Xmm[3] = new UInt128(0x1111, 0x2222);
+        floating.Mxcsr = 0x1f80;
+        processor.SetFloatingPointRegisters(floating);
+        processor.GetFloatingPointRegisters().Xmm[3].ShouldBe(new UInt128(0x1111, 0x2222));
+
+        byte[] extended = processor.GetExtendedState();
+        extended.Length.ShouldBe(partition.Capabilities.ExtendedStateLength);
+
+        // XMM4, and in the header that SSE is in use.
+        extended[0xa0 + (4 * 16)] = 0x33;
+        extended[512] |= 2;
+        processor.SetExtendedState(extended);
+        processor.GetExtendedState()[0xa0 + (4 * 16)].ShouldBe((byte)0x33);
+        processor.GetFloatingPointRegisters().Xmm[4].ShouldBe((UInt128)0x33);
+        Should.Throw<ArgumentException>(() => processor.SetExtendedState(new byte[8]));
+
+        processor.SetExtendedControlRegisters(new ExtendedControlRegister(0, 3));
+        processor.GetExtendedControlRegisters().ShouldContain(new ExtendedControlRegister(0, 3));
+
+        processor.SetDebugRegisters(processor.GetDebugRegisters() with { Dr0 = 0x4000 });
+        processor.GetDebugRegisters().Dr0.ShouldBe(0x4000UL);
+
+        processor.SetEvents(processor.GetEvents() with { NmiPending = 1 });
+        processor.GetEvents().NmiPending.ShouldBe((byte)1);
+        processor.GetActivity().ShouldBe(ProcessorActivity.Runnable);
+        partition.CreateProcessor(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
+
+        LocalApicState apic = processor.GetLocalApic();
+        apic.Write(0x80, 0x20);
+        processor.SetLocalApic(apic);
+        processor.GetLocalApic().Read(0x80).ShouldBe(0x20u);
+        Should.Throw<ArgumentOutOfRangeException>(() => apic.Read(0x84));
+    }
+
+    [SkippableFact]
+    public void Model_specific_registers_are_named_when_they_are_refused()
+    {
+        Need.Kvm();
+        using var partition = new Partition();
+        VirtualProcessor processor = partition.CreateProcessor(0);
+        processor.SetCpuid(partition.GetSupportedCpuid());
+        const uint SystemCallTarget = 0xc000_0082;
+        processor.SetModelSpecificRegisters(new ModelSpecificRegister(SystemCallTarget, 0x1234));
+        processor.GetModelSpecificRegisters(SystemCallTarget).ShouldBe([new ModelSpecificRegister(SystemCallTarget, 0x1234)]);
+        partition.GetStateRegisters().ShouldContain(SystemCallTarget);
+        Should.Throw<KvmException>(() => processor.SetModelSpecificRegisters(
+            new ModelSpecificRegister(SystemCallTarget, 0), new ModelSpecificRegister(0xdead_0000, 1))).Message.ShouldContain("0xdead0000");
+        processor.GetModelSpecificRegisters(SystemCallTarget, 0xdead_0000, SystemCallTarget).Length.ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public void CPUID_answers_what_was_set()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(Iced.Intel.AssemblerRegisters.eax, 1);
+            a.cpuid();
+            a.hlt();
+        });
+        VirtualProcessor processor = guest.Processor(ring: 0);
+        CpuidTable table = guest.Partition.GetSupportedCpuid().ForProcessor(5, 8);
+        table.TryFind(1, 0, out CpuidEntry entry).ShouldBeTrue();
+
+        // Without AVX.
+        table.Set(entry with { Ecx = entry.Ecx & ~(1u << 28) });
+        processor.SetCpuid(table);
+        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        GeneralRegisters answer = processor.GetRegisters();
+        (answer.Rbx >> 24).ShouldBe(5UL);
+        (answer.Rbx >> 16 & 0xff).ShouldBe(8UL);
+        (answer.Rcx >> 31).ShouldBe(1UL);
+        (answer.Rcx >> 28 & 1).ShouldBe(0UL);
+    }
+}

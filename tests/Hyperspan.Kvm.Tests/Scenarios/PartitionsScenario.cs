@@ -1,0 +1,52 @@
+using Hyperspan.Kvm.Tests.Infrastructure;
+
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hyperspan.Kvm.Tests.Scenarios;
+
+/// <summary>Partitions made, run and disposed, one after another; what they took of the system must be given back.</summary>
+internal static class PartitionsScenario
+{
+    internal static void Run()
+    {
+        int rounds = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1" ? 10_000 : 1000;
+        for (int i = 0; i < 10; i++)
+        {
+            Once(i);
+        }
+
+        OpenResources before = OpenResources.Now();
+        for (int i = 0; i < rounds; i++)
+        {
+            Once(i);
+        }
+
+        // Address ranges of memories wait for their finalizers.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        OpenResources.Now().ShouldBe(before);
+    }
+
+    private static void Once(int round)
+    {
+        using var memory = new GuestMemory("leak", new SharedMemory(GuestProgram.Size, new SharedMemoryOptions { Name = "leak" }));
+        using var guest = new GuestProgram(
+            a =>
+            {
+                a.mov(dx, 0x3f8);
+                a.@out(dx, al);
+                a.hlt();
+            },
+            new PartitionOptions { Unclaimed = UnclaimedAccess.Stop, InterruptController = round % 2 == 0 },
+            memory);
+        using var bell = new EventFile();
+        IDisposable registration = guest.Partition.RegisterDoorbell(GuestProgram.Device, null, 4, Hyperspan.Devices.DoorbellEvent.FromEventFileDescriptor(bell.Handle));
+        if (round % 3 == 0)
+        {
+            // Else it goes with the partition.
+            registration.Dispose();
+        }
+
+        guest.Processor().Run().Kind.ShouldBe(ProcessorExitKind.Port);
+    }
+}
