@@ -51,17 +51,17 @@ public sealed partial class VhostUserConnection
                     ProtocolViolation.Unless(layout.TryValidate(table.Memory, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
                 }
             }
+
+            // All are stopped before any goes on, and none goes on before all have moved: an old mapping is not closed while one of them may be in it.
+            foreach (Ring ring in _rings)
+            {
+                ring.Worker?.Pause();
+            }
         }
         catch
         {
             table.Retire(_memory);
             throw;
-        }
-
-        // All are stopped before any goes on, and none goes on before all have moved: an old mapping is not closed while one of them may be in it.
-        foreach (Ring ring in _rings)
-        {
-            ring.Worker?.Pause();
         }
 
         MemoryTable old = _memory;

@@ -36,12 +36,14 @@ public sealed partial class VhostUserConnection
             }
             catch (ProtocolViolation violation)
             {
-                if (MessageRule.Of(header.Request) is { HasReply: false })
-                {
-                    Acknowledge(header, 1);
-                }
-
+                AcknowledgeFailure(header);
                 return Event(VhostUserEventKind.ProtocolError, violation.Message, header.Request);
+            }
+            catch (IOException e)
+            {
+                // Not the front end's fault, but it is told that this was not done.
+                AcknowledgeFailure(header);
+                return Event(VhostUserEventKind.DeviceFailed, e.Message, header.Request) with { Exception = e };
             }
 
             if (result != ChannelResult.Done)
@@ -53,8 +55,14 @@ public sealed partial class VhostUserConnection
 
     /// <summary>Checks the form of a message, receives the rest of it, and does what it says.</summary>
     /// <exception cref="ProtocolViolation">The message is wrong.</exception>
+    /// <exception cref="IOException">This process or the system lacks what the message takes: open files, threads.</exception>
     private ChannelResult Handle(MessageHeader header, Descriptors descriptors)
     {
+        if (descriptors.AreRefused)
+        {
+            throw new IOException("its descriptors cannot be taken: there are too many open files in this process (RLIMIT_NOFILE) or this system");
+        }
+
         ProtocolViolation.Unless(
             (header.Flags & ~MessageHeader.NeedReplyFlag) == MessageHeader.Version,
             $"flags 0x{header.Flags:x}: the version is not 1, or a flag is set that a request does not have");
@@ -161,6 +169,14 @@ public sealed partial class VhostUserConnection
         if (header.NeedsReply && (_protocolFeatures & VhostUserProtocolFeatures.ReplyAcknowledge) != 0)
         {
             Reply(header.Request, status);
+        }
+    }
+
+    private void AcknowledgeFailure(MessageHeader header)
+    {
+        if (MessageRule.Of(header.Request) is { HasReply: false })
+        {
+            Acknowledge(header, 1);
         }
     }
 

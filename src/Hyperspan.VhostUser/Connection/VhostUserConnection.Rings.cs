@@ -138,7 +138,16 @@ public sealed partial class VhostUserConnection
     {
         if (ring.Worker is { } running)
         {
-            running.Pause();
+            try
+            {
+                running.Pause();
+            }
+            catch
+            {
+                kick?.Dispose();
+                throw;
+            }
+
             running.SetKick(kick);
             ResumeIfEnabled(ring);
             return;
@@ -165,7 +174,7 @@ public sealed partial class VhostUserConnection
             var queue = new VirtQueue(_memory.Memory, layout, VirtioFeatures.ForQueue(_features), next);
             queue.Resubmit(pending);
             handler = _device.CreateQueueHandler(ring.Index, _features & ~ProtocolFeaturesBit);
-            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed);
+            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed) { OnStuck = OnWorkerStuck };
             string how = kick is null ? ", polling" : "";
             Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors, at index {next}{how}", ring.Index);
             if (pending.Length != 0)
@@ -225,6 +234,9 @@ public sealed partial class VhostUserConnection
         Span<uint> payload = [(uint)ring.Index, ring.Base];
         Reply(VhostUserMessage.GetVringBase, MemoryMarshal.AsBytes(payload));
     }
+
+    private void OnWorkerStuck(RingWorker worker) =>
+        Report(VhostUserEventKind.QueueStuck, "its request does not end: it is waited for, and no other front end is served before it has ended", worker.Index);
 
     /// <summary>Called on the worker's thread, which ends then.</summary>
     private void OnWorkerFailed(RingWorker worker, GuestMemoryFault fault, VirtQueueError error, Exception? exception)

@@ -21,6 +21,8 @@ namespace Hyperspan.VhostUser;
 [DebuggerDisplay("connection {_number}, {Statistics}")]
 public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
 {
+    private static readonly TimeSpan WorkerPatience = TimeSpan.FromMilliseconds(20);
+
     private static long LastNumber;
 
     private readonly Socket _socket;
@@ -32,6 +34,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VhostUserEvent? _failure;
     private int _state;
+    private volatile bool _isAskedToEnd;
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserConnection"/> class.</summary>
     /// <param name="socket">A connected Unix stream socket. It belongs to this object from now on.</param>
@@ -87,7 +90,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         }
 
         VhostUserEvent end;
-        using (cancellationToken.UnsafeRegister(static state => ((VhostUserConnection)state!)._stop.Signal(), this))
+        using (cancellationToken.UnsafeRegister(static state => ((VhostUserConnection)state!).AskToEnd(), this))
         {
             Report(VhostUserEventKind.Connected, "a front end is there");
             try
@@ -123,7 +126,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         }
         else
         {
-            _stop.Signal();
+            AskToEnd();
         }
     }
 
@@ -135,22 +138,68 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         return new ValueTask(_closed.Task);
     }
 
+    private void AskToEnd()
+    {
+        _isAskedToEnd = true;
+        _stop.Signal();
+    }
+
     /// <summary>Releases all that the connection has made. What fails to be released does not keep the rest.</summary>
     private void Close()
     {
+        StopWorkers();
+        Release(CloseBackendChannel);
+        Release(_socket.Dispose);
+        AwaitWorkers();
         foreach (Ring ring in _rings)
         {
-            Release(() => Stop(ring, "the connection ends", report: false));
             Release(ring.Dispose);
         }
 
         // Where a worker could not be stopped, it may still be in the memory.
         Release(() => _inflight?.Close(inUse: AnyStarted));
         Release(() => _memory.Retire(null, inUse: AnyStarted));
-        Release(CloseBackendChannel);
-        Release(_socket.Dispose);
         Release(_stop.Dispose);
         _closed.TrySetResult();
+    }
+
+    private void StopWorkers()
+    {
+        foreach (Ring ring in _rings)
+        {
+            Release(() => Stop(ring, "the connection ends", report: false));
+        }
+    }
+
+    /// <summary>
+    /// Waits for threads that the front end keeps from ending, so that none of them is in memory or device when the next front end is served; but not longer than this side is
+    /// to go on.
+    /// </summary>
+    private void AwaitWorkers()
+    {
+        foreach (Ring ring in _rings)
+        {
+            if (ring.Worker is not null)
+            {
+                Report(VhostUserEventKind.QueueStuck, "the front end keeps its thread: no other front end is served before that has ended", ring.Index);
+            }
+        }
+
+        while (AnyStarted && !_isAskedToEnd)
+        {
+            if (Array.TrueForAll(_rings, static ring => ring.Worker is null or { HasEnded: true }))
+            {
+                StopWorkers();
+                return;
+            }
+
+            foreach (Ring ring in _rings)
+            {
+                ring.Worker?.Free();
+            }
+
+            Thread.Sleep(WorkerPatience);
+        }
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "A device that fails to release something must not keep the rest.")]

@@ -28,7 +28,7 @@ internal sealed class InflightMemory : IDisposable
         {
             _backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
         }
-        catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
+        catch (Exception e) when (ProtocolViolation.Explains(e))
         {
             throw new ProtocolViolation($"it cannot be mapped: {e.Message}");
         }

@@ -13,6 +13,9 @@ internal sealed class Descriptors : IDisposable
     /// <summary>Gets or sets a value indicating whether there were even more, which the kernel has closed.</summary>
     internal bool AreTruncated { get; set; }
 
+    /// <summary>Gets or sets a value indicating whether this process could not take all that came: it may have no more files open.</summary>
+    internal bool AreRefused { get; set; }
+
     internal SafeFileHandle this[int index] => _handles[index]!;
 
     internal void Add(int descriptor) => _handles.Add(new SafeFileHandle(descriptor, ownsHandle: true));

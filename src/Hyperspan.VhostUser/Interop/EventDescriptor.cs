@@ -24,12 +24,17 @@ internal sealed unsafe class EventDescriptor : IDisposable
     private static bool LacksNoWait;
 
     private readonly bool _isSocket;
+    private readonly bool _isPipe;
 
     internal EventDescriptor(SafeFileHandle handle, DescriptorKind kind = DescriptorKind.Event)
     {
         Handle = handle;
         _isSocket = kind == DescriptorKind.Socket;
+        _isPipe = kind == DescriptorKind.Pipe;
     }
+
+    /// <summary>Gets or sets a value indicating whether the kernel has no writes to pipes that never wait: before 6.4.</summary>
+    internal static bool LacksNoWaitWrites { get; set; }
 
     internal SafeFileHandle Handle { get; }
 
@@ -70,7 +75,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     /// <summary>
-    /// Sees to it that signalling and draining do not wait; on a socket they never do. The peer shares the flag and can take it back: see <see cref="FreeWriter"/> for
+    /// Sees to it that signalling and draining do not wait; on a socket they never do, on a pipe where the kernel can. The peer shares the flag and can take it back: see <see cref="FreeWriter"/> for
     /// what is done about that.
     /// </summary>
     internal void MakeNonBlocking()
@@ -96,8 +101,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
         {
             while (true)
             {
-                // SAFETY: eight bytes of this stack.
-                if ((_isSocket ? Transfer(&one, send: true) : LibC.Write(Handle, &one, sizeof(ulong))) >= 0)
+                if ((_isSocket ? Transfer(&one, send: true) : WriteNow(&one)) >= 0)
                 {
                     return true;
                 }
@@ -151,12 +155,31 @@ internal sealed unsafe class EventDescriptor : IDisposable
     /// <returns>Whether there is still somebody who may signal: not so at the end of a pipe.</returns>
     internal bool Drain()
     {
-        ulong count = 0;
+        ulong count;
+        return Take(&count, sizeof(ulong));
+    }
+
+    /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/>: a full event made blocking.</summary>
+    internal void FreeWriter()
+    {
+        if (_isSocket)
+        {
+            return;
+        }
+
+        // A full pipe has no room for anything before a whole page has been taken from it.
+        byte* pages = stackalloc byte[2 * GuestAddress.PageSize];
+        MakeNonBlocking();
+        Take(pages, 2 * GuestAddress.PageSize);
+    }
+
+    private bool Take(void* buffer, int length)
+    {
         try
         {
             while (true)
             {
-                nint read = _isSocket ? Transfer(&count, send: false) : ReadNow(&count);
+                nint read = _isSocket ? Transfer((ulong*)buffer, send: false) : ReadNow(buffer, length);
                 if (read >= 0)
                 {
                     return read != 0;
@@ -173,18 +196,6 @@ internal sealed unsafe class EventDescriptor : IDisposable
         {
             return true;
         }
-    }
-
-    /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/>: a full event made blocking.</summary>
-    internal void FreeWriter()
-    {
-        if (_isSocket)
-        {
-            return;
-        }
-
-        MakeNonBlocking();
-        Drain();
     }
 
     /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Drain"/>, where the kernel has no reads that never wait (before 5.8; pipes, 6.4).</summary>
@@ -241,14 +252,40 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
     }
 
-    private nint ReadNow(ulong* count)
+    /// <summary>Writes eight bytes; to a pipe without waiting, whatever flags the peer has set, where the kernel can.</summary>
+    private nint WriteNow(ulong* word)
     {
-        if (!Volatile.Read(ref LacksNoWait))
+        if (_isPipe && !LacksNoWaitWrites)
         {
-            var vector = new IoVector(count, sizeof(ulong));
+            var vector = new IoVector(word, sizeof(ulong));
             try
             {
                 // SAFETY: eight bytes of the caller's stack.
+                nint written = LibC.Pwritev2(Handle, &vector, 1, -1, NoWait);
+                if (written >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.NotSupported)
+                {
+                    return written;
+                }
+            }
+            catch (EntryPointNotFoundException)
+            {
+            }
+
+            LacksNoWaitWrites = true;
+        }
+
+        // SAFETY: as above.
+        return LibC.Write(Handle, word, sizeof(ulong));
+    }
+
+    private nint ReadNow(void* buffer, int length)
+    {
+        if (!Volatile.Read(ref LacksNoWait))
+        {
+            var vector = new IoVector(buffer, (nuint)length);
+            try
+            {
+                // SAFETY: so many bytes of the caller's stack.
                 nint read = LibC.Preadv2(Handle, &vector, 1, -1, NoWait);
                 if (read >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.NotSupported)
                 {
@@ -263,6 +300,6 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
 
         // SAFETY: as above.
-        return LibC.Read(Handle, count, sizeof(ulong));
+        return LibC.Read(Handle, buffer, (nuint)length);
     }
 }

@@ -131,8 +131,16 @@ internal sealed unsafe class MessageChannel
                 nint count = LibC.Recvmsg(_socket, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
                 if (count > 0)
                 {
+                    int before = descriptors.Count;
                     Collect(&message, descriptors);
-                    descriptors.AreTruncated |= (message.Flags & MessageFlags.ControlTruncated) != MessageFlags.None;
+                    if ((message.Flags & MessageFlags.ControlTruncated) != MessageFlags.None)
+                    {
+                        descriptors.AreTruncated = true;
+
+                        // There was room for more in the message: there was none in the table of open files.
+                        descriptors.AreRefused |= descriptors.Count - before < MaximumDescriptors;
+                    }
+
                     received += (int)count;
                     continue;
                 }

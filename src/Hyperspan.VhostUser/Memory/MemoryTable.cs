@@ -185,7 +185,7 @@ internal sealed class MemoryTable
                 Name = string.Create(CultureInfo.InvariantCulture, $"region 0x{region.GuestAddress:x}"),
             });
         }
-        catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
+        catch (Exception e) when (ProtocolViolation.Explains(e))
         {
             throw new ProtocolViolation($"region {Describe(region)} cannot be mapped: {e.Message}");
         }

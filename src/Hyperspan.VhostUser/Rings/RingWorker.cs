@@ -22,6 +22,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
+    // After so long it is said that a thread is waited for: five seconds.
+    private const int TriesUntilTold = 100;
+
     private readonly int _index;
     private readonly IVirtioQueueHandler _handler;
     private readonly RingSignals _signals;
@@ -68,16 +71,31 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     internal bool IsRunning => _thread is not null;
 
+    /// <summary>Gets a value indicating whether the thread has ended, or there is none.</summary>
+    internal bool HasEnded => _thread is not { IsAlive: true };
+
+    /// <summary>Gets what is called, by the thread of the connection, when a thread that is to stop does not for long.</summary>
+    internal Action<RingWorker>? OnStuck { get; init; }
+
     /// <summary>Gets the next index of the available ring; only while paused.</summary>
     internal ushort NextAvailable => _queue.NextAvailable;
 
     /// <summary>Starts or goes on, beginning with a look at the ring: what was made available before needs no kick.</summary>
+    /// <exception cref="IOException">There are too many threads.</exception>
     internal void Resume()
     {
         if (_thread is null && !_queue.IsBroken)
         {
             var thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
-            thread.Start();
+            try
+            {
+                thread.Start();
+            }
+            catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+            {
+                throw new IOException(
+                    $"the thread of queue {_index} cannot be started: no more threads are allowed here (RLIMIT_NPROC, or pids of the control group), or memory is short", e);
+            }
 
             // Not before: one that could not be started cannot be waited for.
             _thread = thread;
@@ -97,8 +115,14 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _stop.Signal();
         bool freed = false;
         int tries = 0;
+        int waits = 0;
         while (!thread.Join(Patience))
         {
+            if (++waits == TriesUntilTold)
+            {
+                OnStuck?.Invoke(this);
+            }
+
             // The thread may be in a write to an event that the front end has filled and made blocking.
             freed = true;
             tries = _signals.IsSignalling ? tries + 1 : 0;
@@ -107,8 +131,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
                 throw new IOException($"queue {_index} cannot be stopped: the front end fills its event as fast as it is emptied");
             }
 
-            _signals.Free();
-            _kick?.FreeReader();
+            Free();
         }
 
         if (freed)
@@ -120,6 +143,13 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _stop.Drain();
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
+    }
+
+    /// <summary>Lets the thread go on, where the front end keeps it in a signal.</summary>
+    internal void Free()
+    {
+        _signals.Free();
+        _kick?.FreeReader();
     }
 
     /// <summary>Goes on in other memory; only while paused.</summary>

@@ -19,6 +19,8 @@ internal static class ErrorNumber
     internal const int NoDevice = 19;
     internal const int IsDirectory = 21;
     internal const int InvalidArgument = 22;
+    internal const int TooManyFilesOfSystem = 23;
+    internal const int TooManyFiles = 24;
     internal const int NoSpace = 28;
     internal const int BrokenPipe = 32;
     internal const int NotImplemented = 38;

@@ -36,4 +36,7 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "pwritev64", SetLastError = true)]
     internal static partial nint Pwritev(SafeFileHandle file, IoVector* vectors, int count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "pwritev64v2", SetLastError = true)]
+    internal static partial nint Pwritev2(SafeFileHandle file, IoVector* vectors, int count, long offset, int flags);
 }
