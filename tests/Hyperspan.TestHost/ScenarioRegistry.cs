@@ -25,5 +25,6 @@ public static class ScenarioRegistry
         new SignalStackScenario(),
         new BlockedSignalsScenario(),
         new ZeroBytesScenario(),
+        new ManyMappingsScenario(),
     ];
 }

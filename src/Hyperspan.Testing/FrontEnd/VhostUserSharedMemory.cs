@@ -6,8 +6,18 @@ namespace Hyperspan.Testing;
 /// <summary>A region of memory that a front end shares, and the file that holds it.</summary>
 /// <param name="Region">Where it lies.</param>
 /// <param name="File">The file. It stays the caller's.</param>
+/// <remarks>The default value is a region of no bytes, in an invalid file.</remarks>
 public readonly record struct VhostUserSharedMemory(VhostUserMemoryRegion Region, SafeFileHandle File)
 {
+    private readonly SafeFileHandle? _file = File;
+
+    /// <summary>Gets the file, which is the caller's.</summary>
+    public SafeFileHandle File
+    {
+        get => _file ?? new SafeFileHandle(-1, ownsHandle: false);
+        init => _file = value;
+    }
+
     /// <summary>Describes a part of a backing that is a file, as a region at a guest-physical address.</summary>
     /// <param name="guestAddress">The guest-physical address of the first byte.</param>
     /// <param name="backing">The backing: shared memory, or another one with a single shareable region.</param>

@@ -42,6 +42,12 @@ internal static class DoctorChecks
             "Memory that is promised at mapping need not be guarded. Under strict accounting it is guarded, since a page may be refused at first use.",
             "sysctl vm.overcommit_memory=0 (or 1)."),
         Optional(
+            "mappings",
+            "Mappings of a process",
+            SystemProbes.MappingLimit(),
+            "A region takes one; a sparse mapping one for each run of pages that are alike and one for each hole between them. The rest of the limit is the runtime's.",
+            "As root: sysctl vm.max_map_count=1048576."),
+        Optional(
             "populate",
             "Prefaulting",
             MemoryProbes.Populate(),

@@ -35,6 +35,13 @@ internal static unsafe class SystemProbes
         string value => Finding.Ok($"vm.overcommit_memory is {value}"),
     };
 
+    internal static Finding MappingLimit() => HyperspanEnvironment.MaxMappings switch
+    {
+        null => Finding.Limited("vm.max_map_count cannot be read"),
+        { } most => Finding.Ok(string.Create(
+            CultureInfo.InvariantCulture, $"vm.max_map_count is {ReadText("/proc/sys/vm/max_map_count")}, of which a process may use {most}")),
+    };
+
     internal static Finding HugePages(int kibibytes)
     {
         string pool = string.Create(CultureInfo.InvariantCulture, $"/sys/kernel/mm/hugepages/hugepages-{kibibytes}kB");

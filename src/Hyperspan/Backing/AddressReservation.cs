@@ -46,6 +46,11 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
         ulong slack = alignment > (ulong)Environment.SystemPageSize ? alignment - (ulong)Environment.SystemPageSize : 0;
         ulong whole = length + slack;
+        if (MappingBudget.Take(1) is { } refusal)
+        {
+            throw new GuestMemoryMappingException("reserve addresses for", ErrorNumber.NoMemory, name, (0, length), refusal);
+        }
+
         byte* start = LibC.Mmap(
             null, (nuint)whole, MappingProtection.None, MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.NoReserve, -1, 0);
         if (start == LibC.MapFailed)
@@ -102,6 +107,7 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         }
 
         int result = LibC.Munmap(address, (nuint)Length);
+        MappingBudget.NoteGivenBack();
         Debug.Assert(result == 0, "munmap of a range that is ours");
     }
 }

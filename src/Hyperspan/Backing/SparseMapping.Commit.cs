@@ -50,6 +50,7 @@ public sealed unsafe partial class SparseMapping
                     }
                 }
 
+                RequireMappings(Operation, offset, end);
                 foreach (MappingSegment segment in before)
                 {
                     if (segment.File is not null)
@@ -125,6 +126,7 @@ public sealed unsafe partial class SparseMapping
                     RequireUnlocked(Operation, segment, offset, length);
                 }
 
+                RequireMappings(Operation, offset, end);
                 ReplaceByPrivate(Operation, offset, length, Protection.Read);
             }
         }
@@ -170,6 +172,7 @@ public sealed unsafe partial class SparseMapping
                     return;
                 }
 
+                RequireMappings(operation, offset, end);
                 int error = _reservation.MapAnonymous(offset, length, Interop.Linux.MappingProtection.None, noReserve: true, out bool emptied);
                 if (error != 0)
                 {
@@ -178,6 +181,7 @@ public sealed unsafe partial class SparseMapping
 
                 _table.Clear(offset, end);
                 Dress(offset, length);
+                MappingBudget.NoteGivenBack();
             }
         }
         finally

@@ -49,6 +49,7 @@ public sealed unsafe partial class SparseMapping
                     RequireUnlocked(Operation, segment, offset, length);
                 }
 
+                RequireMappings(Operation, offset, end);
                 MappedFile mapped = MappedFile.Find(_table.Files, file);
                 Protection protection = writable ? Protection.ReadWrite : Protection.Read;
                 int error = _reservation.MapFile(offset, length, Bits(protection), isPrivate: false, mapped.Handle, fileOffset, out bool emptied);

@@ -46,6 +46,7 @@ public sealed unsafe partial class SparseMapping
                     }
                 }
 
+                RequireMappings(Operation, offset, end);
                 int error = _reservation.Protect(offset, length, Bits(protection));
                 if (error != 0)
                 {

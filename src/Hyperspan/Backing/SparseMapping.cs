@@ -90,6 +90,32 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
         }
     }
 
+    /// <summary>
+    /// Refuses what would bring the process near the kernel's limit on mappings: an operation that begins or ends inside a mapping, reserved space included,
+    /// makes two of it there.
+    /// </summary>
+    private void RequireMappings(string operation, ulong offset, ulong end)
+    {
+        int more = (IsBoundary(offset) ? 0 : 1) + (IsBoundary(end) ? 0 : 1);
+        if (more != 0 && MappingBudget.Take(more) is { } refusal)
+        {
+            throw new GuestMemoryMappingException(operation, ErrorNumber.NoMemory, Name, (offset, end - offset), refusal);
+        }
+    }
+
+    /// <summary>Whether different things lie on either side of a place.</summary>
+    private bool IsBoundary(ulong at)
+    {
+        if (at == 0 || at == Length)
+        {
+            return true;
+        }
+
+        bool before = _table.TryFind(at - 1, out MappingSegment left);
+        bool after = _table.TryFind(at, out MappingSegment right);
+        return before != after || (before && left.Start != right.Start);
+    }
+
     /// <inheritdoc/>
     protected override void ReleaseAddresses() => _reservation.Free();
 

@@ -26,6 +26,12 @@ public static class HyperspanEnvironment
         }
     }
 
-    /// <summary>Gets that in words, with the reason where it is not machine code.</summary>
+    /// <summary>
+    /// Gets how many mappings the process may have before this library makes no more, or <see langword="null"/> where the system has no such limit or does not say.
+    /// An eighth of the kernel's limit (<c>vm.max_map_count</c>) is left to the runtime, which ends the process when it is refused one.
+    /// </summary>
+    public static long? MaxMappings => MappingBudget.Limit;
+
+    /// <summary>Gets <see cref="GuardMode"/> in words, with the reason where it is not machine code.</summary>
     public static string GuardDescription => Guard.Description;
 }

@@ -8,5 +8,15 @@ namespace Hyperspan;
 /// <param name="Handle">The file that holds the bytes. It belongs to the backing: duplicate it, or send it, rather than keeping it.</param>
 /// <param name="FileOffset">Where in the file the part begins, in bytes.</param>
 /// <param name="Writable">Whether the part may be written here.</param>
-/// <remarks>The default value is no part: it has no bytes, and its handle is <see langword="null"/>.</remarks>
-public readonly record struct SharedGuestRegion(GuestAddress Address, ulong Length, SafeFileHandle Handle, ulong FileOffset, bool Writable);
+/// <remarks>The default value is no part: it has no bytes, and its handle is an invalid one.</remarks>
+public readonly record struct SharedGuestRegion(GuestAddress Address, ulong Length, SafeFileHandle Handle, ulong FileOffset, bool Writable)
+{
+    private readonly SafeFileHandle? _handle = Handle;
+
+    /// <summary>Gets the file that holds the bytes; it belongs to the backing.</summary>
+    public SafeFileHandle Handle
+    {
+        get => _handle ?? new SafeFileHandle(-1, ownsHandle: false);
+        init => _handle = value;
+    }
+}
