@@ -8,7 +8,9 @@ public sealed unsafe partial class GuestMemory
 {
     /// <summary>Makes a view of a part of this memory, with addresses of its own that start at zero. Accesses cannot leave it.</summary>
     /// <param name="start">The first address; any alignment.</param>
-    /// <param name="length">The length in bytes. All of it must be memory; it may span regions that touch.</param>
+    /// <param name="length">
+    /// The length in bytes. All of it must be memory; it may span regions that touch. With zero the view is empty; it may not start past the end.
+    /// </param>
     /// <param name="allowPreemptiveLocking">
     /// Whether a backing may lock the pages into memory for faster access. Only for ranges that the caller owns: locking random guest memory may do harm.
     /// </param>
@@ -76,6 +78,14 @@ public sealed unsafe partial class GuestMemory
 
         if (length == 0)
         {
+            // A view of nothing still is at a place: at an end, or in a gap, but not past the last byte.
+            if (from > 0 && (Last is not { } last || from - 1 > last.Value))
+            {
+                fault = new GuestMemoryFault(
+                    Name, GuestMemoryOperation.Subrange, GuestMemoryFaultKind.OutOfRange, FaultCause.Check, from, (from, length));
+                return false;
+            }
+
             subrange = new GuestMemory(this, [], from);
             return true;
         }

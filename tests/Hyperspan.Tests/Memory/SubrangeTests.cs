@@ -59,7 +59,12 @@ public class SubrangeTests
         Refused(memory, 0, Page + 1, Page);
         Refused(memory, Page, 1, Page);
         Refused(memory, 2 * Page, ulong.MaxValue, 3 * Page);
-        memory.Subrange(5 * Page, 0).End.ShouldBe(0UL);
+        memory.Subrange(3 * Page, 0).End.ShouldBe(0UL);
+        memory.Subrange(Page + 5, 0).End.ShouldBe(0UL);
+        Refused(memory, (3 * Page) + 1, 0, (3 * Page) + 1);
+        Refused(memory, ulong.MaxValue, 0, ulong.MaxValue);
+        Refused(GuestMemory.Empty, 1, 0, 1);
+        GuestMemory.Empty.Subrange(0, 0).End.ShouldBe(0UL);
         GuestMemory view = memory.Subrange(2 * Page, Page);
         Refused(view, 1, Page, Page);
 

@@ -1,0 +1,75 @@
+namespace Hyperspan.Tests.Memory;
+
+/// <summary>Where the memory does on purpose other than the source documents say; the numbers are those of the list of differences in docs.</summary>
+public sealed unsafe class SourceDifferenceTests
+{
+    private const ulong Page = GuestAddress.PageSize;
+
+    [Theory]
+    [InlineData(Page + 100, 1)]
+    [InlineData(1, 0)]
+    [InlineData((3 * Page) + (Page - 1), 3)]
+    public void A_partial_last_page_is_locked_by_range_and_not_by_number(ulong length, ulong page)
+    {
+        using GuestMemory memory = new("ram", new HeapMemory(length, new HeapMemoryOptions { ExactLength = true }));
+        memory.TryLockPages([page], AccessType.Write, kernelAccess: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, length);
+        using LockedMemory locked = memory.LockRange(page * Page, length - (page * Page), AccessType.Write);
+        locked.Length.ShouldBe(length - (page * Page));
+        locked.WritablePieces[0].Length.ShouldBe((int)(length - (page * Page)));
+    }
+
+    [Fact]
+    public void The_fallback_is_given_what_is_left_of_an_access()
+    {
+        using var sparse = new SparseMapping(4 * Page);
+        sparse.Commit(0, 2 * Page);
+        using var backing = new RestByFallback(sparse);
+        using GuestMemory memory = new("ram", backing);
+        byte[] bytes = new byte[(int)(2 * Page)];
+        memory.Write(Page, bytes);
+        backing.Asked.ShouldBe([(2 * Page, Page)]);
+        backing.Asked.Clear();
+        memory.Read(Page - 1, bytes.AsSpan(0, (int)Page + 8));
+        backing.Asked.ShouldBe([(2 * Page, 7UL)]);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(1)]
+    public void A_write_under_bitmaps_has_written_the_pages_before_the_one_that_is_refused(int refused)
+    {
+        SparseMapping sparse = LockTests.Committed(4);
+        byte bits = (byte)(0xf & ~(1 << refused));
+        using GuestMemory memory = new("ram", new MappedBacking(sparse, [0xff], [bits]));
+        byte[] ones = new byte[(int)(4 * Page)];
+        ones.AsSpan().Fill(1);
+        memory.TryWrite(0, ones, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, (ulong)refused * Page);
+        for (int page = 0; page < 4; page++)
+        {
+            memory.Read<byte>((ulong)page * Page).ShouldBe((byte)(page < refused ? 1 : 0), $"page {page}");
+        }
+    }
+
+    /// <summary>Pages that are not there are read and written by fallback methods, which note what they are asked for.</summary>
+    private sealed class RestByFallback(SparseMapping sparse) : MappedBacking(sparse)
+    {
+        internal List<(ulong Address, ulong Length)> Asked { get; } = [];
+
+        protected internal override PageFaultAction OnPageFault(in PageFault fault) => PageFaultAction.Fallback;
+
+        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        {
+            Asked.Add((address, (ulong)destination.Length));
+            destination.Clear();
+            return BackingResult.Success;
+        }
+
+        protected internal override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+        {
+            Asked.Add((address, (ulong)source.Length));
+            return BackingResult.Success;
+        }
+    }
+}
