@@ -7,6 +7,7 @@ internal sealed partial class StubProgram
 {
     private static readonly AssemblerRegisterXMM[] Xmm = [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7, xmm8];
     private static readonly AssemblerRegisterYMM[] Ymm = [ymm0, ymm1, ymm2, ymm3, ymm4, ymm5, ymm6, ymm7, ymm8];
+    private static readonly AssemblerRegisterZMM[] Zmm = [zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8];
 
     /// <summary>
     /// memmove. Up to eight registers' worth, everything is loaded before anything is stored, so that overlap does not matter.
@@ -21,7 +22,7 @@ internal sealed partial class StubProgram
         EmitCopyUpTo16(name, width);
 
         Mark(name + "_over_16");
-        if (width == 32)
+        if (width > 16)
         {
             _a.cmp(rdx, 32);
             _a.ja(L(name + "_over_32"));
@@ -31,6 +32,18 @@ internal sealed partial class StubProgram
             _a.vmovdqu(__xmmword_ptr[rdi + rdx - 16], xmm1);
             SucceedWithZero();
             Mark(name + "_over_32");
+        }
+
+        if (width > 32)
+        {
+            _a.cmp(rdx, 64);
+            _a.ja(L(name + "_over_64"));
+            Load(32, 0, __[rsi]);
+            Load(32, 1, __[rsi + rdx - 32]);
+            Store(32, __[rdi], 0);
+            Store(32, __[rdi + rdx - 32], 1);
+            CopyDone(32);
+            Mark(name + "_over_64");
         }
 
         for (var pieces = 1; pieces <= 4; pieces *= 2)
@@ -186,9 +199,25 @@ internal sealed partial class StubProgram
         CopyDone(width);
     }
 
+    /// <summary>
+    /// A copy that is written strictly upwards, of ranges that do not overlap: where it fails, the destination's bytes below the fault are written and none above. The processor keeps
+    /// the place of a string operation exactly.
+    /// </summary>
+    private void EmitCopyUpwards()
+    {
+        Mark("copy_upwards", 16);
+        _a.mov(rcx, rdx);
+        _a.rep.movsb();
+        SucceedWithZero();
+    }
+
     private void Load(int width, int register, AssemblerMemoryOperand source)
     {
-        if (width == 32)
+        if (width == 64)
+        {
+            _a.vmovdqu64(Zmm[register], source);
+        }
+        else if (width == 32)
         {
             _a.vmovdqu(Ymm[register], source);
         }
@@ -200,7 +229,11 @@ internal sealed partial class StubProgram
 
     private void Store(int width, AssemblerMemoryOperand destination, int register)
     {
-        if (width == 32)
+        if (width == 64)
+        {
+            _a.vmovdqu64(destination, Zmm[register]);
+        }
+        else if (width == 32)
         {
             _a.vmovdqu(destination, Ymm[register]);
         }
@@ -212,7 +245,11 @@ internal sealed partial class StubProgram
 
     private void StoreAligned(int width, AssemblerMemoryOperand destination, int register)
     {
-        if (width == 32)
+        if (width == 64)
+        {
+            _a.vmovdqa64(destination, Zmm[register]);
+        }
+        else if (width == 32)
         {
             _a.vmovdqa(destination, Ymm[register]);
         }
@@ -224,7 +261,7 @@ internal sealed partial class StubProgram
 
     private void CopyDone(int width)
     {
-        if (width == 32)
+        if (width > 16)
         {
             _a.vzeroupper();
         }

@@ -34,15 +34,18 @@ internal sealed partial class StubProgram
         new("load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
         new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
         new("fill", "Fill: destination in rdi, value in sil, length in rdx."),
+        new("copy_upwards", "Copy of ranges that do not overlap, written strictly upwards: destination in rdi, source in rsi, length in rdx."),
         new("copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
         new("copy_avx", "The same copy with 32-byte registers."),
+        new("copy_avx512", "The same copy with 64-byte registers."),
         new("data", "What the installer completes before the page becomes executable."),
     ];
 
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"),
+        ("Handler", "handler"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
+        ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
     ];
@@ -98,8 +101,10 @@ internal sealed partial class StubProgram
         EmitScalars();
         EmitBitChecked();
         EmitFill();
+        EmitCopyUpwards();
         EmitCopy("copy_sse", 16);
         EmitCopy("copy_avx", 32);
+        EmitCopy("copy_avx512", 64);
         EmitData();
     }
 

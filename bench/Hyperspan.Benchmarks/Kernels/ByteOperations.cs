@@ -14,6 +14,30 @@ public readonly unsafe struct RawReadBytes(nint memory, byte[] buffer) : IWalkOp
     }
 }
 
+/// <summary>The same by a loop of our own: the fastest from some hundred bytes up to where the processor's string operations take over.</summary>
+public readonly unsafe struct VectorReadBytes(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        VectorCopy.Copy((byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer)), (byte*)memory + address, (nuint)buffer.Length);
+        return buffer[0];
+    }
+}
+
+/// <summary>See <see cref="VectorReadBytes"/>.</summary>
+public readonly unsafe struct VectorWriteBytes(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        VectorCopy.Copy((byte*)memory + address, (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer)), (nuint)buffer.Length);
+        return address;
+    }
+}
+
 public readonly struct ReadBytes<TLayout>(GuestMemory memory, byte[] buffer) : IWalkOperation
     where TLayout : struct
 {
@@ -81,5 +105,35 @@ public readonly struct ScatteredRead(GuestMemory memory, byte[] buffer) : IWalkO
         }
 
         return buffer[0];
+    }
+}
+
+/// <summary>A packet of 1,514 bytes into three buffers: a header of 14, then halves.</summary>
+public readonly struct ScatteredPacket(GuestMemory memory, byte[] packet) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        ReadOnlySpan<byte> bytes = packet;
+        memory.Write(address, bytes[..14]);
+        memory.Write(address + 4096, bytes[14..764]);
+        memory.Write(address + 16384, bytes[764..]);
+        return address;
+    }
+}
+
+/// <summary>See <see cref="ScatteredPacket"/>.</summary>
+public readonly unsafe struct RawScatteredPacket(nint memory, byte[] packet) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the packet is pinned for life.
+        byte* bytes = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(packet));
+        byte* to = (byte*)memory + address;
+        NativeMemory.Copy(bytes, to, 14);
+        NativeMemory.Copy(bytes + 14, to + 4096, 750);
+        NativeMemory.Copy(bytes + 764, to + 16384, 750);
+        return address;
     }
 }

@@ -15,4 +15,6 @@ public static class Layouts
     public readonly struct GuardedBitmap;
 
     public readonly struct Regions;
+
+    public readonly struct Mixed;
 }

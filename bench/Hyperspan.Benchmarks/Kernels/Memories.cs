@@ -7,6 +7,10 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyGuarded = new(() => Make(NewSparse()));
     private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
     private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
+    private static readonly Lazy<Measured> LazyEightRegions = new(() => Regions(8));
+    private static readonly Lazy<Measured> LazyQueue = new(() => Make(NewHeap()));
+    private static readonly Lazy<Measured> LazyGuardedQueue = new(() => Make(NewSparse()));
+    private static readonly Lazy<Measured> LazyBitmapQueue = new(() => Make(new BitmapBacking(NewHeap())));
 
     /// <summary>Memory that cannot fault.</summary>
     internal static Measured Direct => LazyDirect.Value;
@@ -19,6 +23,18 @@ internal static unsafe class Memories
 
     /// <summary>Memory that can fault, under access bitmaps.</summary>
     internal static Measured GuardedBitmap => LazyGuardedBitmap.Value;
+
+    /// <summary>The window cut into eight regions.</summary>
+    internal static Measured EightRegions => LazyEightRegions.Value;
+
+    /// <summary>Memory that cannot fault, for a virtqueue.</summary>
+    internal static Measured Queue => LazyQueue.Value;
+
+    /// <summary>Memory that can fault, for a virtqueue.</summary>
+    internal static Measured GuardedQueue => LazyGuardedQueue.Value;
+
+    /// <summary>Memory under access bitmaps, for a virtqueue.</summary>
+    internal static Measured BitmapQueue => LazyBitmapQueue.Value;
 
     /// <summary>The window cut into equal regions, each over a part of one backing; the last has what is left.</summary>
     internal static Measured Regions(int count)

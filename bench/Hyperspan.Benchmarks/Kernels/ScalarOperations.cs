@@ -56,6 +56,21 @@ public readonly struct TryReadOutOfRange<TLayout>(GuestMemory memory) : IWalkOpe
     public ulong Access(ulong address) => memory.TryRead(address + (1UL << 40), out ulong value) ? value : address;
 }
 
+/// <summary>The same, and the fault is looked at.</summary>
+public readonly struct TryReadOutOfRangeFault(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) =>
+        memory.TryRead(address + (1UL << 40), out ulong value, out GuestMemoryFault fault) ? value : (ulong)fault.Kind;
+}
+
+/// <summary>A read that succeeds, by the form that says why where it does not.</summary>
+public readonly struct TryReadFault(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.TryRead(address, out ulong value, out GuestMemoryFault fault) ? value : (ulong)fault.Kind;
+}
+
 /// <summary>What the quick runner has to report as not met: a read that makes detours.</summary>
 public readonly struct SlowedRead(GuestMemory memory) : IWalkOperation
 {

@@ -1,8 +1,9 @@
+using System.Text.Json;
 using Spectre.Console;
 
 namespace Hyperspan.Benchmarks.Quick;
 
-/// <summary>The command line of the quick runner: <c>quick [--json FILE] [--filter TEXT] [--check]</c>.</summary>
+/// <summary>The command line of the quick runner: <c>quick [--json FILE] [--against FILE] [--filter TEXT] [--check]</c>.</summary>
 internal static class QuickCommand
 {
     /// <summary>All aims were met.</summary>
@@ -19,13 +20,18 @@ internal static class QuickCommand
 
     internal static int Run(ReadOnlySpan<string> arguments)
     {
-        if (arguments is [QuickRow.Argument, var row])
+        switch (arguments)
         {
-            QuickRow.Run(Operations.All.Append(Operations.Slowed).First(operation => operation.Name == row));
-            return Met;
+            case [StartUp.Argument, var kind]:
+                StartUp.Run(kind);
+                return Met;
+            case [QuickRow.Argument, var row]:
+                QuickRow.Run(Operations.All.Append(Operations.Slowed).First(operation => operation.Name == row));
+                return Met;
         }
 
         string? json = null;
+        Dictionary<string, QuickFigure>? before = null;
         string filter = "";
         bool check = false;
         while (!arguments.IsEmpty)
@@ -34,6 +40,19 @@ internal static class QuickCommand
             {
                 case ["--json", var file, ..]:
                     json = file;
+                    arguments = arguments[2..];
+                    break;
+                case ["--against", var file, ..]:
+                    try
+                    {
+                        before = QuickJson.Read(file);
+                    }
+                    catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+                    {
+                        Console.Error.WriteLine($"{file}: {e.Message}");
+                        return Usage;
+                    }
+
                     arguments = arguments[2..];
                     break;
                 case ["--filter", var text, ..]:
@@ -45,7 +64,7 @@ internal static class QuickCommand
                     arguments = arguments[1..];
                     break;
                 default:
-                    Console.Error.WriteLine("usage: quick [--json FILE] [--filter TEXT] [--check]");
+                    Console.Error.WriteLine("usage: quick [--json FILE] [--against FILE] [--filter TEXT] [--check]");
                     Console.Error.WriteLine("exit code: 0 all aims met, 1 some aim not met, 2 usage, 3 --check took the slowed operation for one that meets its aim");
                     return Usage;
             }
@@ -60,16 +79,16 @@ internal static class QuickCommand
             return Usage;
         }
 
-        (QuickResult Result, TimeSpan FirstAccess)[] rows = [.. operations.Select(QuickRow.Measure)];
-        List<QuickResult> results = [.. rows.Select(static row => row.Result)];
-        double first = rows.Select(static row => row.FirstAccess.TotalMilliseconds).Order().ElementAt(rows.Length / 2);
+        List<QuickResult> results = [.. operations.Select(QuickRow.Measure)];
         QuickReport.Print(results, NewConsole());
-        Console.WriteLine(string.Create(
-            System.Globalization.CultureInfo.InvariantCulture,
-            $"First guarded access of a process, handler installed and code compiled: {first:0.00} ms (median; aim 2 ms)."));
         if (json is not null)
         {
             QuickJson.Write(json, results);
+        }
+
+        if (before is not null)
+        {
+            QuickComparison.Print(results, before, Console.Out);
         }
 
         bool met = results.TrueForAll(static result => result.Met);

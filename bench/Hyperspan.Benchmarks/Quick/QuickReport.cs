@@ -12,9 +12,9 @@ internal static class QuickReport
     {
         Table table = new Table().Border(TableBorder.Rounded);
         table.AddColumn("operation");
+        table.AddColumn("floor");
         table.AddColumn(new TableColumn("ns").RightAligned());
-        table.AddColumn("baseline");
-        table.AddColumn(new TableColumn("ns").RightAligned());
+        table.AddColumn(new TableColumn("ours, ns").RightAligned());
         table.AddColumn(new TableColumn("ratio").RightAligned());
         table.AddColumn(new TableColumn("aim").RightAligned());
         table.AddColumn("");
@@ -24,10 +24,10 @@ internal static class QuickReport
             string color = result.Met ? "green" : "red";
             table.AddRow(
                 Markup.Escape(result.Operation.Name),
+                Markup.Escape(result.Floor),
+                result.Floor.Length == 0 ? "" : Number(result.FloorNanoseconds),
                 Number(result.Nanoseconds),
-                Markup.Escape(result.Operation.Baseline),
-                Number(result.BaselineNanoseconds),
-                result.Ratio.ToString("0.00", CultureInfo.InvariantCulture),
+                result.Floor.Length == 0 ? "" : result.Ratio.ToString("0.00", CultureInfo.InvariantCulture),
                 Aim(result.Operation),
                 $"[{color}]{(result.Met ? "met" : "not met")}[/]",
                 $"[{color}]{Bar(result)}[/]");
@@ -41,6 +41,11 @@ internal static class QuickReport
     private static string Aim(Operation operation)
     {
         string ratio = operation.Aim.ToString("0.00", CultureInfo.InvariantCulture);
+        if (operation.Outright is not null)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{operation.AimNanoseconds:0} ns");
+        }
+
         return operation.AimNanoseconds is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time:0.##} ns = {ratio}") : ratio;
     }
 

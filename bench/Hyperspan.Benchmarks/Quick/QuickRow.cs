@@ -4,15 +4,28 @@ using System.Globalization;
 namespace Hyperspan.Benchmarks.Quick;
 
 /// <summary>
-/// One row, measured in a process of its own: what the optimizer takes for the usual way is then what this row does, as in a program that does it, and not what rows before it did.
+/// One row, measured in a process of its own, which does nothing but what a program that does this would do: what the optimizer takes for the usual way is then what this row does.
 /// </summary>
 internal static class QuickRow
 {
     internal const string Argument = "--row";
 
-    /// <summary>Measures a row in a child process. The second answer is how long the first guarded access of that process took.</summary>
+    /// <summary>Measures a row in a child process.</summary>
     /// <exception cref="InvalidOperationException">The child ended with an error; the message has what it said.</exception>
-    internal static (QuickResult Result, TimeSpan FirstAccess) Measure(Operation operation)
+    internal static QuickResult Measure(Operation operation)
+    {
+        if (operation.Outright is { } measure)
+        {
+            return new QuickResult(operation, measure(), "", operation.AimNanoseconds!.Value, 0.1);
+        }
+
+        string[] figures = RunChild([Argument, operation.Name]).Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        double[] numbers = Array.ConvertAll(figures, figure => double.Parse(figure, CultureInfo.InvariantCulture));
+        return new QuickResult(operation, numbers[0], operation.Floors[(int)numbers[1]].Name, numbers[2], numbers[3]);
+    }
+
+    /// <summary>Runs this program again, and returns what it writes.</summary>
+    internal static string RunChild(ReadOnlySpan<string> arguments)
     {
         string program = Environment.ProcessPath!;
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, UseShellExecute = false };
@@ -21,7 +34,8 @@ internal static class QuickRow
             start.ArgumentList.Add(typeof(QuickRow).Assembly.Location);
         }
 
-        foreach (string argument in (string[])["quick", Argument, operation.Name])
+        start.ArgumentList.Add("quick");
+        foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
@@ -29,21 +43,15 @@ internal static class QuickRow
         using Process child = Process.Start(start) ?? throw new InvalidOperationException("no process was started");
         string output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();
-        string[] figures = output.Split(' ', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (child.ExitCode != 0 || figures.Length != 3)
-        {
-            throw new InvalidOperationException($"the process for {operation.Name} ended with {child.ExitCode}: {output}");
-        }
-
-        double[] numbers = Array.ConvertAll(figures, figure => double.Parse(figure, CultureInfo.InvariantCulture));
-        return (new QuickResult(operation, numbers[0], numbers[1]), TimeSpan.FromMilliseconds(numbers[2]));
+        return child.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException($"the process for {string.Join(' ', arguments)} ended with {child.ExitCode}: {output}");
     }
 
-    /// <summary>The child's side: measures and writes nanoseconds, the baseline's, and milliseconds of the first guarded access.</summary>
+    /// <summary>The child's side: measures and writes nanoseconds, the number of the fastest floor, the nanoseconds of that, and the spread.</summary>
     internal static void Run(Operation operation)
     {
-        TimeSpan first = StartUp.FirstGuardedAccess();
-        QuickResult result = QuickRunner.Measure(operation);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Nanoseconds:R} {result.BaselineNanoseconds:R} {first.TotalMilliseconds:R}"));
+        (double ours, int floor, double floorTime, double spread) = QuickRunner.Measure(operation);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{ours:R} {floor} {floorTime:R} {spread:R}"));
     }
 }

@@ -4,67 +4,89 @@ using Hyperspan.Benchmarks.Kernels;
 
 namespace Hyperspan.Benchmarks.Quick;
 
-/// <summary>Measures an operation against its baseline, in turns, in about a second.</summary>
+/// <summary>Measures an operation against its floors, in turns, in about a second.</summary>
 /// <remarks>
-/// Rounds are short and many: another program that takes the processor spoils a few of them, and the median does not see it. Which of the two comes
+/// Rounds are short and many: another program that takes the processor spoils a few of them, and the median does not see it. Which comes
 /// first changes from round to round.
 /// </remarks>
 internal sealed class QuickRunner
 {
     private const int Rounds = 75;
+    private const int LeastRounds = 9;
+
+    // What takes long has fewer rounds.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(0.5);
 
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(1.5);
 
     private ulong _consumed;
 
-    /// <summary>Measures an operation and its baseline in this process.</summary>
-    internal static QuickResult Measure(Operation operation)
+    /// <summary>
+    /// Measures an operation and its floors in this process: the operation's time, which floor was the fastest, the time of that one, and how far the rounds lie apart.
+    /// </summary>
+    internal static (double Nanoseconds, int Floor, double FloorNanoseconds, double Spread) Measure(Operation operation)
     {
-        using Kernel ours = operation.Ours();
-        using Kernel raw = operation.Raw();
+        Kernel[] kernels = [operation.Ours(), .. operation.Floors.Select(static floor => floor.Make())];
         var runner = new QuickRunner();
-        QuickResult result = runner.Measure(operation, ours, raw);
+        double[][] times = runner.Measure(kernels);
         GC.KeepAlive(runner._consumed);
-        return result;
+        foreach (Kernel kernel in kernels)
+        {
+            kernel.Dispose();
+        }
+
+        int fastest = 1;
+        for (int i = 2; i < times.Length; i++)
+        {
+            fastest = times[i][times[i].Length / 2] < times[fastest][times[fastest].Length / 2] ? i : fastest;
+        }
+
+        return (Median(times[0]), fastest - 1, Median(times[fastest]), Spread(times[0]) + Spread(times[fastest]));
     }
 
-    private QuickResult Measure(Operation operation, Kernel ours, Kernel raw)
+    /// <summary>Runs a kernel until it is fully optimized.</summary>
+    internal static void Train(Kernel kernel)
     {
-        WarmUp(ours, raw);
-        int oursRuns = Calibrate(ours);
-        int rawRuns = Calibrate(raw);
-        double[] oursTimes = new double[Rounds];
-        double[] rawTimes = new double[Rounds];
-        for (int round = 0; round < Rounds; round++)
+        var runner = new QuickRunner();
+        runner.WarmUp([kernel]);
+        GC.KeepAlive(runner._consumed);
+        kernel.Dispose();
+    }
+
+    /// <summary>The times of the rounds of each, sorted. Which comes first changes from round to round.</summary>
+    private double[][] Measure(Kernel[] kernels)
+    {
+        WarmUp(kernels);
+        int[] runs = Array.ConvertAll(kernels, Calibrate);
+        double longest = kernels.Zip(runs).Max(pair => Time(pair.First, pair.Second) * pair.First.Count * pair.Second);
+        int rounds = (int)Math.Clamp(Longest.TotalNanoseconds / longest, LeastRounds, Rounds);
+        double[][] times = Array.ConvertAll(kernels, _ => new double[rounds]);
+        for (int round = 0; round < rounds; round++)
         {
-            if ((round & 1) == 0)
+            for (int i = 0; i < kernels.Length; i++)
             {
-                oursTimes[round] = Time(ours, oursRuns);
-                rawTimes[round] = Time(raw, rawRuns);
-            }
-            else
-            {
-                rawTimes[round] = Time(raw, rawRuns);
-                oursTimes[round] = Time(ours, oursRuns);
+                int which = (round + i) % kernels.Length;
+                times[which][round] = Time(kernels[which], runs[which]);
             }
         }
 
-        return new QuickResult(operation, Median(oursTimes), Median(rawTimes));
+        Array.ForEach(times, Array.Sort);
+        return times;
     }
 
     /// <summary>
-    /// Lets the two become fully optimized: called often enough for the next tier, then left alone until the runtime has compiled it, and so on until
+    /// Lets all become fully optimized: called often enough for the next tier, then left alone until the runtime has compiled it, and so on until
     /// a turn compiles nothing more. Four turns at least: calls are not counted before the first quiet time, and there is an instrumented tier in between.
     /// </summary>
-    private void WarmUp(Kernel ours, Kernel raw)
+    private void WarmUp(Kernel[] kernels)
     {
         for (int turn = 0; turn < 8; turn++)
         {
             long before = JitInfo.GetCompiledMethodCount();
-            for (int i = 0; i < 40; i++)
+            var turnWatch = Stopwatch.StartNew();
+            for (int i = 0; i < 40 && turnWatch.ElapsedMilliseconds < 300; i++)
             {
-                Repeat(ours, 1);
-                Repeat(raw, 1);
+                RepeatEach(kernels);
             }
 
             AwaitCompiler();
@@ -77,8 +99,15 @@ internal sealed class QuickRunner
         var watch = Stopwatch.StartNew();
         while (watch.ElapsedMilliseconds < 15)
         {
-            Repeat(ours, 1);
-            Repeat(raw, 1);
+            RepeatEach(kernels);
+        }
+    }
+
+    private void RepeatEach(Kernel[] kernels)
+    {
+        foreach (Kernel kernel in kernels)
+        {
+            Repeat(kernel, 1);
         }
     }
 
@@ -141,9 +170,7 @@ internal sealed class QuickRunner
         return ticks;
     }
 
-    private static double Median(double[] values)
-    {
-        Array.Sort(values);
-        return values[values.Length / 2];
-    }
+    private static double Median(double[] sorted) => sorted[sorted.Length / 2];
+
+    private static double Spread(double[] sorted) => (sorted[sorted.Length * 3 / 4] - sorted[sorted.Length / 4]) / 2 / Median(sorted);
 }

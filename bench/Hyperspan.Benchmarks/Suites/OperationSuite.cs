@@ -18,7 +18,7 @@ public class OperationSuite
     private int _rawRuns;
 
     public static IEnumerable<string> Names =>
-        Operations.All.Where(static operation => !operation.Name.StartsWith("fault_resolved", StringComparison.Ordinal)).Select(static operation => operation.Name);
+        Operations.All.Where(static operation => operation.Outright is null && !operation.Name.StartsWith("fault_resolved", StringComparison.Ordinal)).Select(static operation => operation.Name);
 
     [ParamsSource(nameof(Names))]
     public string Operation { get; set; } = "";
@@ -28,7 +28,7 @@ public class OperationSuite
     {
         Operation operation = Operations.All.Single(candidate => candidate.Name == Operation);
         _ours = operation.Ours();
-        _raw = operation.Raw();
+        _raw = operation.Floors[0].Make();
         _oursRuns = Math.Max(1, PerInvoke / _ours.Count);
         _rawRuns = Math.Max(1, PerInvoke / _raw.Count);
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -14,6 +15,9 @@ public readonly struct GuestMemoryFault
 {
     private readonly string? _memoryName;
     private readonly GuestMemoryFaultFlags _flags;
+    private readonly GuestMemoryFaultKind _kind;
+    private readonly GuestMemoryOperation _operation;
+    private readonly FaultCause _cause;
     private readonly ulong _start;
     private readonly ulong _length;
     private readonly ulong _address;
@@ -29,9 +33,9 @@ public readonly struct GuestMemoryFault
         Exception? exception = null)
     {
         _memoryName = memoryName;
-        Operation = operation;
-        Kind = kind;
-        Cause = cause;
+        _operation = operation;
+        _kind = kind;
+        _cause = cause;
         BackingName = backingName;
         Exception = exception;
         _flags = GuestMemoryFaultFlags.Faulted;
@@ -51,9 +55,9 @@ public readonly struct GuestMemoryFault
     private GuestMemoryFault(string memoryName, GuestMemoryOperation operation, ulong pageNumber, int index)
     {
         _memoryName = memoryName;
-        Operation = operation;
-        Kind = GuestMemoryFaultKind.OutOfRange;
-        Cause = FaultCause.Check;
+        _operation = operation;
+        _kind = GuestMemoryFaultKind.OutOfRange;
+        _cause = FaultCause.Check;
         _flags = GuestMemoryFaultFlags.Faulted | GuestMemoryFaultFlags.HasPageNumber;
         _start = (ulong)index;
         _address = pageNumber;
@@ -63,13 +67,13 @@ public readonly struct GuestMemoryFault
     public bool IsFault => (_flags & GuestMemoryFaultFlags.Faulted) != 0;
 
     /// <summary>Gets the kind of failure.</summary>
-    public GuestMemoryFaultKind Kind { get; }
+    public GuestMemoryFaultKind Kind => _kind;
 
     /// <summary>Gets the operation that failed.</summary>
-    public GuestMemoryOperation Operation { get; }
+    public GuestMemoryOperation Operation => _operation;
 
     /// <summary>Gets what made it fail.</summary>
-    public FaultCause Cause { get; }
+    public FaultCause Cause => _cause;
 
     /// <summary>Gets the name the memory was created with; empty in the default value.</summary>
     public string MemoryName => _memoryName ?? "";
@@ -144,6 +148,25 @@ public readonly struct GuestMemoryFault
             ? string.Create(CultureInfo.InvariantCulture, $" at 0x{address.Value:x}")
             : "";
         return $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: failed to access {range}{at}: {Reason}";
+    }
+
+    /// <summary>
+    /// A range of which no byte from an address on is memory, written in place: where a guest makes millions of them, a copy of all words with what the collector wants to know
+    /// of each reference would be most of the cost.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void OutOfRange(
+        out GuestMemoryFault fault, string memoryName, GuestMemoryOperation operation, ulong at, ulong start, ulong length)
+    {
+        fault = default;
+        Unsafe.AsRef(in fault._memoryName) = memoryName;
+        Unsafe.AsRef(in fault._flags) = GuestMemoryFaultFlags.Faulted | GuestMemoryFaultFlags.HasAddress | GuestMemoryFaultFlags.HasRange;
+        Unsafe.AsRef(in fault._kind) = GuestMemoryFaultKind.OutOfRange;
+        Unsafe.AsRef(in fault._operation) = operation;
+        Unsafe.AsRef(in fault._cause) = FaultCause.Check;
+        Unsafe.AsRef(in fault._address) = at;
+        Unsafe.AsRef(in fault._start) = start;
+        Unsafe.AsRef(in fault._length) = length;
     }
 
     /// <summary>A number in a list of pages that names no address.</summary>

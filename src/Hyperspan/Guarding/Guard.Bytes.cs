@@ -34,6 +34,21 @@ internal static unsafe partial class Guard
             : ((delegate*<byte*, byte*, nuint, GuardedResult>)(GuardEntry.Code + GuardEntry.CopyOffset))(destination, source, length);
     }
 
+    /// <summary>Whether a copy of this length is best done by <see cref="CopyUpwards"/>: the ranges do not overlap, and the processor does it faster than a loop.</summary>
+    public static bool CopiesUpwards(byte* destination, byte* source, ulong length) =>
+        length >= GuardEntry.RepeatFrom && GuardEntry.UsesMachineCode
+        && (ulong)(destination - source) >= length && (ulong)(source - destination) >= length;
+
+    /// <summary>
+    /// Copies bytes strictly upwards: where it fails, the destination's bytes below the address it answers may have been written and none above. Only where <see cref="CopiesUpwards"/>. A
+    /// collection may run meanwhile.
+    /// </summary>
+    public static GuardedResult CopyUpwards(byte* destination, byte* source, nuint length)
+    {
+        // SAFETY: as for Copy.
+        return ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + StubCode.CopyUpwardsOffset))(destination, source, length);
+    }
+
     /// <summary>
     /// Copies to managed memory that is not pinned: the reference is the collector's until the call, and no collection runs before the stub has returned.
     /// At most <see cref="SuppressedLimit"/> bytes, because a collection has to wait meanwhile. Only where <see cref="UsesMachineCode"/>.

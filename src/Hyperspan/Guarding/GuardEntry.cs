@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Hyperspan.Guarding;
@@ -23,7 +24,13 @@ internal static unsafe class GuardEntry
     public static readonly byte* Code = Installation.Code;
 
     /// <summary>The copy that suits the processor.</summary>
-    public static readonly int CopyOffset = Avx.IsSupported ? StubCode.CopyAvxOffset : StubCode.CopySseOffset;
+    public static readonly int CopyOffset =
+        Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? StubCode.CopyAvx512Offset
+        : Avx.IsSupported ? StubCode.CopyAvxOffset
+        : StubCode.CopySseOffset;
+
+    /// <summary>The least length from which the processor's string operation copies faster than any loop; none where it has no fast ones.</summary>
+    public static readonly ulong RepeatFrom = Installation.RepeatFrom;
 
     /// <summary>
     /// The same address as <see cref="Code"/>, for calls with a transition that the collector can see. It is not readonly, on purpose: of two constants with

@@ -16,8 +16,9 @@ internal sealed unsafe class GuardInstallation
     /// <summary>The same as an environment variable; its value is <c>substitute</c>.</summary>
     public const string EnvironmentVariable = "HYPERSPAN_GUARD";
 
-    // Below this the vector loops win, and above it where the processor has fast string operations it is the microcode.
-    private const ulong RepeatFrom = 4096;
+    // Below these the vector loops win, and above them where the processor has fast string operations it is the microcode.
+    private const ulong RepeatCopyFrom = 12288;
+    private const ulong RepeatFillFrom = 4096;
 
     private const int Attempts = 8;
 
@@ -37,6 +38,9 @@ internal sealed unsafe class GuardInstallation
     public bool IsSupported { get; }
 
     public string Description { get; }
+
+    /// <summary>The least length of a copy that is left to the processor's string operation.</summary>
+    public ulong RepeatFrom { get; } = HasFastStrings() ? RepeatCopyFrom : ulong.MaxValue;
 
     /// <summary>Whether the image has sequences that this process could register the barrier for.</summary>
     public bool HasRestartableSequences { get; }
@@ -95,9 +99,9 @@ internal sealed unsafe class GuardInstallation
             Write(image, StubCode.SegvModeOffset, SignalChain.Mode(segv));
             Write(image, StubCode.BusPreviousOffset, (ulong)bus.Handler);
             Write(image, StubCode.BusModeOffset, SignalChain.Mode(bus));
-            var repeatFrom = HasFastStrings() ? RepeatFrom : ulong.MaxValue;
-            Write(image, StubCode.RepeatCopyFromOffset, repeatFrom);
-            Write(image, StubCode.RepeatFillFromOffset, repeatFrom);
+            var fast = HasFastStrings();
+            Write(image, StubCode.RepeatCopyFromOffset, fast ? RepeatCopyFrom : ulong.MaxValue);
+            Write(image, StubCode.RepeatFillFromOffset, fast ? RepeatFillFrom : ulong.MaxValue);
             Write(image, StubCode.RestartableAreaOffset, (ulong)restartableArea);
 
             byte* page = ExecutablePage.TryCreate(image, StubCode.AddressWords);

@@ -72,27 +72,56 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
-    /// <summary>Reads by one copy, plain or guarded, where one region holds all of the range and such a copy reaches it.</summary>
+    /// <summary>Reads by copies, plain, guarded or under access bitmaps, where one region holds all of the range and such copies reach it.</summary>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="destination">Receives the bytes.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <param name="obstacle">The signal that the copy has met, or <see cref="NotTried"/> where the general path has everything to do.</param>
+    /// <param name="obstacle">The signal that the copy has met, or <see cref="NotTried"/> where the general path has everything to do; above <see cref="DoneShift"/>, how many bytes it need not do again.</param>
     /// <remarks>Nothing is called from here but in the end, so that no register has to be saved on the way of medium lengths.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadLong(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
-        // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-        if (length is >= MediumCopy.Least and <= MediumCopy.Limit
-            && Fits(address, length, _directReadBytes)
-            && MediumCopy.TryCopy(ref destination, ref _base[address], (nuint)length))
+        // SAFETY: the range lies in the region at address zero or in that of its slot, whose mapping cannot fault and stays while this object is referenced.
+        byte* from = _base + address;
+        bool direct = Fits(address, length, _directReadBytes);
+        if (!direct)
         {
-            obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
+            if (length - 1 < Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)))
+            {
+                if (_restricted is null)
+                {
+                    return TryReadGuarded(address, ref destination, length, out obstacle);
+                }
+
+                if (RestrictedPath.IsInPage(address, length))
+                {
+                    return TryReadRestricted(address, ref destination, length, out obstacle);
+                }
+            }
+
+            ref RegionSlot slot = ref _table.SlotOf(address);
+            ulong offset = address - slot.Start;
+            from = slot.Base + offset;
+            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectRead));
         }
 
-        return length - 1 < Guard.SuppressedLimit && Fits(address, length, RegionSlot.BytesBelow(_stubRead)) && _restricted is null
-            ? TryReadGuarded(address, ref destination, length, out obstacle)
-            : TryReadAnywhere(address, ref destination, length, out obstacle);
+        if (direct && length <= MediumCopy.Limit)
+        {
+            if (length <= ShortCopy.Limit)
+            {
+                ShortCopy.Copy(ref destination, ref *from, (nuint)length);
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+
+            if (MediumCopy.TryCopy(ref destination, ref *from, (nuint)length))
+            {
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+        }
+
+        return TryReadAnywhere(address, ref destination, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -103,9 +132,17 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadRestricted(ulong address, ref byte destination, ulong length, out ulong obstacle)
+    {
+        // SAFETY: as for a guarded read; the range lies in one page of it.
+        obstacle = _restricted!.CopyOutOfPage(ref destination, _base + address, address, (nuint)length) ? DisturbedGate : NotTried;
+        return obstacle != NotTried && !_gate.IsDisturbed;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadAnywhere(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
-        if (!TryFindMapping(address, length, AccessType.Read, out byte* from, out bool direct))
+        if (!TryFindMapping(address, length, AccessType.Read, out byte* from, out bool direct, out RestrictedPath? restricted, out ulong offset))
         {
             obstacle = NotTried;
             return false;
@@ -114,26 +151,61 @@ public sealed unsafe partial class GuestMemory
         // SAFETY: as above. Pinned, because the garbage collector may run during a long guarded copy.
         fixed (byte* pinned = &destination)
         {
+            if (restricted is not null)
+            {
+                ulong done = restricted.CopyOut(pinned, from, offset, length);
+                return CountsUpTo(done, length, out obstacle);
+            }
+
             return CopyAnywhere(pinned, from, length, direct, from, out obstacle);
         }
     }
 
-    /// <summary>Writes by one copy; see <see cref="TryReadLong"/>.</summary>
+    /// <summary>Writes by copies; see <see cref="TryReadLong"/>.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteLong(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
-        // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-        if (length is >= MediumCopy.Least and <= MediumCopy.Limit
-            && Fits(address, length, _directWriteBytes)
-            && MediumCopy.TryCopy(ref _base[address], ref source, (nuint)length))
+        // SAFETY: as for reading.
+        byte* to = _base + address;
+        bool direct = Fits(address, length, _directWriteBytes);
+        if (!direct)
         {
-            obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
+            if (length != 0 && IsWrittenUpwards(to, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)))
+            {
+                if (_restricted is null)
+                {
+                    return TryWriteGuarded(address, ref source, length, out obstacle);
+                }
+
+                if (RestrictedPath.IsInPage(address, length))
+                {
+                    return TryWriteRestricted(address, ref source, length, out obstacle);
+                }
+            }
+
+            ref RegionSlot slot = ref _table.SlotOf(address);
+            ulong offset = address - slot.Start;
+            to = slot.Base + offset;
+            direct = Fits(offset, length, RegionSlot.BytesBelow(slot.DirectWrite));
         }
 
-        return length != 0 && IsWrittenUpwards(_base + address, length) && Fits(address, length, RegionSlot.BytesBelow(_stubWrite)) && _restricted is null
-            ? TryWriteGuarded(address, ref source, length, out obstacle)
-            : TryWriteAnywhere(address, ref source, length, out obstacle);
+        if (direct && length <= MediumCopy.Limit)
+        {
+            if (length <= ShortCopy.Limit)
+            {
+                ShortCopy.Copy(ref *to, ref source, (nuint)length);
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+
+            if (MediumCopy.TryCopy(ref *to, ref source, (nuint)length))
+            {
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+        }
+
+        return TryWriteAnywhere(address, ref source, length, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -144,9 +216,17 @@ public sealed unsafe partial class GuestMemory
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteRestricted(ulong address, ref byte source, ulong length, out ulong obstacle)
+    {
+        // SAFETY: as for reading.
+        obstacle = _restricted!.CopyIntoPage(_base + address, ref source, address, (nuint)length) ? DisturbedGate : NotTried;
+        return obstacle != NotTried && !_gate.IsDisturbed;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteAnywhere(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
-        if (!TryFindMapping(address, length, AccessType.Write, out byte* to, out bool direct))
+        if (!TryFindMapping(address, length, AccessType.Write, out byte* to, out bool direct, out RestrictedPath? restricted, out ulong offset))
         {
             obstacle = NotTried;
             return false;
@@ -155,9 +235,20 @@ public sealed unsafe partial class GuestMemory
         // SAFETY: as above.
         fixed (byte* pinned = &source)
         {
+            if (restricted is not null)
+            {
+                ulong done = restricted.CopyIn(to, pinned, offset, length);
+                return CountsUpTo(done, length, out obstacle);
+            }
+
             if (direct || IsWrittenUpwards(to, length))
             {
                 return CopyAnywhere(to, pinned, length, direct, to, out obstacle);
+            }
+
+            if (Guard.CopiesUpwards(to, pinned, length))
+            {
+                return Counts(Guard.CopyUpwards(to, pinned, (nuint)length), to, length, out obstacle);
             }
 
             // What this has written when a page fails is written again by the general path.
@@ -165,6 +256,19 @@ public sealed unsafe partial class GuestMemory
             obstacle = copied ? DisturbedGate : NotTried;
             return copied && !_gate.IsDisturbed;
         }
+    }
+
+    /// <summary>Whether a copy under access bitmaps counts; where it was done in part, the general path goes on from there.</summary>
+    private bool CountsUpTo(ulong done, ulong length, out ulong obstacle)
+    {
+        if (done == length)
+        {
+            obstacle = DisturbedGate;
+            return !_gate.IsDisturbed;
+        }
+
+        obstacle = NotTried | (done << DoneShift);
+        return false;
     }
 
     /// <summary>
@@ -187,23 +291,27 @@ public sealed unsafe partial class GuestMemory
         return Counts(Guard.Copy(destination, source, (nuint)length, mayBlock: false), guest, length, out obstacle);
     }
 
-    /// <summary>Finds a range in the one region that holds all of it, if plain accesses or guarded ones reach it: in the first region, then by the table.</summary>
+    /// <summary>Finds a range in the one region that holds all of it, if plain accesses, guarded ones or those of a path under access bitmaps reach it: in the first region, then by the table.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryFindMapping(ulong address, ulong length, AccessType access, out byte* at, out bool direct)
+    private bool TryFindMapping(
+        ulong address, ulong length, AccessType access, out byte* at, out bool direct, out RestrictedPath? restricted, out ulong offset)
     {
         bool write = access == AccessType.Write;
+        offset = address;
         at = _base + address;
+        restricted = _restricted;
         direct = Fits(address, length, write ? _directWriteBytes : _directReadBytes);
-        if (direct || (_restricted is null && Fits(address, length, RegionSlot.BytesBelow(write ? _stubWrite : _stubRead))))
+        if (direct || Fits(address, length, RegionSlot.BytesBelow(write ? _stubWrite : _stubRead)))
         {
             return true;
         }
 
         ref RegionSlot slot = ref _table.SlotOf(address);
-        ulong offset = address - slot.Start;
+        offset = address - slot.Start;
         at = slot.Base + offset;
+        restricted = slot.Restricted;
         direct = Fits(offset, length, RegionSlot.BytesBelow(write ? slot.DirectWrite : slot.DirectRead));
-        return direct || (slot.Restricted is null && Fits(offset, length, RegionSlot.BytesBelow(write ? slot.StubWrite : slot.StubRead)));
+        return direct || Fits(offset, length, RegionSlot.BytesBelow(write ? slot.StubWrite : slot.StubRead));
     }
 
     /// <summary>Whether a guarded copy counts: it was done, and the gate is undisturbed.</summary>
@@ -242,7 +350,7 @@ public sealed unsafe partial class GuestMemory
                 return true;
             }
 
-            return TryReadBytes(address, pinned, length, GuestMemoryOperation.Read, out fault, SignalOf(obstacle));
+            return TryReadRest(address, pinned, length, obstacle, out fault);
         }
     }
 
@@ -267,8 +375,34 @@ public sealed unsafe partial class GuestMemory
                 return true;
             }
 
-            return TryWriteBytes(address, pinned, length, GuestMemoryOperation.Write, out fault, SignalOf(obstacle));
+            return TryWriteRest(address, pinned, length, obstacle, out fault);
         }
+    }
+
+    /// <summary>Reads what an inlined path has left to be done. A fault names all of what was asked for.</summary>
+    private bool TryReadRest(ulong address, byte* destination, ulong length, ulong obstacle, out GuestMemoryFault fault)
+    {
+        ulong done = obstacle >> DoneShift;
+        if (TryReadBytes(address + done, destination + done, length - done, GuestMemoryOperation.Read, out fault, SignalOf(obstacle)))
+        {
+            return true;
+        }
+
+        fault = done == 0 ? fault : fault.As(GuestMemoryOperation.Read, address, length);
+        return false;
+    }
+
+    /// <summary>Writes what an inlined path has left to be done: what was written is not written again, so that nothing above the fault has been.</summary>
+    private bool TryWriteRest(ulong address, byte* source, ulong length, ulong obstacle, out GuestMemoryFault fault)
+    {
+        ulong done = obstacle >> DoneShift;
+        if (TryWriteBytes(address + done, source + done, length - done, GuestMemoryOperation.Write, out fault, SignalOf(obstacle)))
+        {
+            return true;
+        }
+
+        fault = done == 0 ? fault : fault.As(GuestMemoryOperation.Write, address, length);
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

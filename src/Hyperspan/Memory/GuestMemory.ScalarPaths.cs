@@ -11,6 +11,9 @@ public sealed unsafe partial class GuestMemory
     private const ulong NotTried = 0;
     private const ulong DisturbedGate = 1;
 
+    // From this bit on an obstacle says how many bytes of a copy are done.
+    private const int DoneShift = 8;
+
     /// <summary>
     /// The paths that are inlined into the caller: the region at address zero, then the table. Where this fails, the general path goes on from the obstacle that was met:
     /// a guarded access that faulted is not repeated (its signal, a matter of microseconds, is handed on), and a disturbed gate is asked about.
@@ -100,6 +103,19 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
+        if (!Scalar.Fits<T>())
+        {
+            if (sizeof(T) <= ShortCopy.Limit && Fits(address, (ulong)sizeof(T), _directReadBytes))
+            {
+                // SAFETY: as above. By vectors, one or two of them for the most part: the size is a constant.
+                ShortCopy.Copy(ref Unsafe.As<T, byte>(ref value), ref _base[address], (nuint)sizeof(T));
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+
+            return TryReadLong(address, ref Unsafe.As<T, byte>(ref value), (ulong)sizeof(T), out obstacle);
+        }
+
     NotReached:
         // Assigned here: left alone, the JIT would carry the value from one turn of a caller's loop to the next.
         value = default;
@@ -174,6 +190,19 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
+        if (!Scalar.Fits<T>())
+        {
+            if (sizeof(T) <= ShortCopy.Limit && Fits(address, (ulong)sizeof(T), _directWriteBytes))
+            {
+                // SAFETY: as for reading.
+                ShortCopy.Copy(ref _base[address], ref Unsafe.As<T, byte>(ref value), (nuint)sizeof(T));
+                obstacle = DisturbedGate;
+                return !_gate.IsDisturbed;
+            }
+
+            return TryWriteLong(address, ref Unsafe.As<T, byte>(ref value), (ulong)sizeof(T), out obstacle);
+        }
+
     NotReached:
         obstacle = NotTried;
         return false;
@@ -224,6 +253,12 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
+        if (address > _last)
+        {
+            value = default;
+            return PastEnd(GuestMemoryOperation.Read, address, (ulong)sizeof(T), out fault);
+        }
+
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             LoadOperation<T> operation = default;
@@ -234,7 +269,7 @@ public sealed unsafe partial class GuestMemory
 
         // Larger than a register, or across regions: like bytes. A value read half is not handed out.
         T buffer;
-        if (TryReadBytes(address, (byte*)&buffer, (ulong)sizeof(T), GuestMemoryOperation.Read, out fault))
+        if (TryReadGeneral(address, ref *(byte*)&buffer, (ulong)sizeof(T), obstacle == DisturbedGate ? NotTried : (byte)obstacle, out fault))
         {
             value = buffer;
             return true;
@@ -254,16 +289,35 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
+        if (address > _last)
+        {
+            return PastEnd(GuestMemoryOperation.Write, address, (ulong)sizeof(T), out fault);
+        }
+
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             var operation = new StoreOperation<T>(value);
             return Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, SignalOf(obstacle));
         }
 
-        return TryWriteBytes(address, (byte*)&value, (ulong)sizeof(T), GuestMemoryOperation.Write, out fault);
+        return TryWriteGeneral(address, ref *(byte*)&value, (ulong)sizeof(T), obstacle == DisturbedGate ? NotTried : obstacle, out fault);
     }
 
-    private static int SignalOf(ulong obstacle) => obstacle == DisturbedGate ? 0 : (int)obstacle;
+    /// <summary>The fault of an access that starts past the end of all memory: what a guest brings about most easily is settled first, and only here is anything written.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool PastEnd(GuestMemoryOperation name, ulong address, ulong length, out GuestMemoryFault fault)
+    {
+        if (IsDisposed)
+        {
+            fault = DisposedFault(name, address, length, address);
+            return false;
+        }
+
+        GuestMemoryFault.OutOfRange(out fault, Name, name, address, address, length);
+        return false;
+    }
+
+    private static int SignalOf(ulong obstacle) => obstacle == DisturbedGate ? 0 : (byte)obstacle;
 
     private bool IsWithinRegion(ulong address, ulong length) =>
         Find(address) is { } region && length <= region.Length - (address - region.Start);

@@ -62,6 +62,13 @@ public sealed unsafe partial class GuestMemory
     public bool TryRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
+        if (address.Value > _last)
+        {
+            PlainType<T>.Demand();
+            value = default;
+            return PastEnd(GuestMemoryOperation.Read, address.Value, (ulong)sizeof(T), out fault);
+        }
+
         if (TryReadInline(address.Value, out value, out ulong obstacle))
         {
             fault = default;
@@ -117,6 +124,12 @@ public sealed unsafe partial class GuestMemory
     public bool TryWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
+        if (address.Value > _last)
+        {
+            PlainType<T>.Demand();
+            return PastEnd(GuestMemoryOperation.Write, address.Value, (ulong)sizeof(T), out fault);
+        }
+
         if (TryWriteInline(address.Value, value, out ulong obstacle))
         {
             fault = default;

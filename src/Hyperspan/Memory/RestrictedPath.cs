@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan;
 
 /// <summary>
 /// The inlined path to a region under access bitmaps: one call of a stub that looks at the page's bit and does the access
-/// as one restartable sequence. No RCU section is needed: whoever restricts interrupts the sequences under way (see <see cref="GuestMemory.SynchronizeRestrictions"/>).
+/// as one restartable sequence. No RCU section is needed for a value: whoever restricts interrupts the sequences under way (see <see cref="GuestMemory.SynchronizeRestrictions"/>).
 /// </summary>
 internal sealed unsafe class RestrictedPath
 {
@@ -58,6 +59,81 @@ internal sealed unsafe class RestrictedPath
         // SAFETY: as for reading.
         return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset));
     }
+
+    /// <summary>Whether a range at an offset from where the path starts lies in one page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsInPage(ulong offset, ulong length) => (offset & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
+
+    /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool CopyOutOfPage(ref byte destination, byte* from, ulong offset, nuint length)
+    {
+        ulong bit = BitOf(offset);
+
+        // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing here can throw:
+        // the section is left on the one way there is.
+        RcuSlot* section = RcuReader.Enter();
+        bool copied = IsSet(_readBitmap, bit) && Guard.CopyOut(ref destination, from, length).Ok;
+        RcuReader.Exit(section);
+        return copied;
+    }
+
+    /// <summary>Copies bytes into one page; see <see cref="CopyOutOfPage"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool CopyIntoPage(byte* to, ref byte source, ulong offset, nuint length)
+    {
+        ulong bit = BitOf(offset);
+
+        // SAFETY: as for reading.
+        RcuSlot* section = RcuReader.Enter();
+        bool copied = IsSet(_writeBitmap, bit) && Guard.CopyIn(to, ref source, length).Ok;
+        RcuReader.Exit(section);
+        return copied;
+    }
+
+    /// <summary>
+    /// Copies bytes out, a page at a time, each under its bit and inside a section of its own, so that a writer never waits for more than a page. Answers how many were copied: all of them,
+    /// or those of the pages before the first whose bit is clear or which is missing.
+    /// </summary>
+    internal ulong CopyOut(byte* destination, byte* from, ulong offset, ulong length)
+    {
+        ulong done = 0;
+        while (done < length)
+        {
+            ulong piece = PieceAt(offset + done, length - done);
+            if (!CopyOutOfPage(ref destination[done], from + done, offset + done, (nuint)piece))
+            {
+                break;
+            }
+
+            done += piece;
+        }
+
+        return done;
+    }
+
+    /// <summary>Copies bytes in; see <see cref="CopyOut"/>.</summary>
+    internal ulong CopyIn(byte* to, byte* source, ulong offset, ulong length)
+    {
+        ulong done = 0;
+        while (done < length)
+        {
+            ulong piece = PieceAt(offset + done, length - done);
+            if (!CopyIntoPage(to + done, ref source[done], offset + done, (nuint)piece))
+            {
+                break;
+            }
+
+            done += piece;
+        }
+
+        return done;
+    }
+
+    private static ulong PieceAt(ulong offset, ulong length) => Math.Min(length, GuestAddress.PageSize - (offset & (GuestAddress.PageSize - 1)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsSet(byte* bitmap, ulong bit) => (Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) != 0;
 
     private ulong BitOf(ulong offset) => _firstBit + (offset >> GuestAddress.PageShift);
 }

@@ -9,5 +9,8 @@ public enum GuardKind
     /// <summary>Machine code, the copy with 32-byte registers.</summary>
     Avx,
 
+    /// <summary>Machine code, the copy with 64-byte registers.</summary>
+    Avx512,
+
     Substitute,
 }

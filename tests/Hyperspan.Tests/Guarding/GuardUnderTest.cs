@@ -15,6 +15,7 @@ internal sealed unsafe class GuardUnderTest
         Skip.IfNot(Guard.IsSupported, Guard.Description);
         Skip.If(kind != GuardKind.Substitute && !Guard.UsesMachineCode, Guard.Description);
         Skip.If(kind == GuardKind.Avx && !Avx.IsSupported, "the processor lacks AVX");
+        Skip.If(kind == GuardKind.Avx512 && !Avx512F.IsSupported, "the processor lacks AVX-512");
         _kind = kind;
         _mayBlock = mayBlock;
     }
@@ -61,8 +62,13 @@ internal sealed unsafe class GuardUnderTest
             return SubstituteGuard.Copy(destination, source, length);
         }
 
-        // The installed image holds both copies, whichever the processor made Guard choose.
-        byte* copy = GuardEntry.Code + (_kind == GuardKind.Avx ? StubCode.CopyAvxOffset : StubCode.CopySseOffset);
+        // The installed image holds all copies, whichever the processor made Guard choose.
+        byte* copy = GuardEntry.Code + _kind switch
+        {
+            GuardKind.Avx => StubCode.CopyAvxOffset,
+            GuardKind.Avx512 => StubCode.CopyAvx512Offset,
+            _ => StubCode.CopySseOffset,
+        };
         return _mayBlock
             ? ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length)
             : ((delegate* unmanaged[Cdecl, SuppressGCTransition]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length);
