@@ -5,32 +5,15 @@ using Hyperspan.Virtio;
 namespace Hyperspan.Samples;
 
 /// <summary>Fills the buffers of the driver, at most a page for each request: the driver is told how much it got.</summary>
-internal sealed class EntropyQueue : IVirtioQueueHandler
+internal sealed class EntropyQueue : RequestQueueHandler
 {
-    private readonly DescriptorChain _chain = new();
     private readonly byte[] _page = new byte[4096];
 
-    public QueueProcessResult Process(VirtQueue queue, CancellationToken stopping)
+    protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
     {
-        uint requests = 0;
-        do
-        {
-            queue.DisableNotifications();
-            while (!stopping.IsCancellationRequested && queue.TryTake(_chain))
-            {
-                Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(_chain.Writable.Length, (ulong)_page.Length));
-                RandomNumberGenerator.Fill(bytes);
-                bool isWritten = _chain.Writable.CreateWriter().TryWrite(bytes);
-                queue.Complete(_chain, isWritten ? (uint)bytes.Length : 0);
-                requests++;
-            }
-        }
-        while (queue.EnableNotifications() && !stopping.IsCancellationRequested);
-
-        return new QueueProcessResult(queue.ShouldNotify(), requests, 0, queue.IsBroken ? queue.Error : null, null);
-    }
-
-    public void Dispose()
-    {
+        Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(request.Writable.Length, (ulong)_page.Length));
+        RandomNumberGenerator.Fill(bytes);
+        written = request.Writable.CreateWriter().TryWrite(bytes) ? (uint)bytes.Length : 0;
+        return true;
     }
 }

@@ -53,6 +53,7 @@ public sealed partial class VhostUserConnection
             }
 
             // All are stopped before any goes on, and none goes on before all have moved: an old mapping is not closed while one of them may be in it.
+            BeginPauseAll();
             foreach (Ring ring in _rings)
             {
                 ring.Worker?.Pause();

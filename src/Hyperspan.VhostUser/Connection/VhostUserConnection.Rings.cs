@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
@@ -174,7 +175,12 @@ public sealed partial class VhostUserConnection
             var queue = new VirtQueue(_memory.Memory, layout, VirtioFeatures.ForQueue(_features), next);
             queue.Resubmit(pending);
             handler = _device.CreateQueueHandler(ring.Index, _features & ~ProtocolFeaturesBit);
-            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed) { OnStuck = OnWorkerStuck };
+            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
+            {
+                OnStuck = OnWorkerStuck,
+                OnSlow = OnWorkerSlow,
+                StopTimeout = _options.StopTimeout,
+            };
             string how = kick is null ? ", polling" : "";
             Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors, at index {next}{how}", ring.Index);
             if (pending.Length != 0)
@@ -207,7 +213,7 @@ public sealed partial class VhostUserConnection
 
     private void Stop(Ring ring, string reason, bool report)
     {
-        if (ring.Worker is { } worker)
+        if (ring.Worker is { IsAbandoned: false } worker)
         {
             worker.Pause();
             ring.Base = worker.NextAvailable;
@@ -222,10 +228,20 @@ public sealed partial class VhostUserConnection
 
     private void StopAll(string reason)
     {
+        BeginPauseAll();
         foreach (Ring ring in _rings)
         {
             Stop(ring, reason, report: true);
             ring.Enabled = false;
+        }
+    }
+
+    /// <summary>Asks all workers to stop, so that they are drained at the same time.</summary>
+    private void BeginPauseAll()
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.Worker?.BeginPause();
         }
     }
 
@@ -235,8 +251,13 @@ public sealed partial class VhostUserConnection
         Reply(VhostUserMessage.GetVringBase, MemoryMarshal.AsBytes(payload));
     }
 
-    private void OnWorkerStuck(RingWorker worker) =>
-        Report(VhostUserEventKind.QueueStuck, "its request does not end: it is waited for, and no other front end is served before it has ended", worker.Index);
+    private void OnWorkerStuck(RingWorker worker, string requests) => Report(
+        VhostUserEventKind.QueueStuck,
+        string.Create(CultureInfo.InvariantCulture, $"{requests}: it is waited for, {_options.StopTimeout.TotalSeconds} seconds at most, before another front end is served"),
+        worker.Index);
+
+    /// <summary>Called on the worker's thread.</summary>
+    private void OnWorkerSlow(RingWorker worker, string requests) => Report(VhostUserEventKind.RequestSlow, requests, worker.Index);
 
     /// <summary>Called on the worker's thread, which ends then.</summary>
     private void OnWorkerFailed(RingWorker worker, GuestMemoryFault fault, VirtQueueError error, Exception? exception)

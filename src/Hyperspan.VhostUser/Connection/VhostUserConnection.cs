@@ -147,6 +147,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     /// <summary>Releases all that the connection has made. What fails to be released does not keep the rest.</summary>
     private void Close()
     {
+        Release(BeginPauseAll);
         StopWorkers();
         Release(CloseBackendChannel);
         Release(_socket.Dispose);
@@ -173,21 +174,21 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
 
     /// <summary>
     /// Waits for threads that the front end keeps from ending, so that none of them is in memory or device when the next front end is served; but not longer than this side is
-    /// to go on.
+    /// to go on. One whose request does not return has been waited for long enough.
     /// </summary>
     private void AwaitWorkers()
     {
         foreach (Ring ring in _rings)
         {
-            if (ring.Worker is not null)
+            if (ring.Worker is { IsAbandoned: false })
             {
                 Report(VhostUserEventKind.QueueStuck, "the front end keeps its thread: no other front end is served before that has ended", ring.Index);
             }
         }
 
-        while (AnyStarted && !_isAskedToEnd)
+        while (Array.Exists(_rings, static ring => ring.Worker is { IsAbandoned: false }) && !_isAskedToEnd)
         {
-            if (Array.TrueForAll(_rings, static ring => ring.Worker is null or { HasEnded: true }))
+            if (Array.TrueForAll(_rings, static ring => ring.Worker is null or { HasEnded: true } or { IsAbandoned: true }))
             {
                 StopWorkers();
                 return;
@@ -195,7 +196,10 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
 
             foreach (Ring ring in _rings)
             {
-                ring.Worker?.Free();
+                if (ring.Worker is { IsAbandoned: false } worker)
+                {
+                    worker.Free();
+                }
             }
 
             Thread.Sleep(WorkerPatience);

@@ -47,6 +47,7 @@ public sealed record VhostUserEvent(
         VhostUserEventKind.Reset => "reset",
         VhostUserEventKind.Disconnected => "disconnected",
         VhostUserEventKind.Stopped => "stopped",
+        VhostUserEventKind.RequestSlow => "slow request",
         VhostUserEventKind.RingBroken => "ring broken",
         VhostUserEventKind.QueueStuck => "queue stuck",
         VhostUserEventKind.MemoryLost => "memory lost",

@@ -39,6 +39,9 @@ public enum VhostUserEventKind
     /// <summary>The connection ends because this side stops.</summary>
     Stopped,
 
+    /// <summary>Requests have been in flight for long: half a minute and more. They are waited for.</summary>
+    RequestSlow,
+
     /// <summary>What a guest wrote into a ring is wrong. The ring is broken until it is set up anew; the connection and the other rings go on.</summary>
     RingBroken,
 

@@ -53,6 +53,21 @@ public sealed class VhostUserOptions
     } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// Gets how long requests in flight are waited for when their queue is to stop: because the front end asks for it, changes its memory, or has gone. After that the connection is
+    /// closed with an event that names them, and the next front end is served; their memory and the thread of their queue stay until they return. The default is 30 seconds.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
+    public TimeSpan StopTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
     /// Gets a value indicating whether memory is accepted that is not served by the kernel alone: a file on a disk or, worse, one that the front end itself serves
     /// (FUSE) and so can make every access wait for ever, and with it the back end. The default is to accept memfd, tmpfs and huge pages alone.
     /// </summary>

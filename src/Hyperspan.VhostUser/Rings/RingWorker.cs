@@ -7,7 +7,9 @@ using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser;
 
-/// <summary>Serves one started ring by a thread that waits for kicks. The thread ends to pause, always between two requests, and another goes on.</summary>
+/// <summary>
+/// Serves one started ring by a thread that waits for kicks. The thread ends to pause, when nothing is in flight any more, and another goes on: docs/devices.md has the states.
+/// </summary>
 /// <remarks>Everything but what the thread itself does is called by the thread of the connection, or while that one is stopped.</remarks>
 internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 {
@@ -20,13 +22,24 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     // So often, 50 ms apart, a thread that signals is freed: two seconds.
     private const int MostTries = 40;
 
+    // Of requests that do not return, so many are named.
+    private const int MostNamed = 4;
+
+    // Who ends: whoever waits for the thread has given up, or the thread has ended before that.
+    private const int Abandoned = 1;
+    private const int Ended = 2;
+
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
-    // After so long it is said that a thread is waited for: five seconds.
+    // After so many waits it is said that a thread is waited for: five seconds.
     private const int TriesUntilTold = 100;
+
+    // What has been in flight for longer is told, once for each time that something has.
+    private static readonly TimeSpan SlowRequest = TimeSpan.FromSeconds(30);
 
     private readonly int _index;
     private readonly IVirtioQueueHandler _handler;
+    private readonly IOverlappedQueueHandler? _overlapped;
     private readonly RingSignals _signals;
     private readonly InflightQueue? _inflight;
     private readonly VhostUserStatistics _statistics;
@@ -36,6 +49,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private EventDescriptor? _kick;
     private CancellationTokenSource _stopping = new();
     private Thread? _thread;
+    private long _stoppingSince;
+    private int _abandonment;
+    private bool _isSlow;
     private int _idleKicks;
 
     /// <summary>Initializes a new instance of the <see cref="RingWorker"/> class that does nothing yet.</summary>
@@ -46,7 +62,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <param name="signals">The events to signal.</param>
     /// <param name="inflight">The record of requests in flight, if there is one.</param>
     /// <param name="statistics">Where requests are counted.</param>
-    /// <param name="failed">Called on the worker's thread, as the last thing it does, when the queue, its memory, or the handler failed.</param>
+    /// <param name="failed">Called on the worker's thread, before it waits for what is in flight and ends, when the queue, its memory, or the handler failed.</param>
     internal RingWorker(
         int index,
         VirtQueue queue,
@@ -59,6 +75,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         _index = index;
         _handler = handler;
+        _overlapped = handler as IOverlappedQueueHandler;
         _kick = kick;
         _signals = signals;
         _inflight = inflight;
@@ -74,8 +91,17 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <summary>Gets a value indicating whether the thread has ended, or there is none.</summary>
     internal bool HasEnded => _thread is not { IsAlive: true };
 
-    /// <summary>Gets what is called, by the thread of the connection, when a thread that is to stop does not for long.</summary>
-    internal Action<RingWorker>? OnStuck { get; init; }
+    /// <summary>Gets what is called, by the thread of the connection, when a thread that is to stop does not for long, with what it waits for.</summary>
+    internal Action<RingWorker, string>? OnStuck { get; init; }
+
+    /// <summary>Gets what is called, by the worker's thread, with the names of requests that take long.</summary>
+    internal Action<RingWorker, string>? OnSlow { get; init; }
+
+    /// <summary>Gets how long requests in flight are waited for when the queue is to stop.</summary>
+    internal TimeSpan StopTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Gets a value indicating whether its thread did not end in time: then it, the memory and the image are left to each other.</summary>
+    internal bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
 
     /// <summary>Gets the next index of the available ring; only while paused.</summary>
     internal ushort NextAvailable => _queue.NextAvailable;
@@ -86,6 +112,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         if (_thread is null && !_queue.IsBroken)
         {
+            _abandonment = 0;
             var thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
             try
             {
@@ -102,8 +129,21 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         }
     }
 
-    /// <summary>Stops after the request at hand. However long that takes: until then its memory and the image are in use.</summary>
-    /// <exception cref="IOException">The front end keeps the thread in a signal. It will do no more than end, but nothing says when.</exception>
+    /// <summary>Asks the thread to stop, without waiting for it: several queues are drained at the same time.</summary>
+    internal void BeginPause()
+    {
+        if (_thread is not null && _stoppingSince == 0)
+        {
+            _stoppingSince = Stopwatch.GetTimestamp();
+            _stopping.Cancel();
+            _stop.Signal();
+        }
+    }
+
+    /// <summary>Stops when what is in flight has returned, and has been returned to the driver: until then its memory and the image are in use.</summary>
+    /// <exception cref="IOException">
+    /// A request does not return in time: the worker is abandoned. Or the front end keeps the thread in a signal. The thread will do no more than end, but nothing says when.
+    /// </exception>
     internal void Pause()
     {
         if (_thread is not { } thread)
@@ -111,8 +151,12 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             return;
         }
 
-        _stopping.Cancel();
-        _stop.Signal();
+        if (IsAbandoned)
+        {
+            throw new IOException($"queue {_index} has not stopped");
+        }
+
+        BeginPause();
         bool freed = false;
         int tries = 0;
         int waits = 0;
@@ -120,7 +164,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         {
             if (++waits == TriesUntilTold)
             {
-                OnStuck?.Invoke(this);
+                OnStuck?.Invoke(this, DescribeInFlight());
             }
 
             // The thread may be in a write to an event that the front end has filled and made blocking.
@@ -128,7 +172,13 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             tries = _signals.IsSignalling ? tries + 1 : 0;
             if (tries > MostTries)
             {
+                // It will do no more than end; until then it is waited for, since nothing but the front end holds it.
                 throw new IOException($"queue {_index} cannot be stopped: the front end fills its event as fast as it is emptied");
+            }
+
+            if (tries == 0 && StopTimeout > TimeSpan.Zero && Stopwatch.GetElapsedTime(_stoppingSince) >= StopTimeout)
+            {
+                Abandon();
             }
 
             Free();
@@ -140,6 +190,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         }
 
         _thread = null;
+        _stoppingSince = 0;
         _stop.Drain();
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
@@ -189,6 +240,11 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     public void Dispose()
     {
         Pause();
+        Release();
+    }
+
+    private void Release()
+    {
         try
         {
             _handler.Dispose();
@@ -200,6 +256,20 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             _stopping.Dispose();
         }
     }
+
+    /// <summary>Gives up waiting for the thread, unless it ends at this very moment.</summary>
+    private void Abandon()
+    {
+        if (Interlocked.CompareExchange(ref _abandonment, Abandoned, 0) == 0)
+        {
+            string requests = DescribeInFlight();
+            _overlapped?.Abandon();
+            throw new IOException($"queue {_index} cannot be stopped: {requests}");
+        }
+    }
+
+    private string DescribeInFlight() =>
+        _overlapped?.DescribeInFlight(TimeSpan.Zero, MostNamed) is { Count: > 0 } names ? string.Join("; ", names) + ": does not end" : "its request does not end";
 
     [MemberNotNull(nameof(_queue))]
     private void Adopt(VirtQueue queue)
@@ -222,7 +292,80 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         }
         catch (Exception e)
         {
-            _failed(this, default, default, e);
+            Fail(e);
+        }
+
+        End();
+    }
+
+    /// <summary>Waits for what is in flight and returns it; then nobody is in the queue, its memory and the handler any more.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A handler that fails ends its connection, not the process.")]
+    private void End()
+    {
+        bool isCancelled = false;
+        while (_overlapped is { } handler)
+        {
+            try
+            {
+                if (!isCancelled)
+                {
+                    isCancelled = true;
+                    handler.CancelRequests();
+                }
+
+                Drain(handler);
+                handler.Rest();
+                break;
+            }
+            catch (Exception e)
+            {
+                // Requests may still be in flight: they are waited for all the same, but a handler that fails for another reason is not asked for ever.
+                Fail(e);
+                if (handler.InFlight == 0)
+                {
+                    break;
+                }
+            }
+        }
+
+        // The last step, which tells whoever waits for the thread from one that has gone on without it.
+        if (Interlocked.CompareExchange(ref _abandonment, Ended, 0) == Abandoned)
+        {
+            EndAbandoned();
+        }
+    }
+
+    private void Drain(IOverlappedQueueHandler handler)
+    {
+        // Once at least: what was completed since the last look is returned.
+        var stopped = new CancellationToken(canceled: true);
+        QueueProcessResult result = handler.Process(_queue, stopped);
+        Account(result);
+        while (handler.InFlight != 0)
+        {
+            handler.Wait(null, null, -1);
+            Account(handler.Process(_queue, stopped));
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Nobody is left to be told.")]
+    private void EndAbandoned()
+    {
+        try
+        {
+            Release();
+        }
+        catch (Exception e)
+        {
+            Trace.TraceError(e.ToString());
+        }
+    }
+
+    private void Fail(Exception failure)
+    {
+        if (!IsAbandoned)
+        {
+            _failed(this, default, default, failure);
         }
     }
 
@@ -230,8 +373,28 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <returns>Whether to go on.</returns>
     private bool Process(CancellationToken stop)
     {
+        ushort before = _queue.NextAvailable;
         QueueProcessResult result = _handler.Process(_queue, stop);
-        _idleKicks = result.Requests == 0 ? _idleKicks + 1 : 0;
+        _idleKicks = result.Requests == 0 && _queue.NextAvailable == before ? _idleKicks + 1 : 0;
+        Account(result);
+        VirtQueueError error = _queue.Error;
+        GuestMemoryFault fault = error.Fault.IsFault ? error.Fault : _inflight?.Fault ?? default;
+        if (!error.IsError && !fault.IsFault)
+        {
+            return !stop.IsCancellationRequested;
+        }
+
+        if (!IsAbandoned)
+        {
+            _signals.Error();
+            _failed(this, fault, error, null);
+        }
+
+        return false;
+    }
+
+    private void Account(in QueueProcessResult result)
+    {
         if (result.Requests != 0)
         {
             _statistics.AddRequests(result.Requests, result.Bytes);
@@ -241,22 +404,50 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         {
             Notify();
         }
-
-        VirtQueueError error = _queue.Error;
-        GuestMemoryFault fault = error.Fault.IsFault ? error.Fault : _inflight?.Fault ?? default;
-        if (!error.IsError && !fault.IsFault)
-        {
-            return !stop.IsCancellationRequested;
-        }
-
-        _signals.Error();
-        _failed(this, fault, error, null);
-        return false;
     }
 
     /// <summary>Waits until there may be more.</summary>
     /// <returns>Whether to go on.</returns>
-    private bool AwaitKick()
+    private bool AwaitKick() => _overlapped is { } handler ? AwaitKickOrCompletion(handler) : AwaitKickAlone();
+
+    private bool AwaitKickOrCompletion(IOverlappedQueueHandler handler)
+    {
+        EventDescriptor? kick = _kick;
+        bool isRested = _idleKicks > MostIdleKicks;
+        int timeout = kick is null || isRested ? PollingMilliseconds : handler.InFlight != 0 ? (int)SlowRequest.TotalMilliseconds : -1;
+        QueueWake wake = handler.Wait(isRested ? null : kick?.Handle, _stop.Handle, timeout);
+        if ((wake & QueueWake.Completion) != 0)
+        {
+            // Not for nothing, whatever comes of it.
+            _idleKicks = 0;
+        }
+
+        if (wake == QueueWake.None && timeout > PollingMilliseconds)
+        {
+            TellSlow(handler);
+        }
+
+        if ((wake & QueueWake.Stop) != 0)
+        {
+            return false;
+        }
+
+        return (wake & QueueWake.Kick) != 0 ? kick!.Drain() : (wake & QueueWake.KickClosed) == 0;
+    }
+
+    /// <summary>Names requests that have been in flight for long, when the first of them has.</summary>
+    private void TellSlow(IOverlappedQueueHandler handler)
+    {
+        IReadOnlyList<string> names = handler.DescribeInFlight(SlowRequest, MostNamed);
+        if (names.Count != 0 && !_isSlow)
+        {
+            OnSlow?.Invoke(this, string.Join("; ", names));
+        }
+
+        _isSlow = names.Count != 0;
+    }
+
+    private bool AwaitKickAlone()
     {
         EventDescriptor? kick = _kick;
         if (_idleKicks > MostIdleKicks && Waiting.For(null, PollEvents.None, _stop, PollingMilliseconds, out _))

@@ -13,6 +13,9 @@ namespace Hyperspan.Virtio;
 [DebuggerDisplay("head {Head}: {_count} buffers, {_readableLength} bytes to read, {_writableLength} to write")]
 public sealed class DescriptorChain
 {
+    // A chain of more buffers gives its room back when it is done: a device that keeps many chains would hold what one guest made each of them take.
+    private const int MostKept = 256;
+
     private ChainSegment[] _segments;
     private int _count;
     private int _readable;
@@ -39,7 +42,21 @@ public sealed class DescriptorChain
     /// <summary>The length of all buffers.</summary>
     internal ulong Length => _readableLength + _writableLength;
 
+    internal ulong ReadableLength => _readableLength;
+
+    internal ulong WritableLength => _writableLength;
+
     internal bool HasWritable { get; private set; }
+
+    /// <summary>Gives back the room that a chain of unusual length took. It is empty afterwards.</summary>
+    internal void Shrink()
+    {
+        if (_segments.Length > MostKept)
+        {
+            _segments = new ChainSegment[MostKept];
+            (_count, _readable, _readableLength, _writableLength) = (0, 0, 0, 0);
+        }
+    }
 
     internal void Begin(GuestMemory memory, ushort head)
     {

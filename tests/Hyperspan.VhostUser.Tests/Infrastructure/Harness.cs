@@ -23,6 +23,7 @@ internal sealed class Harness : IDisposable
             MaximumMemorySlots = options.MaximumMemorySlots,
             MaximumMemory = options.MaximumMemory,
             MessageTimeout = options.MessageTimeout,
+            StopTimeout = options.StopTimeout,
             AllowBlockingMemory = options.AllowBlockingMemory,
         });
         FrontEnd = new VhostUserFrontEnd(frontEnd, Patience);

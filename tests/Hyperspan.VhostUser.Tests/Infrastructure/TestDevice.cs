@@ -41,6 +41,9 @@ internal sealed class TestDevice(int queues = 1, ulong features = TestDevice.Rin
     /// <summary>Called before each request is completed; false leaves it and everything after it as if the process had died.</summary>
     internal Func<ulong, bool> OnRequest { get; set; } = _ => true;
 
+    /// <summary>Makes another handler than the device's own.</summary>
+    internal Func<IVirtioQueueHandler>? MakeHandler { get; set; }
+
     /// <summary>Takes so many requests before it completes them, the last first.</summary>
     internal int Batch { get; set; } = 1;
 
@@ -59,8 +62,13 @@ internal sealed class TestDevice(int queues = 1, ulong features = TestDevice.Rin
 
     public IVirtioQueueHandler CreateQueueHandler(int queueIndex, ulong acknowledgedFeatures)
     {
-        Interlocked.Increment(ref LiveHandlers);
         AcknowledgedFeatures = acknowledgedFeatures;
+        if (MakeHandler is { } make)
+        {
+            return make();
+        }
+
+        Interlocked.Increment(ref LiveHandlers);
         return new Handler(this);
     }
 

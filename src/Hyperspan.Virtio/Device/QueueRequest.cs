@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace Hyperspan.Virtio;
+
+/// <summary>
+/// A chain that a <see cref="RequestQueueHandler"/> has taken: it belongs to whoever serves it, until it is completed. Used again for later chains, so it is not to be kept afterwards.
+/// </summary>
+/// <remarks>
+/// Its buffers may be read and written by one thread at a time, whichever. An access to memory that has gone meanwhile fails as a value. Completing it is safe from any thread, and allowed once.
+/// </remarks>
+[DebuggerDisplay("{Chain}")]
+public class QueueRequest
+{
+    private RequestQueueHandler? _handler;
+    private long _startedAt;
+    private int _isCompleted;
+
+    /// <summary>Gets the chain.</summary>
+    public DescriptorChain Chain { get; } = new(capacity: 8);
+
+    /// <summary>Gets the buffers that the device may read.</summary>
+    public ChainPart Readable => Chain.Readable;
+
+    /// <summary>Gets the buffers that the device may write.</summary>
+    public ChainPart Writable => Chain.Writable;
+
+    /// <summary>Gets the thread-safe list this is in: free requests, or completed ones.</summary>
+    internal QueueRequest? Next { get; set; }
+
+    internal uint Written { get; private set; }
+
+    internal Exception? Failure { get; private set; }
+
+    /// <summary>Gets when it was left in flight, as a timestamp of <see cref="Stopwatch"/>; zero while it is not.</summary>
+    internal long StartedAt => Volatile.Read(ref _startedAt);
+
+    /// <summary>Completes it: its handler's thread returns the chain to the driver. May be called before <see cref="RequestQueueHandler.TryServe"/> has returned.</summary>
+    /// <param name="written">How many bytes were written to its device-writable buffers.</param>
+    /// <exception cref="InvalidOperationException">It has been completed already.</exception>
+    public void Complete(uint written) => End(written, null);
+
+    /// <summary>Completes it when a task ends, with the number of bytes written that it gives. One that was cancelled has written none.</summary>
+    /// <param name="serving">The task. What it throws fails the handler, and with it the connection.</param>
+    /// <exception cref="InvalidOperationException">It has been completed already.</exception>
+    public void CompleteAfter(ValueTask<uint> serving)
+    {
+        if (serving.IsCompletedSuccessfully)
+        {
+            Complete(serving.Result);
+            return;
+        }
+
+        _ = CompleteAfterAsync(serving);
+    }
+
+    /// <summary>Names it in a log: what it asks for.</summary>
+    /// <returns>The text; the default one says how much it reads and writes.</returns>
+    public virtual string Describe() => string.Create(
+        CultureInfo.InvariantCulture, $"request {Chain.Head} ({Chain.ReadableLength} bytes to the device, {Chain.WritableLength} from it)");
+
+    internal void Begin(RequestQueueHandler handler)
+    {
+        _handler = handler;
+        _isCompleted = 0;
+        Failure = null;
+    }
+
+    internal void MarkInFlight() => Volatile.Write(ref _startedAt, Stopwatch.GetTimestamp());
+
+    internal void MarkDone() => Volatile.Write(ref _startedAt, 0);
+
+    /// <summary>Has the handler's thread look at it again: for what a device does in several steps. Once a step.</summary>
+    internal void Post() => _handler!.Post(this);
+
+    [SuppressMessage("Design", "CA1031", Justification = "It is thrown again by the handler's thread.")]
+    private async Task CompleteAfterAsync(ValueTask<uint> serving)
+    {
+        try
+        {
+            End(await serving.ConfigureAwait(false), null);
+        }
+        catch (OperationCanceledException)
+        {
+            End(0, null);
+        }
+        catch (Exception e)
+        {
+            End(0, e);
+        }
+    }
+
+    private void End(uint written, Exception? failure)
+    {
+        RequestQueueHandler handler = _handler ?? throw new InvalidOperationException("the request has not been taken from a queue");
+        if (Interlocked.Exchange(ref _isCompleted, 1) != 0)
+        {
+            throw new InvalidOperationException("the request has been completed already");
+        }
+
+        Written = written;
+        Failure = failure;
+        handler.Post(this);
+    }
+}
