@@ -49,16 +49,19 @@ internal static class CommandTree
     internal static RootCommand Create()
     {
         var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create() };
-        var root = new RootCommand("Guest memory for virtual machines: serve a disk out of it, see it work, check this machine.")
+        Command snapshot = SnapshotCommand.Create();
+        var root = new RootCommand("Guest memory for virtual machines: serve a disk out of it, save it, see it work, check this machine.")
         {
             DemoCommand.Create(),
             serve,
+            snapshot,
             DoctorCommand.Create(),
             CompletionCommand.Create(),
         };
         root.Add(ManualCommand.Create(root));
 
         serve.SetAction(_ => ShowHelp(root, "serve"));
+        snapshot.SetAction(_ => ShowHelp(root, "snapshot"));
         root.SetAction(_ => ShowHelp(root));
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new ExampleHelpAction((HelpAction)help.Action!);

@@ -42,8 +42,8 @@ internal static class MemoryPicture
 
         var legend = new Paragraph("  ");
         legend.Append("R", Styles.Rings).Append(" rings  ").Append("H", Styles.Headers).Append(" headers  ");
-        legend.Append(unicode ? "░▒▓█" : ":+*#", Styles.Touched).Append(" touched  ");
-        legend.Append(unicode ? "·" : ".", Styles.Untouched).Append(" not  ").Append("x", Styles.Gone).Append(" gone" + Environment.NewLine);
+        legend.Append(UsageGlyph.Marks(unicode), Styles.Touched).Append(" touched  ");
+        legend.Append(UsageGlyph.Unused(unicode).ToString(), Styles.Untouched).Append(" not  ").Append("x", Styles.Gone).Append(" gone" + Environment.NewLine);
         console.Write(legend);
     }
 
@@ -80,13 +80,7 @@ internal static class MemoryPicture
             touched += last > first ? last - first : 0;
         }
 
-        if (touched == 0)
-        {
-            return (unicode ? '·' : '.', Styles.Untouched);
-        }
-
-        int quarter = (int)Math.Min(touched * 4 / Math.Max(to - from, 1), 3);
-        return ((unicode ? "░▒▓█" : ":+*#")[quarter], Styles.Touched);
+        return (UsageGlyph.Of(touched, to - from, unicode), touched == 0 ? Styles.Untouched : Styles.Touched);
     }
 
     private static void Plain(IAnsiConsole console, string text) => console.Write(new Text(text + Environment.NewLine));

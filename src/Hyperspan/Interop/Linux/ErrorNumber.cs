@@ -11,6 +11,7 @@ internal static class ErrorNumber
     internal const int NoEntry = 2;
     internal const int Interrupted = 4;
     internal const int InputOutput = 5;
+    internal const int NoAddress = 6;
     internal const int TryAgain = 11;
     internal const int NoMemory = 12;
     internal const int AccessDenied = 13;

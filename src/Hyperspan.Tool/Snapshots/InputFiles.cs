@@ -1,0 +1,100 @@
+using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Tool.Snapshots;
+
+/// <summary>Files that a user names: whatever is wrong with one is said in a sentence.</summary>
+internal static unsafe class InputFiles
+{
+    /// <summary>Opens a snapshot with those it is a difference to.</summary>
+    /// <exception cref="InvalidInputException">It cannot be used.</exception>
+    internal static GuestMemorySnapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null) =>
+        Require(path, () => GuestMemorySnapshot.Open(path, earlier));
+
+    /// <summary>Opens a memory file for reading.</summary>
+    /// <exception cref="InvalidInputException">It cannot be used.</exception>
+    internal static GuestMemory OpenMemory(string path)
+    {
+        RequireRegular(path);
+        return Require(path, () =>
+        {
+            FileMemory file = FileMemory.Open(path);
+            if (file.Length == 0)
+            {
+                file.Dispose();
+                throw new InvalidInputException($"{path}: is empty");
+            }
+
+            return new GuestMemory(Path.GetFileName(path), file);
+        });
+    }
+
+    /// <summary>Refuses what is no regular file. Nothing is opened: a pipe would wait.</summary>
+    /// <exception cref="InvalidInputException">It is none.</exception>
+    internal static void RequireRegular(string path)
+    {
+        if (path.Length == 0)
+        {
+            throw new InvalidInputException("the name of a file is empty");
+        }
+
+        if (Directory.Exists(path))
+        {
+            throw new InvalidInputException($"{path}: is a directory");
+        }
+
+        if (!File.Exists(path))
+        {
+            throw new InvalidInputException($"{path}: there is no such file");
+        }
+
+        FileStatus status = default;
+        using var folder = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
+
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        if (OperatingSystem.IsLinux()
+            && FileStatusCall.Invoke(folder, Path.GetFullPath(path), 0, LinuxConstants.STATX_BASIC_STATS, &status) == 0
+            && status.Type != FileType.Regular)
+        {
+            throw new InvalidInputException($"{path}: is no regular file");
+        }
+    }
+
+    /// <summary>Refuses a place where no file can be put.</summary>
+    /// <exception cref="InvalidInputException">Something else is there.</exception>
+    internal static void RequireWritable(string path)
+    {
+        if (path.Length != 0 && !Directory.Exists(path) && !File.Exists(path))
+        {
+            string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+            if (!Directory.Exists(folder))
+            {
+                throw new InvalidInputException($"{path}: the folder {folder} does not exist");
+            }
+
+            return;
+        }
+
+        RequireRegular(path);
+    }
+
+    /// <summary>Turns what opening a file throws into a sentence. One that is damaged is no wrong input: that is a result.</summary>
+    private static T Require<T>(string path, Func<T> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (InvalidSnapshotException e) when (e.IsDamaged)
+        {
+            throw;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            string message = e.Message.ReplaceLineEndings(" ");
+            throw new InvalidInputException(message.Contains(path, StringComparison.Ordinal) ? message : $"{path}: {message}", e);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using System.Numerics;
+
+namespace Hyperspan.Snapshots;
+
+/// <content>Restoring by copying.</content>
+public sealed partial class GuestMemorySnapshot
+{
+    /// <summary>Copies all of the snapshot into a memory: afterwards every byte of its regions is as it was.</summary>
+    /// <param name="memory">The memory. It has to have the regions, at the same addresses; what else it has is left alone.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it; then some of the memory has been written.</param>
+    /// <returns>A task that ends when all is copied.</returns>
+    /// <exception cref="GuestMemoryException">The memory lacks a part of a region, or it could not be written.</exception>
+    /// <exception cref="InvalidSnapshotException">A file is damaged; some of the memory has been written.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public Task RestoreAsync(GuestMemory memory, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        return Task.Run(() => Restore(memory, progress, cancellationToken), cancellationToken);
+    }
+
+    private void Restore(GuestMemory memory, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        // All or nothing, as far as it can be known before.
+        RegionMap regions = _files[0].Regions;
+        foreach (SnapshotRegion region in regions.All)
+        {
+            if (!memory.Contains(region.Range))
+            {
+                memory.Read<byte>(FirstMissing(memory, region.Range));
+            }
+        }
+
+        var stored = new SnapshotImage(_files, regions);
+        var meter = new ProgressMeter(regions, progress);
+        ulong moved = 0;
+        byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+
+        // What the kernel says was never touched is zero already, and stays untouched.
+        using var present = new GuestMemoryImage(memory, skipUnreadable: true);
+        for (ulong from = 0; TryNextChunk(stored, present, from, out ulong chunk, out ulong pages, out ulong touched); from = chunk + 1)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Span<byte> packed = buffer.AsSpan(0, BitOperations.PopCount(pages) << SnapshotFormat.PageShift);
+            stored.Read(chunk, pages, packed);
+            moved += (ulong)packed.Length;
+            Write(memory, regions, chunk, pages, packed);
+            Clear(memory, regions, chunk, touched & ~pages);
+            meter.Report(chunk, moved);
+        }
+
+        ulong total = regions.TotalBytes;
+        progress?.Report(new SnapshotProgress(total, total, moved));
+    }
+
+    private static ulong FirstMissing(GuestMemory memory, GuestRange range)
+    {
+        ulong address = range.Base.Value;
+        while (memory.TryFindRegion(address, out GuestMemoryRegion? region) && region.Range.Last!.Value.Value < range.Last!.Value.Value)
+        {
+            address = region.Range.Last.Value.Value + 1;
+        }
+
+        return address;
+    }
+
+    private static bool TryNextChunk(
+        SnapshotImage stored, GuestMemoryImage present, ulong from, out ulong chunk, out ulong pages, out ulong touched)
+    {
+        bool any = stored.TryNext(from, out chunk, out pages);
+        bool other = present.TryNext(from, out ulong there, out touched);
+        if (any && (!other || chunk < there))
+        {
+            touched = 0;
+        }
+        else if (other && (!any || there < chunk))
+        {
+            (chunk, pages) = (there, 0);
+        }
+
+        return any || other;
+    }
+
+    private static void Write(GuestMemory memory, RegionMap regions, ulong chunk, ulong pages, ReadOnlySpan<byte> packed)
+    {
+        foreach ((GuestRange range, int offset) in Parts(regions, chunk, pages))
+        {
+            memory.Write(range.Base, packed.Slice(offset, (int)range.Size));
+        }
+    }
+
+    private static void Clear(GuestMemory memory, RegionMap regions, ulong chunk, ulong pages)
+    {
+        foreach ((GuestRange range, _) in Parts(regions, chunk, pages))
+        {
+            memory.Fill(range.Base, range.Size, 0);
+        }
+    }
+
+    /// <summary>The parts of pages that are memory, each with where its bytes lie among the packed pages.</summary>
+    internal static IEnumerable<(GuestRange Range, int PackedOffset)> Parts(RegionMap regions, ulong chunk, ulong pages)
+    {
+        ulong start = chunk << SnapshotFormat.ChunkShift;
+        for (int i = regions.FirstEndingAtOrAfter(chunk); i < regions.All.Count && regions.All[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        {
+            GuestRange region = regions.All[i].Range;
+            for (ulong left = pages & regions.All[i].PagesOf(chunk); left != 0;)
+            {
+                int page = BitOperations.TrailingZeroCount(left);
+                int run = BitOperations.TrailingZeroCount(~(left >> page));
+                ulong runStart = start + ((ulong)page << SnapshotFormat.PageShift);
+                ulong first = Math.Max(runStart, region.Base.Value);
+                ulong last = Math.Min(runStart + (((ulong)run << SnapshotFormat.PageShift) - 1), region.Last!.Value.Value);
+                yield return (new GuestRange(first, last - first + 1), SnapshotImage.PackedOffset(pages, page) + (int)(first - runStart));
+                left &= ~SnapshotFormat.Pages(page, page + run);
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Snapshots;
+
+/// <content>Restoring into a file, such as the one behind the memory of a virtual machine.</content>
+public sealed partial class GuestMemorySnapshot
+{
+    /// <summary>
+    /// Writes the memory into a file as a memory file has it: the regions one after the other, each from a multiple of 4 KiB on. A memory of one region at address zero, as
+    /// one saved from a memory file is, so becomes that file again.
+    /// </summary>
+    /// <param name="path">The path. A file there is written in place, so that it may be mapped meanwhile, and gets the length of the memory; pages that are zero become holes.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it; then some of the file has been written.</param>
+    /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="IOException">The file could not be written, or is no regular file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    /// <exception cref="InvalidSnapshotException">A file of the snapshot is damaged.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <remarks>A file that was not there, and could not be completed, is deleted. It is for its owner alone.</remarks>
+    public Task RestoreFileAsync(string path, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return Task.Run(
+            () =>
+            {
+                bool isNew = !File.Exists(path);
+                try
+                {
+                    RestoreFile(path, progress, cancellationToken);
+                }
+                catch when (isNew)
+                {
+                    File.Delete(path);
+                    throw;
+                }
+            },
+            cancellationToken);
+    }
+
+    private void RestoreFile(string path, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        RegularFile.RequireReplaceable(path);
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using var stream = new FileStream(path, options);
+        SafeFileHandle file = stream.SafeFileHandle;
+        foreach (SnapshotFile own in _files)
+        {
+            if (RegularFile.IsSame(own.Handle, path))
+            {
+                throw new IOException($"{path}: is the snapshot itself");
+            }
+        }
+
+        RegionMap regions = _files[0].Regions;
+        long[] offsets = new long[regions.All.Count];
+        long length = 0;
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            offsets[i] = length = (long)PageMath.RoundUp((ulong)length, PageMath.PageSize);
+            length = checked(length + (long)regions.All[i].Range.Size);
+        }
+
+        RandomAccess.SetLength(file, length);
+        var image = new SnapshotImage(_files, regions);
+        var meter = new ProgressMeter(regions, progress);
+        byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+        ulong moved = 0;
+        long written = 0;
+        for (ulong from = 0; image.TryNext(from, out ulong chunk, out ulong pages); from = chunk + 1)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int packed = BitOperations.PopCount(pages) << SnapshotFormat.PageShift;
+            image.Read(chunk, pages, buffer.AsSpan(0, packed));
+            moved += (ulong)packed;
+            foreach ((GuestRange range, int at) in Parts(regions, chunk, pages))
+            {
+                long offset = offsets[IndexOf(regions, range)] + (long)(range.Base.Value - regions.All[IndexOf(regions, range)].Range.Base.Value);
+                ClearFile(file, written, offset);
+                RandomAccess.Write(file, buffer.AsSpan(at, (int)range.Size), offset);
+                written = offset + (long)range.Size;
+            }
+
+            meter.Report(chunk, moved);
+        }
+
+        ClearFile(file, written, length);
+        ulong total = regions.TotalBytes;
+        progress?.Report(new SnapshotProgress(total, total, moved));
+    }
+
+    private static int IndexOf(RegionMap regions, GuestRange part)
+    {
+        int i = regions.FirstEndingAtOrAfter(part.Base.Value >> SnapshotFormat.ChunkShift);
+        while (!regions.All[i].Range.Contains(part.Base))
+        {
+            i++;
+        }
+
+        return i;
+    }
+
+    /// <summary>Makes a part of a file zero: a hole where there can be one.</summary>
+    private static void ClearFile(SafeFileHandle file, long from, long to)
+    {
+        byte[]? zeros = null;
+        while (from < to)
+        {
+            long data = OperatingSystem.IsLinux() ? LibC.Lseek(file, from, SeekFrom.Data) : from;
+            if (data < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.NoAddress)
+            {
+                return;
+            }
+
+            from = Math.Max(from, data);
+            if (from >= to)
+            {
+                return;
+            }
+
+            long hole = OperatingSystem.IsLinux() ? LibC.Lseek(file, from, SeekFrom.Hole) : to;
+            long end = hole > from ? Math.Min(hole, to) : to;
+            if (!OperatingSystem.IsLinux() || LibC.Fallocate(file, FileAllocation.PunchHole | FileAllocation.KeepSize, from, end - from) != 0)
+            {
+                zeros ??= new byte[SnapshotFormat.ChunkSize];
+                for (long at = from; at < end; at += zeros.Length)
+                {
+                    RandomAccess.Write(file, zeros.AsSpan(0, (int)Math.Min(zeros.Length, end - at)), at);
+                }
+            }
+
+            from = end;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+namespace Hyperspan.Snapshots;
+
+/// <content>Saving.</content>
+public sealed partial class GuestMemorySnapshot
+{
+    /// <summary>Saves a guest's memory to a file.</summary>
+    /// <param name="memory">The memory. It is not stopped: whoever wants all of it as of one moment pauses the guest first.</param>
+    /// <param name="path">The path. A file there is replaced when the new one is complete and on the disk: at any moment there is the old one or the new one.</param>
+    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
+    /// <returns>What was saved.</returns>
+    /// <exception cref="ArgumentException">Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to.</exception>
+    /// <exception cref="GuestMemoryException">A page could not be read.</exception>
+    /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
+    /// <exception cref="InvalidSnapshotException">The earlier snapshot is damaged.</exception>
+    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <remarks>Its own memory does not grow with that of the guest: pages that were never touched are not looked at, as far as the kernel tells which these are.</remarks>
+    public static async Task<SnapshotSaved> SaveAsync(
+        GuestMemory memory,
+        string path,
+        SnapshotSaveOptions? options = null,
+        IProgress<SnapshotProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new SnapshotSaveOptions();
+        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
+        SnapshotSaved saved = await SaveAsync(image, path, options, progress, cancellationToken);
+        return saved with { UnreadablePages = image.UnreadablePages };
+    }
+
+    /// <summary>Saves a guest's memory to a stream, from where it stands on. The stream need not be able to seek; it is flushed, and stays open.</summary>
+    /// <param name="memory">The memory. It is not stopped.</param>
+    /// <param name="stream">The stream. What is read back later is to begin where it stands now.</param>
+    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it in the middle.</param>
+    /// <returns>What was saved.</returns>
+    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
+    public static async Task<SnapshotSaved> SaveAsync(
+        GuestMemory memory,
+        Stream stream,
+        SnapshotSaveOptions? options = null,
+        IProgress<SnapshotProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(stream);
+        options ??= new SnapshotSaveOptions();
+        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
+        string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.Path);
+        SnapshotSaved saved = await Task.Run(() => WriteAsync(image, stream, parent, options, progress, cancellationToken), cancellationToken);
+        await stream.FlushAsync(cancellationToken);
+        return saved with { UnreadablePages = image.UnreadablePages };
+    }
+
+    /// <summary>Saves this snapshot, with those it is a difference to, as one that needs no other.</summary>
+    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="compress">Whether pages are compressed.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
+    /// <returns>What was saved: a new snapshot with an identity of its own, and this one's sections.</returns>
+    /// <exception cref="IOException">The file could not be written.</exception>
+    /// <exception cref="InvalidSnapshotException">A file is damaged.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async Task<SnapshotSaved> MergeAsync(
+        string path, bool compress, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var sections = new List<SnapshotSection>();
+        foreach (SnapshotSectionInfo section in Sections)
+        {
+            sections.Add(new SnapshotSection(section.Name, new SnapshotSectionStream(_files[0], section)));
+        }
+
+        var options = new SnapshotSaveOptions { Compress = compress, Sections = sections };
+        return await SaveAsync(new SnapshotImage(_files, _files[0].Regions), path, options, progress, cancellationToken);
+    }
+
+    internal static async Task<SnapshotSaved> SaveAsync(
+        MemoryImage image, string path, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var file = new ReplacedFile(path);
+        string? parent = null;
+        if (options.Since is { } since)
+        {
+            foreach (SnapshotFile earlier in since._files)
+            {
+                if (RegularFile.IsSame(earlier.Handle, file.FullPath))
+                {
+                    throw new ArgumentException($"{path}: would be a difference to itself", nameof(path));
+                }
+            }
+
+            parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, System.IO.Path.GetFullPath(since.Path));
+        }
+
+        SnapshotSaved saved = await Task.Run(() => WriteAsync(image, file.Stream, parent, options, progress, cancellationToken), cancellationToken);
+        await Task.Run(file.Commit, CancellationToken.None);
+        return saved;
+    }
+
+    private static async Task<SnapshotSaved> WriteAsync(
+        MemoryImage image,
+        Stream stream,
+        string? parentPath,
+        SnapshotSaveOptions options,
+        IProgress<SnapshotProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        RequireSections(options.Sections);
+        SnapshotImage? earlier = options.Since is { } since ? new SnapshotImage(since._files, image.Regions) : null;
+        ChangedPages? changed = options is { Since: not null, Changed: { } ranges } ? new ChangedPages(ranges) : null;
+        var writer = new SnapshotWriter(stream, options.Since?.Id, parentPath, options.Compress);
+        try
+        {
+            var meter = new ProgressMeter(image.Regions, progress);
+            ulong from = 0;
+            while (TryNext(image, earlier, changed, from, out ulong chunk, out ulong pages, out ulong looked))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                await writer.AddAsync(image, chunk, pages, earlier, looked, cancellationToken);
+                meter.Report(chunk, writer.Length);
+                from = chunk + 1;
+            }
+
+            foreach (SnapshotSection section in options.Sections)
+            {
+                await writer.AddSectionAsync(section, cancellationToken);
+            }
+
+            await writer.EndAsync(image.Regions, cancellationToken);
+        }
+        catch
+        {
+            await writer.DrainAsync();
+            throw;
+        }
+
+        ulong total = image.Regions.TotalBytes;
+        progress?.Report(new SnapshotProgress(total, total, writer.Length));
+        return new SnapshotSaved(writer.Id, writer.StoredPages, writer.ZeroPages, 0, writer.Length);
+    }
+
+    /// <summary>The next chunk of which something may have to be said: what is there now, and what was there.</summary>
+    private static bool TryNext(
+        MemoryImage image, SnapshotImage? earlier, ChangedPages? changed, ulong from, out ulong chunk, out ulong pages, out ulong looked)
+    {
+        while (true)
+        {
+            looked = ulong.MaxValue;
+            if (changed is not null && !changed.TryNext(from, out from, out looked))
+            {
+                (chunk, pages) = (0, 0);
+                return false;
+            }
+
+            bool now = image.TryNext(from, out chunk, out pages);
+            if (earlier is not null && earlier.TryNext(from, out ulong was, out _) && (!now || was < chunk))
+            {
+                (chunk, pages, now) = (was, 0, true);
+            }
+
+            if (!now || changed is null || chunk == from)
+            {
+                return now;
+            }
+
+            // Between what has changed and what there is: look on from the latter.
+            from = chunk;
+        }
+    }
+
+    private static void RequireSections(IReadOnlyList<SnapshotSection> sections)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (SnapshotSection section in sections)
+        {
+            if (!names.Add(section.Name))
+            {
+                throw new ArgumentException($"Two sections are named '{section.Name}'.", nameof(sections));
+            }
+
+            if (System.Text.Encoding.UTF8.GetByteCount(section.Name) > SnapshotFormat.LongestName)
+            {
+                throw new ArgumentException("The name of a section is longer than 4096 bytes.", nameof(sections));
+            }
+        }
+
+        if (names.Count > SnapshotFormat.MostUserSections)
+        {
+            throw new ArgumentException("There are more than 4096 sections.", nameof(sections));
+        }
+    }
+}

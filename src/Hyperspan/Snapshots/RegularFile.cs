@@ -1,0 +1,103 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Snapshots;
+
+/// <summary>Opens what is to be a regular file, and does not wait for anything else that may be there: a pipe, a terminal.</summary>
+internal static class RegularFile
+{
+    /// <summary>Opens a file for reading.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <exception cref="InvalidSnapshotException">It is no regular file.</exception>
+    internal static SafeFileHandle Open(string path, out ulong length)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!OperatingSystem.IsLinux())
+        {
+            SafeFileHandle opened = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            length = (ulong)RandomAccess.GetLength(opened);
+            return opened;
+        }
+
+        // Without waiting, which for a regular file means nothing.
+        int descriptor = LibC.Open(path, OpenFlags.ReadOnly | OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
+        if (descriptor < 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            throw error switch
+            {
+                ErrorNumber.NoEntry => new FileNotFoundException($"{path}: there is no such file", path),
+                ErrorNumber.AccessDenied or ErrorNumber.NotPermitted => new UnauthorizedAccessException($"{path}: may not be read"),
+                _ => new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}", error),
+            };
+        }
+
+        var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            FileStatus status = FileDescriptors.Status(file);
+            if (!status.IsRegular())
+            {
+                throw new InvalidSnapshotException(path, status.Type == FileType.Directory ? "is a directory" : "is no regular file");
+            }
+
+            length = status.Size;
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Whether a file is what a path leads to.</summary>
+    internal static bool IsSame(SafeFileHandle file, string path)
+    {
+        if (!OperatingSystem.IsLinux() || !File.Exists(path))
+        {
+            return false;
+        }
+
+        using SafeFileHandle other = Open(path, out _);
+        FileStatus one = FileDescriptors.Status(file);
+        FileStatus two = FileDescriptors.Status(other);
+        return one.Inode == two.Inode && one.DeviceMajor == two.DeviceMajor && one.DeviceMinor == two.DeviceMinor;
+    }
+
+    /// <summary>Whether a regular file is at a place, or nothing, so that one can be put there.</summary>
+    /// <exception cref="IOException">Something else is there, or the folder is not.</exception>
+    internal static void RequireReplaceable(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new IOException($"{path}: is a directory");
+        }
+
+        string full = Path.GetFullPath(path);
+        if (!Directory.Exists(Path.GetDirectoryName(full)))
+        {
+            throw new DirectoryNotFoundException($"{path}: the folder does not exist");
+        }
+
+        if (!OperatingSystem.IsLinux() || !File.Exists(path))
+        {
+            return;
+        }
+
+        FileStatus status = default;
+        unsafe
+        {
+            // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+            using var current = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
+            if (FileStatusCall.Invoke(current, full, 0, LinuxConstants.STATX_BASIC_STATS, &status) == 0 && !status.IsRegular())
+            {
+                throw new IOException($"{path}: is no regular file");
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace Hyperspan.Snapshots;
+
+/// <summary>A region of guest memory as a snapshot knows it.</summary>
+/// <param name="Range">The guest-physical addresses.</param>
+/// <param name="Name">The name of what stood behind it.</param>
+/// <param name="PageSize">The size in bytes of the pages it was on: 4 KiB, or that of huge pages.</param>
+/// <param name="Protection">What the guest may do with it.</param>
+public sealed record SnapshotRegion(GuestRange Range, string Name, ulong PageSize, Protection Protection)
+{
+    /// <summary>The pages of a chunk that belong to this region, if only by a byte.</summary>
+    internal ulong PagesOf(ulong chunk)
+    {
+        ulong first = Range.Base.Value >> SnapshotFormat.PageShift;
+        ulong last = Range.Last!.Value.Value >> SnapshotFormat.PageShift;
+        ulong start = chunk << (SnapshotFormat.ChunkShift - SnapshotFormat.PageShift);
+        ulong end = start + (SnapshotFormat.ChunkPages - 1);
+        return last < start || first > end
+            ? 0
+            : SnapshotFormat.Pages((int)(Math.Max(first, start) - start), (int)(Math.Min(last, end) - start) + 1);
+    }
+}
