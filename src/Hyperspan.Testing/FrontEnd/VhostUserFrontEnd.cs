@@ -89,8 +89,11 @@ public sealed partial class VhostUserFrontEnd : IDisposable
         Check(request, _channel.Send(bytes, descriptors));
     }
 
-    /// <summary>Sends bytes as they are.</summary>
-    internal ChannelResult SendRaw(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> descriptors) => _channel.Send(bytes, descriptors);
+    /// <summary>Sends bytes as they are, whole messages or not: how a back end takes what it should not is for tests to find out.</summary>
+    /// <param name="bytes">The bytes.</param>
+    /// <param name="descriptors">The descriptors that go with the first of them.</param>
+    /// <returns>Whether the back end took all of them in time.</returns>
+    public bool SendRaw(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> descriptors) => _channel.Send(bytes, descriptors) == ChannelResult.Done;
 
     /// <summary>Receives the reply to a message.</summary>
     internal byte[] Receive(VhostUserMessage request, Descriptors? descriptors = null)
@@ -114,7 +117,8 @@ public sealed partial class VhostUserFrontEnd : IDisposable
     }
 
     /// <summary>Waits until the back end closes the connection; whatever it still sends is dropped.</summary>
-    internal bool WaitForClose()
+    /// <returns>Whether it did in time.</returns>
+    public bool WaitForClose()
     {
         Span<byte> rest = stackalloc byte[64];
         while (true)

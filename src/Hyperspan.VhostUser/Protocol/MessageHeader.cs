@@ -7,7 +7,6 @@ namespace Hyperspan.VhostUser;
 internal struct MessageHeader
 {
     internal const int Length = 12;
-    internal const uint VersionMask = 0x3;
     internal const uint Version = 0x1;
     internal const uint ReplyFlag = 0x4;
     internal const uint NeedReplyFlag = 0x8;

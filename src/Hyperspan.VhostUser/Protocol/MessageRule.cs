@@ -3,13 +3,7 @@ using P = Hyperspan.VhostUser.VhostUserProtocolFeatures;
 namespace Hyperspan.VhostUser;
 
 /// <summary>What a message must look like, before anything in it is looked at.</summary>
-/// <param name="Name">Its name in the specification, without the prefix.</param>
-/// <param name="Least">The least length of its payload in bytes.</param>
-/// <param name="Most">The greatest.</param>
-/// <param name="Descriptors">How many descriptors it may have at most; the handler wants the exact number.</param>
-/// <param name="HasReply">Whether it has a reply of its own.</param>
-/// <param name="Needs">The protocol feature that must have been set.</param>
-internal readonly record struct MessageRule(string Name, int Least, int Most, int Descriptors = 0, bool HasReply = false, P Needs = P.None)
+internal readonly struct MessageRule
 {
     /// <summary>The longest payload of any message.</summary>
     internal const int LongestPayload = ConfigHeader + LongestConfig;
@@ -28,11 +22,39 @@ internal readonly record struct MessageRule(string Name, int Least, int Most, in
     private const int Word = sizeof(ulong);
     private const int Address = 40;
 
+    private MessageRule(string name, int least, int most, int descriptors = 0, bool hasReply = false, P needs = P.None)
+    {
+        Name = name;
+        Least = least;
+        Most = most;
+        Descriptors = descriptors;
+        HasReply = hasReply;
+        Needs = needs;
+    }
+
+    /// <summary>Gets its name in the specification, without the prefix.</summary>
+    internal string Name { get; }
+
+    /// <summary>Gets the least length of its payload in bytes.</summary>
+    internal int Least { get; }
+
+    /// <summary>Gets the greatest.</summary>
+    internal int Most { get; }
+
+    /// <summary>Gets how many descriptors it may have at most; the handler wants the exact number.</summary>
+    internal int Descriptors { get; }
+
+    /// <summary>Gets a value indicating whether it has a reply of its own.</summary>
+    internal bool HasReply { get; }
+
+    /// <summary>Gets the protocol feature that must have been set.</summary>
+    internal P Needs { get; }
+
     /// <summary>Gets the rule for a message.</summary>
     /// <returns>The rule, or <see langword="null"/> for messages that are never offered.</returns>
     internal static MessageRule? Of(VhostUserMessage message) => message switch
     {
-        VhostUserMessage.GetFeatures => new("GET_FEATURES", 0, 0, HasReply: true),
+        VhostUserMessage.GetFeatures => new("GET_FEATURES", 0, 0, hasReply: true),
         VhostUserMessage.SetFeatures => new("SET_FEATURES", Word, Word),
         VhostUserMessage.SetOwner => new("SET_OWNER", 0, 0),
         VhostUserMessage.ResetOwner => new("RESET_OWNER", 0, 0),
@@ -40,23 +62,23 @@ internal readonly record struct MessageRule(string Name, int Least, int Most, in
         VhostUserMessage.SetVringSize => new("SET_VRING_NUM", Word, Word),
         VhostUserMessage.SetVringAddress => new("SET_VRING_ADDR", Address, Address),
         VhostUserMessage.SetVringBase => new("SET_VRING_BASE", Word, Word),
-        VhostUserMessage.GetVringBase => new("GET_VRING_BASE", Word, Word, HasReply: true),
+        VhostUserMessage.GetVringBase => new("GET_VRING_BASE", Word, Word, hasReply: true),
         VhostUserMessage.SetVringKick => new("SET_VRING_KICK", Word, Word, 1),
         VhostUserMessage.SetVringCall => new("SET_VRING_CALL", Word, Word, 1),
         VhostUserMessage.SetVringError => new("SET_VRING_ERR", Word, Word, 1),
-        VhostUserMessage.GetProtocolFeatures => new("GET_PROTOCOL_FEATURES", 0, 0, HasReply: true),
+        VhostUserMessage.GetProtocolFeatures => new("GET_PROTOCOL_FEATURES", 0, 0, hasReply: true),
         VhostUserMessage.SetProtocolFeatures => new("SET_PROTOCOL_FEATURES", Word, Word),
-        VhostUserMessage.GetQueueCount => new("GET_QUEUE_NUM", 0, 0, HasReply: true, Needs: P.MultipleQueues),
+        VhostUserMessage.GetQueueCount => new("GET_QUEUE_NUM", 0, 0, hasReply: true, needs: P.MultipleQueues),
         VhostUserMessage.SetVringEnable => new("SET_VRING_ENABLE", Word, Word),
-        VhostUserMessage.SetBackendChannel => new("SET_BACKEND_REQ_FD", 0, 0, 1, Needs: P.BackendChannel),
-        VhostUserMessage.GetConfig => new("GET_CONFIG", ConfigHeader, LongestPayload, HasReply: true, Needs: P.Config),
-        VhostUserMessage.SetConfig => new("SET_CONFIG", ConfigHeader, LongestPayload, Needs: P.Config),
-        VhostUserMessage.GetInflight => new("GET_INFLIGHT_FD", InflightLength, PaddedInflightLength, HasReply: true, Needs: P.Inflight),
-        VhostUserMessage.SetInflight => new("SET_INFLIGHT_FD", InflightLength, PaddedInflightLength, 1, Needs: P.Inflight),
-        VhostUserMessage.ResetDevice => new("RESET_DEVICE", 0, 0, Needs: P.ResetDevice),
-        VhostUserMessage.GetMaxMemorySlots => new("GET_MAX_MEM_SLOTS", 0, 0, HasReply: true, Needs: P.MemorySlots),
-        VhostUserMessage.AddMemoryRegion => new("ADD_MEM_REG", Word + RegionLength, Word + RegionLength, 1, Needs: P.MemorySlots),
-        VhostUserMessage.RemoveMemoryRegion => new("REM_MEM_REG", Word + RegionLength, Word + RegionLength, 1, Needs: P.MemorySlots),
+        VhostUserMessage.SetBackendChannel => new("SET_BACKEND_REQ_FD", 0, 0, 1, needs: P.BackendChannel),
+        VhostUserMessage.GetConfig => new("GET_CONFIG", ConfigHeader, LongestPayload, hasReply: true, needs: P.Config),
+        VhostUserMessage.SetConfig => new("SET_CONFIG", ConfigHeader, LongestPayload, needs: P.Config),
+        VhostUserMessage.GetInflight => new("GET_INFLIGHT_FD", InflightLength, PaddedInflightLength, hasReply: true, needs: P.Inflight),
+        VhostUserMessage.SetInflight => new("SET_INFLIGHT_FD", InflightLength, PaddedInflightLength, 1, needs: P.Inflight),
+        VhostUserMessage.ResetDevice => new("RESET_DEVICE", 0, 0, needs: P.ResetDevice),
+        VhostUserMessage.GetMaxMemorySlots => new("GET_MAX_MEM_SLOTS", 0, 0, hasReply: true, needs: P.MemorySlots),
+        VhostUserMessage.AddMemoryRegion => new("ADD_MEM_REG", Word + RegionLength, Word + RegionLength, 1, needs: P.MemorySlots),
+        VhostUserMessage.RemoveMemoryRegion => new("REM_MEM_REG", Word + RegionLength, Word + RegionLength, 1, needs: P.MemorySlots),
         _ => null,
     };
 

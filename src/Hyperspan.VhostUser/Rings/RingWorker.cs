@@ -86,8 +86,6 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     internal int Index => _index;
 
-    internal bool IsRunning => _thread is not null;
-
     /// <summary>Gets a value indicating whether the thread has ended, or there is none.</summary>
     internal bool HasEnded => _thread is not { IsAlive: true };
 

@@ -23,7 +23,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
     /// <param name="length">The length in bytes. Not zero; any other value, the rest of the last page is not accessible.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
-    /// <exception cref="ArgumentException">The file offset is not a multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentException">The file offset is not a multiple of 4 KiB.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is zero, or the range is more than can be mapped.</exception>
     /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, does not permit the access, or the system refused otherwise.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
@@ -36,7 +36,6 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
         PageMath.RequirePageAligned(fileOffset, nameof(fileOffset));
         PageMath.RequireMappableLength(length, nameof(length));
         PageMath.RequireMappableLength(fileOffset, nameof(fileOffset));
-        PageMath.RequireAlignment(options.Alignment, nameof(options));
         ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
         Name = options.Name;
         Length = length;
@@ -59,7 +58,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
                 options.Writable,
                 isPrivate: false,
                 FileRangeMapping.Granularity(status, magic),
-                options.Alignment,
+                PageMath.PageSize,
                 Name);
             if (options.Prefault)
             {
@@ -78,7 +77,7 @@ public sealed unsafe class ForeignMemory : GuestMemoryBacking
     /// <param name="path">The path.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <returns>The memory, as long as the file is now.</returns>
-    /// <exception cref="ArgumentException">The path is empty, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The file is empty, or more than can be mapped.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>

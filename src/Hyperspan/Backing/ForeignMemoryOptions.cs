@@ -12,10 +12,6 @@ public sealed class ForeignMemoryOptions
     /// <summary>Gets a value indicating whether the memory can be written. The default is yes.</summary>
     public bool Writable { get; init; } = true;
 
-    /// <summary>Gets the alignment of the mapping in bytes: a power of two from 4 KiB to 1 GiB. The default is 4 KiB.</summary>
-    /// <remarks>For huge pages, what is aligned is the start of the huge page that the memory begins in.</remarks>
-    public ulong Alignment { get; init; } = PageMath.PageSize;
-
     /// <summary>Gets a value indicating whether all pages are entered into this process's page tables at once. Needs Linux 5.14.</summary>
     public bool Prefault { get; init; }
 }

@@ -145,7 +145,7 @@ public sealed unsafe partial class SparseMapping
         }
 
         _table.Set(new MappingSegment(offset, offset + length, protection));
-        Dress(offset, length);
+        SetName(offset, length);
     }
 
     private void Remove(string operation, ulong offset, ulong length, bool filesToo)
@@ -180,7 +180,7 @@ public sealed unsafe partial class SparseMapping
                 }
 
                 _table.Clear(offset, end);
-                Dress(offset, length);
+                SetName(offset, length);
                 MappingBudget.NoteGivenBack();
             }
         }

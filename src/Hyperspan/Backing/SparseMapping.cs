@@ -30,7 +30,6 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
     private readonly AddressReservation _reservation;
     private readonly MappingTable _table = new();
     private readonly PageLocks _locks = new();
-    private readonly HugePageAdvice _advice;
 
     /// <summary>Initializes a new instance of the <see cref="SparseMapping"/> class, with all pages reserved.</summary>
     /// <param name="length">The length in bytes, a multiple of 4 KiB and not zero.</param>
@@ -60,9 +59,8 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
         Length = length;
         Name = options.Name;
         FaultBehavior = options.FaultBehavior;
-        _advice = options.HugePageAdvice;
         _reservation = AddressReservation.Reserve(length, options.Alignment, options.Name);
-        Dress(0, length);
+        SetName(0, length);
     }
 
     /// <inheritdoc/>
@@ -123,12 +121,8 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
         (protection.CanRead ? MappingProtection.Read : MappingProtection.None)
         | (protection.CanWrite ? MappingProtection.Write : MappingProtection.None);
 
-    /// <summary>Name and advice are lost with what was mapped; the new pages get theirs.</summary>
-    private void Dress(ulong offset, ulong length)
-    {
-        _reservation.SetName(offset, length, Name);
-        _reservation.AdviseHugePages(offset, length, _advice);
-    }
+    /// <summary>The name is lost with what was mapped; the new pages get it.</summary>
+    private void SetName(ulong offset, ulong length) => _reservation.SetName(offset, length, Name);
 
     /// <summary>Undoes an mprotect that failed half-way, as far as the kernel lets us.</summary>
     private void RestoreProtection(ulong start, ulong end)

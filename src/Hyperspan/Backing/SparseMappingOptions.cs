@@ -12,9 +12,6 @@ public sealed class SparseMappingOptions
     /// <summary>Gets the alignment of the mapping in bytes: a power of two from 4 KiB to 1 GiB. The default is 4 KiB.</summary>
     public ulong Alignment { get; init; } = PageMath.PageSize;
 
-    /// <summary>Gets the advice on transparent huge pages for private memory. To be of use, it wants an alignment of 2 MiB.</summary>
-    public HugePageAdvice HugePageAdvice { get; init; }
-
     /// <summary>
     /// Gets what accesses can meet: <see cref="FaultBehavior.MayFault"/>, the default, or <see cref="FaultBehavior.MayBlock"/> where faults are served
     /// by this process (userfaultfd, FUSE). There are holes, so <see cref="FaultBehavior.Never"/> is refused.

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan.Guarding;
 
-// Accesses to memory under an access bitmap, one bit a page: bit i of byte j is page 8 * j + i. They have no effect and return StubCode.StatusBitClear where
+// Accesses to memory under an access bitmap, one bit a page: bit i of byte j is page 8 * j + i. They have no effect and return a status of their own where
 // the bit is clear, StubCode.StatusNotRestartable in a thread without restartable sequences: its access is done under a section of the RCU domain instead.
 // The bitmap has to be valid memory for as long as anybody uses it. Only where SupportsRestartableSequences.
 //

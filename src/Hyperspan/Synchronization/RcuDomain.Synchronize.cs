@@ -8,7 +8,6 @@ public sealed partial class RcuDomain
     private const int Yields = 20;
     private const int LongestSleepMilliseconds = 10;
 
-    private long _barriers;
     private long _stallTicks = TimeSpan.TicksPerSecond;
 
     /// <summary>
@@ -39,9 +38,6 @@ public sealed partial class RcuDomain
             Volatile.Write(ref _stallTicks, value.Ticks);
         }
     }
-
-    /// <summary>How many calls wanted a process-wide barrier; for tests of quiescing.</summary>
-    internal long BarrierCount => Volatile.Read(ref _barriers);
 
     /// <summary>
     /// Waits until every section of this domain that is running now has ended. Microseconds when there is none to wait for,
@@ -93,8 +89,6 @@ public sealed partial class RcuDomain
         RcuGracePeriod period = Begin();
         return SpinUntilOver(ref period) ? Task.CompletedTask : WaitAsync(period, cancellationToken);
     }
-
-    internal void CountBarrier() => Interlocked.Increment(ref _barriers);
 
     internal void OnStalled(RcuStallEventArgs stall) => Stalled?.Invoke(this, stall);
 

@@ -34,7 +34,6 @@ internal struct RcuGracePeriod
             return default;
         }
 
-        domain.CountBarrier();
         ProcessBarrier.Issue();
         return Collect(domain, threads, self, epoch);
     }
@@ -113,7 +112,8 @@ internal struct RcuGracePeriod
         return period;
     }
 
-    private static bool AnyAttached(RcuThread[] threads, RcuThread? self, int index)
+    /// <summary>Whether any other thread may be in a section: if not, a writer needs no barrier.</summary>
+    internal static bool AnyAttached(RcuThread[] threads, RcuThread? self, int index)
     {
         foreach (RcuThread thread in threads)
         {

@@ -21,6 +21,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
     private const int BitmapOffset = 1024;
     private const int AttemptsOffset = 2048;
     private const ulong Bit = 13;
+    private const ulong StatusBitClear = 0x100;
 
     private readonly byte[] _memory = GC.AllocateArray<byte>(4096, pinned: true);
     private volatile bool _done;
@@ -150,7 +151,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
 
     private static void Check(GuardedResult result)
     {
-        if (result.Status is not (0 or StubCode.StatusBitClear))
+        if (result.Status is not (0 or StatusBitClear))
         {
             throw new UnreachableException($"status {result.Status}");
         }

@@ -134,13 +134,4 @@ public sealed unsafe class HeapMemoryTests
         memory.TryAccess((3UL << 30) - 4, 4, 0, (bytes, _) => bytes.Fill(1)).ShouldBeTrue();
         memory.Mapping[(3UL << 30) - 1].ShouldBe((byte)1);
     }
-
-    [Fact]
-    public void Empty_memory_is_one_for_all()
-    {
-        EmptyMemory.Instance.ShouldBeSameAs(EmptyMemory.Instance);
-        EmptyMemory.Instance.Length.ShouldBe(0UL);
-        EmptyMemory.Instance.IsLockable.ShouldBeFalse();
-        EmptyMemory.Instance.Name.ShouldBe("empty");
-    }
 }

@@ -1,5 +1,6 @@
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Stubs;
 
 namespace Hyperspan.Tests.Guarding;
 
@@ -25,7 +26,7 @@ public unsafe class GuardBitCheckedTests
             Load((byte*)p, (byte*)bitmap, bit, size).ShouldSatisfy(expected, 0);
         }, (bitmap, bit) =>
         {
-            Load(p, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+            Load(p, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
         });
     }
 
@@ -49,8 +50,8 @@ public unsafe class GuardBitCheckedTests
         }, (bitmap, bit) =>
         {
             *(ulong*)p = ~Pattern;
-            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
-            CompareExchange(p, 5, ~Pattern & mask, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+            Store(p, Pattern, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
+            CompareExchange(p, 5, ~Pattern & mask, (byte*)bitmap, bit, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
             (*(ulong*)p).ShouldBe(~Pattern);
         });
     }
@@ -73,11 +74,11 @@ public unsafe class GuardBitCheckedTests
                     Load(p, &set, 3, size).ShouldSatisfy((ulong)p, signal);
                 }
 
-                Load(p, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+                Load(p, &clear, 3, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
                 Store(p, 1, &set, 3, size).ShouldSatisfy((ulong)p, signal);
                 CompareExchange(p, 1, 0, &set, 3, size).ShouldSatisfy((ulong)p, signal);
-                Store(p, 1, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
-                CompareExchange(p, 1, 0, &clear, 3, size).ShouldSatisfy(0, StubCode.StatusBitClear);
+                Store(p, 1, &clear, 3, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
+                CompareExchange(p, 1, 0, &clear, 3, size).ShouldSatisfy(0, StubProgram.StatusBitClear);
             }
         }
     }

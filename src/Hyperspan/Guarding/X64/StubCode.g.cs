@@ -39,10 +39,7 @@ internal static class StubCode
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int BitCheckedCompareExchangeOffset(int size) => size switch { 1 => 0x440, 2 => 0x490, 4 => 0x4E0, _ => 0x530 };
 
-    /// <summary>What a bit-checked stub answers, having done nothing, where the bit is clear.</summary>
-    internal const ulong StatusBitClear = 0x100;
-
-    /// <summary>What it answers, having done nothing, in a thread without restartable sequences.</summary>
+    /// <summary>What a bit-checked stub answers, having done nothing, in a thread without restartable sequences.</summary>
     internal const ulong StatusNotRestartable = 0x101;
 
     /// <summary>How many bytes of a thread's area for restartable sequences are used.</summary>
