@@ -204,7 +204,10 @@ public sealed partial class VhostUserFrontEnd
     public ushort StopQueue(int index)
     {
         Send(VhostUserMessage.GetVringBase, Payload(new NumberPair((uint)index, 0)));
-        return (ushort)MemoryMarshal.Read<NumberPair>(Receive(VhostUserMessage.GetVringBase)).Second;
+        var reply = MemoryMarshal.Read<NumberPair>(Receive(VhostUserMessage.GetVringBase));
+        return reply.First == index
+            ? (ushort)reply.Second
+            : throw new VhostUserException(VhostUserMessage.GetVringBase, $"the reply is about queue {reply.First} instead of {index}");
     }
 
     /// <summary>Gives the back end a socket by which it can say that the device's configuration changed.</summary>
