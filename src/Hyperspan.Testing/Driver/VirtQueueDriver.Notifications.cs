@@ -17,8 +17,8 @@ public sealed partial class VirtQueueDriver
         // Full fence: the available index must be visible before the device's wish is read; the mirror image of VirtQueue.EnableNotifications.
         Interlocked.MemoryBarrier();
         bool wanted = _eventIndex
-            ? VirtQueue.IsPassed(LittleEndian.Order(_memory.ReadAcquire<ushort>(AvailableEvent)), _available, _kicked)
-            : (LittleEndian.Order(_memory.ReadAcquire<ushort>(Layout.UsedRing)) & 1) == 0;
+            ? VirtQueue.IsPassed(_memory.ReadAcquire<Le16>(AvailableEvent), _available, _kicked)
+            : (_memory.ReadAcquire<Le16>(Layout.UsedRing) & 1) == 0;
         _kicked = _available;
         return wanted;
     }
@@ -29,7 +29,7 @@ public sealed partial class VirtQueueDriver
     {
         if (_eventIndex)
         {
-            _memory.WriteRelease(UsedEvent, LittleEndian.Order(_used));
+            _memory.WriteRelease(UsedEvent, (Le16)_used);
         }
         else
         {
@@ -38,7 +38,7 @@ public sealed partial class VirtQueueDriver
 
         // Full fence: the wish must be visible before the used index is read; the mirror image of VirtQueue.ShouldNotify.
         Interlocked.MemoryBarrier();
-        return LittleEndian.Order(_memory.ReadAcquire<ushort>(Layout.UsedRing + 2)) != _used;
+        return _memory.ReadAcquire<Le16>(Layout.UsedRing + 2) != _used;
     }
 
     /// <summary>Tells the device that it need not notify. A hint; notifications may still come.</summary>
@@ -47,11 +47,11 @@ public sealed partial class VirtQueueDriver
         if (_eventIndex)
         {
             // As far away as possible: it is passed only half the range of indices from here.
-            _memory.WriteRelease(UsedEvent, LittleEndian.Order((ushort)(_used + 0x8000)));
+            _memory.WriteRelease(UsedEvent, (Le16)(ushort)(_used + 0x8000));
         }
         else
         {
-            _memory.WriteRelease(Layout.AvailableRing, LittleEndian.Order((ushort)1));
+            _memory.WriteRelease(Layout.AvailableRing, (Le16)1);
         }
     }
 

@@ -129,11 +129,11 @@ public sealed partial class VirtQueueDriver
 
         head = indirect ? AddIndirect(readable, writable) : AddDirect(readable, writable);
         _inFlight[head] = true;
-        _memory.Write(Layout.AvailableRing + 4 + (2UL * (uint)(_available & _mask)), LittleEndian.Order(head));
+        _memory.Write(Layout.AvailableRing + 4 + (2UL * (uint)(_available & _mask)), (Le16)head);
         _available++;
 
         // Release: entry and descriptors are seen before the index that covers them.
-        _memory.WriteRelease(Layout.AvailableRing + 2, LittleEndian.Order(_available));
+        _memory.WriteRelease(Layout.AvailableRing + 2, (Le16)_available);
         return true;
     }
 
@@ -146,14 +146,14 @@ public sealed partial class VirtQueueDriver
         completion = default;
 
         // Acquire: the entry and the data are read after the index that covers them.
-        if (LittleEndian.Order(_memory.ReadAcquire<ushort>(Layout.UsedRing + 2)) == _used)
+        if (_memory.ReadAcquire<Le16>(Layout.UsedRing + 2) == _used)
         {
             return false;
         }
 
         GuestAddress entry = Layout.UsedRing + 4 + (8UL * (uint)(_used & _mask));
-        uint head = LittleEndian.Order(_memory.Read<uint>(entry));
-        uint written = LittleEndian.Order(_memory.Read<uint>(entry + 4));
+        uint head = _memory.Read<Le32>(entry);
+        uint written = _memory.Read<Le32>(entry + 4);
         if (head >= Layout.Size || !_inFlight[head])
         {
             throw new InvalidDataException($"the device returned chain {head}, which is not in flight");
@@ -202,15 +202,15 @@ public sealed partial class VirtQueueDriver
         }
 
         ulong descriptor = Layout.DescriptorTable.Value + (16UL * head);
-        _memory.Write(descriptor, LittleEndian.Order(table));
-        _memory.Write(descriptor + 8, LittleEndian.Order(Descriptor.Pack((uint)count * 16, Descriptor.Indirect, 0)));
+        _memory.Write(descriptor, (Le64)table);
+        _memory.Write(descriptor + 8, (Le64)Descriptor.Pack((uint)count * 16, Descriptor.Indirect, 0));
         return head;
     }
 
     private void WriteDescriptor(ulong at, ChainSegment segment, bool writable, ushort? next)
     {
         int flags = (writable ? Descriptor.Write : 0) | (next is null ? 0 : Descriptor.Next);
-        _memory.Write(at, LittleEndian.Order(segment.Address.Value));
-        _memory.Write(at + 8, LittleEndian.Order(Descriptor.Pack(segment.Length, (ushort)flags, next ?? 0)));
+        _memory.Write(at, (Le64)segment.Address.Value);
+        _memory.Write(at + 8, (Le64)Descriptor.Pack(segment.Length, (ushort)flags, next ?? 0));
     }
 }

@@ -62,7 +62,8 @@ internal sealed class InflightQueue : IInflightTracker
     internal bool Recover(GuestMemory guest, VirtQueueLayout layout)
     {
         ProtocolViolation.Unless(
-            guest.TryReadUInt16LittleEndian(layout.UsedRing + 2, out ushort used, out GuestMemoryFault fault), $"the used ring cannot be read: {fault}");
+            guest.TryRead(layout.UsedRing + 2, out Le16 index, out GuestMemoryFault fault), $"the used ring cannot be read: {fault}");
+        ushort used = index;
         UsedIndex = used;
         ushort version = Load<ushort>(VersionOffset);
         ushort recorded = Load<ushort>(UsedIndexOffset);

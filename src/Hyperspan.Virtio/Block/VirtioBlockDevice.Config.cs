@@ -1,26 +1,22 @@
-using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan.Virtio;
 
-/// <content>The configuration space, <c>struct virtio_blk_config</c> (virtio 1.2, section 5.2.4), up to and including write_zeroes_may_unmap.</content>
+/// <content>The configuration space.</content>
 public sealed partial class VirtioBlockDevice
 {
-    private const int ConfigSize = 60;
-    private const int WritebackOffset = 32;
-
     /// <inheritdoc/>
-    public int ConfigLength => ConfigSize;
+    public int ConfigLength => BlockConfig.Length;
 
     /// <inheritdoc/>
     public void ReadConfig(uint offset, Span<byte> destination)
     {
-        Span<byte> config = stackalloc byte[ConfigSize];
-        FillConfig(config);
+        BlockConfig config = GetConfig();
         destination.Clear();
-        if (offset < ConfigSize)
+        if (offset < BlockConfig.Length)
         {
-            ReadOnlySpan<byte> rest = config[(int)offset..];
+            ReadOnlySpan<byte> rest = MemoryMarshal.AsBytes(new ReadOnlySpan<BlockConfig>(in config))[(int)offset..];
             rest[..Math.Min(rest.Length, destination.Length)].CopyTo(destination);
         }
     }
@@ -29,7 +25,7 @@ public sealed partial class VirtioBlockDevice
     /// <remarks>The one writable field is writeback, by VIRTIO_BLK_F_CONFIG_WCE: 0 or 1. Zero is refused where the cache cannot be flushed.</remarks>
     public bool TryWriteConfig(uint offset, ReadOnlySpan<byte> source)
     {
-        if ((OfferedFeatures & VirtioBlockFeatures.ConfigWriteback) == 0 || offset != WritebackOffset || source.Length != 1 || source[0] > 1)
+        if ((OfferedFeatures & VirtioBlockFeatures.ConfigWriteback) == 0 || offset != BlockConfig.WritebackOffset || source.Length != 1 || source[0] > 1)
         {
             return false;
         }
@@ -46,27 +42,29 @@ public sealed partial class VirtioBlockDevice
         return false;
     }
 
-    private void FillConfig(Span<byte> config)
+    private BlockConfig GetConfig()
     {
-        config.Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(config, Capacity);
-        BinaryPrimitives.WriteUInt32LittleEndian(config[12..], (uint)_options.MaxSegments);
-
-        // The geometry of cylinders, heads and sectors is not offered: nothing has used it for decades.
-        BinaryPrimitives.WriteUInt32LittleEndian(config[20..], (uint)_options.LogicalBlockSize);
         int perPhysical = _options.PhysicalBlockSize / _options.LogicalBlockSize;
-        config[24] = (byte)BitOperations.Log2((uint)perPhysical);
-        BinaryPrimitives.WriteUInt16LittleEndian(config[26..], (ushort)Math.Min(perPhysical, ushort.MaxValue));
-        config[WritebackOffset] = (byte)Volatile.Read(ref _writeback);
-        BinaryPrimitives.WriteUInt16LittleEndian(config[34..], (ushort)QueueCount);
+        var config = new BlockConfig
+        {
+            Capacity = Capacity,
+            MaxSegments = (uint)_options.MaxSegments,
+            BlockSize = (uint)_options.LogicalBlockSize,
+            PhysicalBlockExponent = (byte)BitOperations.Log2((uint)perPhysical),
+            MinIoBlocks = (ushort)Math.Min(perPhysical, ushort.MaxValue),
+            Writeback = (byte)Volatile.Read(ref _writeback),
+            QueueCount = (ushort)QueueCount,
+        };
         if (!IsReadOnly)
         {
-            BinaryPrimitives.WriteUInt32LittleEndian(config[36..], MaxDiscardSectors);
-            BinaryPrimitives.WriteUInt32LittleEndian(config[40..], MaxRanges);
-            BinaryPrimitives.WriteUInt32LittleEndian(config[44..], (uint)(_options.PhysicalBlockSize / SectorSize));
-            BinaryPrimitives.WriteUInt32LittleEndian(config[48..], MaxWriteZeroesSectors);
-            BinaryPrimitives.WriteUInt32LittleEndian(config[52..], MaxRanges);
-            config[56] = 1;
+            config.MaxDiscardSectors = MaxDiscardSectors;
+            config.MaxDiscardRanges = MaxRanges;
+            config.DiscardAlignment = (uint)(_options.PhysicalBlockSize / SectorSize);
+            config.MaxWriteZeroesSectors = MaxWriteZeroesSectors;
+            config.MaxWriteZeroesRanges = MaxRanges;
+            config.WriteZeroesMayUnmap = 1;
         }
+
+        return config;
     }
 }

@@ -3,7 +3,7 @@ namespace Hyperspan.Virtio;
 /// <summary>A copy of one descriptor (virtio 1.2, section 2.7.5): what was read once is what is checked and used.</summary>
 internal readonly struct Descriptor
 {
-    internal const ulong Length16 = 16;
+    internal const ulong EntryLength = 16;
     internal const ushort Next = 1;
     internal const ushort Write = 2;
     internal const ushort Indirect = 4;
@@ -35,9 +35,9 @@ internal readonly struct Descriptor
     /// <summary>Reads a descriptor by two loads of eight bytes, each field once. A driver that changes it meanwhile gets the one value or the other.</summary>
     internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor, out GuestMemoryFault fault)
     {
-        if (memory.TryRead(address, out ulong first, out fault) && memory.TryRead(address + 8, out ulong second, out fault))
+        if (memory.TryRead(address, out Le64 first, out fault) && memory.TryRead(address + 8, out Le64 second, out fault))
         {
-            descriptor = new Descriptor(LittleEndian.Order(first), LittleEndian.Order(second));
+            descriptor = new Descriptor(first, second);
             return true;
         }
 

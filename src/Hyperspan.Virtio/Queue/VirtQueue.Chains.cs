@@ -32,12 +32,12 @@ public sealed partial class VirtQueue
             return false;
         }
 
-        if (!_memory.TryRead(_availableEntries + (2UL * (uint)(_next & _mask)), out ushort raw, out GuestMemoryFault fault))
+        if (!_memory.TryRead(_availableEntries + (2UL * (uint)(_next & _mask)), out Le16 entry, out GuestMemoryFault fault))
         {
             return RingFailed(null, fault);
         }
 
-        ushort head = LittleEndian.Order(raw);
+        ushort head = entry;
         if (!TakeChain(head, chain))
         {
             return false;
@@ -73,12 +73,12 @@ public sealed partial class VirtQueue
     private bool FindAvailable()
     {
         // Acquire: the entries and descriptors that this index covers are read after it (section 2.7.13.3).
-        if (!_memory.TryReadAcquire(_availableIndex, out ushort raw, out GuestMemoryFault fault))
+        if (!_memory.TryReadAcquire(_availableIndex, out Le16 published, out GuestMemoryFault fault))
         {
             return RingFailed(null, fault);
         }
 
-        ushort index = LittleEndian.Order(raw);
+        ushort index = published;
         ushort ahead = (ushort)(index - _next);
         if (ahead > Size)
         {
@@ -127,7 +127,7 @@ public sealed partial class VirtQueue
                 return Fail(VirtQueueErrorKind.DescriptorLoop, head, limit: entries);
             }
 
-            if (!Descriptor.TryRead(_memory, table + (Descriptor.Length16 * index), out Descriptor descriptor, out GuestMemoryFault fault))
+            if (!Descriptor.TryRead(_memory, table + (Descriptor.EntryLength * index), out Descriptor descriptor, out GuestMemoryFault fault))
             {
                 return RingFailed(head, fault);
             }

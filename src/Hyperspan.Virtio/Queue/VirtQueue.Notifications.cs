@@ -41,21 +41,21 @@ public sealed partial class VirtQueue
         bool wanted;
         if (_eventIndex)
         {
-            if (!_memory.TryReadAcquire(_usedEvent, out ushort raw, out GuestMemoryFault fault))
+            if (!_memory.TryReadAcquire(_usedEvent, out Le16 usedEvent, out GuestMemoryFault fault))
             {
                 return RingFailed(null, fault) || AnnounceBroken();
             }
 
-            wanted = IsPassed(LittleEndian.Order(raw), _used, _notifiedUsed);
+            wanted = IsPassed(usedEvent, _used, _notifiedUsed);
         }
         else
         {
-            if (!_memory.TryReadAcquire(_availableFlags, out ushort raw, out GuestMemoryFault fault))
+            if (!_memory.TryReadAcquire(_availableFlags, out Le16 flags, out GuestMemoryFault fault))
             {
                 return RingFailed(null, fault) || AnnounceBroken();
             }
 
-            wanted = (LittleEndian.Order(raw) & AvailableNoInterrupt) == 0;
+            wanted = (flags & AvailableNoInterrupt) == 0;
         }
 
         wanted |= !_notifiedValid;
@@ -110,11 +110,11 @@ public sealed partial class VirtQueue
         (ushort)(now - eventIndex - 1) < (ushort)(now - before);
 
     private bool WriteAvailableEvent() =>
-        _memory.TryWriteRelease(_availableEvent, LittleEndian.Order(_next), out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryWriteRelease(_availableEvent, (Le16)_next, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     private bool WriteUsedFlags(ushort flags)
     {
-        if (!_memory.TryWriteRelease(_usedFlags, LittleEndian.Order(flags), out GuestMemoryFault fault))
+        if (!_memory.TryWriteRelease(_usedFlags, (Le16)flags, out GuestMemoryFault fault))
         {
             return RingFailed(null, fault);
         }

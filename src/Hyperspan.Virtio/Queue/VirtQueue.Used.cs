@@ -39,8 +39,8 @@ public sealed partial class VirtQueue
         }
 
         ulong entry = _usedEntries + (8UL * (uint)((_used + _staged) & _mask));
-        if (!_memory.TryWrite(entry, LittleEndian.Order((uint)head), out GuestMemoryFault fault)
-            || !_memory.TryWrite(entry + 4, LittleEndian.Order(written), out fault))
+        if (!_memory.TryWrite(entry, (Le32)head, out GuestMemoryFault fault)
+            || !_memory.TryWrite(entry + 4, (Le32)written, out fault))
         {
             return RingFailed(head, fault);
         }
@@ -66,7 +66,7 @@ public sealed partial class VirtQueue
 
         // Release: the entries, and the data in the buffers, are seen before the index that covers them (section 2.7.8.2).
         ushort index = (ushort)(_used + _staged);
-        if (!_memory.TryWriteRelease(_usedIndexAddress, LittleEndian.Order(index), out GuestMemoryFault fault))
+        if (!_memory.TryWriteRelease(_usedIndexAddress, (Le16)index, out GuestMemoryFault fault))
         {
             return RingFailed(null, fault);
         }

@@ -211,10 +211,10 @@ public sealed class AccessContractTests : IDisposable
         memory.WriteUInt32BigEndian(16, 0x0102_0304);
         memory.Read(16, 4).ShouldBe([1, 2, 3, 4]);
         memory.ReadUInt32LittleEndian(16).ShouldBe(0x0403_0201u);
-        memory.WriteInt64LittleEndian(24, -2);
-        memory.ReadInt64LittleEndian(24).ShouldBe(-2);
-        memory.ReadInt64BigEndian(24).ShouldBe(unchecked((long)0xfeff_ffff_ffff_ffff));
-        memory.WriteInt16BigEndian(32, 0x0102);
+        memory.WriteUInt64LittleEndian(24, unchecked((ulong)-2));
+        memory.ReadUInt64LittleEndian(24).ShouldBe(unchecked((ulong)-2));
+        memory.ReadUInt64BigEndian(24).ShouldBe(0xfeff_ffff_ffff_ffff);
+        memory.WriteUInt16BigEndian(32, 0x0102);
         memory.ReadUInt16LittleEndian(32).ShouldBe((ushort)0x0201);
         memory.TryReadUInt64BigEndian(5 * Page, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 5 * Page);

@@ -180,8 +180,8 @@ public class HostileGuestTests
                 GuestAddress at = table + (16 * i);
                 if (!structured)
                 {
-                    memory.WriteInt64LittleEndian(at, random.NextInt64());
-                    memory.WriteInt64LittleEndian(at + 8, random.NextInt64());
+                    memory.Write(at, random.NextInt64());
+                    memory.Write(at + 8, random.NextInt64());
                     continue;
                 }
 

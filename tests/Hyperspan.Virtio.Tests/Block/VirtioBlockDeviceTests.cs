@@ -202,11 +202,11 @@ public class VirtioBlockDeviceTests
             for (int round = 0; round < rounds; round++)
             {
                 int sector = (round * queues) + index;
-                memory.WriteInt32LittleEndian(data, sector + 1);
+                memory.Write(data, sector + 1);
                 driver.Write((ulong)sector, data, 512).ShouldBe(BlockStatus.Ok);
                 memory.Fill(data, 512, 0);
                 driver.Read((ulong)sector, data, 512).ShouldBe(BlockStatus.Ok);
-                memory.ReadInt32LittleEndian(data).ShouldBe(sector + 1);
+                memory.Read<int>(data).ShouldBe(sector + 1);
             }
         }
     }

@@ -1,0 +1,30 @@
+using System.Buffers.Binary;
+using System.Globalization;
+
+namespace Hyperspan;
+
+/// <summary>An unsigned integer of 64 bits that lies in memory in big-endian order, whatever the order of this machine.</summary>
+/// <remarks>
+/// Converts by itself from and to <see cref="ulong"/>. To be read and written as a value, <c>ulong x = memory.Read&lt;Be64&gt;(address)</c>, or to stand as a field in a
+/// structure that a guest lays out.
+/// </remarks>
+public readonly record struct Be64
+{
+    private readonly ulong _stored;
+
+    private Be64(ulong value) => _stored = Reorder(value);
+
+    /// <summary>Gives the integer, in the order of this machine.</summary>
+    /// <param name="value">What lies in memory.</param>
+    public static implicit operator ulong(Be64 value) => Reorder(value._stored);
+
+    /// <summary>Gives what is to lie in memory.</summary>
+    /// <param name="value">The integer, in the order of this machine.</param>
+    public static implicit operator Be64(ulong value) => new(value);
+
+    /// <summary>Gives the integer as text, in decimal.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => ((ulong)this).ToString(CultureInfo.InvariantCulture);
+
+    private static ulong Reorder(ulong value) => !BitConverter.IsLittleEndian ? value : BinaryPrimitives.ReverseEndianness(value);
+}

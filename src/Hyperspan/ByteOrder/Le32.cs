@@ -1,0 +1,30 @@
+using System.Buffers.Binary;
+using System.Globalization;
+
+namespace Hyperspan;
+
+/// <summary>An unsigned integer of 32 bits that lies in memory in little-endian order, whatever the order of this machine.</summary>
+/// <remarks>
+/// Converts by itself from and to <see cref="uint"/>. To be read and written as a value, <c>uint x = memory.Read&lt;Le32&gt;(address)</c>, or to stand as a field in a
+/// structure that a guest lays out.
+/// </remarks>
+public readonly record struct Le32
+{
+    private readonly uint _stored;
+
+    private Le32(uint value) => _stored = Reorder(value);
+
+    /// <summary>Gives the integer, in the order of this machine.</summary>
+    /// <param name="value">What lies in memory.</param>
+    public static implicit operator uint(Le32 value) => Reorder(value._stored);
+
+    /// <summary>Gives what is to lie in memory.</summary>
+    /// <param name="value">The integer, in the order of this machine.</param>
+    public static implicit operator Le32(uint value) => new(value);
+
+    /// <summary>Gives the integer as text, in decimal.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => ((uint)this).ToString(CultureInfo.InvariantCulture);
+
+    private static uint Reorder(uint value) => BitConverter.IsLittleEndian ? value : BinaryPrimitives.ReverseEndianness(value);
+}
