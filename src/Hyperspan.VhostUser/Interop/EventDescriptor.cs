@@ -52,26 +52,15 @@ internal sealed unsafe class EventDescriptor : IDisposable
     internal static DescriptorKind KindOf(SafeFileHandle handle)
     {
         byte* buffer = stackalloc byte[64];
-        bool held = false;
-        try
-        {
-            handle.DangerousAddRef(ref held);
+        using var held = new HeldDescriptor(handle);
 
-            // SAFETY: the buffer has the length it is said to have.
-            nint length = LibC.Readlink($"/proc/self/fd/{(int)handle.DangerousGetHandle()}", buffer, 64);
-            string name = length > 0 ? Encoding.UTF8.GetString(buffer, (int)length) : "";
-            return name == "anon_inode:[eventfd]" ? DescriptorKind.Event
-                : name.StartsWith("pipe:[", StringComparison.Ordinal) ? DescriptorKind.Pipe
-                : name.StartsWith("socket:[", StringComparison.Ordinal) ? DescriptorKind.Socket
-                : DescriptorKind.Other;
-        }
-        finally
-        {
-            if (held)
-            {
-                handle.DangerousRelease();
-            }
-        }
+        // SAFETY: the buffer has the length it is said to have.
+        nint length = LibC.Readlink($"/proc/self/fd/{held.Number}", buffer, 64);
+        string name = length > 0 ? Encoding.UTF8.GetString(buffer, (int)length) : "";
+        return name == "anon_inode:[eventfd]" ? DescriptorKind.Event
+            : name.StartsWith("pipe:[", StringComparison.Ordinal) ? DescriptorKind.Pipe
+            : name.StartsWith("socket:[", StringComparison.Ordinal) ? DescriptorKind.Socket
+            : DescriptorKind.Other;
     }
 
     /// <summary>
@@ -99,19 +88,14 @@ internal sealed unsafe class EventDescriptor : IDisposable
         ulong one = 1;
         try
         {
-            while (true)
+            nint written;
+            do
             {
-                if ((_isSocket ? Transfer(&one, send: true) : WriteNow(&one)) >= 0)
-                {
-                    return true;
-                }
-
-                int error = Marshal.GetLastPInvokeError();
-                if (error != ErrorNumber.Interrupted)
-                {
-                    return error == ErrorNumber.TryAgain;
-                }
+                written = _isSocket ? Transfer(&one, send: true) : WriteNow(&one);
             }
+            while (ErrorNumber.IsInterrupted(written));
+
+            return written >= 0 || Marshal.GetLastPInvokeError() == ErrorNumber.TryAgain;
         }
         catch (ObjectDisposedException)
         {
@@ -177,20 +161,14 @@ internal sealed unsafe class EventDescriptor : IDisposable
     {
         try
         {
-            while (true)
+            nint read;
+            do
             {
-                nint read = _isSocket ? Transfer((ulong*)buffer, send: false) : ReadNow(buffer, length);
-                if (read >= 0)
-                {
-                    return read != 0;
-                }
-
-                int error = Marshal.GetLastPInvokeError();
-                if (error != ErrorNumber.Interrupted)
-                {
-                    return error == ErrorNumber.TryAgain;
-                }
+                read = _isSocket ? Transfer((ulong*)buffer, send: false) : ReadNow(buffer, length);
             }
+            while (ErrorNumber.IsInterrupted(read));
+
+            return read > 0 || (read < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.TryAgain);
         }
         catch (ObjectDisposedException)
         {
@@ -234,22 +212,11 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
     private bool IsFull()
     {
-        bool held = false;
-        try
-        {
-            Handle.DangerousAddRef(ref held);
-            var entry = new PollEntry { Descriptor = (int)Handle.DangerousGetHandle(), Events = PollEvents.Out };
+        using var held = new HeldDescriptor(Handle);
+        var entry = new PollEntry { Descriptor = held.Number, Events = PollEvents.Out };
 
-            // SAFETY: one entry on this stack.
-            return LibC.Poll(&entry, 1, 0) == 0;
-        }
-        finally
-        {
-            if (held)
-            {
-                Handle.DangerousRelease();
-            }
-        }
+        // SAFETY: one entry on this stack.
+        return LibC.Poll(&entry, 1, 0) == 0;
     }
 
     /// <summary>Writes eight bytes; to a pipe without waiting, whatever flags the peer has set, where the kernel can.</summary>

@@ -26,47 +26,28 @@ internal static unsafe class Waiting
     internal static bool For(SafeHandle? handle, PollEvents events, EventDescriptor stop, int timeoutMilliseconds, out PollEvents returned)
     {
         long end = timeoutMilliseconds < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMilliseconds;
+        using var heldStop = new HeldDescriptor(stop.Handle);
+        using HeldDescriptor held = handle is null ? default : new HeldDescriptor(handle);
         PollEntry* entries = stackalloc PollEntry[2];
-        bool held = false;
-        bool stopHeld = false;
-        try
+        entries[0] = new PollEntry { Descriptor = heldStop.Number, Events = PollEvents.In };
+        entries[1] = new PollEntry { Descriptor = handle is null ? -1 : held.Number, Events = events };
+        int ready;
+        do
         {
-            // The numbers must not be given to another file during the call.
-            stop.Handle.DangerousAddRef(ref stopHeld);
-            handle?.DangerousAddRef(ref held);
-            entries[0] = new PollEntry { Descriptor = (int)stop.Handle.DangerousGetHandle(), Events = PollEvents.In };
-            entries[1] = new PollEntry { Descriptor = handle is null ? -1 : (int)handle.DangerousGetHandle(), Events = events };
-            while (true)
-            {
-                int left = timeoutMilliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
+            int left = timeoutMilliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
 
-                // SAFETY: two entries on this stack.
-                int ready = LibC.Poll(entries, 2, left);
-                if (ready >= 0)
-                {
-                    returned = entries[1].Returned;
-                    return entries[0].Returned != PollEvents.None;
-                }
-
-                int error = Marshal.GetLastPInvokeError();
-                if (error != ErrorNumber.Interrupted)
-                {
-                    throw new IOException($"poll: {Marshal.GetPInvokeErrorMessage(error)}");
-                }
-            }
+            // SAFETY: two entries on this stack.
+            ready = LibC.Poll(entries, 2, left);
         }
-        finally
+        while (ErrorNumber.IsInterrupted(ready));
+
+        if (ready < 0)
         {
-            if (held)
-            {
-                handle!.DangerousRelease();
-            }
-
-            if (stopHeld)
-            {
-                stop.Handle.DangerousRelease();
-            }
+            throw new IOException($"poll: {ErrorNumber.LastMessage}");
         }
+
+        returned = entries[1].Returned;
+        return entries[0].Returned != PollEvents.None;
     }
 
     private static int Milliseconds(TimeSpan timeout) => (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue);

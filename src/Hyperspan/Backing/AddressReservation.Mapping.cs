@@ -33,33 +33,21 @@ internal sealed unsafe partial class AddressReservation
     {
         emptied = false;
         MappingFlags flags = isPrivate ? MappingFlags.Private | MappingFlags.NoReserve : MappingFlags.Shared;
-        bool added = false;
-        try
+        using var held = new HeldDescriptor(file);
+
+        // Once elsewhere first: whatever is wrong with the file (access, seals, type, an exhausted pool of huge pages) shows there,
+        // before anything here has been replaced. It also makes the kernel set aside the huge pages.
+        byte* trial = LibC.Mmap(null, (nuint)length, protection, flags, held.Number, (long)fileOffset);
+        if (trial == LibC.MapFailed)
         {
-            file.DangerousAddRef(ref added);
-            int descriptor = (int)file.DangerousGetHandle();
-
-            // Once elsewhere first: whatever is wrong with the file (access, seals, type, an exhausted pool of huge pages) shows there,
-            // before anything here has been replaced. It also makes the kernel set aside the huge pages.
-            byte* trial = LibC.Mmap(null, (nuint)length, protection, flags, descriptor, (long)fileOffset);
-            if (trial == LibC.MapFailed)
-            {
-                return Marshal.GetLastPInvokeError();
-            }
-
-            int error = MapFixed(offset, length, protection, flags | MappingFlags.Fixed, descriptor, fileOffset, out emptied);
-
-            // SAFETY: mapped above, known to nobody else.
-            _ = LibC.Munmap(trial, (nuint)length);
-            return error;
+            return Marshal.GetLastPInvokeError();
         }
-        finally
-        {
-            if (added)
-            {
-                file.DangerousRelease();
-            }
-        }
+
+        int error = MapFixed(offset, length, protection, flags | MappingFlags.Fixed, held.Number, fileOffset, out emptied);
+
+        // SAFETY: mapped above, known to nobody else.
+        _ = LibC.Munmap(trial, (nuint)length);
+        return error;
     }
 
     /// <summary>Changes what the processor may do. It can fail half-way where the range holds mappings of several kinds.</summary>

@@ -155,16 +155,16 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
     private void Prefault()
     {
         // Not by touching the pages: this asks the file, needs no recent kernel, and a lack of memory is an error instead of a signal.
-        int error;
+        int result;
         do
         {
-            error = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            result = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length);
         }
-        while (error == ErrorNumber.Interrupted);
+        while (ErrorNumber.IsInterrupted(result));
 
-        if (error != 0)
+        if (result != 0)
         {
-            throw new GuestMemoryMappingException("prefault", error, Name, (0, Length));
+            throw new GuestMemoryMappingException("prefault", Marshal.GetLastPInvokeError(), Name, (0, Length));
         }
 
         // Then enter them into our page tables, where the kernel can; not having that costs time only.

@@ -31,6 +31,10 @@ internal static class ErrorNumber
     /// <summary>Gets why the last call of this thread failed, in the words of libc.</summary>
     internal static string LastMessage => Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
 
+    /// <summary>Whether the last call of this thread was interrupted by a signal before it did anything (signal(7)), and is to be made again.</summary>
+    /// <param name="result">What it returned.</param>
+    internal static bool IsInterrupted(nint result) => result < 0 && Marshal.GetLastPInvokeError() == Interrupted;
+
     /// <summary>Gives the C name, as people search for it: <c>ENOMEM</c>.</summary>
     internal static string Name(int error) => error switch
     {

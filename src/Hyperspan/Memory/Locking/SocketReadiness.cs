@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan;
@@ -15,40 +14,26 @@ internal static unsafe class SocketReadiness
     /// <returns>Whether to try again; not where the user made the socket non-blocking, nor after its timeout.</returns>
     internal static bool Wait(Socket socket, PollEvents events)
     {
-        SafeHandle handle = socket.SafeHandle;
-        bool held = false;
-        try
+        using var held = new HeldDescriptor(socket.SafeHandle);
+        if (!socket.Blocking || (LibC.Fcntl(held.Number, FileCommand.GetFlags, 0) & (int)OpenFlags.NonBlocking) == 0)
         {
-            // The number must not be given to another file during the calls.
-            handle.DangerousAddRef(ref held);
-            int descriptor = (int)handle.DangerousGetHandle();
-            if (!socket.Blocking || (LibC.Fcntl(descriptor, FileCommand.GetFlags, 0) & (int)OpenFlags.NonBlocking) == 0)
-            {
-                // EAGAIN of a descriptor that blocks is its timeout.
-                return false;
-            }
-
-            int timeout = events == PollEvents.In ? socket.ReceiveTimeout : socket.SendTimeout;
-            long end = timeout <= 0 ? long.MaxValue : Environment.TickCount64 + timeout;
-            while (true)
-            {
-                var entry = new PollEntry { Descriptor = descriptor, Events = events };
-                int left = timeout <= 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
-
-                // SAFETY: one entry on this stack.
-                int ready = LibC.Poll(&entry, 1, left);
-                if (ready >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.Interrupted)
-                {
-                    return ready > 0;
-                }
-            }
+            // EAGAIN of a descriptor that blocks is its timeout.
+            return false;
         }
-        finally
+
+        int timeout = events == PollEvents.In ? socket.ReceiveTimeout : socket.SendTimeout;
+        long end = timeout <= 0 ? long.MaxValue : Environment.TickCount64 + timeout;
+        int ready;
+        do
         {
-            if (held)
-            {
-                handle.DangerousRelease();
-            }
+            var entry = new PollEntry { Descriptor = held.Number, Events = events };
+            int left = timeout <= 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
+
+            // SAFETY: one entry on this stack.
+            ready = LibC.Poll(&entry, 1, left);
         }
+        while (ErrorNumber.IsInterrupted(ready));
+
+        return ready > 0;
     }
 }
