@@ -7,10 +7,9 @@ public class BackingTasks
 {
     private const ulong Page = 4096;
 
-    [SkippableFact]
+    [LinuxFact]
     public void Share_memory_over_a_memfd()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "memfd is Linux's");
         using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
         SharedGuestRegion shared = memory.GetSharedRegions().ShouldHaveSingleItem();
         using var peer = new GuestMemory("peer", new ForeignMemory(shared.Handle, shared.FileOffset, shared.Length));
@@ -25,10 +24,9 @@ public class BackingTasks
         Should.Throw<FileNotFoundException>(() => ForeignMemory.Open("/dev/shm/there-is-no-such-memory"));
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Bring_pages_in_when_they_are_touched()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
         var backing = new OnDemand(8 * Page);
         using var memory = new GuestMemory("on demand", backing);
         memory.Read<uint>((3 * Page) + 8).ShouldBe(3u);
@@ -39,10 +37,9 @@ public class BackingTasks
         memory.Exchange(6 * Page, 100u).ShouldBe(6u);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public async Task Restrict_pages()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
         var backing = new Restricted(8 * Page);
         using var memory = new GuestMemory("restricted", backing);
         memory.Write(2 * Page, 7u);

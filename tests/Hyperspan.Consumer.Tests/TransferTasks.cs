@@ -8,10 +8,9 @@ public partial class TransferTasks
 {
     private const ulong Page = 4096;
 
-    [SkippableFact]
+    [LinuxFact]
     public unsafe void Lock_pages_and_read_a_file_into_them()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "preadv is called");
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path);
         using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
@@ -27,10 +26,9 @@ public partial class TransferTasks
         memory.Read<byte>(99 + (3 * Page)).ShouldBe((byte)((4 + (3 * Page)) % 251));
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Scatter_and_gather()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "preadv is called");
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
         using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
@@ -45,10 +43,9 @@ public partial class TransferTasks
         vectors.Length.ShouldBe(0UL);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public async Task Await_transfers_with_files_and_streams()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "files are read by preadv");
         const int Length = 3_000_000;
         using TemporaryFile path = Counted(Length);
         byte[] contents = await File.ReadAllBytesAsync(path.Path);
@@ -80,10 +77,9 @@ public partial class TransferTasks
         await Should.ThrowAsync<OperationCanceledException>(() => memory.WriteToAsync(0, 10, stream, new CancellationToken(canceled: true)));
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public async Task A_transfer_to_a_stream_ends_where_the_memory_does()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "sparse mappings are Linux's");
         var mapping = new SparseMapping(64 * Page);
         mapping.Commit(0, 40 * Page);
         using var memory = new GuestMemory("sparse", mapping);

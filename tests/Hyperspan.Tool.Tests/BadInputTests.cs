@@ -9,11 +9,9 @@ public sealed class BadInputTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public BadInputTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
     public void Dispose() => _folder.Dispose();
 
-    [SkippableFact]
+    [LinuxFact]
     public void Image_that_is_missing()
     {
         ToolResult result = Serve(_folder.PathOf("s"), _folder.PathOf("none.img"));
@@ -21,7 +19,7 @@ public sealed class BadInputTests : IDisposable
         _folder.Names().ShouldBeEmpty();
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(0)]
     [InlineData(511)]
     [InlineData(1025)]
@@ -33,7 +31,7 @@ public sealed class BadInputTests : IDisposable
         new FileInfo(image).Length.ShouldBe(size);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Image_that_is_a_directory()
     {
         Directory.CreateDirectory(_folder.PathOf("folder"));
@@ -41,10 +39,10 @@ public sealed class BadInputTests : IDisposable
         _folder.Names().ShouldBe(["folder"]);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Image_that_is_a_device_but_no_disk() => ShouldSay(Serve(_folder.PathOf("s"), "/dev/null"), "/dev/null: ");
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("514649fb00000003", "qcow2")]
     [InlineData("4c554b53babe0002", "LUKS")]
     public void Image_of_another_format(string mark, string name)
@@ -61,10 +59,10 @@ public sealed class BadInputTests : IDisposable
         server.WaitForLog("listening");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Image_with_an_empty_name() => ShouldSay(Serve(_folder.PathOf("s"), ""), "--image: ");
 
-    [SkippableFact]
+    [LinuxFact]
     public void Image_that_another_instance_serves()
     {
         string image = _folder.CreateImage("disk.img", Size);
@@ -75,7 +73,7 @@ public sealed class BadInputTests : IDisposable
         _folder.Names().ShouldBe(["disk.img", "first"]);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_that_another_instance_serves()
     {
         string image = _folder.CreateImage("disk.img", Size);
@@ -88,7 +86,7 @@ public sealed class BadInputTests : IDisposable
         first.WaitForExit().ShouldEndWith(0);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_path_that_is_a_file()
     {
         string image = _folder.CreateImage("disk.img", Size);
@@ -97,7 +95,7 @@ public sealed class BadInputTests : IDisposable
         File.ReadAllText(_folder.PathOf("s")).ShouldBe("precious");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_path_that_is_a_directory()
     {
         string image = _folder.CreateImage("disk.img", Size);
@@ -106,7 +104,7 @@ public sealed class BadInputTests : IDisposable
         Directory.Exists(_folder.PathOf("s")).ShouldBeTrue();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_in_a_directory_that_does_not_exist()
     {
         string image = _folder.CreateImage("disk.img", Size);
@@ -114,17 +112,17 @@ public sealed class BadInputTests : IDisposable
         _folder.Names().ShouldBe(["disk.img"]);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_path_that_is_too_long()
     {
         string image = _folder.CreateImage("disk.img", Size);
         ShouldSay(Serve(_folder.PathOf(new string('s', 120)), image), "too long for a socket");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_path_that_is_empty() => ShouldSay(Serve("", _folder.CreateImage("disk.img", Size)), "--socket: the path is empty");
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("--queues", "0")]
     [InlineData("--queues", "257")]
     [InlineData("--queues", "many")]
@@ -143,7 +141,7 @@ public sealed class BadInputTests : IDisposable
         _folder.Names().ShouldBe(["disk.img"]);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Options_that_are_missing()
     {
         ToolResult result = ToolProcess.Run("serve", "block");
@@ -154,13 +152,13 @@ public sealed class BadInputTests : IDisposable
         result.Error.ShouldContain("Try 'hyperspan serve block --help'");
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("dmo")]
     [InlineData("demo", "--jsno")]
     [InlineData("doctor", "now")]
     public void Commands_that_do_not_exist(params string[] arguments) => ShouldSay(ToolProcess.Run(arguments), arguments[^1]);
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_that_nobody_listens_on_any_more_is_replaced()
     {
         string image = _folder.CreateImage("disk.img", Size);

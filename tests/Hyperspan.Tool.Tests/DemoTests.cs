@@ -8,9 +8,7 @@ public sealed class DemoTests
 {
     private static readonly string[] Steps = ["connect", "format", "write", "read back", "random", "erase", "compare", "truncate", "reconnect"];
 
-    public DemoTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
-    [SkippableFact]
+    [LinuxFact]
     public void Json_is_one_object_and_everything_verifies()
     {
         ToolResult result = ToolProcess.Run("demo", "--json");
@@ -36,7 +34,7 @@ public sealed class DemoTests
         module.GetProperty("start").GetUInt64().ShouldBe(fault.GetProperty("address").GetUInt64());
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Substitute_for_the_guard_verifies_too()
     {
         ToolResult result = ToolProcess.Run(new Dictionary<string, string>(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" }, "demo", "--json");
@@ -45,7 +43,7 @@ public sealed class DemoTests
         document.RootElement.GetProperty("guard").GetString()!.ShouldStartWith("substitute");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Temporary_directory_that_is_missing_is_named()
     {
         ToolResult result = ToolProcess.Run(new Dictionary<string, string>(StringComparer.Ordinal) { ["TMPDIR"] = "/none/such" }, "demo", "--json");
@@ -55,7 +53,7 @@ public sealed class DemoTests
         result.Error.Split('\n').ShouldHaveSingleItem();
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(40)]
     [InlineData(80)]
     [InlineData(120)]
@@ -70,7 +68,7 @@ public sealed class DemoTests
         result.Output.ShouldContain("Guest memory: 104 MiB");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Temporary_directory_without_room_for_an_image_is_said()
     {
         using var folder = new TemporaryFolder();
@@ -80,7 +78,7 @@ public sealed class DemoTests
         result.Error.Split('\n').ShouldHaveSingleItem().ShouldStartWith("hyperspan: ");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Signal_ends_it_and_nothing_is_left_behind()
     {
         using var folder = new TemporaryFolder();

@@ -6,9 +6,7 @@ namespace Hyperspan.Tool.Tests;
 
 public sealed class DoctorTests
 {
-    public DoctorTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
-    [SkippableFact]
+    [LinuxFact]
     public void Json_is_one_object_that_agrees_with_the_exit_code()
     {
         ToolResult result = ToolProcess.Run("doctor", "--json");
@@ -36,7 +34,7 @@ public sealed class DoctorTests
         }
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Substitute_of_the_guard_is_limited_but_enough()
     {
         ToolResult result = ToolProcess.Run(
@@ -47,7 +45,7 @@ public sealed class DoctorTests
         guard.GetProperty("found").GetString()!.ShouldContain("HYPERSPAN_GUARD");
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(40)]
     [InlineData(80)]
     public void Text_fits_the_width(int columns)

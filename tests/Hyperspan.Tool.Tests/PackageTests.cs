@@ -16,13 +16,12 @@ public sealed partial class PackageTests : IDisposable
 
     public PackageTests()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests, to pack from");
     }
 
     public void Dispose() => _folder.Dispose();
 
-    [SkippableFact]
+    [LinuxFact]
     public void Packages_are_complete_and_a_program_uses_them_trimmed_and_by_NativeAOT()
     {
         foreach (string name in Libraries.Append("Hyperspan.Tool"))

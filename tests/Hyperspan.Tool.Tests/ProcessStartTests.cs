@@ -9,11 +9,9 @@ public sealed class ProcessStartTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public ProcessStartTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
     public void Dispose() => _folder.Dispose();
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(26, "doctor")]
     [InlineData(33, "demo --json")]
     [InlineData(50, "--version")]
@@ -27,7 +25,7 @@ public sealed class ProcessStartTests : IDisposable
         result.Error.TrimEnd().ShouldBe("hyperspan: too few open files are allowed: at least 128 are needed (ulimit -n 128)");
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("doctor")]
     [InlineData("demo")]
     public void The_fewest_open_files_are_enough(string arguments)
@@ -36,7 +34,7 @@ public sealed class ProcessStartTests : IDisposable
         process.WaitForExit().ShouldEndWith(0);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("2>&-")]
     [InlineData("1>&-")]
     [InlineData("0<&- 1>&- 2>&-")]
@@ -59,7 +57,7 @@ public sealed class ProcessStartTests : IDisposable
         BitConverter.ToUInt64(File.ReadAllBytes(image), 512).ShouldBe(0x1122334455667788UL);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("doctor", ">/dev/full", 1)]
     [InlineData("demo --json", ">/dev/full", 1)]
     [InlineData("demo", "1>&-", 0)]
@@ -73,7 +71,7 @@ public sealed class ProcessStartTests : IDisposable
         result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(code == 0 ? 0 : 1, result.Error);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("SEGV,BUS")]
     [InlineData("BUS")]
     public void Signals_of_faults_that_the_parent_blocks_do_not_end_it(string signals)

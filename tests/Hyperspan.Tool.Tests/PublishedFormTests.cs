@@ -13,13 +13,12 @@ public sealed class PublishedFormTests : IDisposable
 
     public PublishedFormTests()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests, to publish from");
     }
 
     public void Dispose() => _folder.Dispose();
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("framework dependent")]
     [InlineData("single file", "-r", "linux-x64", "--self-contained", "false", "-p:PublishSingleFile=true")]
     [InlineData("trimmed", "-r", "linux-x64", "--self-contained", "true", "-p:PublishTrimmed=true")]

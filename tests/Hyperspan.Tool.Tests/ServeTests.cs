@@ -18,11 +18,9 @@ public sealed class ServeTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public ServeTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
     public void Dispose() => _folder.Dispose();
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(Interrupt)]
     [InlineData(Terminate)]
     [InlineData(HangUp)]
@@ -37,7 +35,7 @@ public sealed class ServeTests : IDisposable
         result.Error.ShouldContain("done: 0 connections");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Output_is_the_line_for_qemu_and_the_log_is_plain()
     {
         using ToolProcess server = Start(out string socket, out _, "--queues", "3");
@@ -49,7 +47,7 @@ public sealed class ServeTests : IDisposable
         result.Error.Split('\n').ShouldAllBe(line => line.Length > 24 && line[10] == 'T' && line[23] == 'Z');
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Front_end_writes_and_reads_and_the_image_has_it_after_the_end()
     {
         byte[] bytes = RandomNumberGenerator.GetBytes(64 << 10);
@@ -77,7 +75,7 @@ public sealed class ServeTests : IDisposable
         File.ReadAllBytes(image).AsSpan(8 * 512, bytes.Length).SequenceEqual(bytes).ShouldBeTrue();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void One_front_end_after_the_other_is_served()
     {
         using ToolProcess server = Start(out string socket, out _);
@@ -93,7 +91,7 @@ public sealed class ServeTests : IDisposable
         result.Error.ShouldContain("done: 3 connections, 3 requests, 1.5 KiB, 0 errors");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Read_only_image_is_offered_as_such_and_not_written()
     {
         using ToolProcess server = Start(out string socket, out string image, "--read-only");
@@ -106,7 +104,7 @@ public sealed class ServeTests : IDisposable
         File.ReadAllBytes(image).ShouldAllBe(value => value == 0);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Failed_requests_are_in_the_log_and_in_the_summary_by_kind_and_reason()
     {
         using ToolProcess server = Start(out string socket, out string image);
@@ -132,7 +130,7 @@ public sealed class ServeTests : IDisposable
         result.Error.ShouldContain("41 errors; failed: 40 read (EIO), 1 write (invalid request)");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Standard_error_that_nobody_reads_blocks_neither_front_ends_nor_the_end()
     {
         string socket = _folder.PathOf("s");
@@ -166,7 +164,7 @@ public sealed class ServeTests : IDisposable
         File.ReadAllText(_folder.PathOf("exit")).Trim().ShouldBe("0");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Masks_restrict_what_is_offered()
     {
         using ToolProcess server = Start(out string socket, out _, "--features", "0x140000000", "--protocol-features", "512");
@@ -175,7 +173,7 @@ public sealed class ServeTests : IDisposable
         frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_of_a_successor_stays()
     {
         using ToolProcess server = Start(out string socket, out _);
@@ -186,7 +184,7 @@ public sealed class ServeTests : IDisposable
         File.ReadAllText(socket).ShouldBe("another's");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_has_the_mode_that_is_asked_for()
     {
         using ToolProcess server = Start(out string socket, out _, "--socket-mode", "0620", "--socket-group", "0");
@@ -196,7 +194,7 @@ public sealed class ServeTests : IDisposable
         server.WaitForExit().ShouldEndWith(0);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("serve", "block", "--print-capabilities")]
     [InlineData("--print-capabilities")]
     [InlineData("--socket-path=/none/s", "--print-capabilities", "--nonsense")]
@@ -209,7 +207,7 @@ public sealed class ServeTests : IDisposable
         document.RootElement.GetProperty("features").EnumerateArray().Select(value => value.GetString()).ShouldBe(["read-only", "blk-file"]);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("--fd", "0")]
     [InlineData("--fd", "999")]
     [InlineData("--fd", "-1")]
@@ -220,7 +218,7 @@ public sealed class ServeTests : IDisposable
         result.Error.ShouldContain("descriptor");
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Socket_whose_queue_is_full_is_in_use()
     {
         using var busy = new System.Net.Sockets.Socket(

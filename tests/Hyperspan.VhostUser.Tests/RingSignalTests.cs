@@ -10,9 +10,7 @@ public sealed class RingSignalTests
     // EFD_SEMAPHORE: a read takes one off the count.
     private const int Semaphore = 1;
 
-    public RingSignalTests() => Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
-    [SkippableFact]
+    [LinuxFact]
     public void A_ring_that_is_reset_keeps_its_events()
     {
         using var ring = new Ring(0);
@@ -21,7 +19,7 @@ public sealed class RingSignalTests
         ring.Signals.Call().ShouldBeTrue();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void A_kick_that_is_a_semaphore_does_not_keep_a_thread_busy()
     {
         using var memory = new TestMemory(1 << 20);

@@ -6,20 +6,20 @@ namespace Hyperspan.Tests.Backing;
 public sealed unsafe class FileMemoryTests : IDisposable
 {
     private const ulong Page = SelfProbe.Page;
-    private readonly string _path = Path.GetTempFileName();
+    private readonly TemporaryFile _temporary = new(0);
 
-    public void Dispose() => File.Delete(_path);
+    public void Dispose() => _temporary.Dispose();
 
     [Fact]
     public void Reads_a_file_whose_length_is_not_a_multiple_of_the_page_size()
     {
         byte[] bytes = [.. Enumerable.Range(0, 5000).Select(i => (byte)(i * 7))];
-        File.WriteAllBytes(_path, bytes);
-        using FileMemory memory = FileMemory.Open(_path);
+        File.WriteAllBytes(_temporary.Path, bytes);
+        using FileMemory memory = FileMemory.Open(_temporary.Path);
         memory.Length.ShouldBe(5000UL);
         memory.IsWritable.ShouldBeFalse();
         memory.FaultBehavior.ShouldBe(FaultBehavior.MayFault);
-        memory.Name.ShouldBe(Path.GetFileName(_path));
+        memory.Name.ShouldBe(Path.GetFileName(_temporary.Path));
         new Span<byte>(memory.Mapping, 5000).SequenceEqual(bytes).ShouldBeTrue();
         SelfProbe.Access(memory.Mapping).ShouldBe("r-");
         memory.GetShareableRegions().ShouldHaveSingleItem().Length.ShouldBe(5000UL);
@@ -29,9 +29,9 @@ public sealed unsafe class FileMemoryTests : IDisposable
     [Fact]
     public void Writes_reach_the_file_or_stay_private()
     {
-        File.WriteAllBytes(_path, new byte[8192]);
-        using (FileMemory memory = FileMemory.Open(_path, new() { Access = FileMemoryAccess.ReadWrite, Name = "pmem" }))
-        using (FileMemory copy = FileMemory.Open(_path, new() { Access = FileMemoryAccess.CopyOnWrite }))
+        File.WriteAllBytes(_temporary.Path, new byte[8192]);
+        using (FileMemory memory = FileMemory.Open(_temporary.Path, new() { Access = FileMemoryAccess.ReadWrite, Name = "pmem" }))
+        using (FileMemory copy = FileMemory.Open(_temporary.Path, new() { Access = FileMemoryAccess.CopyOnWrite }))
         {
             memory.Name.ShouldBe("pmem");
             memory.Mapping[4096] = 1;
@@ -44,7 +44,7 @@ public sealed unsafe class FileMemoryTests : IDisposable
             memory.GetShareableRegions().ShouldHaveSingleItem().Writable.ShouldBeTrue();
         }
 
-        byte[] bytes = File.ReadAllBytes(_path);
+        byte[] bytes = File.ReadAllBytes(_temporary.Path);
         bytes[4096].ShouldBe((byte)1);
         bytes[0].ShouldBe((byte)0);
     }
@@ -55,8 +55,8 @@ public sealed unsafe class FileMemoryTests : IDisposable
         byte[] bytes = new byte[16384 + 9];
         bytes[4096] = 1;
         bytes[^1] = 9;
-        File.WriteAllBytes(_path, bytes);
-        using SafeFileHandle file = File.OpenHandle(_path);
+        File.WriteAllBytes(_temporary.Path, bytes);
+        using SafeFileHandle file = File.OpenHandle(_temporary.Path);
         using FileMemory rest = FileMemory.FromHandle(file, new() { FileOffset = Page });
         rest.Length.ShouldBe((3 * Page) + 9);
         rest.Mapping[0].ShouldBe((byte)1);
@@ -73,7 +73,7 @@ public sealed unsafe class FileMemoryTests : IDisposable
     public void An_empty_file_is_empty_memory()
     {
         int descriptors = SelfProbe.OpenDescriptors();
-        using FileMemory memory = FileMemory.Open(_path);
+        using FileMemory memory = FileMemory.Open(_temporary.Path);
         memory.Length.ShouldBe(0UL);
         (memory.Mapping == null).ShouldBeTrue();
         memory.IsLockable.ShouldBeFalse();
@@ -84,20 +84,20 @@ public sealed unsafe class FileMemoryTests : IDisposable
     [Fact]
     public void What_cannot_be_mapped_is_refused_clearly_and_leaks_nothing()
     {
-        File.WriteAllBytes(_path, new byte[5000]);
+        File.WriteAllBytes(_temporary.Path, new byte[5000]);
         int descriptors = SelfProbe.OpenDescriptors();
-        Should.Throw<GuestMemoryMappingException>(() => FileMemory.Open(_path, new() { Length = 5001, Name = "rom" })).Message
+        Should.Throw<GuestMemoryMappingException>(() => FileMemory.Open(_temporary.Path, new() { Length = 5001, Name = "rom" })).Message
             .ShouldBe("'rom': cannot map the file for 0x0-0x1389: the file has 0x1388 bytes, which ends before offset 0x0 + length 0x1389");
-        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { FileOffset = 2 * Page }))
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_temporary.Path, new() { FileOffset = 2 * Page }))
             .Message.ShouldContain("past the end of the file at 0x1388");
-        Should.Throw<ArgumentException>(() => FileMemory.Open(_path, new() { FileOffset = 10 }));
-        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { FaultBehavior = FaultBehavior.Never }));
-        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_path, new() { Access = (FileMemoryAccess)3 }));
-        Should.Throw<FileNotFoundException>(() => FileMemory.Open(_path + ".missing"));
+        Should.Throw<ArgumentException>(() => FileMemory.Open(_temporary.Path, new() { FileOffset = 10 }));
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_temporary.Path, new() { FaultBehavior = FaultBehavior.Never }));
+        Should.Throw<ArgumentOutOfRangeException>(() => FileMemory.Open(_temporary.Path, new() { Access = (FileMemoryAccess)3 }));
+        Should.Throw<FileNotFoundException>(() => FileMemory.Open(_temporary.Path + ".missing"));
         Should.Throw<UnauthorizedAccessException>(() => FileMemory.Open(Path.GetTempPath()));
         Should.Throw<ArgumentException>(() => FileMemory.Open("/dev/null"));
         Should.Throw<GuestMemoryMappingException>(() => FileMemory.Open("/dev/null", new() { Length = 5 })).ErrorName.ShouldBe("ENODEV");
-        using (SafeFileHandle readOnly = File.OpenHandle(_path))
+        using (SafeFileHandle readOnly = File.OpenHandle(_temporary.Path))
         {
             Should.Throw<GuestMemoryMappingException>(() => FileMemory.FromHandle(readOnly, new() { Access = FileMemoryAccess.ReadWrite }))
                 .Message.ShouldEndWith("; the file is not open for reading and writing");
@@ -106,16 +106,16 @@ public sealed unsafe class FileMemoryTests : IDisposable
         }
 
         SelfProbe.OpenDescriptors().ShouldBe(descriptors);
-        using FileMemory blocking = FileMemory.Open(_path, new() { FaultBehavior = FaultBehavior.MayBlock });
+        using FileMemory blocking = FileMemory.Open(_temporary.Path, new() { FaultBehavior = FaultBehavior.MayBlock });
         blocking.FaultBehavior.ShouldBe(FaultBehavior.MayBlock);
     }
 
     [Fact]
     public void Truncation_takes_pages_away_and_dispose_takes_all()
     {
-        File.WriteAllBytes(_path, new byte[3 * 4096]);
-        FileMemory memory = FileMemory.Open(_path);
-        using (FileStream stream = new(_path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        File.WriteAllBytes(_temporary.Path, new byte[3 * 4096]);
+        FileMemory memory = FileMemory.Open(_temporary.Path);
+        using (FileStream stream = new(_temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             stream.SetLength(4097);
         }

@@ -6,13 +6,12 @@ namespace Hyperspan.Tests.Backing;
 
 public sealed unsafe class FileStatusTests
 {
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("/proc/self/exe")]
     [InlineData("/tmp")]
     [InlineData("/dev/null")]
     public void Call_before_statx_says_the_same(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using var directory = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
         FileStatus status = default;
         FileStatus old = default;
@@ -29,10 +28,9 @@ public sealed unsafe class FileStatusTests
         old.DeviceMinor.ShouldBe(status.DeviceMinor);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Call_before_statx_fails_alike()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using var directory = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
         FileStatus status = default;
 

@@ -90,27 +90,20 @@ public sealed unsafe class LifetimeTests
     [Fact]
     public void A_thousand_rounds_leak_neither_mappings_nor_descriptors()
     {
-        string path = Path.GetTempFileName();
-        try
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, new byte[10_000]);
+        Rounds(temporary.Path, 10);
+        SelfProbe.CollectAll();
+        int maps = SelfProbe.MapsCount();
+        int descriptors = SelfProbe.OpenDescriptors();
+        for (int i = 0; i < 10; i++)
         {
-            File.WriteAllBytes(path, new byte[10_000]);
-            Rounds(path, 10);
+            Rounds(temporary.Path, 100);
             SelfProbe.CollectAll();
-            int maps = SelfProbe.MapsCount();
-            int descriptors = SelfProbe.OpenDescriptors();
-            for (int i = 0; i < 10; i++)
-            {
-                Rounds(path, 100);
-                SelfProbe.CollectAll();
-            }
+        }
 
-            (SelfProbe.MapsCount() - maps).ShouldBeLessThan(100, "mappings come and go with the runtime's own; a leak would be 5000");
-            SelfProbe.OpenDescriptors().ShouldBe(descriptors);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        (SelfProbe.MapsCount() - maps).ShouldBeLessThan(100, "mappings come and go with the runtime's own; a leak would be 5000");
+        SelfProbe.OpenDescriptors().ShouldBe(descriptors);
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Rounds(string path, int count)

@@ -85,38 +85,31 @@ public sealed unsafe class SparseMappingFileTests
     [Fact]
     public void A_refused_file_leaves_what_was_mapped()
     {
-        string path = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllBytes(path, new byte[8192]);
-            using SafeFileHandle readOnly = File.OpenHandle(path);
-            using SparseMapping mapping = new(8 * Page, new() { Name = "ram" });
-            mapping.Commit(0, 2 * Page);
-            mapping.Mapping[Page] = 5;
-            int descriptors = SelfProbe.OpenDescriptors();
-            GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, readOnly, 0, 2 * Page, writable: true));
-            e.Message.ShouldStartWith("'ram': cannot map a file at 0x0-0x2000: EACCES (");
-            e.Message.ShouldEndWith("; the file is not open for reading and writing");
-            mapping.Mapping[Page].ShouldBe((byte)5);
-            SelfProbe.OpenDescriptors().ShouldBe(descriptors);
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, new byte[8192]);
+        using SafeFileHandle readOnly = File.OpenHandle(temporary.Path);
+        using SparseMapping mapping = new(8 * Page, new() { Name = "ram" });
+        mapping.Commit(0, 2 * Page);
+        mapping.Mapping[Page] = 5;
+        int descriptors = SelfProbe.OpenDescriptors();
+        GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, readOnly, 0, 2 * Page, writable: true));
+        e.Message.ShouldStartWith("'ram': cannot map a file at 0x0-0x2000: EACCES (");
+        e.Message.ShouldEndWith("; the file is not open for reading and writing");
+        mapping.Mapping[Page].ShouldBe((byte)5);
+        SelfProbe.OpenDescriptors().ShouldBe(descriptors);
 
-            mapping.MapFile(2 * Page, readOnly, 0, 2 * Page, writable: false);
+        mapping.MapFile(2 * Page, readOnly, 0, 2 * Page, writable: false);
 
-            // Half of this range could be made writable: the other half cannot, so nothing is.
-            mapping.Protect(0, 2 * Page, Protection.Read);
-            Should.Throw<GuestMemoryMappingException>(() => mapping.Protect(0, 4 * Page, Protection.ReadWrite))
-                .Message.ShouldContain("a file in the range is not open for writing");
-            SelfProbe.Access(mapping.Mapping).ShouldBe("r-");
-            SelfProbe.Access(mapping.Mapping + (2 * Page)).ShouldBe("r-");
+        // Half of this range could be made writable: the other half cannot, so nothing is.
+        mapping.Protect(0, 2 * Page, Protection.Read);
+        Should.Throw<GuestMemoryMappingException>(() => mapping.Protect(0, 4 * Page, Protection.ReadWrite))
+            .Message.ShouldContain("a file in the range is not open for writing");
+        SelfProbe.Access(mapping.Mapping).ShouldBe("r-");
+        SelfProbe.Access(mapping.Mapping + (2 * Page)).ShouldBe("r-");
 
-            Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 4 * Page)).Message
-                .ShouldBe("'ram': cannot decommit 0x0-0x4000: page 2 maps a file; unmap it instead.");
-            mapping.Mapping[Page].ShouldBe((byte)5);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 4 * Page)).Message
+            .ShouldBe("'ram': cannot decommit 0x0-0x4000: page 2 maps a file; unmap it instead.");
+        mapping.Mapping[Page].ShouldBe((byte)5);
     }
 
     [Fact]

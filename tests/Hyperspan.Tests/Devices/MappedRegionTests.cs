@@ -10,20 +10,20 @@ public sealed class MappedRegionTests : IDisposable
 
     private readonly DeviceAddressSpace _space = new("vm");
     private readonly RecordingHandler _device = new("device");
-    private readonly string _path = Path.GetTempFileName();
+    private readonly TemporaryFile _temporary = new(0);
     private readonly SafeFileHandle _file;
 
     public MappedRegionTests()
     {
         _space.AddHandler(new GuestRange(0x10_0000, 0x10_0000), _device);
-        _file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
+        _file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         RandomAccess.Write(_file, MemoryAssert.Pattern(4 * (int)Page), 0);
     }
 
     public void Dispose()
     {
         _file.Dispose();
-        File.Delete(_path);
+        _temporary.Dispose();
     }
 
     [Fact]

@@ -15,7 +15,6 @@ public sealed unsafe class CallerBufferTests : IDisposable
 
     public CallerBufferTests()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         _mapping.Commit(0, Length);
         _own.Commit(0, Length);
         _own.Unmap(5 * Page, Page);
@@ -34,7 +33,7 @@ public sealed unsafe class CallerBufferTests : IDisposable
     }
 
     // Where in the own buffer it begins, and how long it is: the hole is the first byte, the last, in the middle, or all of it.
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(5 * Page, 8)]
     [InlineData((5 * Page) - 7, 8)]
     [InlineData((5 * Page) - 60, 64)]
@@ -54,7 +53,7 @@ public sealed unsafe class CallerBufferTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void The_lower_of_two_holes_is_reported()
     {
         _mapping.Unmap(8 * Page, Page);
@@ -67,7 +66,7 @@ public sealed unsafe class CallerBufferTests : IDisposable
         fault.Address.ShouldBe(8UL * Page);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Page_lists_and_readers()
     {
         ulong[] pages = [9, 3, 4];
@@ -83,14 +82,14 @@ public sealed unsafe class CallerBufferTests : IDisposable
         streaming.MemoryFault.Kind.ShouldBe(GuestMemoryFaultKind.CallerBuffer);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void The_text_says_whose_side_it_was()
     {
         _memory.TryRead(0x2000, new Span<byte>(_own.Mapping + (5 * Page), 8), out GuestMemoryFault fault).ShouldBeFalse();
         fault.ToString().ShouldBe("guest memory 'ram': read error: failed to access 0x2000-0x2008: the caller's buffer cannot be accessed (SIGSEGV)");
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(0, 5 * Page, 100)]
     [InlineData(Page - 10, (5 * Page) - 50, 100)]
     [InlineData(0, 0, 12 * Page)]

@@ -64,32 +64,25 @@ public class FaultTests
     [Fact]
     public void A_truncated_file_is_a_bus_error_at_the_first_byte_that_is_gone()
     {
-        string path = Path.GetTempFileName();
-        try
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, Pattern(16 * 4096));
+        using GuestMemory memory = new("disk", FileMemory.Open(temporary.Path));
+        memory.Read(0, 16 * 4096).ShouldBe(Pattern(16 * 4096));
+        using (var file = new FileStream(temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            File.WriteAllBytes(path, Pattern(16 * 4096));
-            using GuestMemory memory = new("disk", FileMemory.Open(path));
-            memory.Read(0, 16 * 4096).ShouldBe(Pattern(16 * 4096));
-            using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
-            {
-                file.SetLength(5 * 4096);
-            }
+            file.SetLength(5 * 4096);
+        }
 
-            GuestMemoryFault fault = memory.ReadBytesFault(100, 10 * 4096);
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
-            fault.Cause.ShouldBe(FaultCause.BusError);
-            fault.ToString().ShouldContain("SIGBUS");
-            memory.TryRead(5 * Page, out ulong _, out fault).ShouldBeFalse();
-            fault.Cause.ShouldBe(FaultCause.BusError);
-            memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
-            memory.TryCompareExchange(6 * Page, 1, 2, out _, out fault).ShouldBeFalse();
-            memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        GuestMemoryFault fault = memory.ReadBytesFault(100, 10 * 4096);
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
+        fault.Cause.ShouldBe(FaultCause.BusError);
+        fault.ToString().ShouldContain("SIGBUS");
+        memory.TryRead(5 * Page, out ulong _, out fault).ShouldBeFalse();
+        fault.Cause.ShouldBe(FaultCause.BusError);
+        memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
+        memory.TryCompareExchange(6 * Page, 1, 2, out _, out fault).ShouldBeFalse();
+        memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
     }
 
     [Fact]

@@ -7,9 +7,9 @@ namespace Hyperspan.Tests;
 public sealed class FileTransferTests : IDisposable
 {
     private const ulong Page = 4096;
-    private readonly string _path = Path.GetTempFileName();
+    private readonly TemporaryFile _temporary = new(0);
 
-    public void Dispose() => File.Delete(_path);
+    public void Dispose() => _temporary.Dispose();
 
     [Theory]
     [InlineData(true)]
@@ -17,13 +17,13 @@ public sealed class FileTransferTests : IDisposable
     public void Files_are_read_and_written_exactly(bool lockable)
     {
         byte[] content = Pattern(200_000);
-        File.WriteAllBytes(_path, content);
-        using SafeFileHandle file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
+        File.WriteAllBytes(_temporary.Path, content);
+        using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = lockable ? GuestMemory.Allocate(64 * Page) : new GuestMemory("io", new FallbackBacking((int)(64 * Page)));
         memory.ReadFrom(file, 10, 77, 150_000).Succeeded.ShouldBeTrue();
         memory.Read(77, 150_000).ShouldBe(content.AsSpan(10, 150_000).ToArray());
         memory.WriteTo(file, 40_000, 77, 150_000).Succeeded.ShouldBeTrue();
-        File.ReadAllBytes(_path).AsSpan(40_000, 150_000).ToArray().ShouldBe(content.AsSpan(10, 150_000).ToArray());
+        File.ReadAllBytes(_temporary.Path).AsSpan(40_000, 150_000).ToArray().ShouldBe(content.AsSpan(10, 150_000).ToArray());
 
         FileTransfer end = memory.ReadFrom(file, 150_000, 0, 100_000);
         end.EndOfFile.ShouldBeTrue();
@@ -31,7 +31,7 @@ public sealed class FileTransferTests : IDisposable
         FileTransfer outside = memory.ReadFrom(file, 0, 63 * Page, 2 * Page);
         outside.Transferred.ShouldBe(0UL);
         outside.Fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 64 * Page);
-        using SafeFileHandle readOnly = File.OpenHandle(_path);
+        using SafeFileHandle readOnly = File.OpenHandle(_temporary.Path);
         FileTransfer refused = memory.WriteTo(readOnly, 0, 0, 10);
         refused.Errno.ShouldNotBe(0);
         refused.Transferred.ShouldBe(0UL);
@@ -40,8 +40,8 @@ public sealed class FileTransferTests : IDisposable
     [Fact]
     public void A_fault_behind_the_pooled_buffer_has_the_exact_count()
     {
-        File.WriteAllBytes(_path, Pattern(100_000));
-        using SafeFileHandle file = File.OpenHandle(_path, FileMode.Open, FileAccess.ReadWrite);
+        File.WriteAllBytes(_temporary.Path, Pattern(100_000));
+        using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = new("io", new FallbackBacking((int)(32 * Page)) { Hole = 80_000 });
         FileTransfer transfer = memory.ReadFrom(file, 0, 0, 100_000);
         transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
@@ -80,8 +80,8 @@ public sealed class FileTransferTests : IDisposable
     public void Paged_ranges_are_transferred_without_a_copy()
     {
         byte[] content = Pattern(3 * 4096);
-        File.WriteAllBytes(_path, content);
-        using SafeFileHandle file = File.OpenHandle(_path);
+        File.WriteAllBytes(_temporary.Path, content);
+        using SafeFileHandle file = File.OpenHandle(_temporary.Path);
         using GuestMemory memory = GuestMemory.Allocate(16 * Page);
         using var vectors = new GuestIoVectors();
         vectors.TryAdd(memory, new PagedRange([7, 2, 3], 10, 9000), AccessType.Write, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());

@@ -13,107 +13,85 @@ public class GuestIoVectorsTests
     [Fact]
     public void File_input_and_output_goes_straight_through_scattered_pages()
     {
-        string path = Path.GetTempFileName();
-        try
-        {
-            byte[] content = Pattern(5 * 4096 + 100);
-            File.WriteAllBytes(path, content);
-            using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-            using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, LockTests.Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
-            using var vectors = new GuestIoVectors(1);
-            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Write);
-            Add(vectors, memory, 9 * Page, 300, AccessType.Write);
-            Add(vectors, memory, 0, 7, AccessType.Write);
-            vectors.Length.ShouldBe(5307UL);
-            vectors.Count.ShouldBe(4, "the first crosses from one mapping into another");
-            FileTransfer transfer = vectors.ReadFrom(file, 11);
-            transfer.Succeeded.ShouldBeTrue(transfer.ToString());
-            transfer.ThrowIfFailed();
-            memory.Read(3 * Page + 50, 5000).ShouldBe(content.AsSpan(11, 5000).ToArray());
-            memory.Read(9 * Page, 300).ShouldBe(content.AsSpan(5011, 300).ToArray());
-            memory.Read(0, 7).ShouldBe(content.AsSpan(5311, 7).ToArray());
-            vectors.Clear();
+        using var temporary = new TemporaryFile(0);
+        byte[] content = Pattern(5 * 4096 + 100);
+        File.WriteAllBytes(temporary.Path, content);
+        using SafeFileHandle file = File.OpenHandle(temporary.Path, FileMode.Open, FileAccess.ReadWrite);
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, LockTests.Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
+        using var vectors = new GuestIoVectors(1);
+        Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Write);
+        Add(vectors, memory, 9 * Page, 300, AccessType.Write);
+        Add(vectors, memory, 0, 7, AccessType.Write);
+        vectors.Length.ShouldBe(5307UL);
+        vectors.Count.ShouldBe(4, "the first crosses from one mapping into another");
+        FileTransfer transfer = vectors.ReadFrom(file, 11);
+        transfer.Succeeded.ShouldBeTrue(transfer.ToString());
+        transfer.ThrowIfFailed();
+        memory.Read(3 * Page + 50, 5000).ShouldBe(content.AsSpan(11, 5000).ToArray());
+        memory.Read(9 * Page, 300).ShouldBe(content.AsSpan(5011, 300).ToArray());
+        memory.Read(0, 7).ShouldBe(content.AsSpan(5311, 7).ToArray());
+        vectors.Clear();
 
-            Add(vectors, memory, 9 * Page, 300, AccessType.Read);
-            Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Read);
-            vectors.WriteTo(file, 4096).Succeeded.ShouldBeTrue();
-            File.ReadAllBytes(path).AsSpan(4096, 5300).ToArray()
-                .ShouldBe([.. content.AsSpan(5011, 300), .. content.AsSpan(11, 5000)]);
-            vectors.Clear();
+        Add(vectors, memory, 9 * Page, 300, AccessType.Read);
+        Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Read);
+        vectors.WriteTo(file, 4096).Succeeded.ShouldBeTrue();
+        File.ReadAllBytes(temporary.Path).AsSpan(4096, 5300).ToArray()
+            .ShouldBe([.. content.AsSpan(5011, 300), .. content.AsSpan(11, 5000)]);
+        vectors.Clear();
 
-            Add(vectors, memory, 0, 4 * Page, AccessType.Write);
-            FileTransfer atEnd = vectors.ReadFrom(file, 3 * 4096);
-            atEnd.EndOfFile.ShouldBeTrue();
-            atEnd.Transferred.ShouldBe((2UL * 4096) + 100);
-            atEnd.ToString().ShouldBe("0x2064 of 0x4000 bytes transferred: end of file");
-            Should.Throw<EndOfStreamException>(() => atEnd.ThrowIfFailed());
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        Add(vectors, memory, 0, 4 * Page, AccessType.Write);
+        FileTransfer atEnd = vectors.ReadFrom(file, 3 * 4096);
+        atEnd.EndOfFile.ShouldBeTrue();
+        atEnd.Transferred.ShouldBe((2UL * 4096) + 100);
+        atEnd.ToString().ShouldBe("0x2064 of 0x4000 bytes transferred: end of file");
+        Should.Throw<EndOfStreamException>(() => atEnd.ThrowIfFailed());
     }
 
     [Fact]
     public void Thousands_of_pieces_take_several_calls()
     {
-        string path = Path.GetTempFileName();
-        try
+        using var temporary = new TemporaryFile(0);
+        byte[] content = Pattern(5000 * 3);
+        File.WriteAllBytes(temporary.Path, content);
+        using SafeFileHandle file = File.OpenHandle(temporary.Path);
+        using GuestMemory memory = GuestMemory.Allocate(5000 * 16);
+        using var vectors = new GuestIoVectors(2);
+        for (ulong i = 0; i < 5000; i++)
         {
-            byte[] content = Pattern(5000 * 3);
-            File.WriteAllBytes(path, content);
-            using SafeFileHandle file = File.OpenHandle(path);
-            using GuestMemory memory = GuestMemory.Allocate(5000 * 16);
-            using var vectors = new GuestIoVectors(2);
-            for (ulong i = 0; i < 5000; i++)
-            {
-                Add(vectors, memory, i * 16, 3, AccessType.Write);
-            }
-
-            vectors.Count.ShouldBe(5000);
-            vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
-            for (ulong i = 0; i < 5000; i++)
-            {
-                memory.Read(i * 16, 4).ShouldBe([.. content.AsSpan((int)i * 3, 3), 0]);
-            }
+            Add(vectors, memory, i * 16, 3, AccessType.Write);
         }
-        finally
+
+        vectors.Count.ShouldBe(5000);
+        vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+        for (ulong i = 0; i < 5000; i++)
         {
-            File.Delete(path);
+            memory.Read(i * 16, 4).ShouldBe([.. content.AsSpan((int)i * 3, 3), 0]);
         }
     }
 
     [Fact]
     public void A_page_taken_away_during_a_transfer_is_a_fault_with_the_exact_count()
     {
-        string image = Path.GetTempFileName();
-        string ram = Path.GetTempFileName();
-        try
+        using var image = new TemporaryFile(0);
+        using var ram = new TemporaryFile(0);
+        File.WriteAllBytes(image.Path, Pattern(8 * 4096));
+        File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
+        using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
+        using GuestMemory memory = new("guest", FileMemory.Open(ram.Path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+        using var vectors = new GuestIoVectors();
+        Add(vectors, memory, 0, 8 * Page, AccessType.Write);
+        using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            File.WriteAllBytes(image, Pattern(8 * 4096));
-            File.WriteAllBytes(ram, new byte[8 * 4096]);
-            using SafeFileHandle file = File.OpenHandle(image, FileMode.Open, FileAccess.ReadWrite);
-            using GuestMemory memory = new("guest", FileMemory.Open(ram, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
-            using var vectors = new GuestIoVectors();
-            Add(vectors, memory, 0, 8 * Page, AccessType.Write);
-            using (var truncating = new FileStream(ram, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
-            {
-                truncating.SetLength(3 * 4096);
-            }
+            truncating.SetLength(3 * 4096);
+        }
 
-            FileTransfer transfer = vectors.ReadFrom(file, 0);
-            transfer.Succeeded.ShouldBeFalse();
-            transfer.Transferred.ShouldBe(3 * Page);
-            transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
-            transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
-            transfer.ToString().ShouldStartWith("0x3000 of 0x8000 bytes transferred: guest memory 'guest': write error");
-            Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());
-        }
-        finally
-        {
-            File.Delete(image);
-            File.Delete(ram);
-        }
+        FileTransfer transfer = vectors.ReadFrom(file, 0);
+        transfer.Succeeded.ShouldBeFalse();
+        transfer.Transferred.ShouldBe(3 * Page);
+        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
+        transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
+        transfer.ToString().ShouldStartWith("0x3000 of 0x8000 bytes transferred: guest memory 'guest': write error");
+        Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());
     }
 
     [Fact]
@@ -148,38 +126,31 @@ public class GuestIoVectorsTests
     [InlineData(true)]
     public void A_transfer_writes_only_to_pieces_that_were_added_for_writing(bool paged)
     {
-        string path = Path.GetTempFileName();
-        try
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, Pattern(3 * 4096));
+        using SafeFileHandle file = File.OpenHandle(temporary.Path);
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, new HeapMemory(4 * Page), protection: Protection.Read)
+            .Add(4 * Page, new HeapMemory(Page))
+            .Build();
+        using var vectors = new GuestIoVectors();
+        Add(vectors, memory, 4 * Page, 100, AccessType.Write);
+        if (paged)
         {
-            File.WriteAllBytes(path, Pattern(3 * 4096));
-            using SafeFileHandle file = File.OpenHandle(path);
-            using GuestMemory memory = new GuestMemoryBuilder("ram")
-                .Add(0, new HeapMemory(4 * Page), protection: Protection.Read)
-                .Add(4 * Page, new HeapMemory(Page))
-                .Build();
-            using var vectors = new GuestIoVectors();
-            Add(vectors, memory, 4 * Page, 100, AccessType.Write);
-            if (paged)
-            {
-                vectors.TryAdd(memory, new PagedRange([2, 0], 5, 5000), AccessType.Read, out _).ShouldBeTrue();
-            }
-            else
-            {
-                Add(vectors, memory, Page - 1, 5000, AccessType.Read);
-            }
+            vectors.TryAdd(memory, new PagedRange([2, 0], 5, 5000), AccessType.Read, out _).ShouldBeTrue();
+        }
+        else
+        {
+            Add(vectors, memory, Page - 1, 5000, AccessType.Read);
+        }
 
-            Should.Throw<InvalidOperationException>(() => vectors.ReadFrom(file, 0)).Message.ShouldContain("added for reading");
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            Should.Throw<InvalidOperationException>(() => vectors.Receive(socket));
-            memory.Read(0, (int)(5 * Page)).ShouldAllBe(b => b == 0);
-            vectors.Clear();
-            Add(vectors, memory, 4 * Page, 100, AccessType.Write);
-            vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        Should.Throw<InvalidOperationException>(() => vectors.ReadFrom(file, 0)).Message.ShouldContain("added for reading");
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        Should.Throw<InvalidOperationException>(() => vectors.Receive(socket));
+        memory.Read(0, (int)(5 * Page)).ShouldAllBe(b => b == 0);
+        vectors.Clear();
+        Add(vectors, memory, 4 * Page, 100, AccessType.Write);
+        vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
     }
 
     [Theory]
@@ -236,22 +207,15 @@ public class GuestIoVectorsTests
     [Fact]
     public void Requests_reuse_the_list_without_allocating()
     {
-        string path = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllBytes(path, new byte[1 << 16]);
-            using SafeFileHandle file = File.OpenHandle(path);
-            using GuestMemory memory = new("ram", LockTests.Committed(16));
-            using var vectors = new GuestIoVectors();
-            Request(vectors, memory, file, 200);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            Request(vectors, memory, file, 200);
-            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, new byte[1 << 16]);
+        using SafeFileHandle file = File.OpenHandle(temporary.Path);
+        using GuestMemory memory = new("ram", LockTests.Committed(16));
+        using var vectors = new GuestIoVectors();
+        Request(vectors, memory, file, 200);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Request(vectors, memory, file, 200);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
 
         static void Request(GuestIoVectors vectors, GuestMemory memory, SafeFileHandle file, int count)
         {

@@ -221,19 +221,12 @@ public class LockTests
         using LockedMemory onSparse = sparse.LockPages([0], AccessType.Read);
         onSparse.AllowsSpans.ShouldBeTrue("its pages are private and cannot be unmapped while they are locked");
 
-        string path = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllBytes(path, new byte[4096]);
-            using GuestMemory file = new("file", FileMemory.Open(path));
-            using LockedMemory onFile = file.LockPages([0], AccessType.Read);
-            onFile.AllowsSpans.ShouldBeFalse();
-            Should.Throw<InvalidOperationException>(() => onFile.Pieces[0].Span.Length).Message.ShouldContain("another process");
-        }
-        finally
-        {
-            File.Delete(path);
-        }
+        using var temporary = new TemporaryFile(0);
+        File.WriteAllBytes(temporary.Path, new byte[4096]);
+        using GuestMemory file = new("file", FileMemory.Open(temporary.Path));
+        using LockedMemory onFile = file.LockPages([0], AccessType.Read);
+        onFile.AllowsSpans.ShouldBeFalse();
+        Should.Throw<InvalidOperationException>(() => onFile.Pieces[0].Span.Length).Message.ShouldContain("another process");
     }
 
     [Fact]

@@ -20,32 +20,25 @@ public sealed partial class CodeSizeTests
     public void Inlined_access_stays_small(string method)
     {
         Skip.IfNot(OperatingSystem.IsLinux() && Environment.Is64BitProcess);
-        string listing = Path.GetTempFileName();
-        try
-        {
-            ChildResult child = ChildProcess.Run(
-                "inlined-read",
-                [],
-                new Dictionary<string, string>(StringComparer.Ordinal)
-                {
-                    ["DOTNET_JitStdOutFile"] = listing,
-                    ["DOTNET_JitDisasm"] = method,
-                });
-            child.ExitCode.ShouldBe(0, child.ToString());
-            string text = File.ReadAllText(listing);
+        using var listing = new TemporaryFile(0);
+        ChildResult child = ChildProcess.Run(
+            "inlined-read",
+            [],
+            new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["DOTNET_JitStdOutFile"] = listing.Path,
+                ["DOTNET_JitDisasm"] = method,
+            });
+        child.ExitCode.ShouldBe(0, child.ToString());
+        string text = File.ReadAllText(listing.Path);
 
-            // The last listing of the method in its final tier.
-            Match last = Listing().Matches(text).LastOrDefault(match => match.Groups["tier"].Value == "Tier1") ?? throw new InvalidOperationException(text);
-            int.Parse(last.Groups["bytes"].Value, CultureInfo.InvariantCulture).ShouldBeLessThanOrEqualTo(MostBytes, last.Value);
+        // The last listing of the method in its final tier.
+        Match last = Listing().Matches(text).LastOrDefault(match => match.Groups["tier"].Value == "Tier1") ?? throw new InvalidOperationException(text);
+        int.Parse(last.Groups["bytes"].Value, CultureInfo.InvariantCulture).ShouldBeLessThanOrEqualTo(MostBytes, last.Value);
 
-            // The way that memory which cannot fault takes: up to the first return there is no call.
-            string straight = last.Value[..last.Value.IndexOf(" ret ", StringComparison.Ordinal)];
-            straight.ShouldNotContain(" call ");
-        }
-        finally
-        {
-            File.Delete(listing);
-        }
+        // The way that memory which cannot fault takes: up to the first return there is no call.
+        string straight = last.Value[..last.Value.IndexOf(" ret ", StringComparison.Ordinal)];
+        straight.ShouldNotContain(" call ");
     }
 
     [GeneratedRegex(@"; Assembly listing for method [^\n]*\((?<tier>[^()\n]*)\)\n.*?; Total bytes of code (?<bytes>\d+)", RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]

@@ -5,10 +5,9 @@ namespace Hyperspan.Tests.Performance;
 /// <summary>The guarded calls of the inlined paths, which the collector does not see, under constant collection and constant faults.</summary>
 public sealed class InlinedGuardTests
 {
-    [SkippableFact]
+    [LinuxFact]
     public void Survives_faults_and_collections_at_once()
     {
-        Skip.IfNot(OperatingSystem.IsLinux());
         ChildResult child = ChildProcess.Run("inlined-fault-storm");
         child.ExitCode.ShouldBe(0, child.ToString());
     }

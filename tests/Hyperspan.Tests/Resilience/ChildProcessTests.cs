@@ -10,21 +10,19 @@ public class ChildProcessTests
 
     private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };
 
-    [SkippableFact]
+    [LinuxFact]
     public void Faults_in_lost_memory_are_exact_during_constant_collections_and_null_references_are_caught()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("memory-faults", [LongRun.Argument(60_000, 3_000_000)], environment: null, LongRun.Timeout).ShouldSucceed();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Substitute_is_as_exact()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("memory-faults", [LongRun.Argument(20_000, 1_000_000)], Substitute, LongRun.Timeout).ShouldSucceed();
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("direct")]
     [InlineData("shared")]
     [InlineData("guarded")]
@@ -34,18 +32,16 @@ public class ChildProcessTests
     [InlineData("all")]
     public void Memory_disposed_during_use_is_as_written_or_disposed(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("memory-dispose", [LongRun.Argument(1.5, 60), path], environment: null, LongRun.Timeout).ShouldSucceed();
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("runtime", "segv", Aborted)]
     [InlineData("runtime", "bus", Aborted)]
     [InlineData("exit77", "segv", HandlerExitCode)]
     [InlineData("exit77", "bus", HandlerExitCode)]
     public void Crash_handler_of_before_is_still_reached(string handler, string fault, int exitCode)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildResult result = ChildProcess.Run("guard-foreign-fault", handler, fault, "memory");
         result.ShouldExitWith(exitCode);
         result.Output.ShouldContain("recovered");
@@ -53,12 +49,11 @@ public class ChildProcessTests
     }
 
     /// <summary>With the substitute there is no machine code to call: zero bytes at address zero of memory with a limit of zero once did.</summary>
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("machine")]
     [InlineData("substitute")]
     public void Zero_bytes_succeed_at_any_address(string guard)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = guard };
         ChildProcess.Run("zero-bytes", [], environment).ShouldSucceed();
     }

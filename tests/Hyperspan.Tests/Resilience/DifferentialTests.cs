@@ -11,11 +11,10 @@ public class DifferentialTests
     public static TheoryData<ModelLayout> Layouts =>
         [ModelLayout.OneRegion, ModelLayout.Touching, ModelLayout.Strict, ModelLayout.Gaps, ModelLayout.TopOfAddressSpace, ModelLayout.OddStart];
 
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Layouts))]
     public void Every_path_answers_alike(ModelLayout layout)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         BackingKind[] kinds =
         [
             BackingKind.Heap, BackingKind.Shared, BackingKind.Sparse, BackingKind.Blocking, BackingKind.File, BackingKind.Foreign,
@@ -37,10 +36,9 @@ public class DifferentialTests
         }
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Substitute_without_executable_pages_answers_as_machine_code_does()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         string[] arguments = ["1000", LongRun.Argument(80, 8000), "60"];
         ChildResult machine = ChildProcess.Run("model", arguments, environment: null, LongRun.Timeout);
         ChildResult substitute = ChildProcess.Run("model", arguments, Substitute, LongRun.Timeout);

@@ -78,7 +78,7 @@ public class EdgeOfHoleTests
         });
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
     public void Copies_inside_one_memory_and_write_probes_are_exact(string reason)
     {
@@ -104,7 +104,6 @@ public class EdgeOfHoleTests
 
     private static void Try(string reason, bool writes, Operation operation)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using var hole = new HoleInMemory(reason);
         GuestMemory memory = hole.Memory;
         byte[] good = new byte[Reach];

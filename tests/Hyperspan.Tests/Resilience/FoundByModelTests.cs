@@ -15,13 +15,12 @@ public sealed class FoundByModelTests
         return mapping;
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(16)]
     [InlineData(200)]
     [InlineData(5000)]
     public void Write_that_faults_leaves_what_lies_above_alone(int length)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         SparseMapping mapping = Committed(3);
         mapping.Decommit(0, Page);
         using var memory = new GuestMemory("ram", mapping);
@@ -43,10 +42,9 @@ public sealed class FoundByModelTests
         locked.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Value_across_two_pages_faults_at_the_hole_below_the_restricted_page()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         SparseMapping mapping = Committed(2);
         mapping.Decommit(0, Page);
         using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
@@ -70,10 +68,9 @@ public sealed class FoundByModelTests
         plain.Read(0, Length).ShouldBe(bytes[((int)Page - 8)..((int)Page - 8 + Length)]);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Copy_within_a_backing_shown_twice_is_as_if_read_first()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = TwiceRestricted();
         byte[] bytes = Pattern((int)(4 * Page));
         memory.Write(0, bytes);
@@ -107,10 +104,9 @@ public sealed class FoundByModelTests
     }
 
     /// <summary>A copy downward that met read-only memory did not look below a device that cannot be probed.</summary>
-    [SkippableFact]
+    [LinuxFact]
     public void Copy_over_itself_names_the_lowest_fault_behind_a_device_that_cannot_be_probed()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         var copy = new ModelCommand(ModelOperation.Copy, 2, 0xff0, 0x1cbe, 0x1dc6, 4957998);
         Should.NotThrow(() => new ModelScript(
             ModelLayout.Protected, [BackingKind.DeviceWithoutCompareExchange, BackingKind.File, BackingKind.RestrictedSparse], [copy]).Run());

@@ -5,10 +5,9 @@ public sealed class FoundByMutationTests
 {
     private const ulong Page = 4096;
 
-    [SkippableFact]
+    [LinuxFact]
     public void Value_across_two_pages_needs_the_bits_of_both()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         var mapping = new SparseMapping(2 * Page);
         mapping.Commit(0, 2 * Page);
         using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
@@ -27,10 +26,9 @@ public sealed class FoundByMutationTests
         memory.Read<uint>(8).ShouldBe(7u);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Copy_to_higher_addresses_names_the_lowest_of_several_faults()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         var mapping = new SparseMapping(8 * Page);
         mapping.Commit(0, 8 * Page);
         mapping.Decommit(2 * Page, Page);

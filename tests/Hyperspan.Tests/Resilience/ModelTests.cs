@@ -21,12 +21,10 @@ public class ModelTests(ITestOutputHelper output)
 
     public static TheoryData<ModelLayout> Layouts => [.. Enum.GetValues<ModelLayout>()];
 
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Layouts))]
     public void Memory_does_what_the_model_does(ModelLayout layout)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-
         // A million and a half steps in the long run, over all layouts. The seed is fixed unless the run is long.
         Config config = Config.QuickThrowOnFailure.WithMaxTest(LongRun.Count(60, 3200)).WithStartSize(StepsAScript).WithEndSize(StepsAScript + 1);
         if (!LongRun.IsOn)

@@ -7,17 +7,15 @@ public class StormTests
 {
     private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };
 
-    [SkippableFact]
+    [LinuxFact]
     public void Nothing_crashes_lies_or_leaks()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("memory-storm", [LongRun.Argument(5, 180)], environment: null, LongRun.Timeout).ShouldSucceed();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Substitute_survives_the_same()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("memory-storm", [LongRun.Argument(4, 60)], Substitute, LongRun.Timeout).ShouldSucceed();
     }
 }

@@ -15,22 +15,20 @@ public sealed class TearingTests
 
     public static TheoryData<string> Paths => ["direct", "guarded", "bitmap", "blocking", "table"];
 
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Paths))]
     public void Aligned_values_are_never_torn(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = Create(path);
         Watch<ushort>(memory, 0x1122, 0xaabb);
         Watch(memory, 0x11223344u, 0xaabbccddu);
         Watch(memory, 0x1122334455667788UL, 0xaabbccddeeff0011UL);
     }
 
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Paths))]
     public void Compare_exchange_finds_only_what_was_written(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = Create(path);
         const ulong First = 0x1122334455667788UL;
         const ulong Second = 0xaabbccddeeff0011UL;
@@ -57,11 +55,10 @@ public sealed class TearingTests
     }
 
     /// <summary>Each of several threads adds to the same counter by compare-exchange: none is lost.</summary>
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Paths))]
     public void Compare_exchange_loses_no_update(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = Create(path);
         const int Each = 20_000;
         Parallel.For(0, 4, _ =>
@@ -78,11 +75,10 @@ public sealed class TearingTests
     }
 
     /// <summary>A ring as virtio has it: entries first, then the index by release; who sees the index by acquire sees the entries.</summary>
-    [SkippableTheory]
+    [LinuxTheory]
     [MemberData(nameof(Paths))]
     public void Index_written_by_release_shows_the_entries_before_it(string path)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = Create(path);
         const int Entries = 256;
         bool over = false;
@@ -122,10 +118,9 @@ public sealed class TearingTests
         seen.ShouldBeGreaterThan(0);
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Value_that_was_checked_is_the_value_that_is_used()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         using GuestMemory memory = Create("guarded");
 
         // A length and its complement in one value: whoever reads it twice meets halves of two.

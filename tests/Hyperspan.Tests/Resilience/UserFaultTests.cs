@@ -5,17 +5,15 @@ namespace Hyperspan.Tests.Resilience;
 /// <summary>Memory whose missing pages this process provides: it must neither deadlock with the collector nor crash.</summary>
 public class UserFaultTests
 {
-    [SkippableFact]
+    [LinuxFact]
     public void Faults_served_by_a_thread_that_collects_garbage_do_not_deadlock()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("user-fault", ["block", LongRun.Argument(200, 2000)], environment: null, TimeSpan.FromMinutes(LongRun.IsOn ? 20 : 1)).ShouldSucceed();
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Faults_answered_by_signals_are_populated_by_the_handler()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildProcess.Run("user-fault", ["signal", LongRun.Argument(2000, 200_000)], environment: null, LongRun.Timeout).ShouldSucceed();
     }
 }

@@ -10,7 +10,7 @@ public class ProcessBarrierTests
 {
     private const int EndedAtTheBarrier = 128 + 31;
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("control", "fence")]
     [InlineData("domain", "fence")]
     [InlineData("restrictions", "fence")]
@@ -20,7 +20,6 @@ public class ProcessBarrierTests
     [InlineData("memory-async", "restart")]
     public void A_writer_issues_the_barrier(string what, string barrier)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildResult child = ChildProcess.Run("barrier", what, barrier);
         child.ShouldExitWith(EndedAtTheBarrier);
         child.Output.ShouldContain("armed");
@@ -28,12 +27,11 @@ public class ProcessBarrierTests
     }
 
     /// <summary>That it is the barrier alone which ends the process, and that it is spared where nobody needs it.</summary>
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData("quiescent", "fence")]
     [InlineData("domain", "restart")]
     public void Where_it_is_not_needed_there_is_none(string what, string barrier)
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         ChildResult child = ChildProcess.Run("barrier", what, barrier);
         child.ShouldSucceed();
         child.Output.ShouldContain("survived");
