@@ -167,7 +167,8 @@ internal sealed class UnusedMembers
                         code.Offset += 8;
                         break;
                     case OperandType.InlineSwitch:
-                        code.Offset += 4 * code.ReadInt32();
+                        int targets = code.ReadInt32();
+                        code.Offset += 4 * targets;
                         break;
                     case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok:
                         string name = NameOf(MetadataTokens.EntityHandle(code.ReadInt32()));

@@ -27,9 +27,9 @@ internal sealed partial class BlockQueueHandler
             return BlockStatus.IoError;
         }
 
-        _type = (BlockRequestType)header.Type;
+        _type = (BlockRequestType)(uint)header.Type;
 
-        switch ((BlockRequestType)header.Type)
+        switch ((BlockRequestType)(uint)header.Type)
         {
             case BlockRequestType.Read:
                 return Read(header.Sector, ref reader, ref writer, room, out written, out fault);

@@ -96,9 +96,9 @@ public sealed partial class VirtQueue
         {
             _used = index;
         }
-        else if (memory.TryReadAcquire(_usedIndexAddress, out Le16 used, out GuestMemoryFault fault))
+        else if (memory.TryReadAcquire(_usedIndexAddress, out Le16 published, out GuestMemoryFault fault))
         {
-            _used = used;
+            _used = published;
         }
         else
         {
