@@ -31,6 +31,15 @@ internal sealed class MappingTable
         return parts;
     }
 
+    /// <summary>Finds the segment of a byte.</summary>
+    internal bool TryFind(ulong address, out MappingSegment segment)
+    {
+        int i = FirstEndingAfter(address);
+        bool found = i < _segments.Count && _segments[i].Start <= address;
+        segment = found ? _segments[i] : default;
+        return found;
+    }
+
     /// <summary>Finds the first byte of a range that no segment has.</summary>
     internal ulong? FirstHole(ulong start, ulong end)
     {
