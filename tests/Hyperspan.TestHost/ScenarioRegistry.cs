@@ -26,5 +26,6 @@ public static class ScenarioRegistry
         new BlockedSignalsScenario(),
         new ZeroBytesScenario(),
         new ManyMappingsScenario(),
+        new VhostUserLimitsScenario(),
     ];
 }

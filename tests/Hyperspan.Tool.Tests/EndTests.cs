@@ -1,8 +1,12 @@
 using System.Diagnostics;
 
+using Hyperspan.Interop.Linux;
+using Hyperspan.Testing;
 using Hyperspan.Tests;
 using Hyperspan.Tool.Tests.Infrastructure;
 using Hyperspan.Virtio;
+
+using Microsoft.Win32.SafeHandles;
 
 using Xunit.Abstractions;
 
@@ -21,7 +25,7 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    [SkippableTheory]
+    [LinuxTheory]
     [InlineData(false)]
     [InlineData(true)]
     public void An_image_that_does_not_answer_is_left_and_that_is_said(bool writes)
@@ -46,7 +50,81 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         });
     }
 
+    /// <summary>The event is kept full, and blocking, by the front end that gave it.</summary>
+    [LinuxFact]
+    public void An_event_that_is_full_and_blocking_does_not_keep_it_from_ending_in_order() => Measure(round =>
+    {
+        using ToolProcess server = Start(_folder.CreateImage($"disk{round}", Size), round);
+        using var guest = new Guest(_folder.PathOf($"s{round}"));
+        guest.Disk.Write(0, Data, 4096).ShouldBe(BlockStatus.Ok);
+        using var stop = new CancellationTokenSource();
+        var filler = new Thread(() => KeepFull(guest.CallHandle, stop.Token)) { IsBackground = true };
+        filler.Start();
+        try
+        {
+            guest.Disk.TrySubmitWrite(1024, [new ChainSegment(Data, 4096)], out _).ShouldBeTrue();
+            guest.Kick();
+            Thread.Sleep(300);
+            return End(server, 0, "done: 1 connection");
+        }
+        finally
+        {
+            stop.Cancel();
+            filler.Join();
+        }
+    });
+
+    /// <summary>The pipe is full before the server starts, the queue of lines by what a guest does.</summary>
+    [LinuxFact]
+    public void A_standard_error_that_nobody_reads_does_not_keep_it_from_ending_in_order() => Measure(round =>
+    {
+        string path = _folder.PathOf($"s{round}");
+        string exit = _folder.PathOf($"exit{round}");
+        const string Script = "mkfifo \"$4\"; exec 4<>\"$4\"; (head -c 1000000 /dev/zero >&4 & sleep 0.5; kill $!) 2>/dev/null; "
+            + "dotnet \"$0\" serve block --socket \"$1\" --image \"$2\" 2>&4 >/dev/null & echo $! > \"$3.pid\"; wait $!; echo $? > \"$3\"";
+        using var shell = Process.Start(
+            "bash", ["-c", Script, System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), path, _folder.CreateImage($"disk{round}", Size), exit, _folder.PathOf($"pipe{round}")]);
+        SpinWait.SpinUntil(() => File.Exists(path), TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        for (int i = 0; i < 300; i++)
+        {
+            using var wrong = VhostUserFrontEnd.Connect(path);
+            wrong.GetFeatures();
+        }
+
+        using var guest = new Guest(path);
+        for (int i = 0; i < 2000; i++)
+        {
+            guest.Disk.Read(Size, Data, 512).ShouldBe(BlockStatus.IoError);
+        }
+
+        var clock = Stopwatch.StartNew();
+        using (var kill = Process.Start("kill", ["-15", File.ReadAllText(exit + ".pid").Trim()]))
+        {
+            kill.WaitForExit();
+        }
+
+        shell.WaitForExit(TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        TimeSpan time = clock.Elapsed;
+        File.ReadAllText(exit).Trim().ShouldBe("0");
+        return time;
+    });
+
     public void Dispose() => _folder.Dispose();
+
+    private static unsafe void KeepFull(SafeFileHandle handle, CancellationToken stop)
+    {
+        ulong most = ulong.MaxValue - 1;
+        while (!stop.IsCancellationRequested)
+        {
+            int flags = LibC.Fcntl(handle, FileCommand.GetFlags, 0);
+            _ = LibC.Fcntl(handle, FileCommand.SetFlags, flags | (int)OpenFlags.NonBlocking);
+
+            // SAFETY: eight bytes of this stack.
+            _ = LibC.Write(handle, &most, sizeof(ulong));
+            _ = LibC.Fcntl(handle, FileCommand.SetFlags, flags & ~(int)OpenFlags.NonBlocking);
+            Thread.Sleep(1);
+        }
+    }
 
     private static TimeSpan End(ToolProcess server, int exitCode, string said)
     {

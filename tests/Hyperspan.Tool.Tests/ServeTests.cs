@@ -207,6 +207,16 @@ public sealed class ServeTests : IDisposable
         document.RootElement.GetProperty("features").EnumerateArray().Select(value => value.GetString()).ShouldBe(["read-only", "blk-file"]);
     }
 
+    [LinuxFact]
+    public void The_file_for_management_names_the_same_type_and_a_program()
+    {
+        Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests");
+        using var document = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(PublishedProgram.Sources, "src/Hyperspan.Tool/50-hyperspan.json")));
+        document.RootElement.GetProperty("type").GetString().ShouldBe("block");
+        document.RootElement.GetProperty("description").GetString().ShouldNotBeNullOrEmpty();
+        Path.IsPathRooted(document.RootElement.GetProperty("binary").GetString()).ShouldBeTrue();
+    }
+
     [LinuxTheory]
     [InlineData("--fd", "0")]
     [InlineData("--fd", "999")]

@@ -9,7 +9,22 @@ namespace Hyperspan.Testing;
 [DebuggerDisplay("queue {Index}, {Calls} calls")]
 public sealed class VhostUserFrontEndQueue : IDisposable
 {
-    internal VhostUserFrontEndQueue(int index) => Index = index;
+    internal VhostUserFrontEndQueue(int index)
+    {
+        Index = index;
+        KickEvent = EventDescriptor.Create();
+        try
+        {
+            CallEvent = EventDescriptor.Create();
+            ErrorEvent = EventDescriptor.Create();
+        }
+        catch
+        {
+            KickEvent.Dispose();
+            CallEvent?.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Gets the queue's index.</summary>
     public int Index { get; }
@@ -17,11 +32,11 @@ public sealed class VhostUserFrontEndQueue : IDisposable
     /// <summary>Gets how often the back end has notified, as far as it was waited for.</summary>
     public long Calls { get; private set; }
 
-    internal EventDescriptor KickEvent { get; } = EventDescriptor.Create();
+    internal EventDescriptor KickEvent { get; }
 
-    internal EventDescriptor CallEvent { get; } = EventDescriptor.Create();
+    internal EventDescriptor CallEvent { get; }
 
-    internal EventDescriptor ErrorEvent { get; } = EventDescriptor.Create();
+    internal EventDescriptor ErrorEvent { get; }
 
     /// <summary>Gets the event that says that there is something to do.</summary>
     public SafeFileHandle KickHandle => KickEvent.Handle;

@@ -43,6 +43,10 @@ internal static class BlockCommand
             Description = "Accept guest memory in a file on any file system. The price: an access waits as long as that file system does, and with it the queue, the "
                 + "connection and the end of this process; one served by the virtual machine's own side can so hold it for ever.",
         };
+        Option<ulong> memoryLimit = Sizes.CreateOption(
+            "--memory-limit",
+            "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
+            new VhostUserOptions().MaximumMemory);
         var capabilities = new Option<bool>("--print-capabilities") { Description = "Say in JSON what management software may use, and do nothing else." };
         var image = new Option<string>("--image", "--blk-file")
         {
@@ -92,7 +96,7 @@ internal static class BlockCommand
         };
         foreach (Option option in (Option[])
             [
-                socket, descriptor, socketMode, socketGroup, image, readOnly, format, force, queues, id, fileMemory, capabilities, features, protocolFeatures,
+                socket, descriptor, socketMode, socketGroup, image, readOnly, format, force, queues, id, fileMemory, memoryLimit, capabilities, features, protocolFeatures,
             ])
         {
             command.Add(option);
@@ -118,6 +122,7 @@ internal static class BlockCommand
             SocketMode = result.GetValue(socketMode),
             SocketGroup = result.GetValue(socketGroup),
             AllowFileMemory = result.GetValue(fileMemory),
+            MemoryLimit = result.GetValue(memoryLimit),
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
             IsRaw = result.GetValue(format) is not null,

@@ -44,6 +44,11 @@ internal static class CommandTree
             Terminal.Error(e.Message);
             return ExitCode.Failure;
         }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            Terminal.Error("no more threads (RLIMIT_NPROC, pids of the control group) or open files (RLIMIT_NOFILE) are allowed here, or memory is short");
+            return ExitCode.Failure;
+        }
     }
 
     internal static RootCommand Create()

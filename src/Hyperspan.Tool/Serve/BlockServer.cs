@@ -18,7 +18,7 @@ internal sealed class BlockServer : IDisposable
     private readonly FailureLog _failures;
     private readonly EndLimit _endLimit;
 
-    private BlockServer(BlockServerOptions options, RawDiskImage image, VirtioBlockDevice device, VhostUserServer server, ServerLog log, FailureLog failures)
+    private BlockServer(BlockServerOptions options, RawDiskImage image, VirtioBlockDevice device, VhostUserServer server, ServerLog log, FailureLog failures, EndLimit endLimit)
     {
         _options = options;
         _image = image;
@@ -26,7 +26,7 @@ internal sealed class BlockServer : IDisposable
         _server = server;
         _log = log;
         _failures = failures;
-        _endLimit = new EndLimit(log);
+        _endLimit = endLimit;
     }
 
     /// <summary>Opens the image and listens on the socket.</summary>
@@ -40,6 +40,7 @@ internal sealed class BlockServer : IDisposable
         VirtioBlockDevice? device = null;
         try
         {
+            var endLimit = new EndLimit(log);
             device = new VirtioBlockDevice(
                 image,
                 new VirtioBlockOptions
@@ -61,6 +62,7 @@ internal sealed class BlockServer : IDisposable
                 SocketMode = options.SocketMode,
                 SocketGroup = options.SocketGroup,
                 AllowBlockingMemory = options.AllowFileMemory,
+                MaximumMemory = options.MemoryLimit,
             };
             VhostUserServer server;
             if (descriptor is { } given)
@@ -74,23 +76,20 @@ internal sealed class BlockServer : IDisposable
                 server = new VhostUserServer(options.SocketPath!, device, serverOptions);
             }
 
-            return new BlockServer(options, image, device, server, log, failures);
+            return new BlockServer(options, image, device, server, log, failures, endLimit);
         }
-        catch (InvalidInputException)
+        catch (Exception e)
         {
             device?.Dispose();
             image.Dispose();
             failures.Dispose();
             log.Dispose();
+            if (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
+            {
+                throw new InvalidInputException(SocketProblem.Describe(options.SocketPath ?? "the socket given", e), e);
+            }
+
             throw;
-        }
-        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            device?.Dispose();
-            image.Dispose();
-            failures.Dispose();
-            log.Dispose();
-            throw new InvalidInputException(SocketProblem.Describe(options.SocketPath ?? "the socket given", e), e);
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed record BlockServerOptions
 
     internal bool AllowFileMemory { get; init; }
 
+    /// <summary>Gets how much memory a guest may share, in bytes.</summary>
+    internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
+
     internal required string ImagePath { get; init; }
 
     internal bool ReadOnly { get; init; }

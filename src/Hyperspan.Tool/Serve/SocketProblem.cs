@@ -37,7 +37,23 @@ internal static class SocketProblem
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
         return Directory.Exists(folder)
-            ? $"{path}: a socket cannot be made there: {failure.Message}"
+            ? $"{path}: a socket cannot be made there: {ReasonAt(path) ?? failure.Message}"
             : $"{path}: the directory {folder} does not exist";
+    }
+
+    /// <summary>Why no file can be made there, which an error of a socket does not always tell: a file system that is read-only. Nothing where one can be made.</summary>
+    private static string? ReasonAt(string path)
+    {
+        try
+        {
+            using FileStream probe = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose);
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The message ends with the path, which is said already.
+            int end = e.Message.IndexOf(" : ", StringComparison.Ordinal);
+            return end < 0 ? e.Message : e.Message[..end];
+        }
     }
 }

@@ -6,13 +6,14 @@ namespace Hyperspan.Tool.Tests.Infrastructure;
 /// <summary>A front end with memory, one queue and a driver.</summary>
 internal sealed class Guest : IDisposable, IVirtQueueTransport
 {
-    private const ulong Length = 1 << 20;
+    internal const ulong Length = 1 << 20;
 
-    private readonly SharedMemory _backing = new(Length);
+    private readonly GuestMemoryBacking _backing;
     private readonly VhostUserFrontEndQueue _queue;
 
-    internal Guest(string socket)
+    internal Guest(string socket, GuestMemoryBacking? backing = null)
     {
+        _backing = backing ?? new SharedMemory(Length);
         Memory = new GuestMemory("guest", _backing);
         FrontEnd = VhostUserFrontEnd.Connect(socket);
         FrontEnd.Negotiate();
@@ -27,6 +28,9 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
     internal VhostUserFrontEnd FrontEnd { get; }
 
     internal VirtioBlockDriver Disk { get; }
+
+    /// <summary>Gets the event that is signalled when requests are done. The server has the same one.</summary>
+    internal Microsoft.Win32.SafeHandles.SafeFileHandle CallHandle => _queue.CallHandle;
 
     public void Kick() => _queue.Kick();
 

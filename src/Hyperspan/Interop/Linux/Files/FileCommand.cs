@@ -4,6 +4,7 @@ namespace Hyperspan.Interop.Linux;
 internal enum FileCommand
 {
     GetDescriptorFlags = 1,
+    SetDescriptorFlags = 2,
     GetFlags = 3,
     SetFlags = 4,
     GetOpenFileLock = 36,
