@@ -15,7 +15,9 @@ public sealed record Operation(string Name, double Aim, Func<Kernel> Ours, param
     /// <summary>Gets the aim in nanoseconds on the reference machine, where it was stated so; <see cref="Aim"/> is then this over <see cref="ReferenceRead"/>.</summary>
     public double? AimNanoseconds { get; private init; }
 
-    /// <summary>Gets what measures the operation outright, in nanoseconds, where it is no loop: a start, or how long something else was held up. There is no floor then.</summary>
+    /// <summary>
+    /// Gets what measures the operation outright, in nanoseconds, where it is no loop: a start, or how long something else was held up. There is no floor then.
+    /// </summary>
     public Func<double>? Outright { get; private init; }
 
     /// <summary>An operation whose aim is a time: scaled to this machine by its raw read.</summary>

@@ -81,7 +81,9 @@ internal static class Operations
     {
         yield return new("mixed_read_u64", 1.3, () => Trained(static memory => Walk(new Read<Layouts.Mixed>(memory)), Memories.Direct), RawRead);
         yield return new("mixed_guarded_read_u64", 2.6, () => Trained(static memory => Walk(new Read<Layouts.Mixed>(memory)), Memories.Guarded), RawReadOf(() => Memories.Guarded));
-        yield return new("mixed_guarded_write_u64", 2.6, () => Trained(static memory => Walk(new Write<Layouts.Mixed>(memory)), Memories.Guarded), RawWriteOf(() => Memories.Guarded));
+        yield return new("mixed_guarded_write_u64", 2.6,
+            () => Trained(static memory => Walk(new Write<Layouts.Mixed>(memory)), Memories.Guarded),
+            RawWriteOf(() => Memories.Guarded));
         yield return new("mixed_bitmap_read_u64", 2.6, () => Trained(static memory => Walk(new Read<Layouts.Mixed>(memory)), Memories.Bitmap), RawReadOf(() => Memories.Bitmap));
         yield return new("mixed_bitmap_write_u64", 3, () => Trained(static memory => Walk(new Write<Layouts.Mixed>(memory)), Memories.Bitmap), RawWriteOf(() => Memories.Bitmap));
     }
@@ -91,31 +93,43 @@ internal static class Operations
         double[] aims = [1.3, 1.3, 1.15, 1.15, 1.1, 1.05];
         foreach ((int size, double aim) in Sizes.Zip(aims))
         {
-            yield return new($"read_bytes_{size}", aim, () => Walk(new ReadBytes<Layouts.Direct>(Memories.Direct.Memory, Buffer(size)), size), RawReads(size, () => Memories.Direct));
+            yield return new($"read_bytes_{size}", aim,
+                () => Walk(new ReadBytes<Layouts.Direct>(Memories.Direct.Memory, Buffer(size)), size),
+                RawReads(size, () => Memories.Direct));
         }
 
         foreach ((int size, double aim) in Sizes.Zip(aims))
         {
-            yield return new($"write_bytes_{size}", aim, () => Walk(new WriteBytes<Layouts.Direct>(Memories.Direct.Memory, Buffer(size)), size), RawWrites(size, () => Memories.Direct));
+            yield return new($"write_bytes_{size}", aim,
+                () => Walk(new WriteBytes<Layouts.Direct>(Memories.Direct.Memory, Buffer(size)), size),
+                RawWrites(size, () => Memories.Direct));
         }
 
         // No aim was stated for short guarded copies: these are what OpenVMM's guestmem, which guards always, takes of its raw copy.
         double[] guarded = [2.34, 3.03, 2.8, 2.23, 1.11, 1.05];
         foreach ((int size, double aim) in Sizes.Zip(guarded))
         {
-            yield return new($"guarded_read_bytes_{size}", aim, () => Walk(new ReadBytes<Layouts.Guarded>(Memories.Guarded.Memory, Buffer(size)), size), RawReads(size, () => Memories.Guarded));
+            yield return new($"guarded_read_bytes_{size}", aim,
+                () => Walk(new ReadBytes<Layouts.Guarded>(Memories.Guarded.Memory, Buffer(size)), size),
+                RawReads(size, () => Memories.Guarded));
         }
 
         foreach (int size in new[] { 64, 4096, 65536 })
         {
             double aim = size switch { 64 => 3.03, 4096 => 1.11, _ => 1.05 };
-            yield return new($"guarded_write_bytes_{size}", aim, () => Walk(new WriteBytes<Layouts.Guarded>(Memories.Guarded.Memory, Buffer(size)), size), RawWrites(size, () => Memories.Guarded));
+            yield return new($"guarded_write_bytes_{size}", aim,
+                () => Walk(new WriteBytes<Layouts.Guarded>(Memories.Guarded.Memory, Buffer(size)), size),
+                RawWrites(size, () => Memories.Guarded));
         }
 
         yield return Operation.Timed("bitmap_read_bytes_64", 9, () => Walk(new ReadBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(64)), 64));
         yield return Operation.Timed("bitmap_write_bytes_64", 9, () => Walk(new WriteBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(64)), 64));
-        yield return new("bitmap_read_bytes_4096", 1.15, () => Walk(new ReadBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(4096)), 4096), RawReads(4096, () => Memories.Bitmap));
-        yield return new("bitmap_write_bytes_4096", 1.15, () => Walk(new WriteBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(4096)), 4096), RawWrites(4096, () => Memories.Bitmap));
+        yield return new("bitmap_read_bytes_4096", 1.15,
+            () => Walk(new ReadBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(4096)), 4096),
+            RawReads(4096, () => Memories.Bitmap));
+        yield return new("bitmap_write_bytes_4096", 1.15,
+            () => Walk(new WriteBytes<Layouts.Bitmap>(Memories.Bitmap.Memory, Buffer(4096)), 4096),
+            RawWrites(4096, () => Memories.Bitmap));
         yield return Operation.Timed("multi_region_hop_read_bytes_64", 5, () => WalkRegions(new ReadBytes<Layouts.Regions>(Memories.EightRegions.Memory, Buffer(64))));
 
         foreach ((int size, double aim) in new[] { (256, 1.5), (4096, 1.05) })

@@ -28,11 +28,13 @@ public sealed unsafe partial class Partition
 
     /// <summary>Maps all regions of a memory at the addresses that they have in it: each becomes a slot. Processors may run.</summary>
     /// <param name="memory">The memory. It stays the caller's, who may dispose it: what is mapped stays until it is unmapped.</param>
-    /// <param name="readOnly">Whether the guest may only read. A store then leaves the memory alone and goes to <see cref="Memory"/>. Regions that forbid writing are so in any case.</param>
+    /// <param name="readOnly">
+    /// Whether the guest may only read. A store then leaves the memory alone and goes to <see cref="Memory"/>. Regions that forbid writing are so in any case.
+    /// </param>
     /// <returns>The mapping.</returns>
     /// <exception cref="ArgumentException">
-    /// A region has no mapping in this process, does not consist of whole pages, moves, or is under access bitmaps, of which the guest's processor knows nothing. The message
-    /// names it. Nothing has been mapped.
+    /// A region has no mapping in this process, does not consist of whole pages, moves, or is under access bitmaps, of which the guest's processor knows nothing. The
+    /// message names it. Nothing has been mapped.
     /// </exception>
     /// <exception cref="InvalidOperationException">A region overlaps a slot, or there are too few slots left. Nothing has been mapped.</exception>
     /// <exception cref="KvmException">The kernel refused. Nothing has been mapped.</exception>
@@ -43,7 +45,9 @@ public sealed unsafe partial class Partition
     /// <param name="memory">As for <see cref="Map(GuestMemory, bool)"/>.</param>
     /// <param name="readOnly">As for <see cref="Map(GuestMemory, bool)"/>.</param>
     /// <returns>The mapping.</returns>
-    /// <exception cref="ArgumentException">As for <see cref="Map(GuestMemory, bool)"/>; or the address is misaligned, or a region would reach past the end of the address space.</exception>
+    /// <exception cref="ArgumentException">
+    /// As for <see cref="Map(GuestMemory, bool)"/>; or the address is misaligned, or a region would reach past the end of the address space.
+    /// </exception>
     /// <exception cref="InvalidOperationException">As for <see cref="Map(GuestMemory, bool)"/>.</exception>
     /// <exception cref="KvmException">As for <see cref="Map(GuestMemory, bool)"/>.</exception>
     public MemoryMapping Map(GuestAddress address, GuestMemory memory, bool readOnly)
@@ -224,7 +228,11 @@ public sealed unsafe partial class Partition
         ulong start = unchecked(range.Base.Value + delta);
         return start % GuestAddress.PageSize == 0 && range.Size - 1 <= ulong.MaxValue - start
             ? new GuestRange(start, range.Size)
-            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"The region {name} cannot lie at 0x{start:x}: that is no multiple of 4096, or too near to the end of the address space."), nameof(range));
+            : throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"The region {name} cannot lie at 0x{start:x}: that is no multiple of 4096, or too near to the end of the address space."),
+                nameof(range));
     }
 
     private void ThrowIfOverlapping(GuestRange range, string name, MemoryMapping? except)

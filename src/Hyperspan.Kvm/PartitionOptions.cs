@@ -19,7 +19,8 @@ public sealed class PartitionOptions
     public UnclaimedAccess Unclaimed { get; init; }
 
     /// <summary>
-    /// Gets the number of entries of each processor's dirty ring, a power of two, or zero for dirty bitmaps. With a ring there are no bitmaps: see <see cref="Partition.CollectDirty"/>.
+    /// Gets the number of entries of each processor's dirty ring, a power of two, or zero for dirty bitmaps. With a ring there are no bitmaps: see
+    /// <see cref="Partition.CollectDirty"/>.
     /// </summary>
     public int DirtyRingSize { get; init; }
 

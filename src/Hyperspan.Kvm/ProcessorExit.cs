@@ -9,8 +9,8 @@ public readonly record struct ProcessorExit
     public ProcessorExitKind Kind { get; init; }
 
     /// <summary>
-    /// Gets the guest-physical address of the access (<see cref="ProcessorExitKind.MemoryMapped"/>; <see cref="ProcessorExitKind.MemoryFault"/>, where the kernel says it),
-    /// or its port.
+    /// Gets the guest-physical address of the access (<see cref="ProcessorExitKind.MemoryMapped"/>; <see cref="ProcessorExitKind.MemoryFault"/>, where the kernel says
+    /// it), or its port.
     /// </summary>
     public ulong Address { get; init; }
 

@@ -26,7 +26,9 @@ public sealed unsafe partial class VirtualProcessor
     /// <summary>Sets segments, descriptor tables and control registers.</summary>
     /// <param name="registers">The registers.</param>
     /// <exception cref="InvalidOperationException">The processor is running.</exception>
-    /// <exception cref="KvmException">The kernel refused: they contradict each other. What it lets through may still fail at the next entry (<see cref="ProcessorExitKind.FailedEntry"/>).</exception>
+    /// <exception cref="KvmException">
+    /// The kernel refused: they contradict each other. What it lets through may still fail at the next entry (<see cref="ProcessorExitKind.FailedEntry"/>).
+    /// </exception>
     public void SetSpecialRegisters(SpecialRegisters registers) => Set(KvmRequest.SetSregs, registers, "KVM_SET_SREGS");
 
     /// <summary>Gets the registers of x87 and SSE.</summary>

@@ -28,8 +28,8 @@ public sealed unsafe partial class VirtualProcessor
         Volatile.Read(ref _other));
 
     /// <summary>
-    /// Executes the guest until something happens that is not for a device. Accesses to devices are answered by <see cref="Partition.Memory"/> and <see cref="Partition.Ports"/>,
-    /// on this thread.
+    /// Executes the guest until something happens that is not for a device. Accesses to devices are answered by <see cref="Partition.Memory"/> and
+    /// <see cref="Partition.Ports"/>, on this thread.
     /// </summary>
     /// <returns>Why it came back. Nothing is pending then: a read that the guest was making has been answered and its instruction is done.</returns>
     /// <exception cref="InvalidOperationException">Another thread runs it.</exception>

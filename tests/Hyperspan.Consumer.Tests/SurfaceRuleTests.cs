@@ -29,7 +29,8 @@ public partial class SurfaceRuleTests
     ];
 
     private static IEnumerable<Type> PublicTypes =>
-        ((Assembly[])[typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly, typeof(VhostUserFrontEnd).Assembly]).SelectMany(a => a.GetExportedTypes());
+        ((Assembly[])[typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly, typeof(VhostUserFrontEnd).Assembly])
+        .SelectMany(a => a.GetExportedTypes());
 
     [Fact]
     public void Every_form_that_gives_a_fault_has_one_that_throws()
@@ -209,7 +210,8 @@ public partial class SurfaceRuleTests
     {
         string[] wanted = Names(throwing);
         string[] taken = Names(trying);
-        return wanted.SequenceEqual(taken, StringComparer.Ordinal) || (throwing.GetParameters().Any(p => p.IsOptional) && taken.Take(wanted.Length).SequenceEqual(wanted, StringComparer.Ordinal));
+        return wanted.SequenceEqual(taken, StringComparer.Ordinal)
+            || (throwing.GetParameters().Any(p => p.IsOptional) && taken.Take(wanted.Length).SequenceEqual(wanted, StringComparer.Ordinal));
     }
 
     private static string[] Names(MethodInfo method) =>

@@ -96,7 +96,7 @@ internal sealed class UnusedMembers
                 MethodDefinitionHandle main = both[0];
                 if (!IsGenerated(property.GetCustomAttributes()) && IsToBeUsed(_reader.GetMethodDefinition(main), isVisible))
                 {
-                    search._declared.Add($"{name}::{_reader.GetString(property.Name)}/{_reader.GetMethodDefinition(main).GetParameters().Count}");
+                    search._declared.Add(NameOf(main));
                 }
             }
 
@@ -109,7 +109,9 @@ internal sealed class UnusedMembers
                 }
             }
 
-            foreach (FieldDefinition field in type.GetFields().Select(_reader.GetFieldDefinition))
+            // A structure may be a layout that somebody else has made, with fields that nobody wants.
+            bool isStructure = !type.BaseType.IsNil && NameOf(type.BaseType) == "System.ValueType";
+            foreach (FieldDefinition field in isStructure ? [] : type.GetFields().Select(_reader.GetFieldDefinition))
             {
                 string own = _reader.GetString(field.Name);
                 bool isHidden = !isVisible || (field.Attributes & FieldAttributes.FieldAccessMask)
@@ -121,7 +123,9 @@ internal sealed class UnusedMembers
             }
         }
 
-        /// <summary>Whether somebody has to name it: it is not public, overrides nothing, implements nothing, and is not what begins the program or makes an object of nothing.</summary>
+        /// <summary>
+        /// Whether somebody has to name it: it is not public, overrides nothing, implements nothing, and is not what begins the program or makes an object of nothing.
+        /// </summary>
         private bool IsToBeUsed(MethodDefinition method, bool isVisible)
         {
             string name = _reader.GetString(method.Name);

@@ -63,7 +63,8 @@ public sealed class KvmHeaderTests
         ("sizeof(struct kvm_vcpu_events)", Size<ProcessorEvents>()), ("sizeof(struct kvm_debugregs)", Size<DebugRegisters>()),
         ("sizeof(struct kvm_lapic_state)", Size<LocalApicState>()), ("sizeof(struct kvm_xcr)", Size<ExtendedControlRegister>()), ("sizeof(struct kvm_xcrs)", 392),
         ("sizeof(struct kvm_pit_config)", 64), ("sizeof(struct kvm_dirty_gfn)", DirtyRing.EntrySize),
-        ("offsetof(struct kvm_run, immediate_exit)", Offset<KvmRun>(nameof(KvmRun.ImmediateExit))), ("offsetof(struct kvm_run, exit_reason)", Offset<KvmRun>(nameof(KvmRun.ExitReason))),
+        ("offsetof(struct kvm_run, immediate_exit)", Offset<KvmRun>(nameof(KvmRun.ImmediateExit))),
+        ("offsetof(struct kvm_run, exit_reason)", Offset<KvmRun>(nameof(KvmRun.ExitReason))),
         ("offsetof(struct kvm_run, io.count)", Offset<KvmRun>(nameof(KvmRun.IoCount))), ("offsetof(struct kvm_run, io.data_offset)", Offset<KvmRun>(nameof(KvmRun.IoDataOffset))),
         ("offsetof(struct kvm_run, mmio.data)", Offset<KvmRun>(nameof(KvmRun.MmioData))), ("offsetof(struct kvm_run, mmio.len)", Offset<KvmRun>(nameof(KvmRun.MmioLength))),
         ("offsetof(struct kvm_run, mmio.is_write)", Offset<KvmRun>(nameof(KvmRun.MmioIsWrite))),
@@ -97,7 +98,10 @@ public sealed class KvmHeaderTests
             Skip.IfNot(TryRun("cc", $"-o {folder}/check {folder}/check.c", out _), "no C compiler, or no Linux headers");
             TryRun(Path.Combine(folder, "check"), "", out string output).ShouldBeTrue();
             Dictionary<string, ulong> found = output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .ToDictionary(line => line[..line.LastIndexOf('=')], line => ulong.Parse(line[(line.LastIndexOf('=') + 1)..], CultureInfo.InvariantCulture), StringComparer.Ordinal);
+                .ToDictionary(
+                    line => line[..line.LastIndexOf('=')],
+                    line => ulong.Parse(line[(line.LastIndexOf('=') + 1)..], CultureInfo.InvariantCulture),
+                    StringComparer.Ordinal);
             found.Count.ShouldBeGreaterThan(Expected.Length * 3 / 4);
             foreach ((string name, ulong value) in Expected)
             {
@@ -128,7 +132,8 @@ public sealed class KvmHeaderTests
         output = "";
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process process = Process.Start(
+                new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
             output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0;

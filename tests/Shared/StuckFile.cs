@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests;
 
-/// <summary>A file that this process serves by the protocol of /dev/fuse, until it is told to be silent: from then on every question about it waits. Needs root.</summary>
+/// <summary>
+/// A file that this process serves by the protocol of /dev/fuse, until it is told to be silent: from then on every question about it waits. Needs root.
+/// </summary>
 internal sealed partial class StuckFile : IDisposable
 {
     private const uint GetAttributes = 3;
@@ -119,7 +121,7 @@ internal sealed partial class StuckFile : IDisposable
             Initialize => InitializeReply(),
             GetAttributes => AttributesReply(),
             Open => OpenReply(),
-            Read => _content.AsSpan((int)Math.Min(offset, (ulong)_content.Length))[..(int)Math.Min((ulong)size, (ulong)_content.Length - Math.Min(offset, (ulong)_content.Length))].ToArray(),
+            Read => [.. _content.Skip((int)Math.Min(offset, int.MaxValue)).Take((int)size)],
             Write => WriteReply(request, offset, size),
             Release or Synchronize or Flush => [],
             _ => null,

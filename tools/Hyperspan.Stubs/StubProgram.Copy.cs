@@ -200,8 +200,8 @@ internal sealed partial class StubProgram
     }
 
     /// <summary>
-    /// A copy that is written strictly upwards, of ranges that do not overlap: where it fails, the destination's bytes below the fault are written and none above. The processor keeps
-    /// the place of a string operation exactly.
+    /// A copy that is written strictly upwards, of ranges that do not overlap: where it fails, the destination's bytes below the fault are written and none above. The
+    /// processor keeps the place of a string operation exactly.
     /// </summary>
     private void EmitCopyUpwards()
     {

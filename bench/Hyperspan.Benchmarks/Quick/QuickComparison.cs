@@ -30,7 +30,8 @@ internal static class QuickComparison
 
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{(change < 0 ? "faster " : "slower ")}  {name}: {earlier.Ratio:0.00} -> {result.Ratio:0.00} of its floor ({earlier.Nanoseconds:0.00} -> {result.Nanoseconds:0.00} ns, {change:+0%;-0%})"));
+                $"{(change < 0 ? "faster " : "slower ")}  {name}: {earlier.Ratio:0.00} -> {result.Ratio:0.00} of its floor "
+                + $"({earlier.Nanoseconds:0.00} -> {result.Nanoseconds:0.00} ns, {change:+0%;-0%})"));
         }
 
         foreach (string gone in before.Keys.Except(results.Select(static result => result.Operation.Name), StringComparer.Ordinal))

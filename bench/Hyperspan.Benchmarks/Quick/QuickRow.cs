@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Hyperspan.Benchmarks.Quick;
 
 /// <summary>
-/// One row, measured in a process of its own, which does nothing but what a program that does this would do: what the optimizer takes for the usual way is then what this row does.
+/// One row, measured in a process of its own, which does nothing but what a program that does this would do: what the optimizer takes for the usual way is then what this
+/// row does.
 /// </summary>
 internal static class QuickRow
 {

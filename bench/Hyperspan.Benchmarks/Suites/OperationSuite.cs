@@ -18,7 +18,8 @@ public class OperationSuite
     private int _rawRuns;
 
     public static IEnumerable<string> Names =>
-        Operations.All.Where(static operation => operation.Outright is null && !operation.Name.StartsWith("fault_resolved", StringComparison.Ordinal)).Select(static operation => operation.Name);
+        Operations.All.Where(static operation => operation.Outright is null && !operation.Name.StartsWith("fault_resolved", StringComparison.Ordinal))
+            .Select(static operation => operation.Name);
 
     [ParamsSource(nameof(Names))]
     public string Operation { get; set; } = "";

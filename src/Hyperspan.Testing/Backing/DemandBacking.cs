@@ -34,7 +34,9 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
         _blockLength = blockLength;
     }
 
-    /// <summary>Gets or sets what may refuse a fault: given the fault, it says with which kind of fault the access fails, or <see langword="null"/> to let the block appear.</summary>
+    /// <summary>
+    /// Gets or sets what may refuse a fault: given the fault, it says with which kind of fault the access fails, or <see langword="null"/> to let the block appear.
+    /// </summary>
     /// <remarks>Called on the accessing thread, by several at once where several fault.</remarks>
     public Func<PageFault, GuestMemoryFaultKind?>? Refusal { get; set; }
 

@@ -12,7 +12,9 @@ namespace Hyperspan.Testing;
 /// Requests are submitted, then the device is kicked, then completions are collected, in any order and as many at once as the queue has room for. The named operations
 /// (<see cref="Read(ulong, GuestAddress, uint)"/> and so on) do all that for one request and wait; they want no other request in flight.
 /// </para>
-/// <para>Data lies in guest memory, where the caller puts it. It uses its own view of guest memory and nothing else. Not safe for use from several threads at once.</para>
+/// <para>
+/// Data lies in guest memory, where the caller puts it. It uses its own view of guest memory and nothing else. Not safe for use from several threads at once.
+/// </para>
 /// </remarks>
 [DebuggerDisplay("{InFlight} in flight")]
 public sealed class VirtioBlockDriver

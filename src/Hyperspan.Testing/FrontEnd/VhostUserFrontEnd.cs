@@ -12,8 +12,9 @@ namespace Hyperspan.Testing;
 /// messages is the caller's.
 /// </summary>
 /// <remarks>
-/// Not safe for use from several threads at once, but for the events of its queues. Every method throws <see cref="VhostUserException"/> when the back end refuses, closes
-/// the connection or does not answer in time; where <see cref="VhostUserProtocolFeatures.ReplyAcknowledge"/> is set, every message is acknowledged before its method returns.
+/// Not safe for use from several threads at once, but for the events of its queues. Every method throws <see cref="VhostUserException"/> when the back end refuses,
+/// closes the connection or does not answer in time; where <see cref="VhostUserProtocolFeatures.ReplyAcknowledge"/> is set, every message is acknowledged before its
+/// method returns.
 /// <example>
 /// <code>
 /// using var frontEnd = VhostUserFrontEnd.Connect("/tmp/disk.sock");

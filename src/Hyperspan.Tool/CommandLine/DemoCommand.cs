@@ -15,7 +15,8 @@ internal static class DemoCommand
         var json = new Option<bool>("--json") { Description = "Write one JSON object to standard output, and nothing else." };
         var command = new DocumentedCommand(
             "demo",
-            "See a device serve a guest out of the guest's own memory. Needs nothing installed: the guest is a small virtio driver in this process that talks to the device by vhost-user.")
+            "See a device serve a guest out of the guest's own memory. Needs nothing installed: "
+            + "the guest is a small virtio driver in this process that talks to the device by vhost-user.")
         {
             Examples =
             [

@@ -47,7 +47,9 @@ internal static class SocketAccess
             foreach (string line in File.ReadLines(Groups))
             {
                 string[] fields = line.Split(':');
-                if (fields.Length >= 3 && string.Equals(fields[0], name, StringComparison.Ordinal) && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
+                if (fields.Length >= 3
+                    && string.Equals(fields[0], name, StringComparison.Ordinal)
+                    && uint.TryParse(fields[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint number))
                 {
                     return number;
                 }

@@ -61,7 +61,9 @@ internal sealed class DemoBackEnd : IDisposable
         {
             string folder = Path.GetTempPath();
             string reason = Directory.Exists(folder) ? e.Message : "it does not exist";
-            throw new IOException($"{folder}: no room for the demo's disk image ({Output.Units.Bytes((long)diskLength)}) in the temporary directory: {reason}; TMPDIR chooses another", e);
+            throw new IOException(
+                $"{folder}: no room for the demo's disk image ({Output.Units.Bytes((long)diskLength)}) in the temporary directory: {reason}; TMPDIR chooses another",
+                e);
         }
     }
 

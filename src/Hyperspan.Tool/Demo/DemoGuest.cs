@@ -6,8 +6,8 @@ using Hyperspan.Virtio;
 namespace Hyperspan.Tool.Demo;
 
 /// <summary>
-/// The embedded guest: negotiates by vhost-user as QEMU would, and drives the disk as a kernel would. All it knows of the device comes over the socket and through its own
-/// view of the shared memory.
+/// The embedded guest: negotiates by vhost-user as QEMU would, and drives the disk as a kernel would. All it knows of the device comes over the socket and through its
+/// own view of the shared memory.
 /// </summary>
 internal sealed class DemoGuest : IDisposable
 {

@@ -14,7 +14,8 @@ internal static class QemuLine
         string path = Path.GetFullPath(socketPath).Replace(",", ",,", StringComparison.Ordinal);
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"qemu-system-x86_64 -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on -numa node,memdev=mem -chardev {Quote($"socket,id=disk,path={path}")} -device vhost-user-blk-pci,chardev=disk,num-queues={queues}");
+            $"qemu-system-x86_64 -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on -numa node,memdev=mem "
+                + $"-chardev {Quote($"socket,id=disk,path={path}")} -device vhost-user-blk-pci,chardev=disk,num-queues={queues}");
     }
 
     private static string Quote(string word) => word.All(c => char.IsAsciiLetterOrDigit(c) || "/._-,=:+@%".Contains(c, StringComparison.Ordinal))

@@ -114,7 +114,10 @@ public sealed partial class VhostUserConnection
         Reply(VhostUserMessage.GetConfig, reply);
     }
 
-    /// <summary>Writes to the device's configuration. What the device refuses is answered, and told once: the front end goes on, as it does where it is a device that lacks the field.</summary>
+    /// <summary>
+    /// Writes to the device's configuration. What the device refuses is answered, and told once: the front end goes on, as it does where it is a device that lacks the
+    /// field.
+    /// </summary>
     /// <returns>Whether it was written.</returns>
     private bool SetConfig(ReadOnlySpan<byte> payload)
     {

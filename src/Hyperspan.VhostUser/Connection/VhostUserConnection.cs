@@ -173,8 +173,8 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits for threads that the front end keeps from ending, so that none of them is in memory or device when the next front end is served; but not longer than this side is
-    /// to go on. One whose request does not return has been waited for long enough.
+    /// Waits for threads that the front end keeps from ending, so that none of them is in memory or device when the next front end is served; but not longer than this
+    /// side is to go on. One whose request does not return has been waited for long enough.
     /// </summary>
     private void AwaitWorkers()
     {
@@ -198,7 +198,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
             {
                 if (ring.Worker is { IsAbandoned: false } worker)
                 {
-                    worker.Free();
+                    worker.Unblock();
                 }
             }
 

@@ -6,7 +6,9 @@ namespace Hyperspan.VhostUser;
 /// <param name="Kind">What happened.</param>
 /// <param name="Connection">Which connection it happened to, counted from one; zero for the server itself.</param>
 /// <param name="Text">The details in words: what was agreed, or the reason.</param>
-/// <param name="Message">The message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>, or could not be done, for <see cref="VhostUserEventKind.DeviceFailed"/>.</param>
+/// <param name="Message">
+/// The message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>, or could not be done, for <see cref="VhostUserEventKind.DeviceFailed"/>.
+/// </param>
 /// <param name="Queue">The queue concerned, where it is one.</param>
 public sealed record VhostUserEvent(
     VhostUserEventKind Kind,

@@ -45,7 +45,9 @@ public enum VhostUserEventKind
     /// <summary>What a guest wrote into a ring is wrong. The ring is broken until it is set up anew; the connection and the other rings go on.</summary>
     RingBroken,
 
-    /// <summary>A queue that is to stop does not: the device does not answer, or the front end keeps its thread. No other front end is served until it has stopped.</summary>
+    /// <summary>
+    /// A queue that is to stop does not: the device does not answer, or the front end keeps its thread. No other front end is served until it has stopped.
+    /// </summary>
     QueueStuck,
 
     /// <summary>Shared memory is gone under the device. The connection is closed.</summary>

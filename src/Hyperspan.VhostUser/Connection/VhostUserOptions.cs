@@ -53,8 +53,9 @@ public sealed class VhostUserOptions
     } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Gets how long requests in flight are waited for when their queue is to stop: because the front end asks for it, changes its memory, or has gone. After that the connection is
-    /// closed with an event that names them, and the next front end is served; their memory and the thread of their queue stay until they return. The default is 30 seconds.
+    /// Gets how long requests in flight are waited for when their queue is to stop: because the front end asks for it, changes its memory, or has gone. After that the
+    /// connection is closed with an event that names them, and the next front end is served; their memory and the thread of their queue stay until they return. The
+    /// default is 30 seconds.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
     public TimeSpan StopTimeout

@@ -46,10 +46,14 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     private int _state = New;
 
     /// <summary>Initializes a new instance of the <see cref="VhostUserServer"/> class that listens on a new socket.</summary>
-    /// <param name="socketPath">Where to make the socket, at most 107 bytes. It is removed when this object is disposed, unless another file has that name by then.</param>
+    /// <param name="socketPath">
+    /// Where to make the socket, at most 107 bytes. It is removed when this object is disposed, unless another file has that name by then.
+    /// </param>
     /// <param name="device">The device. It stays the caller's, and serves one connection after the other.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
-    /// <exception cref="SocketException">The path exists (<see cref="SocketError.AddressAlreadyInUse"/>), or the socket cannot be made there; nothing has been changed.</exception>
+    /// <exception cref="SocketException">
+    /// The path exists (<see cref="SocketError.AddressAlreadyInUse"/>), or the socket cannot be made there; nothing has been changed.
+    /// </exception>
     /// <exception cref="ArgumentException">The path is empty or too long.</exception>
     /// <exception cref="IOException">The socket cannot be given to the group, or there are too many open files; nothing has been changed.</exception>
     public VhostUserServer(string socketPath, IVirtioDevice device, VhostUserOptions? options = null)
@@ -177,7 +181,9 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
         }
     }
 
-    /// <summary>Does what <see cref="Dispose"/> does, and waits until <see cref="Run"/> has finished what is in flight. Not for use by what <see cref="Run"/> calls.</summary>
+    /// <summary>
+    /// Does what <see cref="Dispose"/> does, and waits until <see cref="Run"/> has finished what is in flight. Not for use by what <see cref="Run"/> calls.
+    /// </summary>
     /// <returns>A task that ends when the front end's connection and the socket are closed.</returns>
     public ValueTask DisposeAsync()
     {

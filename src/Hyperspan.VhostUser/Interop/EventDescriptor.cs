@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>
-/// An event that is a descriptor: our own eventfd(2), or one that a peer gave us, which may also be an end of a pipe or a socket. Signalling writes eight bytes, whose value
-/// means nothing to the protocol.
+/// An event that is a descriptor: our own eventfd(2), or one that a peer gave us, which may also be an end of a pipe or a socket. Signalling writes eight bytes, whose
+/// value means nothing to the protocol.
 /// </summary>
 /// <remarks>All methods may be called from any thread, also while another one disposes it: then they do nothing.</remarks>
 internal sealed unsafe class EventDescriptor : IDisposable
@@ -64,8 +64,8 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     /// <summary>
-    /// Sees to it that signalling and draining do not wait; on a socket they never do, on a pipe where the kernel can. The peer shares the flag and can take it back: see <see cref="FreeWriter"/> for
-    /// what is done about that.
+    /// Sees to it that signalling and draining do not wait; on a socket they never do, on a pipe where the kernel can. The peer shares the flag and can take it back: see
+    /// <see cref="UnblockWriter"/> for what is done about that.
     /// </summary>
     internal void MakeNonBlocking()
     {
@@ -126,7 +126,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             writer.Start();
             for (int tries = 0; !writer.Join(Patience) && tries < MostTries; tries++)
             {
-                FreeWriter();
+                UnblockWriter();
             }
         }
         catch (Exception e) when (e is ObjectDisposedException or OutOfMemoryException or ThreadStartException)
@@ -144,7 +144,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
     }
 
     /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Signal"/>: a full event made blocking.</summary>
-    internal void FreeWriter()
+    internal void UnblockWriter()
     {
         if (_isSocket)
         {
@@ -176,8 +176,10 @@ internal sealed unsafe class EventDescriptor : IDisposable
         }
     }
 
-    /// <summary>Lets a thread of ours go on that a hostile peer keeps in <see cref="Drain"/>, where the kernel has no reads that never wait (before 5.8; pipes, 6.4).</summary>
-    internal void FreeReader()
+    /// <summary>
+    /// Lets a thread of ours go on that a hostile peer keeps in <see cref="Drain"/>, where the kernel has no reads that never wait (before 5.8; pipes, 6.4).
+    /// </summary>
+    internal void UnblockReader()
     {
         if (LacksNoWait)
         {

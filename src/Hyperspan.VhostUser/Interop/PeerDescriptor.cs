@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>
-/// Descriptors that a peer has made. Their file may be served by a process, the peer itself, that never answers: then close(2), which tells it (FUSE), does not return, and
-/// neither does a question about the file system.
+/// Descriptors that a peer has made. Their file may be served by a process, the peer itself, that never answers: then close(2), which tells it (FUSE), does not return,
+/// and neither does a question about the file system.
 /// </summary>
 internal static class PeerDescriptor
 {

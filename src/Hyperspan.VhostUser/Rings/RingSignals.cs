@@ -36,14 +36,14 @@ internal sealed class RingSignals : IDisposable
 
     internal void Error() => Signal(Volatile.Read(ref _error));
 
-    /// <summary>Frees a worker that a hostile front end keeps in signalling: a full event made blocking. <see cref="Restore"/> must follow.</summary>
-    internal void Free()
+    /// <summary>Lets a worker go on that a hostile front end keeps in signalling: a full event made blocking. <see cref="Restore"/> must follow.</summary>
+    internal void Unblock()
     {
-        Volatile.Read(ref _call)?.FreeWriter();
-        Volatile.Read(ref _error)?.FreeWriter();
+        Volatile.Read(ref _call)?.UnblockWriter();
+        Volatile.Read(ref _error)?.UnblockWriter();
     }
 
-    /// <summary>Signals again what <see cref="Free"/> may have taken away from a front end that is honest, while a request merely took long.</summary>
+    /// <summary>Signals again what <see cref="Unblock"/> may have taken away from a front end that is honest, while a request merely took long.</summary>
     internal void Restore(bool isBroken)
     {
         Volatile.Read(ref _call)?.SignalSupervised();

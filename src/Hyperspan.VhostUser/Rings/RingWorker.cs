@@ -8,7 +8,8 @@ using Hyperspan.Virtio;
 namespace Hyperspan.VhostUser;
 
 /// <summary>
-/// Serves one started ring by a thread that waits for kicks. The thread ends to pause, when nothing is in flight any more, and another goes on: docs/devices.md has the states.
+/// Serves one started ring by a thread that waits for kicks. The thread ends to pause, when nothing is in flight any more, and another goes on: docs/devices.md has the
+/// states.
 /// </summary>
 /// <remarks>Everything but what the thread itself does is called by the thread of the connection, or while that one is stopped.</remarks>
 internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
@@ -140,7 +141,8 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     /// <summary>Stops when what is in flight has returned, and has been returned to the driver: until then its memory and the image are in use.</summary>
     /// <exception cref="IOException">
-    /// A request does not return in time: the worker is abandoned. Or the front end keeps the thread in a signal. The thread will do no more than end, but nothing says when.
+    /// A request does not return in time: the worker is abandoned. Or the front end keeps the thread in a signal. The thread will do no more than end, but nothing says
+    /// when.
     /// </exception>
     internal void Pause()
     {
@@ -179,7 +181,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
                 Abandon();
             }
 
-            Free();
+            Unblock();
         }
 
         if (freed)
@@ -195,10 +197,10 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     }
 
     /// <summary>Lets the thread go on, where the front end keeps it in a signal.</summary>
-    internal void Free()
+    internal void Unblock()
     {
-        _signals.Free();
-        _kick?.FreeReader();
+        _signals.Unblock();
+        _kick?.UnblockReader();
     }
 
     /// <summary>Goes on in other memory; only while paused.</summary>

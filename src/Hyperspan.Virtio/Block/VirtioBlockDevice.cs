@@ -15,16 +15,18 @@ namespace Hyperspan.Virtio;
 /// <para>Statuses, where the specification leaves a choice:</para>
 /// <list type="bullet">
 /// <item>A request without a device-writable byte has no room for a status: that breaks the queue (<see cref="VirtQueueErrorKind.MissingResponse"/>), as in QEMU.</item>
-/// <item>A buffer that turns out not to be accessible breaks the queue (<see cref="VirtQueueErrorKind.BufferFault"/>): either the driver or a peer that shares the memory is at fault.</item>
-/// <item>IOERR: a header of less than 16 bytes; data that is not a multiple of 512 bytes or reaches past the end of the disk; data in the direction that the type does not have;
-/// writing to a read-only disk; more or longer discard and write zeroes segments than the configuration permits, or none; failures of the image.</item>
+/// <item>A buffer that turns out not to be accessible breaks the queue (<see cref="VirtQueueErrorKind.BufferFault"/>): either the driver or a peer that shares the memory
+/// is at fault.</item>
+/// <item>IOERR: a header of less than 16 bytes; data that is not a multiple of 512 bytes or reaches past the end of the disk; data in the direction that the type does
+/// not have; writing to a read-only disk; more or longer discard and write zeroes segments than the configuration permits, or none; failures of the image.</item>
 /// <item>UNSUPP: unknown types; types whose feature was not accepted; unknown flags of discard and write zeroes; unmap with discard.</item>
 /// <item>GET_ID writes as much of the 20 bytes as there is room for.</item>
 /// </list>
 /// <para>The length in the used ring is the number of bytes written: data and status on success, the status byte alone on failure.</para>
 /// <para>
 /// A driver that does not accept VIRTIO_BLK_F_FLUSH has no way to make data durable, so each of its writes is flushed before it completes; so are
-/// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE. After a flush that failed, each flush and each write that needs one fails: what was lost is not known.
+/// those of one that switched the cache off by VIRTIO_BLK_F_CONFIG_WCE. After a flush that failed, each flush and each write that needs one fails: what was lost is not
+/// known.
 /// </para>
 /// </remarks>
 [DebuggerDisplay("{Capacity} sectors, {QueueCount} queues, read-only: {IsReadOnly}")]
@@ -168,8 +170,14 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         Demand(options.QueueCount is >= 1 and <= 256, "the number of queues must be from 1 to 256", parameter);
         Demand(BitOperations.IsPow2(options.MaxQueueSize) && options.MaxQueueSize <= VirtQueueLayout.MaxSize, "the queue size must be a power of two up to 32768", parameter);
         Demand(options.Id.Length <= IdLength && options.Id.All(c => c is >= ' ' and <= '~'), "the id must be at most 20 printable ASCII characters", parameter);
-        Demand(BitOperations.IsPow2(options.LogicalBlockSize) && options.LogicalBlockSize is >= 512 and <= 65536, "the logical block size must be a power of two from 512 to 65536", parameter);
-        Demand(BitOperations.IsPow2(options.PhysicalBlockSize) && options.PhysicalBlockSize >= options.LogicalBlockSize, "the physical block size must be a power of two, not below the logical one", parameter);
+        Demand(
+            BitOperations.IsPow2(options.LogicalBlockSize) && options.LogicalBlockSize is >= 512 and <= 65536,
+            "the logical block size must be a power of two from 512 to 65536",
+            parameter);
+        Demand(
+            BitOperations.IsPow2(options.PhysicalBlockSize) && options.PhysicalBlockSize >= options.LogicalBlockSize,
+            "the physical block size must be a power of two, not below the logical one",
+            parameter);
         Demand(options.MaxSegments >= 1, "at least one segment must be permitted", parameter);
         Demand(image.Length % (ulong)options.LogicalBlockSize == 0, "the size of the image is not a multiple of the logical block size", parameter);
     }

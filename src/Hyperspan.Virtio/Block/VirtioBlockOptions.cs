@@ -22,7 +22,8 @@ public sealed record VirtioBlockOptions
     public int PhysicalBlockSize { get; init; } = 4096;
 
     /// <summary>
-    /// Gets the most data buffers that a driver should put into one request. The default, 126, leaves room for header and status in a queue of 128, which is what QEMU makes.
+    /// Gets the most data buffers that a driver should put into one request. The default, 126, leaves room for header and status in a queue of 128, which is what QEMU
+    /// makes.
     /// </summary>
     public int MaxSegments { get; init; } = 126;
 
@@ -31,6 +32,8 @@ public sealed record VirtioBlockOptions
     /// </summary>
     public Action<BlockFailure>? OnFailure { get; init; }
 
-    /// <summary>Gets the features that may be offered at all. VIRTIO_F_VERSION_1 is always offered, and so is read-only where it applies. The default permits everything.</summary>
+    /// <summary>
+    /// Gets the features that may be offered at all. VIRTIO_F_VERSION_1 is always offered, and so is read-only where it applies. The default permits everything.
+    /// </summary>
     public ulong FeatureMask { get; init; } = ulong.MaxValue;
 }

@@ -7,12 +7,14 @@ namespace Hyperspan.Virtio;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The thread of the queue alone touches the queue: it takes chains and returns them, in <see cref="IVirtioQueueHandler.Process"/>, whoever has completed them. Between two
-/// calls it is in <see cref="Wait"/>. A call of <see cref="IVirtioQueueHandler.Process"/> that is to stop takes nothing new and returns what has been completed meanwhile.
+/// The thread of the queue alone touches the queue: it takes chains and returns them, in <see cref="IVirtioQueueHandler.Process"/>, whoever has completed them. Between
+/// two calls it is in <see cref="Wait"/>. A call of <see cref="IVirtioQueueHandler.Process"/> that is to stop takes nothing new and returns what has been completed
+/// meanwhile.
 /// </para>
 /// <para>
-/// A queue that stops is drained: <see cref="CancelRequests"/> once, then <see cref="Wait"/> and <see cref="IVirtioQueueHandler.Process"/> until <see cref="InFlight"/> is zero, then
-/// <see cref="Rest"/>. A transport may lose patience; it calls <see cref="Abandon"/> and leaves the thread, the queue and the memory behind until the last request has come back.
+/// A queue that stops is drained: <see cref="CancelRequests"/> once, then <see cref="Wait"/> and <see cref="IVirtioQueueHandler.Process"/> until <see cref="InFlight"/>
+/// is zero, then <see cref="Rest"/>. A transport may lose patience; it calls <see cref="Abandon"/> and leaves the thread, the queue and the memory behind until the last
+/// request has come back.
 /// </para>
 /// </remarks>
 public interface IOverlappedQueueHandler : IVirtioQueueHandler
@@ -34,7 +36,8 @@ public interface IOverlappedQueueHandler : IVirtioQueueHandler
     void Rest();
 
     /// <summary>
-    /// The requests in flight did not come back in time: nobody waits for them any more, and the device may serve others while they are still under way. May be called by any thread.
+    /// The requests in flight did not come back in time: nobody waits for them any more, and the device may serve others while they are still under way. May be called by
+    /// any thread.
     /// </summary>
     void Abandon();
 

@@ -8,8 +8,8 @@ namespace Hyperspan.Virtio;
 public interface IVirtioQueueHandler : IDisposable
 {
     /// <summary>
-    /// Takes what is available, serves it, returns it to the driver. Ends when the queue is empty, with notifications asked for; when it is broken; or, between two requests,
-    /// when it is to stop.
+    /// Takes what is available, serves it, returns it to the driver. Ends when the queue is empty, with notifications asked for; when it is broken; or, between two
+    /// requests, when it is to stop.
     /// </summary>
     /// <param name="queue">The queue.</param>
     /// <param name="stopping">Asks to end after the request under way.</param>

@@ -5,10 +5,12 @@ using System.Globalization;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// A chain that a <see cref="RequestQueueHandler"/> has taken: it belongs to whoever serves it, until it is completed. Used again for later chains, so it is not to be kept afterwards.
+/// A chain that a <see cref="RequestQueueHandler"/> has taken: it belongs to whoever serves it, until it is completed. Used again for later chains, so it is not to be
+/// kept afterwards.
 /// </summary>
 /// <remarks>
-/// Its buffers may be read and written by one thread at a time, whichever. An access to memory that has gone meanwhile fails as a value. Completing it is safe from any thread, and allowed once.
+/// Its buffers may be read and written by one thread at a time, whichever. An access to memory that has gone meanwhile fails as a value. Completing it is safe from any
+/// thread, and allowed once.
 /// </remarks>
 [DebuggerDisplay("{Chain}")]
 public class QueueRequest
@@ -36,7 +38,9 @@ public class QueueRequest
     /// <summary>Gets when it was left in flight, as a timestamp of <see cref="Stopwatch"/>; zero while it is not.</summary>
     internal long StartedAt => Volatile.Read(ref _startedAt);
 
-    /// <summary>Completes it: its handler's thread returns the chain to the driver. May be called before <see cref="RequestQueueHandler.TryServe"/> has returned.</summary>
+    /// <summary>
+    /// Completes it: its handler's thread returns the chain to the driver. May be called before <see cref="RequestQueueHandler.TryServe"/> has returned.
+    /// </summary>
     /// <param name="written">How many bytes were written to its device-writable buffers.</param>
     /// <exception cref="InvalidOperationException">It has been completed already.</exception>
     public void Complete(uint written) => End(written, null);

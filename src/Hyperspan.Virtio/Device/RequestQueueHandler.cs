@@ -11,12 +11,12 @@ namespace Hyperspan.Virtio;
 /// </summary>
 /// <remarks>
 /// <para>
-/// In flight are at most as many requests as the queue has descriptors: that is what holds up the driver, and nothing else needs to. A request object and its lists are used again,
-/// so that nothing is allocated on the way.
+/// In flight are at most as many requests as the queue has descriptors: that is what holds up the driver, and nothing else needs to. A request object and its lists are
+/// used again, so that nothing is allocated on the way.
 /// </para>
 /// <para>
-/// A handler that completes at once returns <see langword="true"/> from <see cref="TryServe"/>. One that waits for something keeps the request, returns <see langword="false"/>, and
-/// calls <see cref="QueueRequest.Complete"/> when it has it. One that is asynchronous calls <see cref="QueueRequest.CompleteAfter"/>.
+/// A handler that completes at once returns <see langword="true"/> from <see cref="TryServe"/>. One that waits for something keeps the request, returns
+/// <see langword="false"/>, and calls <see cref="QueueRequest.Complete"/> when it has it. One that is asynchronous calls <see cref="QueueRequest.CompleteAfter"/>.
 /// </para>
 /// <example>
 /// <code>
@@ -224,7 +224,9 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
         _signal.Signal();
     }
 
-    /// <summary>Gets a value indicating whether a chain may be taken now: not so where the device has nothing to answer with. <see cref="Wake"/> when that changes.</summary>
+    /// <summary>
+    /// Gets a value indicating whether a chain may be taken now: not so where the device has nothing to answer with. <see cref="Wake"/> when that changes.
+    /// </summary>
     protected virtual bool MayTake => true;
 
     /// <summary>Counts data that was transferred.</summary>

@@ -3,7 +3,8 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// Lets one flush at a time through, and none after the first that failed: the system reports a failed writeback once and drops the pages, so a later success would say nothing about them.
+/// Lets one flush at a time through, and none after the first that failed: the system reports a failed writeback once and drops the pages, so a later success would say
+/// nothing about them.
 /// </summary>
 internal sealed class FlushGate(Func<DiskResult> flush)
 {

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// The lock of an image by open-file-description locks, as QEMU takes it (its block/file-posix.c): a shared lock on one byte for each thing that is done to the image, and on another for
-/// each that others may not do; then a look whether anybody holds the counterpart.
+/// The lock of an image by open-file-description locks, as QEMU takes it (its block/file-posix.c): a shared lock on one byte for each thing that is done to the image,
+/// and on another for each that others may not do; then a look whether anybody holds the counterpart.
 /// </summary>
 internal static unsafe class ImageLock
 {

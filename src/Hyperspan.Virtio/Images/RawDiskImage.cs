@@ -9,8 +9,9 @@ namespace Hyperspan.Virtio;
 /// <summary>A raw disk image: the disk's bytes are those of a file or a block device. Needs 64-bit Linux.</summary>
 /// <remarks>
 /// <para>
-/// The file is locked for as long as the image is open, by the open-file-description locks (fcntl(2), F_OFD_SETLK) that QEMU takes: one who writes keeps out all others, readers bear each other.
-/// A second instance, or a QEMU that has the same file open, is refused. The lock is advisory: programs that do not ask for one are not kept out.
+/// The file is locked for as long as the image is open, by the open-file-description locks (fcntl(2), F_OFD_SETLK) that QEMU takes: one who writes keeps out all others,
+/// readers bear each other. A second instance, or a QEMU that has the same file open, is refused. The lock is advisory: programs that do not ask for one are not kept
+/// out.
 /// </para>
 /// <para>
 /// Transfers go through the page cache, straight between the file and the pages of the guest. Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.

@@ -7,14 +7,14 @@ public sealed record RawDiskImageOptions
     public bool ReadOnly { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether to refuse a file that bears the mark of another format (qcow2, VMDK, VDI, VHDX, VHD, LUKS and others). A guest can write such a mark into
-    /// its disk, so that the next program that guesses the format is led to read other files of the host.
+    /// Gets a value indicating whether to refuse a file that bears the mark of another format (qcow2, VMDK, VDI, VHDX, VHD, LUKS and others). A guest can write such a
+    /// mark into its disk, so that the next program that guesses the format is led to read other files of the host.
     /// </summary>
     public bool RefuseOtherFormats { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether to refuse to write to a block device that this system uses: one that is mounted, holds swap, or is part of another device; and to keep
-    /// it from being used so while the image is open.
+    /// Gets a value indicating whether to refuse to write to a block device that this system uses: one that is mounted, holds swap, or is part of another device; and to
+    /// keep it from being used so while the image is open.
     /// </summary>
     public bool RefuseDeviceInUse { get; init; }
 }

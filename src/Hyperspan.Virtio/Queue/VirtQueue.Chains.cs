@@ -8,7 +8,9 @@ public sealed partial class VirtQueue
     private ushort[] _resubmitted = [];
     private int _resubmittedAt;
 
-    /// <summary>Gets the chains that <see cref="Resubmit"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.</summary>
+    /// <summary>
+    /// Gets the chains that <see cref="Resubmit"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.
+    /// </summary>
     public ReadOnlySpan<ushort> PendingResubmissions => _resubmitted.AsSpan(_resubmittedAt);
 
     /// <summary>Takes the next chain that the driver made available, those that were resubmitted first.</summary>

@@ -6,8 +6,8 @@ namespace Hyperspan.Virtio;
 /// <summary>A split virtqueue, seen from the device (virtio 1.2, section 2.7).</summary>
 /// <remarks>
 /// <para>
-/// Nothing in the rings is trusted. Whatever is wrong with them (see <see cref="VirtQueueErrorKind"/>) breaks this queue and nothing else: <see cref="IsBroken"/> becomes true,
-/// <see cref="Error"/> says why, and no chain is given out or taken back until <see cref="Reset"/>. No member throws for anything a guest can do.
+/// Nothing in the rings is trusted. Whatever is wrong with them (see <see cref="VirtQueueErrorKind"/>) breaks this queue and nothing else: <see cref="IsBroken"/> becomes
+/// true, <see cref="Error"/> says why, and no chain is given out or taken back until <see cref="Reset"/>. No member throws for anything a guest can do.
 /// Every field of a descriptor and every ring entry is read exactly once; what was read is what is checked and used.
 /// </para>
 /// <para>
@@ -124,7 +124,9 @@ public sealed partial class VirtQueue
     /// </summary>
     public int MaxIndirectEntries { get; }
 
-    /// <summary>Gets the index of the next entry of the available ring to be taken. A device that stops and one that goes on agree by it (vhost-user: VRING_BASE).</summary>
+    /// <summary>
+    /// Gets the index of the next entry of the available ring to be taken. A device that stops and one that goes on agree by it (vhost-user: VRING_BASE).
+    /// </summary>
     public ushort NextAvailable => _next;
 
     /// <summary>Gets the used index as last published.</summary>
@@ -143,8 +145,8 @@ public sealed partial class VirtQueue
     public IInflightTracker? InflightTracker { get; set; }
 
     /// <summary>
-    /// Gets or sets a way to notify the driver while a handler still works. Without it a handler that serves many requests in one go notifies the driver by its result alone,
-    /// at the end.
+    /// Gets or sets a way to notify the driver while a handler still works. Without it a handler that serves many requests in one go notifies the driver by its result
+    /// alone, at the end.
     /// </summary>
     public IVirtQueueNotifier? Notifier { get; set; }
 

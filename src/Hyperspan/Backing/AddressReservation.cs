@@ -10,8 +10,8 @@ namespace Hyperspan;
 /// A range of this process's addresses that nobody else is given while this object lives. What is mapped inside is the owner's affair.
 /// </summary>
 /// <remarks>
-/// The range is given back by the finalizer, not on dispose, unless the owner was told that no access is under way: an access through a pointer read before a dispose may still be under way,
-/// and must meet this range, whatever it holds by then, rather than memory of somebody else. Accesses keep their backing, and so this object, alive.
+/// The range is given back by the finalizer, not on dispose, unless the owner was told that no access is under way: an access through a pointer read before a dispose may
+/// still be under way, and must meet this range, whatever it holds by then, rather than memory of somebody else. Accesses keep their backing, and so this object, alive.
 /// A critical finalizer, so that it runs after those of objects that refer to it.
 /// </remarks>
 internal sealed unsafe partial class AddressReservation : CriticalFinalizerObject

@@ -22,7 +22,9 @@ public sealed class BackingHold : IDisposable
     /// <summary>Gets the backing.</summary>
     public GuestMemoryBacking Backing { get; }
 
-    /// <summary>Finds a page that is locked by a <see cref="LockedMemory"/> or a request of a <see cref="GuestIoVectors"/> taken since the backing was first held.</summary>
+    /// <summary>
+    /// Finds a page that is locked by a <see cref="LockedMemory"/> or a request of a <see cref="GuestIoVectors"/> taken since the backing was first held.
+    /// </summary>
     /// <param name="offset">The first byte to look at, in bytes from the start of the backing.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="locked">Where the lowest such page begins.</param>

@@ -12,7 +12,9 @@ public sealed class FileMemoryOptions
     /// <summary>Gets where in the file the memory begins, in bytes: a multiple of 4 KiB.</summary>
     public ulong FileOffset { get; init; }
 
-    /// <summary>Gets the length in bytes, or <see langword="null"/> for what the file has from <see cref="FileOffset"/> on. It need not be a multiple of the page size.</summary>
+    /// <summary>
+    /// Gets the length in bytes, or <see langword="null"/> for what the file has from <see cref="FileOffset"/> on. It need not be a multiple of the page size.
+    /// </summary>
     public ulong? Length { get; init; }
 
     /// <summary>Gets the name used in faults, or <see langword="null"/> for the name of the file.</summary>

@@ -56,9 +56,9 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// is under way, with the last of them. Idempotent and thread-safe, also after <see cref="Dispose"/>.
     /// </summary>
     /// <remarks>
-    /// For whoever knows that the last access is over, and it cannot be checked here: no thread may be in an access to a memory made over this backing or to a view of one,
-    /// nor begin one, not even one that is to fail; the threads that made accesses have been joined, for instance. Otherwise such an access may meet what another one was
-    /// given at these addresses. Dispose the memories first: one that is disposed itself refuses every access.
+    /// For whoever knows that the last access is over, and it cannot be checked here: no thread may be in an access to a memory made over this backing or to a view of
+    /// one, nor begin one, not even one that is to fail; the threads that made accesses have been joined, for instance. Otherwise such an access may meet what another
+    /// one was given at these addresses. Dispose the memories first: one that is disposed itself refuses every access.
     /// </remarks>
     public void DisposeAndUnmap()
     {
@@ -111,7 +111,9 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
     }
 
-    /// <summary>Gets a value indicating whether a memory made over this backing is still there. One that nothing refers to any more counts until it is collected.</summary>
+    /// <summary>
+    /// Gets a value indicating whether a memory made over this backing is still there. One that nothing refers to any more counts until it is collected.
+    /// </summary>
     internal bool HasLiveAttachments
     {
         get

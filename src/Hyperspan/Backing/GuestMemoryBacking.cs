@@ -27,8 +27,9 @@ public abstract partial class GuestMemoryBacking
     /// Gets the address of the mapping of all <see cref="Length"/> bytes, or <see langword="null"/> where there is none (then only the fallback methods are used).
     /// </summary>
     /// <remarks>
-    /// It must not change, and the address range must stay reserved for as long as anything refers to this object, also after it was disposed, until <see cref="ReleaseAddresses"/>:
-    /// an access may be under way. What is mapped inside the range may come and go, unless <see cref="FaultBehavior"/> is <see cref="FaultBehavior.Never"/>.
+    /// It must not change, and the address range must stay reserved for as long as anything refers to this object, also after it was disposed, until
+    /// <see cref="ReleaseAddresses"/>: an access may be under way. What is mapped inside the range may come and go, unless <see cref="FaultBehavior"/> is
+    /// <see cref="FaultBehavior.Never"/>.
     /// </remarks>
     public virtual unsafe byte* Mapping => null;
 
@@ -145,7 +146,9 @@ public abstract partial class GuestMemoryBacking
     /// <returns>Whether they stay.</returns>
     protected internal virtual bool KeepsLockedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
-    /// <summary>Gets a value indicating whether <see cref="CreateSubrange"/> has to be asked. The backings of this library leave all to the default, and are not.</summary>
+    /// <summary>
+    /// Gets a value indicating whether <see cref="CreateSubrange"/> has to be asked. The backings of this library leave all to the default, and are not.
+    /// </summary>
     internal virtual bool MakesSubranges => true;
 
     /// <summary>Says what this is: <c>SharedMemory 'ram', 0x10000000 bytes</c>.</summary>
@@ -172,7 +175,9 @@ public abstract partial class GuestMemoryBacking
     public virtual IReadOnlyList<ShareableRegion> GetShareableRegions() => [];
 
     /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last lock or call still under way then.</summary>
-    /// <remarks>The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer, and to <see cref="ReleaseAddresses"/>.</remarks>
+    /// <remarks>
+    /// The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer, and to <see cref="ReleaseAddresses"/>.
+    /// </remarks>
     protected virtual void Release()
     {
     }

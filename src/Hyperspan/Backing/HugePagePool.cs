@@ -52,7 +52,8 @@ internal static class HugePagePool
         // The file under /proc is about the default size, which is 2 MiB unless the kernel was started otherwise; the one under /sys always names its size.
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{needed} huge pages of {pages} are needed, {available} are free (pool of {total}, {reserved} reserved): write at least {total + needed - available} to {pool}/nr_hugepages as root");
+            $"{needed} huge pages of {pages} are needed, {available} are free (pool of {total}, {reserved} reserved): "
+            + $"write at least {total + needed - available} to {pool}/nr_hugepages as root");
     }
 
     private static ulong Read(string pool, string file)

@@ -80,7 +80,8 @@ internal static class MappingBudget
 
     private static string Refusal(long? mappings) => string.Create(
         CultureInfo.InvariantCulture,
-        $"the process has {(mappings is { } count ? $"{count} mappings" : "too many mappings")}, and an eighth of vm.max_map_count ({ReadLimit()}) is left to the runtime, which could not go on without");
+        $"the process has {(mappings is { } count ? $"{count} mappings" : "too many mappings")}, "
+        + $"and an eighth of vm.max_map_count ({ReadLimit()}) is left to the runtime, which could not go on without");
 
     private static long? ReadLimit()
     {

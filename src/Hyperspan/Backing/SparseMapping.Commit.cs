@@ -76,7 +76,9 @@ public sealed unsafe partial class SparseMapping
         }
     }
 
-    /// <summary>Gives private memory (and zero pages) back to the system: contents are lost, the pages are reserved again. Pages reserved already are left alone.</summary>
+    /// <summary>
+    /// Gives private memory (and zero pages) back to the system: contents are lost, the pages are reserved again. Pages reserved already are left alone.
+    /// </summary>
     /// <param name="offset">The first byte, a multiple of 4 KiB.</param>
     /// <param name="length">The length in bytes, a multiple of 4 KiB.</param>
     /// <exception cref="ArgumentException">The offset or the length is not a multiple of 4 KiB.</exception>

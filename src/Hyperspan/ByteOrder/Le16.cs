@@ -5,8 +5,8 @@ namespace Hyperspan;
 
 /// <summary>An unsigned integer of 16 bits that lies in memory in little-endian order, whatever the order of this machine.</summary>
 /// <remarks>
-/// Converts by itself from and to <see cref="ushort"/>. To be read and written as a value, <c>ushort x = memory.Read&lt;Le16&gt;(address)</c>, or to stand as a field in a
-/// structure that a guest lays out.
+/// Converts by itself from and to <see cref="ushort"/>. To be read and written as a value, <c>ushort x = memory.Read&lt;Le16&gt;(address)</c>, or to stand as a field in
+/// a structure that a guest lays out.
 /// </remarks>
 public readonly record struct Le16
 {

@@ -129,7 +129,9 @@ public sealed partial class DeviceAddressSpace
         return value;
     }
 
-    /// <summary>Reads a value, in the byte order of the host, and says why where it cannot; see <see cref="TryRead(GuestAddress, Span{byte}, out GuestMemoryFault)"/>.</summary>
+    /// <summary>
+    /// Reads a value, in the byte order of the host, and says why where it cannot; see <see cref="TryRead(GuestAddress, Span{byte}, out GuestMemoryFault)"/>.
+    /// </summary>
     /// <typeparam name="T">See <see cref="GuestMemory.Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="value">The value, or the default where it could not be read.</param>
@@ -149,7 +151,9 @@ public sealed partial class DeviceAddressSpace
         return false;
     }
 
-    /// <summary>Writes a value, in the byte order of the host, and says why where it cannot; see <see cref="TryWrite(GuestAddress, ReadOnlySpan{byte}, out GuestMemoryFault)"/>.</summary>
+    /// <summary>
+    /// Writes a value, in the byte order of the host, and says why where it cannot; see <see cref="TryWrite(GuestAddress, ReadOnlySpan{byte}, out GuestMemoryFault)"/>.
+    /// </summary>
     /// <typeparam name="T">See <see cref="GuestMemory.Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="value">The value.</param>

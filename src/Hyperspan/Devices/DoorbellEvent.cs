@@ -8,8 +8,8 @@ namespace Hyperspan.Devices;
 public abstract class DoorbellEvent
 {
     /// <summary>
-    /// Gets the eventfd behind the event, or <see langword="null"/> where there is none. A partition on a hypervisor gives it to the kernel, which then signals it without
-    /// <see cref="Signal"/> being called.
+    /// Gets the eventfd behind the event, or <see langword="null"/> where there is none. A partition on a hypervisor gives it to the kernel, which then signals it
+    /// without <see cref="Signal"/> being called.
     /// </summary>
     public virtual SafeFileHandle? EventFileDescriptor => null;
 

@@ -12,7 +12,9 @@ public interface IMappedMemoryRegion
     /// <summary>Gets the length in bytes.</summary>
     ulong Length { get; }
 
-    /// <summary>Maps a part of a file or memfd into the region, shared, in place of whatever was mapped there. Mappings that are hit in part are split, as with mmap.</summary>
+    /// <summary>
+    /// Maps a part of a file or memfd into the region, shared, in place of whatever was mapped there. Mappings that are hit in part are split, as with mmap.
+    /// </summary>
     /// <param name="offset">The first byte in the region, a multiple of 4096.</param>
     /// <param name="file">The file. It is needed during the call only.</param>
     /// <param name="fileOffset">The first byte in the file, a multiple of 4096.</param>

@@ -8,7 +8,8 @@ public interface IMemoryMapper
     /// <param name="length">The length in bytes, a multiple of 4096, not zero.</param>
     /// <param name="name">The name used in errors.</param>
     /// <returns>
-    /// The two sides of the region. The guest's side decides where the guest sees it, and owns the region: disposing it takes the region away. The device's side decides what is in it.
+    /// The two sides of the region. The guest's side decides where the guest sees it, and owns the region: disposing it takes the region away. The device's side decides
+    /// what is in it.
     /// </returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is zero, no multiple of 4096 or more than can be mapped.</exception>
     /// <exception cref="IOException">The system refused.</exception>

@@ -7,7 +7,9 @@ public interface IRomMapper
     /// <summary>Gets the length of the ROM in bytes.</summary>
     ulong Length { get; }
 
-    /// <summary>Shows a part of the ROM to the guest. Reads of the guest find its bytes; writes change nothing in it and go to the handler of memory-mapped I/O at the address.</summary>
+    /// <summary>
+    /// Shows a part of the ROM to the guest. Reads of the guest find its bytes; writes change nothing in it and go to the handler of memory-mapped I/O at the address.
+    /// </summary>
     /// <param name="address">The guest-physical address of the first byte. A partition on a hypervisor wants a multiple of 4096.</param>
     /// <param name="offset">The first byte to show, in bytes from the start of the ROM.</param>
     /// <param name="length">The number of bytes to show, not zero.</param>

@@ -84,7 +84,9 @@ public readonly struct GuestMemoryFault
     /// <summary>Gets the exception that a method of the backing threw or handed over, if any.</summary>
     public Exception? Exception { get; }
 
-    /// <summary>Gets a value indicating whether <see cref="Start"/> and <see cref="Length"/> say what was asked for; locks and probes of page lists have no single range.</summary>
+    /// <summary>
+    /// Gets a value indicating whether <see cref="Start"/> and <see cref="Length"/> say what was asked for; locks and probes of page lists have no single range.
+    /// </summary>
     public bool HasRange => (_flags & GuestMemoryFaultFlags.HasRange) != 0;
 
     /// <summary>Gets the first address of the range that was asked for.</summary>
@@ -100,8 +102,8 @@ public readonly struct GuestMemoryFault
     public ulong? PageNumber => (_flags & GuestMemoryFaultFlags.HasPageNumber) != 0 ? _address : null;
 
     /// <summary>
-    /// Gets where in its list <see cref="PageNumber"/> is, counted from zero, or <see langword="null"/> where there is none. For a reader or a writer the list begins with the page
-    /// it stands in.
+    /// Gets where in its list <see cref="PageNumber"/> is, counted from zero, or <see langword="null"/> where there is none. For a reader or a writer the list begins
+    /// with the page it stands in.
     /// </summary>
     public int? PageIndex => (_flags & GuestMemoryFaultFlags.HasPageNumber) != 0 ? (int)_start : null;
 
@@ -151,8 +153,8 @@ public readonly struct GuestMemoryFault
     }
 
     /// <summary>
-    /// A range of which no byte from an address on is memory, written in place: where a guest makes millions of them, a copy of all words with what the collector wants to know
-    /// of each reference would be most of the cost.
+    /// A range of which no byte from an address on is memory, written in place: where a guest makes millions of them, a copy of all words with what the collector wants
+    /// to know of each reference would be most of the cost.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void OutOfRange(

@@ -11,8 +11,8 @@ internal static unsafe partial class Guard
     public const int SuppressedLimit = 4096;
 
     /// <summary>
-    /// The longest copy, in bytes, whose first store is the one to the lowest address: where it fails there, nothing has been written, and where it fails in the page after that,
-    /// nothing of that page. Longer ones write their ends last.
+    /// The longest copy, in bytes, whose first store is the one to the lowest address: where it fails there, nothing has been written, and where it fails in the page
+    /// after that, nothing of that page. Longer ones write their ends last.
     /// </summary>
     public const int AscendingLimit = 128;
 
@@ -34,14 +34,16 @@ internal static unsafe partial class Guard
             : ((delegate*<byte*, byte*, nuint, GuardedResult>)(GuardEntry.Code + GuardEntry.CopyOffset))(destination, source, length);
     }
 
-    /// <summary>Whether a copy of this length is best done by <see cref="CopyUpwards"/>: the ranges do not overlap, and the processor does it faster than a loop.</summary>
+    /// <summary>
+    /// Whether a copy of this length is best done by <see cref="CopyUpwards"/>: the ranges do not overlap, and the processor does it faster than a loop.
+    /// </summary>
     public static bool CopiesUpwards(byte* destination, byte* source, ulong length) =>
         length >= GuardEntry.RepeatFrom && GuardEntry.UsesMachineCode
         && (ulong)(destination - source) >= length && (ulong)(source - destination) >= length;
 
     /// <summary>
-    /// Copies bytes strictly upwards: where it fails, the destination's bytes below the address it answers may have been written and none above. Only where <see cref="CopiesUpwards"/>. A
-    /// collection may run meanwhile.
+    /// Copies bytes strictly upwards: where it fails, the destination's bytes below the address it answers may have been written and none above. Only where
+    /// <see cref="CopiesUpwards"/>. A collection may run meanwhile.
     /// </summary>
     public static GuardedResult CopyUpwards(byte* destination, byte* source, nuint length)
     {

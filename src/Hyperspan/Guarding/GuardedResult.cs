@@ -13,7 +13,9 @@ internal readonly struct GuardedResult
     /// </summary>
     public readonly ulong Value;
 
-    /// <summary>Zero, or the number of the signal the access raised (11 SIGSEGV, 7 SIGBUS), or what a bit-checked stub answers where it did nothing: 0x100 for a clear bit.</summary>
+    /// <summary>
+    /// Zero, or the number of the signal the access raised (11 SIGSEGV, 7 SIGBUS), or what a bit-checked stub answers where it did nothing: 0x100 for a clear bit.
+    /// </summary>
     public readonly ulong Status;
 
     public GuardedResult(ulong value, ulong status)

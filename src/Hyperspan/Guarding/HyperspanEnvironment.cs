@@ -6,16 +6,17 @@ namespace Hyperspan;
 public static class HyperspanEnvironment
 {
     /// <summary>
-    /// Gets how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers are installed.
+    /// Gets how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers are
+    /// installed.
     /// </summary>
     public static GuardMode GuardMode =>
         Guard.UsesMachineCode ? GuardMode.MachineCode : Guard.IsSupported ? GuardMode.Substitute : GuardMode.None;
 
     /// <summary>
-    /// Lets the calling thread access memory that can fault: it unblocks SIGSEGV and SIGBUS, which a thread must be able to take when it meets a page that is not there; one that
-    /// blocks them is killed by the kernel, and the process with it. To be called once by a thread that other code started with these signals blocked, before its first access: by a
-    /// callback on the thread of a native library, for instance. Threads that were started by a thread without them need no call, nor does the thread that makes a
-    /// <see cref="GuestMemory"/>, nor do those of this library's servers.
+    /// Lets the calling thread access memory that can fault: it unblocks SIGSEGV and SIGBUS, which a thread must be able to take when it meets a page that is not there;
+    /// one that blocks them is killed by the kernel, and the process with it. To be called once by a thread that other code started with these signals blocked, before
+    /// its first access: by a callback on the thread of a native library, for instance. Threads that were started by a thread without them need no call, nor does the
+    /// thread that makes a <see cref="GuestMemory"/>, nor do those of this library's servers.
     /// </summary>
     /// <remarks>It costs a system call, and nothing where the guard is not by machine code. What a thread blocks afterwards is its own affair.</remarks>
     public static void PrepareThread()

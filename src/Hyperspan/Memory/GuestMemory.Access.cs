@@ -16,7 +16,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="operation">What to do.</param>
     /// <param name="name">What the caller asked for.</param>
     /// <param name="fault">Why it could not be done.</param>
-    /// <param name="signal">The signal that a guarded access to all of the range has met a moment ago, or zero. It is then not tried again before the backing was asked.</param>
+    /// <param name="signal">
+    /// The signal that a guarded access to all of the range has met a moment ago, or zero. It is then not tried again before the backing was asked.
+    /// </param>
     private bool Access<TOperation>(
         ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
         where TOperation : struct, IRegionOperation

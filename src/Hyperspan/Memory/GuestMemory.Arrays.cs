@@ -10,7 +10,9 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Reads values that lie one after the other.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address of the first value; any alignment.</param>
-    /// <param name="destination">Receives the values, in the byte order of the host: all of them, or an unspecified part of them where the read fails. They are copied like bytes.</param>
+    /// <param name="destination">
+    /// Receives the values, in the byte order of the host: all of them, or an unspecified part of them where the read fails. They are copied like bytes.
+    /// </param>
     /// <exception cref="GuestMemoryException">Not all of them could be read.</exception>
     /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
     public void Read<T>(GuestAddress address, Span<T> destination)
@@ -22,7 +24,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Reads values that lie one after the other; see <see cref="Read{T}(GuestAddress, Span{T})"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <summary>
+    /// Reads values that lie one after the other; see <see cref="Read{T}(GuestAddress, Span{T})"/>. Neither throws nor allocates when memory cannot be read.
+    /// </summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address of the first value.</param>
     /// <param name="destination">Receives the values.</param>
@@ -105,7 +109,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Writes values one after the other; see <see cref="Write{T}(GuestAddress, ReadOnlySpan{T})"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>
+    /// Writes values one after the other; see <see cref="Write{T}(GuestAddress, ReadOnlySpan{T})"/>. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address of the first value.</param>
     /// <param name="source">The values.</param>

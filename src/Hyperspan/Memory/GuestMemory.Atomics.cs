@@ -34,7 +34,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="comparand">What must be there for it to be written.</param>
     /// <param name="original">What was there before.</param>
     /// <param name="fault">Why the memory could not be written.</param>
-    /// <returns>Whether the memory could be accessed; not whether the value was exchanged: that is so where <paramref name="original"/> is <paramref name="comparand"/>.</returns>
+    /// <returns>
+    /// Whether the memory could be accessed; not whether the value was exchanged: that is so where <paramref name="original"/> is <paramref name="comparand"/>.
+    /// </returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out T original, out GuestMemoryFault fault)
@@ -104,7 +106,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>
+    /// Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The value.</param>

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-/// <content>Unsigned integers in a given byte order, named as in <see cref="BinaryPrimitives"/>. They are those of <see cref="Le16"/>, <see cref="Be16"/> and so on.</content>
+/// <content>
+/// Unsigned integers in a given byte order, named as in <see cref="BinaryPrimitives"/>. They are those of <see cref="Le16"/>, <see cref="Be16"/> and so on.
+/// </content>
 public sealed partial class GuestMemory
 {
     /// <inheritdoc cref="Read{T}(GuestAddress)"/>

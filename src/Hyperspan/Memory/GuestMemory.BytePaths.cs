@@ -6,9 +6,10 @@ namespace Hyperspan;
 
 /// <content>How bytes are reached: straight through where nothing can fault, by one guarded copy where it can, by the general path otherwise.</content>
 /// <remarks>
-/// What is inlined into the caller is for short ranges in the region at address zero: a check of the range, the copy and a look at the gate. It makes no fault and keeps nothing across a call.
-/// Everything else is behind one call, which starts over; that is right for a write as well, because what a refused inline write left in memory that turns out to be closed is seen by nobody.
-/// (Where the gate is disturbed and the memory open, a short write is done twice. Nobody can tell: bytes have no promise of order or number.)
+/// What is inlined into the caller is for short ranges in the region at address zero: a check of the range, the copy and a look at the gate. It makes no fault and keeps
+/// nothing across a call. Everything else is behind one call, which starts over; that is right for a write as well, because what a refused inline write left in memory
+/// that turns out to be closed is seen by nobody. (Where the gate is disturbed and the memory open, a short write is done twice. Nobody can tell: bytes have no promise
+/// of order or number.)
 /// </remarks>
 public sealed unsafe partial class GuestMemory
 {
@@ -76,7 +77,10 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address.</param>
     /// <param name="destination">Receives the bytes.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <param name="obstacle">The signal that the copy has met, or <see cref="NotTried"/> where the general path has everything to do; above <see cref="DoneShift"/>, how many bytes it need not do again.</param>
+    /// <param name="obstacle">
+    /// The signal that the copy has met, or <see cref="NotTried"/> where the general path has everything to do; above <see cref="DoneShift"/>, how many bytes it need not
+    /// do again.
+    /// </param>
     /// <remarks>Nothing is called from here but in the end, so that no register has to be saved on the way of medium lengths.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadLong(ulong address, ref byte destination, ulong length, out ulong obstacle)
@@ -272,7 +276,8 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Whether nothing above a fault is written by one guarded copy: what lies in one page fails as a whole, and up to <see cref="Guard.AscendingLimit"/> bytes the first is written first.
+    /// Whether nothing above a fault is written by one guarded copy: what lies in one page fails as a whole, and up to <see cref="Guard.AscendingLimit"/> bytes the first
+    /// is written first.
     /// </summary>
     private static bool IsWrittenUpwards(byte* to, ulong length) =>
         length <= Guard.AscendingLimit || ((ulong)to & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
@@ -291,7 +296,10 @@ public sealed unsafe partial class GuestMemory
         return Counts(Guard.Copy(destination, source, (nuint)length, mayBlock: false), guest, length, out obstacle);
     }
 
-    /// <summary>Finds a range in the one region that holds all of it, if plain accesses, guarded ones or those of a path under access bitmaps reach it: in the first region, then by the table.</summary>
+    /// <summary>
+    /// Finds a range in the one region that holds all of it, if plain accesses, guarded ones or those of a path under access bitmaps reach it: in the first region, then
+    /// by the table.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryFindMapping(
         ulong address, ulong length, AccessType access, out byte* at, out bool direct, out RestrictedPath? restricted, out ulong offset)

@@ -32,7 +32,9 @@ public sealed unsafe partial class GuestMemory
         || TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle)
         || TryReadGeneral(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out _);
 
-    /// <summary>Reads bytes into a span and says why where it cannot; see <see cref="Read(GuestAddress, Span{byte})"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <summary>
+    /// Reads bytes into a span and says why where it cannot; see <see cref="Read(GuestAddress, Span{byte})"/>. Neither throws nor allocates when memory cannot be read.
+    /// </summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="destination">Receives the bytes.</param>
     /// <param name="fault">Why they could not all be read.</param>
@@ -82,7 +84,9 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Writes bytes.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="source">The bytes. It may be memory that others change meanwhile: each byte is read once or more, and what is written is one of the values it had.</param>
+    /// <param name="source">
+    /// The bytes. It may be memory that others change meanwhile: each byte is read once or more, and what is written is one of the values it had.
+    /// </param>
     /// <exception cref="GuestMemoryException">Not all of the range could be written; bytes below the fault's address may have been.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(GuestAddress address, ReadOnlySpan<byte> source)
@@ -104,7 +108,9 @@ public sealed unsafe partial class GuestMemory
         || TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle)
         || TryWriteGeneral(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out _);
 
-    /// <summary>Writes bytes and says why where it cannot; see <see cref="Write(GuestAddress, ReadOnlySpan{byte})"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>
+    /// Writes bytes and says why where it cannot; see <see cref="Write(GuestAddress, ReadOnlySpan{byte})"/>. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="source">The bytes.</param>
     /// <param name="fault">Why they could not all be written.</param>

@@ -13,7 +13,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="destination">The memory to copy to; it may be this one.</param>
     /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>
     /// <param name="length">The length in bytes; it may exceed 2 GiB.</param>
-    /// <exception cref="GuestMemoryException">Not all of the range could be copied; the fault names the memory and the address of the side that failed. A part may have been written.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// Not all of the range could be copied; the fault names the memory and the address of the side that failed. A part may have been written.
+    /// </exception>
     /// <remarks>
     /// Where both ranges show the same part of the same backing, the result is as if the source had been read before the destination is written.
     /// That two different backings map the same file cannot be seen from here. Where regions show that part in different orders, so that no order of copying is right,
@@ -27,7 +29,10 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Copies bytes between memories and says why where it cannot; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>. Neither throws nor allocates when memory cannot be accessed.</summary>
+    /// <summary>
+    /// Copies bytes between memories and says why where it cannot; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>. Neither throws nor allocates
+    /// when memory cannot be accessed.
+    /// </summary>
     /// <param name="source">The guest-physical address of the first byte in this memory.</param>
     /// <param name="destination">The memory to copy to; it may be this one.</param>
     /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>

@@ -13,8 +13,8 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes.</param>
     /// <param name="writer">What to write to. What it throws reaches the caller.</param>
     /// <remarks>
-    /// A line is <c>0x0000000000001000  48 65 6c 6c 6f 00 00 00  00 00 00 00 00 00 00 00  |Hello...........|</c>. Pages are read one after the other, so what others write meanwhile
-    /// may be shown in part.
+    /// A line is <c>0x0000000000001000 48 65 6c 6c 6f 00 00 00 00 00 00 00 00 00 00 00 |Hello...........|</c>. Pages are read one after the other, so what others write
+    /// meanwhile may be shown in part.
     /// </remarks>
     public void Dump(GuestAddress address, ulong length, TextWriter writer)
     {

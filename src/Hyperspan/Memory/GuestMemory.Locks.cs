@@ -5,7 +5,10 @@ namespace Hyperspan;
 /// <content>Locks.</content>
 public sealed unsafe partial class GuestMemory
 {
-    /// <summary>Gets a value indicating whether all of this memory can be locked. Asked of the backings; where it is <see langword="false"/>, locks may fail with <see cref="GuestMemoryFaultKind.NotLockable"/>.</summary>
+    /// <summary>
+    /// Gets a value indicating whether all of this memory can be locked. Asked of the backings; where it is <see langword="false"/>, locks may fail with
+    /// <see cref="GuestMemoryFaultKind.NotLockable"/>.
+    /// </summary>
     public bool IsLockable
     {
         get

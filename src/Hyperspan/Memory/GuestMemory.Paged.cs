@@ -98,7 +98,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="range">The range.</param>
     /// <param name="source">The bytes; as many as the range has.</param>
     /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="range"/>.</exception>
-    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
+    /// </exception>
     public void Write(in PagedRange range, ReadOnlySpan<byte> source)
     {
         if (!TryWrite(range, source, out GuestMemoryFault fault))
@@ -127,7 +129,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="source">The bytes; valid for reads, possibly changed by others meanwhile.</param>
     /// <param name="length">The length in bytes of <paramref name="source"/>: that of the range.</param>
     /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
-    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
+    /// </exception>
     public void Write(in PagedRange range, void* source, ulong length)
     {
         if (!TryWrite(range, source, length, out GuestMemoryFault fault))
@@ -180,7 +184,9 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Fills a paged range with one byte value.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The value.</param>
-    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
+    /// </exception>
     public void Fill(in PagedRange range, byte value)
     {
         if (!TryFill(range, value, out GuestMemoryFault fault))
@@ -223,7 +229,9 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Fills a paged range with zeros.</summary>
     /// <param name="range">The range.</param>
-    /// <exception cref="GuestMemoryException">Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
+    /// </exception>
     public void Zero(in PagedRange range) => Fill(range, 0);
 
     /// <summary>Fills a paged range with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>

@@ -31,7 +31,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Reads the bytes of a list of paged ranges into memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <summary>
+    /// Reads the bytes of a list of paged ranges into memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be read.
+    /// </summary>
     /// <param name="ranges">The ranges.</param>
     /// <param name="destination">Receives the bytes; valid for writes, possibly changed by others meanwhile.</param>
     /// <param name="length">The length in bytes of <paramref name="destination"/>: that of the ranges together.</param>
@@ -88,7 +90,9 @@ public sealed unsafe partial class GuestMemory
         }
     }
 
-    /// <summary>Writes the bytes of a list of paged ranges from memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>
+    /// Writes the bytes of a list of paged ranges from memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
     /// <param name="ranges">The ranges.</param>
     /// <param name="source">The bytes; valid for reads, possibly changed by others meanwhile.</param>
     /// <param name="length">The length in bytes of <paramref name="source"/>: that of the ranges together.</param>

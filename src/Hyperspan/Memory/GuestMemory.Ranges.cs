@@ -86,7 +86,10 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">A page cannot be locked or accessed.</exception>
     public LockedMemory LockRange(GuestRange range, AccessType access) => LockRange(range.Base, range.Size, access);
 
-    /// <summary>Locks the pages of a range for the kernel or a device; see <see cref="TryLockRange(GuestAddress, ulong, AccessType, bool, out LockedMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <summary>
+    /// Locks the pages of a range for the kernel or a device; see
+    /// <see cref="TryLockRange(GuestAddress, ulong, AccessType, bool, out LockedMemory?, out GuestMemoryFault)"/>.
+    /// </summary>
     /// <param name="range">The range.</param>
     /// <param name="access">What the pages are locked for.</param>
     /// <param name="locked">The lock.</param>

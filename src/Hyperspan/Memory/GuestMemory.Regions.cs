@@ -5,10 +5,15 @@ namespace Hyperspan;
 /// <content>What lies at an address: memory at all, which part of which backing, and where in the host.</content>
 public sealed unsafe partial class GuestMemory
 {
-    /// <summary>Tells whether every byte of a range is memory. Nothing is accessed: whether the pages are there is for <see cref="Probe(GuestAddress, ulong, AccessType)"/> to find out.</summary>
+    /// <summary>
+    /// Tells whether every byte of a range is memory. Nothing is accessed: whether the pages are there is for <see cref="Probe(GuestAddress, ulong, AccessType)"/> to
+    /// find out.
+    /// </summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes; no bytes are contained anywhere.</param>
-    /// <returns>Whether an access to the range would be in bounds: <see langword="false"/> also where this memory is disposed, or is strict and the range crosses regions.</returns>
+    /// <returns>
+    /// Whether an access to the range would be in bounds: <see langword="false"/> also where this memory is disposed, or is strict and the range crosses regions.
+    /// </returns>
     public bool Contains(GuestAddress address, ulong length) =>
         (IsWithinRegion(address.Value, length) && !IsDisposed) || CheckRange(address.Value, length, GuestMemoryOperation.Probe, out _);
 
@@ -29,9 +34,10 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The bytes from there to the end of the region, which are contiguous in the host as well; zero where there is no mapping.</param>
     /// <returns>Whether the address is memory whose backing has a mapping.</returns>
     /// <remarks>
-    /// The mapping is valid until the backing is disposed: keep the backing, or this memory if that disposes it, referenced and open while the mapping is used. What is done
-    /// through it is checked against nothing (bounds, protection, access bitmaps) and is guarded by nobody: unless the backing's <see cref="GuestMemoryBacking.FaultBehavior"/>
-    /// is <see cref="FaultBehavior.Never"/>, an access by this process may be a fatal signal. The kernel and a guest meet such faults in their own ways.
+    /// The mapping is valid until the backing is disposed: keep the backing, or this memory if that disposes it, referenced and open while the mapping is used. What is
+    /// done through it is checked against nothing (bounds, protection, access bitmaps) and is guarded by nobody: unless the backing's
+    /// <see cref="GuestMemoryBacking.FaultBehavior"/> is <see cref="FaultBehavior.Never"/>, an access by this process may be a fatal signal. The kernel and a guest meet
+    /// such faults in their own ways.
     /// </remarks>
     public bool TryGetMapping(GuestAddress address, out byte* mapping, out ulong length)
     {

@@ -32,8 +32,8 @@ public sealed unsafe partial class GuestMemory
         Unsafe.SkipInit(out obstacle);
         if (Scalar.Fits<T>())
         {
-            // SAFETY: a direct limit is zero unless the bytes below it are mapped, a limit for stubs unless they are reserved for this memory (that they may be missing is what
-            // the stubs are for); the mapping stays while this object is referenced.
+            // SAFETY: a direct limit is zero unless the bytes below it are mapped, a limit for stubs unless they are reserved for this memory (that they may be missing
+            // is what the stubs are for); the mapping stays while this object is referenced.
             if (address < _directRead)
             {
                 value = Scalar.Load<T>(_base + address);
@@ -303,7 +303,9 @@ public sealed unsafe partial class GuestMemory
         return TryWriteGeneral(address, ref *(byte*)&value, (ulong)sizeof(T), obstacle == DisturbedGate ? NotTried : obstacle, out fault);
     }
 
-    /// <summary>The fault of an access that starts past the end of all memory: what a guest brings about most easily is settled first, and only here is anything written.</summary>
+    /// <summary>
+    /// The fault of an access that starts past the end of all memory: what a guest brings about most easily is settled first, and only here is anything written.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool PastEnd(GuestMemoryOperation name, ulong address, ulong length, out GuestMemoryFault fault)
     {

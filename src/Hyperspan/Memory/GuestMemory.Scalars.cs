@@ -9,7 +9,9 @@ public sealed unsafe partial class GuestMemory
     /// <typeparam name="T">
     /// A type whose every byte belongs to a field and whose every bit pattern is a value: no padding, no <see cref="bool"/>, no pointer.
     /// </typeparam>
-    /// <param name="address">The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are read by one load, with acquire ordering.</param>
+    /// <param name="address">
+    /// The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are read by one load, with acquire ordering.
+    /// </param>
     /// <returns>The value, in the byte order of the host; see the members named LittleEndian and BigEndian for integers of a fixed order.</returns>
     /// <exception cref="GuestMemoryException">The memory could not be read.</exception>
     /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
@@ -51,7 +53,9 @@ public sealed unsafe partial class GuestMemory
         return TryReadGeneral(address.Value, obstacle, ref value);
     }
 
-    /// <summary>Reads a value and says why where it cannot; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
+    /// <summary>
+    /// Reads a value and says why where it cannot; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.
+    /// </summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="value">The value, or the default where it could not be read.</param>
@@ -80,7 +84,9 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Writes a value.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
-    /// <param name="address">The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are written by one store, with release ordering.</param>
+    /// <param name="address">
+    /// The guest-physical address. Any alignment; naturally aligned values of 1, 2, 4 and 8 bytes are written by one store, with release ordering.
+    /// </param>
     /// <param name="value">The value, in the byte order of the host.</param>
     /// <exception cref="GuestMemoryException">The memory could not be written.</exception>
     /// <exception cref="NotSupportedException">The type is refused; the message names the field.</exception>
@@ -113,7 +119,9 @@ public sealed unsafe partial class GuestMemory
         return TryWriteInline(address.Value, value, out ulong obstacle) || TryWriteGeneral(address.Value, obstacle, value);
     }
 
-    /// <summary>Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.</summary>
+    /// <summary>
+    /// Writes a value and says why where it cannot; see <see cref="Write{T}(GuestAddress, T)"/>. Does not throw and does not allocate when memory cannot be written.
+    /// </summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="value">The value.</param>

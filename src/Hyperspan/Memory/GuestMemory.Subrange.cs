@@ -32,7 +32,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="start">The first address; any alignment.</param>
     /// <param name="length">The length in bytes.</param>
     /// <returns>The view.</returns>
-    /// <exception cref="GuestMemoryException">The range is not all memory, a backing refused, or a part of it cannot be locked (<see cref="GuestMemoryFaultKind.NotLockable"/>).</exception>
+    /// <exception cref="GuestMemoryException">
+    /// The range is not all memory, a backing refused, or a part of it cannot be locked (<see cref="GuestMemoryFaultKind.NotLockable"/>).
+    /// </exception>
     public GuestMemory LockableSubrange(GuestAddress start, ulong length)
     {
         GuestMemory subrange = Subrange(start, length, allowPreemptiveLocking: true);

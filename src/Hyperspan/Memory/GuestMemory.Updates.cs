@@ -18,7 +18,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">What to write.</param>
     /// <returns>What was there before.</returns>
-    /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
+    /// </exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     public T Exchange<T>(GuestAddress address, T value)
         where T : unmanaged => UpdateOrThrow(Update.Exchange, address.Value, value);
@@ -39,7 +41,9 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">What to add.</param>
     /// <returns>The sum, as it was written.</returns>
-    /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
+    /// </exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     public T Add<T>(GuestAddress address, T value)
         where T : unmanaged, IBinaryInteger<T> => unchecked(UpdateOrThrow(Update.Add, address.Value, value) + value);
@@ -60,17 +64,23 @@ public sealed unsafe partial class GuestMemory
         return done;
     }
 
-    /// <summary>Keeps of a value the bits that another has set, as one sequentially consistent operation; the result is that of <see cref="Interlocked.And(ref long, long)"/>.</summary>
+    /// <summary>
+    /// Keeps of a value the bits that another has set, as one sequentially consistent operation; the result is that of <see cref="Interlocked.And(ref long, long)"/>.
+    /// </summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The bits to keep.</param>
     /// <returns>What was there before.</returns>
-    /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
+    /// </exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     public T And<T>(GuestAddress address, T value)
         where T : unmanaged => UpdateOrThrow(Update.And, address.Value, value);
 
-    /// <summary>Keeps the bits that another value has set; see <see cref="And{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>
+    /// Keeps the bits that another value has set; see <see cref="And{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The bits to keep.</param>
@@ -81,12 +91,16 @@ public sealed unsafe partial class GuestMemory
     public bool TryAnd<T>(GuestAddress address, T value, out T original, out GuestMemoryFault fault)
         where T : unmanaged => TryUpdate(Update.And, address.Value, value, out original, out fault);
 
-    /// <summary>Sets in a value the bits that another has set, as one sequentially consistent operation; the result is that of <see cref="Interlocked.Or(ref long, long)"/>.</summary>
+    /// <summary>
+    /// Sets in a value the bits that another has set, as one sequentially consistent operation; the result is that of <see cref="Interlocked.Or(ref long, long)"/>.
+    /// </summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The bits to set.</param>
     /// <returns>What was there before.</returns>
-    /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.</exception>
+    /// <exception cref="GuestMemoryException">
+    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
+    /// </exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     public T Or<T>(GuestAddress address, T value)
         where T : unmanaged => UpdateOrThrow(Update.Or, address.Value, value);

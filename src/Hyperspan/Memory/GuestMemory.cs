@@ -71,7 +71,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
     /// <param name="name">The name used in errors.</param>
-    /// <param name="backing">What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.</param>
+    /// <param name="backing">
+    /// What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.
+    /// </param>
     /// <exception cref="ArgumentException">The backing's mapping is misaligned, or its access bitmaps are the default value.</exception>
     /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
     /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
@@ -132,8 +134,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
     }
 
     /// <summary>
-    /// A subrange that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is disturbed
-    /// from the start, so that each access asks whether both are open.
+    /// A subrange that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is
+    /// disturbed from the start, so that each access asks whether both are open.
     /// </summary>
     private GuestMemory(GuestMemory parent, GuestMemory made)
         : this(parent, MemoryGate.Disturbed)
@@ -400,7 +402,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _stubWrite = slot.StubWrite;
     }
 
-    /// <summary>Refuses a mapping that can fault where nothing recovers from that, so that no access finds out; else has this thread take the signals of faults.</summary>
+    /// <summary>
+    /// Refuses a mapping that can fault where nothing recovers from that, so that no access finds out; else has this thread take the signals of faults.
+    /// </summary>
     private static void ThrowUnlessGuarded(MemoryRegion region)
     {
         if (region.FaultBehavior == FaultBehavior.Never)

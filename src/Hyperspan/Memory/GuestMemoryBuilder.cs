@@ -51,10 +51,14 @@ public sealed class GuestMemoryBuilder
     }
 
     /// <summary>Adds a region that shows a backing, or a part of one. The same backing may be added more than once.</summary>
-    /// <param name="start">The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.</param>
+    /// <param name="start">
+    /// The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.
+    /// </param>
     /// <param name="backing">What stands behind the region.</param>
     /// <param name="backingOffset">The first byte of the backing to show; a multiple of 4096.</param>
-    /// <param name="length">How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>. An empty region adds nothing.</param>
+    /// <param name="length">
+    /// How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>. An empty region adds nothing.
+    /// </param>
     /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>

@@ -2,7 +2,9 @@ using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
-/// <summary>What an access does to the bytes of a region, in the forms that the general path chooses from. Implemented by structs, so that each is compiled by itself.</summary>
+/// <summary>
+/// What an access does to the bytes of a region, in the forms that the general path chooses from. Implemented by structs, so that each is compiled by itself.
+/// </summary>
 /// <remarks>An operation on bytes keeps its place: each call goes on where the last one that succeeded, or <see cref="Advance"/>, left off.</remarks>
 internal unsafe interface IRegionOperation
 {

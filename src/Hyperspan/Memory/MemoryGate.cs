@@ -9,9 +9,9 @@ namespace Hyperspan;
 /// A store that found it open was issued before the gate closed; taking the pages away needs a TLB shootdown, whose interrupt drains the store.
 /// Closing is thus exact and costs the access one compare of a word that is never written meanwhile.
 /// <para>
-/// It never becomes calm again once it was disturbed, not even when the region is long gone: nothing says when the last access has looked that had passed the region's limit before.
-/// A thread may stand still between its compare and its load for as long as the system likes; back then, to a calm gate, it would take what is meaningless for a value. To let it know
-/// would cost every access a second look, before the load.
+/// It never becomes calm again once it was disturbed, not even when the region is long gone: nothing says when the last access has looked that had passed the region's
+/// limit before. A thread may stand still between its compare and its load for as long as the system likes; back then, to a calm gate, it would take what is meaningless
+/// for a value. To let it know would cost every access a second look, before the load.
 /// </para>
 /// </remarks>
 internal sealed class MemoryGate

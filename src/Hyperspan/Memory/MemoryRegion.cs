@@ -53,13 +53,17 @@ internal sealed unsafe class MemoryRegion
         BitOffset = whole.BitOffset;
     }
 
-    /// <summary>Makes the region that shows a part of a backing, or <see langword="null"/> where the part is empty. Every region that is not clipped from another is made here.</summary>
+    /// <summary>
+    /// Makes the region that shows a part of a backing, or <see langword="null"/> where the part is empty. Every region that is not clipped from another is made here.
+    /// </summary>
     /// <param name="start">The guest-physical address of the first byte.</param>
     /// <param name="backing">What stands behind the region. Its length and its mapping are asked for once, so that what is checked is what is used.</param>
     /// <param name="backingOffset">The first byte of the backing to show.</param>
     /// <param name="length">How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>.</param>
     /// <param name="protection">What accesses are permitted.</param>
-    /// <exception cref="ArgumentException">The part is not in the backing, is misaligned or wraps past 2^64, or the backing's mapping or bitmaps cannot be used.</exception>
+    /// <exception cref="ArgumentException">
+    /// The part is not in the backing, is misaligned or wraps past 2^64, or the backing's mapping or bitmaps cannot be used.
+    /// </exception>
     internal static MemoryRegion? Create(ulong start, GuestMemoryBacking backing, ulong backingOffset, ulong? length, Protection protection)
     {
         ArgumentNullException.ThrowIfNull(backing);

@@ -6,7 +6,8 @@ namespace Hyperspan;
 
 /// <summary>
 /// The inlined path to a region under access bitmaps: one call of a stub that looks at the page's bit and does the access
-/// as one restartable sequence. No RCU section is needed for a value: whoever restricts interrupts the sequences under way (see <see cref="GuestMemory.SynchronizeRestrictions"/>).
+/// as one restartable sequence. No RCU section is needed for a value: whoever restricts interrupts the sequences under way (see
+/// <see cref="GuestMemory.SynchronizeRestrictions"/>).
 /// </summary>
 internal sealed unsafe class RestrictedPath
 {
@@ -70,8 +71,8 @@ internal sealed unsafe class RestrictedPath
     {
         ulong bit = BitOf(offset);
 
-        // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing here can throw:
-        // the section is left on the one way there is.
+        // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing
+        // here can throw: the section is left on the one way there is.
         RcuSlot* section = RcuReader.Enter();
         bool copied = IsSet(_readBitmap, bit) && Guard.CopyOut(ref destination, from, length).Ok;
         RcuReader.Exit(section);
@@ -92,8 +93,8 @@ internal sealed unsafe class RestrictedPath
     }
 
     /// <summary>
-    /// Copies bytes out, a page at a time, each under its bit and inside a section of its own, so that a writer never waits for more than a page. Answers how many were copied: all of them,
-    /// or those of the pages before the first whose bit is clear or which is missing.
+    /// Copies bytes out, a page at a time, each under its bit and inside a section of its own, so that a writer never waits for more than a page. Answers how many were
+    /// copied: all of them, or those of the pages before the first whose bit is clear or which is missing.
     /// </summary>
     internal ulong CopyOut(byte* destination, byte* from, ulong offset, ulong length)
     {

@@ -5,8 +5,8 @@ namespace Hyperspan;
 
 /// <summary>A copy of up to 64 bytes that is compiled into the caller.</summary>
 /// <remarks>
-/// The runtime's own copy is compiled into callers as well, all of it, for every length: some 400 bytes of code each time, most of it for lengths that a call would suit better, and
-/// values that the caller needs afterwards spilled around it. Here everything is loaded before anything is stored, so that ranges that overlap need no check.
+/// The runtime's own copy is compiled into callers as well, all of it, for every length: some 400 bytes of code each time, most of it for lengths that a call would suit
+/// better, and values that the caller needs afterwards spilled around it. Here everything is loaded before anything is stored, so that ranges that overlap need no check.
 /// </remarks>
 internal static unsafe class ShortCopy
 {

@@ -5,7 +5,10 @@ namespace Hyperspan.Snapshots;
 /// <content>Comparing.</content>
 public sealed partial class GuestMemorySnapshot
 {
-    /// <summary>Lists the pages whose bytes differ from those of another snapshot, as ranges of whole pages of 4 KiB in ascending order. Memory that one of them lacks counts as zero.</summary>
+    /// <summary>
+    /// Lists the pages whose bytes differ from those of another snapshot, as ranges of whole pages of 4 KiB in ascending order. Memory that one of them lacks counts as
+    /// zero.
+    /// </summary>
     /// <param name="other">The other snapshot.</param>
     /// <param name="progress">Is told how far it has come; on the thread that asks for the ranges.</param>
     /// <returns>The ranges, found as they are asked for.</returns>

@@ -11,10 +11,12 @@ namespace Hyperspan.Snapshots;
 public sealed partial class GuestMemorySnapshot
 {
     /// <summary>
-    /// Writes the memory into a file as a memory file has it: the regions one after the other, each from a multiple of 4 KiB on. A memory of one region at address zero, as
-    /// one saved from a memory file is, so becomes that file again.
+    /// Writes the memory into a file as a memory file has it: the regions one after the other, each from a multiple of 4 KiB on. A memory of one region at address zero,
+    /// as one saved from a memory file is, so becomes that file again.
     /// </summary>
-    /// <param name="path">The path. A file there is written in place, so that it may be mapped meanwhile, and gets the length of the memory; pages that are zero become holes.</param>
+    /// <param name="path">
+    /// The path. A file there is written in place, so that it may be mapped meanwhile, and gets the length of the memory; pages that are zero become holes.
+    /// </param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it; then some of the file has been written.</param>
     /// <returns>A task that ends when all is written.</returns>

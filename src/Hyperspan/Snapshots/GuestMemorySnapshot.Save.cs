@@ -10,13 +10,17 @@ public sealed partial class GuestMemorySnapshot
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
-    /// <exception cref="ArgumentException">Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to.</exception>
+    /// <exception cref="ArgumentException">
+    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to.
+    /// </exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
     /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
     /// <exception cref="InvalidSnapshotException">The earlier snapshot is damaged.</exception>
     /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    /// <remarks>Its own memory does not grow with that of the guest: pages that were never touched are not looked at, as far as the kernel tells which these are.</remarks>
+    /// <remarks>
+    /// Its own memory does not grow with that of the guest: pages that were never touched are not looked at, as far as the kernel tells which these are.
+    /// </remarks>
     public static async Task<SnapshotSaved> SaveAsync(
         GuestMemory memory,
         string path,

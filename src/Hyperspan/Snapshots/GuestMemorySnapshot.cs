@@ -4,12 +4,13 @@ using System.Globalization;
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// A guest's memory as it was, in a file: a full snapshot, or a difference together with the snapshots it is a difference to. The format is documented in docs/snapshots.md.
+/// A guest's memory as it was, in a file: a full snapshot, or a difference together with the snapshots it is a difference to. The format is documented in
+/// docs/snapshots.md.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Nothing in a file is trusted: one that is damaged, or was made to do damage, is an <see cref="InvalidSnapshotException"/>, at opening or when the damaged part is read.
-/// The bytes are checked whenever they are read.
+/// Nothing in a file is trusted: one that is damaged, or was made to do damage, is an <see cref="InvalidSnapshotException"/>, at opening or when the damaged part is
+/// read. The bytes are checked whenever they are read.
 /// </para>
 /// <para>All members are safe to use from several threads. Disposing it closes the files.</para>
 /// </remarks>
@@ -52,7 +53,9 @@ public sealed partial class GuestMemorySnapshot : IDisposable
 
     /// <summary>Opens a snapshot, and those it is a difference to.</summary>
     /// <param name="path">The path of the file.</param>
-    /// <param name="earlier">Where earlier snapshots may be that are not where the difference says. They are told by their identity; those of others are not used.</param>
+    /// <param name="earlier">
+    /// Where earlier snapshots may be that are not where the difference says. They are told by their identity; those of others are not used.
+    /// </param>
     /// <returns>The snapshot.</returns>
     /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
@@ -67,7 +70,8 @@ public sealed partial class GuestMemorySnapshot : IDisposable
             {
                 if (files.Count == SnapshotFormat.DeepestChain)
                 {
-                    throw new InvalidSnapshotException(path, string.Create(CultureInfo.InvariantCulture, $"is a difference to more than {SnapshotFormat.DeepestChain - 1} others: merge some"));
+                    throw new InvalidSnapshotException(
+                        path, string.Create(CultureInfo.InvariantCulture, $"is a difference to more than {SnapshotFormat.DeepestChain - 1} others: merge some"));
                 }
 
                 if (files.Exists(file => file.Id == id))

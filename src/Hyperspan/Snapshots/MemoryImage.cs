@@ -1,7 +1,8 @@
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// Guest-physical memory that is read in order, chunk by chunk: a memory, a chain of snapshots, a dump. Pages of which it says nothing are zero. For one thread at a time.
+/// Guest-physical memory that is read in order, chunk by chunk: a memory, a chain of snapshots, a dump. Pages of which it says nothing are zero. For one thread at a
+/// time.
 /// </summary>
 internal abstract class MemoryImage
 {

@@ -8,7 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// A file that is written beside its place and put there when it is complete and on the disk. Whenever the process or the machine ends, the place has what it had or all of the new.
+/// A file that is written beside its place and put there when it is complete and on the disk. Whenever the process or the machine ends, the place has what it had or all
+/// of the new.
 /// </summary>
 internal sealed class ReplacedFile : IDisposable
 {

@@ -9,8 +9,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// One snapshot file, without those it is a difference to. Nothing that the file says is believed before it is checked, and nothing is allocated in proportion to a number in it:
-/// lists grow as bytes of the file are found, up to the limits of the format. Safe for use from several threads.
+/// One snapshot file, without those it is a difference to. Nothing that the file says is believed before it is checked, and nothing is allocated in proportion to a
+/// number in it: lists grow as bytes of the file are found, up to the limits of the format. Safe for use from several threads.
 /// </summary>
 internal sealed class SnapshotFile : IDisposable
 {

@@ -12,8 +12,8 @@ public sealed class SnapshotSaveOptions
     public GuestMemorySnapshot? Since { get; init; }
 
     /// <summary>
-    /// Gets what can have changed since <see cref="Since"/>, as a dirty log tells: nothing else is looked at. <see langword="null"/> has all memory compared with the earlier
-    /// snapshot. In any order; ranges need not be whole pages.
+    /// Gets what can have changed since <see cref="Since"/>, as a dirty log tells: nothing else is looked at. <see langword="null"/> has all memory compared with the
+    /// earlier snapshot. In any order; ranges need not be whole pages.
     /// </summary>
     public IEnumerable<GuestRange>? Changed { get; init; }
 
@@ -21,8 +21,8 @@ public sealed class SnapshotSaveOptions
     public bool Compress { get; init; }
 
     /// <summary>
-    /// Gets a value indicating whether pages that cannot be read are left out, and so are zero when they are restored. Otherwise the first one ends the saving. Pages that
-    /// a <see cref="SparseMapping"/> has only reserved are left out in either case.
+    /// Gets a value indicating whether pages that cannot be read are left out, and so are zero when they are restored. Otherwise the first one ends the saving. Pages
+    /// that a <see cref="SparseMapping"/> has only reserved are left out in either case.
     /// </summary>
     public bool SkipUnreadable { get; init; }
 

@@ -7,8 +7,8 @@ using System.Text;
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// Writes one snapshot to a stream, from its first byte to its last. Its memory does not grow with the guest: two buffers, of which one is filled while the other is written, and
-/// a block of the index.
+/// Writes one snapshot to a stream, from its first byte to its last. Its memory does not grow with the guest: two buffers, of which one is filled while the other is
+/// written, and a block of the index.
 /// </summary>
 internal sealed class SnapshotWriter
 {

@@ -59,7 +59,10 @@ public static class MemoryReaderExtensions
     /// <param name="bytes">The bytes.</param>
     /// <param name="fault">Why they could not all be read.</param>
     /// <returns>Whether all of them were read.</returns>
-    /// <remarks>Where more is left than an array can have, the fault is <see cref="StreamingFaultKind.TooLarge"/>. No more is allocated than a small multiple of what could be read.</remarks>
+    /// <remarks>
+    /// Where more is left than an array can have, the fault is <see cref="StreamingFaultKind.TooLarge"/>. No more is allocated than a small multiple of what could be
+    /// read.
+    /// </remarks>
     public static bool TryReadAll<TReader>(this scoped ref TReader reader, [NotNullWhen(true)] out byte[]? bytes, out StreamingFault fault)
         where TReader : struct, IMemoryReader, allows ref struct =>
         StreamingSteps.TryReadGrowing(ref reader, reader.Remaining, out bytes, out fault);

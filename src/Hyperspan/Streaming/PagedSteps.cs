@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-/// <summary>The steps of readers and writers over pages, for one range and for a list of ranges alike. The compiler makes code for each: nothing is boxed or called indirectly.</summary>
+/// <summary>
+/// The steps of readers and writers over pages, for one range and for a list of ranges alike. The compiler makes code for each: nothing is boxed or called indirectly.
+/// </summary>
 internal static class PagedSteps
 {
     internal static bool TryRead<TPart>(GuestMemory memory, scoped ref TPart rest, scoped Span<byte> destination, out StreamingFault fault)

@@ -87,7 +87,9 @@ internal static class StreamingSteps
         return TryReadGrowing(ref reader, (ulong)count, out values, out fault);
     }
 
-    /// <summary>Reads values that are left into an array which grows with what has been read, so that no more is allocated for a length than there is memory behind it.</summary>
+    /// <summary>
+    /// Reads values that are left into an array which grows with what has been read, so that no more is allocated for a length than there is memory behind it.
+    /// </summary>
     internal static bool TryReadGrowing<TReader, T>(scoped ref TReader reader, ulong count, [NotNullWhen(true)] out T[]? values, out StreamingFault fault)
         where TReader : struct, IMemoryReader, allows ref struct
         where T : unmanaged

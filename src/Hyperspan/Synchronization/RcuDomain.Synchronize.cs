@@ -67,7 +67,7 @@ public sealed partial class RcuDomain
             }
 
             Thread.Sleep(SleepMilliseconds(round - Yields));
-            period.Attend();
+            period.CheckReaders();
         }
     }
 
@@ -97,7 +97,7 @@ public sealed partial class RcuDomain
         for (int round = 0; !period.Poll(); round++)
         {
             await Task.Delay(SleepMilliseconds(round), cancellationToken).ConfigureAwait(false);
-            period.Attend();
+            period.CheckReaders();
         }
     }
 

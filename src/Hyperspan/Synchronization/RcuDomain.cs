@@ -25,9 +25,9 @@ namespace Hyperspan.Synchronization;
 /// (<see cref="Interlocked.MemoryBarrierProcessWide"/>) between its two steps. If that fence hits a reader before the reader's
 /// store, its later look sees the new state; if after, the store is visible and the writer waits. Elsewhere readers execute a
 /// full fence. What a reader stores is the epoch, a number each writer makes larger before its fence: a section that has the
-/// larger number read it after the writer's update, sees that update too, and need not be waited for. Leaving is a release store which the waiting writer reads with acquire; that orders all a section did before all
-/// the writer does next, so no second barrier is needed. A thread that never entered, or went quiescent, executes a full
-/// fence before its next section, which serves the same pairing without the process-wide barrier.
+/// larger number read it after the writer's update, sees that update too, and need not be waited for. Leaving is a release store which the waiting writer reads with
+/// acquire; that orders all a section did before all the writer does next, so no second barrier is needed. A thread that never entered, or went quiescent, executes a
+/// full fence before its next section, which serves the same pairing without the process-wide barrier.
 /// </para>
 /// </remarks>
 public sealed partial class RcuDomain
@@ -80,7 +80,9 @@ public sealed partial class RcuDomain
         }
     }
 
-    /// <summary>The number under which threads keep their slots for this domain; given to another domain after this one is collected and its sections have ended.</summary>
+    /// <summary>
+    /// The number under which threads keep their slots for this domain; given to another domain after this one is collected and its sections have ended.
+    /// </summary>
     internal int Index => _index;
 
     /// <summary>

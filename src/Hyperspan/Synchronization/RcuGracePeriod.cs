@@ -64,7 +64,7 @@ internal struct RcuGracePeriod
     }
 
     /// <summary>For a writer that has begun to sleep: looks after readers that ended in their section, and reports stalls.</summary>
-    internal void Attend()
+    internal void CheckReaders()
     {
         if (_readers is null)
         {

@@ -49,8 +49,8 @@ internal sealed unsafe class RcuThread
 
     /// <summary>The calling thread's slot in a domain, attached.</summary>
     /// <remarks>
-    /// Made for guest memory's domain: one field of the thread, read before the domain is looked at, and everything else out of the way. The JIT hoists such a look-up out of
-    /// loops; with a second field or more arithmetic it does not, and the look-up is half of what a section costs.
+    /// Made for guest memory's domain: one field of the thread, read before the domain is looked at, and everything else out of the way. The JIT hoists such a look-up
+    /// out of loops; with a second field or more arithmetic it does not, and the look-up is half of what a section costs.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static RcuSlot* GetSlot(RcuDomain domain)

@@ -46,8 +46,8 @@ internal static class TestBed
     }
 
     /// <summary>
-    /// The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names, as <c>install-front-ends</c> has fetched it, or among the system's programs;
-    /// null when it is not there.
+    /// The path of a QEMU of another version, from the folder that <c>HYPERSPAN_E2E_QEMUS</c> names, as <c>install-front-ends</c> has fetched it, or among the system's
+    /// programs; null when it is not there.
     /// </summary>
     internal static string? OtherQemu(string name)
     {

@@ -7,7 +7,8 @@ namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// Synchronizes on a thread that may not issue a barrier, and is ended by SIGSYS if it does. Arguments: what to synchronize (<c>domain</c>, <c>quiescent</c>: a domain
-/// that no thread takes part in, <c>restrictions</c>, <c>memory</c> and <c>memory-async</c>: the domain of guest memory, or <c>control</c>: the runtime's barrier itself), and what is forbidden (<c>fence</c> or <c>restart</c>).
+/// that no thread takes part in, <c>restrictions</c>, <c>memory</c> and <c>memory-async</c>: the domain of guest memory, or <c>control</c>: the runtime's barrier
+/// itself), and what is forbidden (<c>fence</c> or <c>restart</c>).
 /// </summary>
 public sealed class BarrierScenario : IScenario
 {

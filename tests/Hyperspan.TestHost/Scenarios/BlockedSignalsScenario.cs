@@ -5,8 +5,8 @@ using Hyperspan.Synchronization;
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
-/// Faults on threads that block the signals of faults. Argument: <c>inherited</c> (the process was started so), <c>prepared</c> (a thread blocks them, as a native library's
-/// does, and is prepared), <c>restricted</c> (such a thread's first access is one under access bitmaps), <c>control</c> (it is not prepared: the process dies).
+/// Faults on threads that block the signals of faults. Argument: <c>inherited</c> (the process was started so), <c>prepared</c> (a thread blocks them, as a native
+/// library's does, and is prepared), <c>restricted</c> (such a thread's first access is one under access bitmaps), <c>control</c> (it is not prepared: the process dies).
 /// </summary>
 public sealed unsafe partial class BlockedSignalsScenario : IScenario
 {

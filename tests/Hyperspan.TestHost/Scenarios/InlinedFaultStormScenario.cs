@@ -3,8 +3,8 @@ using Hyperspan.TestHost.Storms;
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
-/// Values read and written inline in guarded memory, every other page of which is missing, on four threads, while the collector runs all the time: the guarded calls of the
-/// inlined paths have no transition and no poll, so collections have to wait for them and find the stacks in order.
+/// Values read and written inline in guarded memory, every other page of which is missing, on four threads, while the collector runs all the time: the guarded calls of
+/// the inlined paths have no transition and no poll, so collections have to wait for them and find the stacks in order.
 /// </summary>
 public sealed class InlinedFaultStormScenario : IScenario
 {

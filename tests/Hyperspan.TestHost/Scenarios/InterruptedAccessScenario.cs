@@ -4,8 +4,8 @@ using Hyperspan.TestHost.Storms;
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
-/// A thread is interrupted while its access under access bitmaps waits for another one, in the substitute for the machine code. Argument: <c>store</c> or <c>exchange</c>.
-/// The access goes on, the interrupt comes afterwards, and whoever restricts has nothing to wait for.
+/// A thread is interrupted while its access under access bitmaps waits for another one, in the substitute for the machine code. Argument: <c>store</c> or
+/// <c>exchange</c>. The access goes on, the interrupt comes afterwards, and whoever restricts has nothing to wait for.
 /// </summary>
 public sealed unsafe class InterruptedAccessScenario : IScenario
 {

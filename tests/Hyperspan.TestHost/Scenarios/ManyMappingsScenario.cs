@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
-/// Makes mappings until it is refused, in one of several ways. Afterwards the process must be able to go on: threads, garbage, new code; and so must the memory, as soon as some
-/// are given back.
+/// Makes mappings until it is refused, in one of several ways. Afterwards the process must be able to go on: threads, garbage, new code; and so must the memory, as soon
+/// as some are given back.
 /// </summary>
 public sealed class ManyMappingsScenario : IScenario
 {

@@ -7,14 +7,14 @@ using Hyperspan.TestHost.Storms;
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
-/// A thread that faults all the time is interrupted all the time, by a profiler's signal, whose handler does nothing, and by the one that the runtime suspends threads with.
-/// Arguments: <c>guarded</c> (accesses that the guard recovers), <c>nulls</c> (null references, with the guard installed) or <c>control</c> (null references,
+/// A thread that faults all the time is interrupted all the time, by a profiler's signal, whose handler does nothing, and by the one that the runtime suspends threads
+/// with. Arguments: <c>guarded</c> (accesses that the guard recovers), <c>nulls</c> (null references, with the guard installed) or <c>control</c> (null references,
 /// nothing of this library installed); <c>alternate</c> or <c>current</c>, the stack that the profiler's handler asks for; the number of faults.
 /// </summary>
 /// <remarks>
-/// <c>nulls</c> and <c>control</c> end the process, for two reasons, both of them the runtime's. Its handler of SIGSEGV starts on the thread's alternate stack and does its work on the
-/// thread's own, while it still needs the frame on the alternate one: a handler that asks for the alternate stack then gets it from the top, and lands on that frame.
-/// And at the end it restores a context of 3 KiB on the alternate stack, where no second signal fits if frames are of AVX-512's size.
+/// <c>nulls</c> and <c>control</c> end the process, for two reasons, both of them the runtime's. Its handler of SIGSEGV starts on the thread's alternate stack and does
+/// its work on the thread's own, while it still needs the frame on the alternate one: a handler that asks for the alternate stack then gets it from the top, and lands on
+/// that frame. And at the end it restores a context of 3 KiB on the alternate stack, where no second signal fits if frames are of AVX-512's size.
 /// </remarks>
 public sealed unsafe partial class SignalStackScenario : IScenario
 {

@@ -1,6 +1,8 @@
 namespace Hyperspan.TestHost.Storms;
 
-/// <summary>Sequential readers and writers of every kind, step by step. A step does all that was asked and moves on by as much, or fails and stays where it was.</summary>
+/// <summary>
+/// Sequential readers and writers of every kind, step by step. A step does all that was asked and moves on by as much, or fails and stays where it was.
+/// </summary>
 internal sealed class StormStreamer(StormCrew crew, int seed) : StormWorker("stream", crew, seed)
 {
     private const int Steps = 12;

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.TestHost.Storms;
 
 /// <summary>
-/// A memory over pages that come and go, a file that is truncated, and memory that stays. Each world has a pattern of its own: all that is ever written to it, so that it holds
-/// that and zeros alone, and bytes of another world are noticed.
+/// A memory over pages that come and go, a file that is truncated, and memory that stays. Each world has a pattern of its own: all that is ever written to it, so that it
+/// holds that and zeros alone, and bytes of another world are noticed.
 /// </summary>
 internal sealed class StormWorld : IDisposable
 {

@@ -175,7 +175,10 @@ public sealed class CHeadersTests
             Skip.IfNot(TryRun("cc", $"-o {folder}/check {folder}/check.c", out _), "no C compiler, or no Linux headers");
             TryRun(Path.Combine(folder, "check"), "", out string output).ShouldBeTrue();
             Dictionary<string, ulong> found = output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .ToDictionary(line => line[..line.LastIndexOf('=')], line => ulong.Parse(line[(line.LastIndexOf('=') + 1)..], CultureInfo.InvariantCulture), StringComparer.Ordinal);
+                .ToDictionary(
+                    line => line[..line.LastIndexOf('=')],
+                    line => ulong.Parse(line[(line.LastIndexOf('=') + 1)..], CultureInfo.InvariantCulture),
+                    StringComparer.Ordinal);
             found.Count.ShouldBeGreaterThan(Expected.Length / 2);
             foreach ((string name, ulong value) in Expected)
             {
@@ -200,7 +203,8 @@ public sealed class CHeadersTests
         output = "";
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using Process process = Process.Start(
+                new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true })!;
             output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0;

@@ -78,7 +78,10 @@ internal static unsafe class SelfProbe
 
     /// <summary>All addresses that this process has taken, in bytes.</summary>
     internal static long VirtualSize() =>
-        long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmSize:", StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+        long.Parse(
+            File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmSize:", StringComparison.Ordinal))
+                .Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture) * 1024;
 
     internal static int OpenDescriptors() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
 

@@ -73,7 +73,9 @@ public sealed unsafe class UnmapTests
         }
     }
 
-    /// <summary>Whether something is mapped at an address. Another thread may map something there at any time, but not the whole range from the very address on.</summary>
+    /// <summary>
+    /// Whether something is mapped at an address. Another thread may map something there at any time, but not the whole range from the very address on.
+    /// </summary>
     private static bool IsTaken(ulong address) => File.ReadLines("/proc/self/maps").Any(line =>
     {
         ulong[] range = [.. line.Split(' ')[0].Split('-').Select(text => ulong.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture))];

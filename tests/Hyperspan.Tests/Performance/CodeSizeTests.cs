@@ -41,6 +41,8 @@ public sealed partial class CodeSizeTests
         straight.ShouldNotContain(" call ");
     }
 
-    [GeneratedRegex(@"; Assembly listing for method [^\n]*\((?<tier>[^()\n]*)\)\n.*?; Total bytes of code (?<bytes>\d+)", RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(
+        @"; Assembly listing for method [^\n]*\((?<tier>[^()\n]*)\)\n.*?; Total bytes of code (?<bytes>\d+)",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Listing();
 }

@@ -1,8 +1,8 @@
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>
-/// Every length from 1 to 300 at every position around the first byte of a page that cannot be accessed, by every operation of <see cref="GuestMemory"/> on bytes: the address that is
-/// reported is exact, and nothing is touched that must not be.
+/// Every length from 1 to 300 at every position around the first byte of a page that cannot be accessed, by every operation of <see cref="GuestMemory"/> on bytes: the
+/// address that is reported is exact, and nothing is touched that must not be.
 /// </summary>
 public class EdgeOfHoleTests
 {

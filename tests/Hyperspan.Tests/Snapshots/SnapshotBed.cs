@@ -15,7 +15,9 @@ public sealed class SnapshotBed : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    /// <summary>Four regions: one at zero on a memory file, one above a hole on the heap, one that begins in the middle of a page, one that has the last byte there is.</summary>
+    /// <summary>
+    /// Four regions: one at zero on a memory file, one above a hole on the heap, one that begins in the middle of a page, one that has the last byte there is.
+    /// </summary>
     public static GuestMemory CreateMemory() => new GuestMemoryBuilder("ram")
         .Add(0, OperatingSystem.IsLinux() ? new SharedMemory(600 * Page) : new HeapMemory(600 * Page))
         .Add(0x1_0000_0000, new HeapMemory(300 * Page))

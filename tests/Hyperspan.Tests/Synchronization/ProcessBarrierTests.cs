@@ -3,8 +3,8 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Synchronization;
 
 /// <summary>
-/// That writers issue the barriers by which their readers go without fences. A litmus test without them fails only now and then; here the kernel is told to end the process
-/// at the barrier, so that it either is issued or is not.
+/// That writers issue the barriers by which their readers go without fences. A litmus test without them fails only now and then; here the kernel is told to end the
+/// process at the barrier, so that it either is issued or is not.
 /// </summary>
 public class ProcessBarrierTests
 {

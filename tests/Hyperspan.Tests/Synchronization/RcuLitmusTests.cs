@@ -7,8 +7,8 @@ namespace Hyperspan.Tests.Synchronization;
 
 /// <summary>
 /// A reader looks at a flag in a section and, if it is set, uses a cell; the writer clears the flag, synchronizes, poisons the
-/// cell and gives it to somebody else. No reader may find anything but what the flag stood for. The same with a writer that leaves out the wait or the barrier must fail, or
-/// the test proves nothing.
+/// cell and gives it to somebody else. No reader may find anything but what the flag stood for. The same with a writer that leaves out the wait or the barrier must fail,
+/// or the test proves nothing.
 /// </summary>
 [Collection(RcuTests.Name)]
 public sealed unsafe class RcuLitmusTests : IDisposable

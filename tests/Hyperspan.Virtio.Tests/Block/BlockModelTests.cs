@@ -22,7 +22,12 @@ public class BlockModelTests
     }
 
     private static Gen<Request> Requests { get; } =
-        from kind in Gen.Frequency((4, Gen.Constant(BlockRequestType.Read)), (4, Gen.Constant(BlockRequestType.Write)), (1, Gen.Constant(BlockRequestType.WriteZeroes)), (1, Gen.Constant(BlockRequestType.Discard)), (1, Gen.Constant(BlockRequestType.Flush)))
+        from kind in Gen.Frequency(
+            (4, Gen.Constant(BlockRequestType.Read)),
+            (4, Gen.Constant(BlockRequestType.Write)),
+            (1, Gen.Constant(BlockRequestType.WriteZeroes)),
+            (1, Gen.Constant(BlockRequestType.Discard)),
+            (1, Gen.Constant(BlockRequestType.Flush)))
         from sector in Gen.Choose(0, Sectors + 1)
         from sectors in Gen.Choose(1, MaxRequestSectors)
         from cuts in Gen.Choose(1, (MaxRequestSectors * 512) - 1).ListOf(3)

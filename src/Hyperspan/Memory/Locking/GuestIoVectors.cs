@@ -11,8 +11,9 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Made once and used for one request after another: <see cref="TryAdd(GuestMemory, GuestAddress, ulong, AccessType, out GuestMemoryFault)"/> for each piece, a transfer, <see cref="Clear"/>. Nothing is allocated once it has grown to
-/// the largest request. The kernel accesses the pages itself: one that another process has taken away ends the transfer there, with the exact count and a fault.
+/// Made once and used for one request after another: <see cref="TryAdd(GuestMemory, GuestAddress, ulong, AccessType, out GuestMemoryFault)"/> for each piece, a transfer,
+/// <see cref="Clear"/>. Nothing is allocated once it has grown to the largest request. The kernel accesses the pages itself: one that another process has taken away ends
+/// the transfer there, with the exact count and a fault.
 /// </para>
 /// <para>Not safe for use from several threads at once. Linux only.</para>
 /// </remarks>

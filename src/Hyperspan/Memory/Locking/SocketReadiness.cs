@@ -4,7 +4,8 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan;
 
 /// <summary>
-/// Waits for sockets that block to their user while their descriptor does not: the runtime makes a descriptor non-blocking for good with the first asynchronous operation.
+/// Waits for sockets that block to their user while their descriptor does not: the runtime makes a descriptor non-blocking for good with the first asynchronous
+/// operation.
 /// </summary>
 internal static unsafe class SocketReadiness
 {
