@@ -17,7 +17,7 @@ public readonly struct WriteStructure<T>(GuestMemory memory) : IWalkOperation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address)
     {
-        memory.Write(address, T.Of(address));
+        memory.Write(address, T.Make(address));
         return address;
     }
 }

@@ -10,7 +10,7 @@ public static class Structures
     {
         ulong Sum { get; }
 
-        static abstract TSelf Of(ulong value);
+        static abstract TSelf Make(ulong value);
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -21,7 +21,7 @@ public static class Structures
 
         public ulong Sum => _first + _second;
 
-        public static Of16 Of(ulong value) => new(value, value);
+        public static Of16 Make(ulong value) => new(value, value);
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -32,7 +32,7 @@ public static class Structures
 
         public ulong Sum => _first + _second;
 
-        public static Of16Guarded Of(ulong value) => new(value, value);
+        public static Of16Guarded Make(ulong value) => new(value, value);
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -43,7 +43,7 @@ public static class Structures
 
         public ulong Sum => _first + _second;
 
-        public static Of16Restricted Of(ulong value) => new(value, value);
+        public static Of16Restricted Make(ulong value) => new(value, value);
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -54,7 +54,7 @@ public static class Structures
 
         public ulong Sum => _first.Sum + _second.Sum;
 
-        public static Of32 Of(ulong value) => new(value);
+        public static Of32 Make(ulong value) => new(value);
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -65,6 +65,6 @@ public static class Structures
 
         public ulong Sum => _first.Sum + _second.Sum;
 
-        public static Of64 Of(ulong value) => new(value);
+        public static Of64 Make(ulong value) => new(value);
     }
 }

@@ -35,7 +35,7 @@ public sealed class ManyMappingsScenario : IScenario
 
             // The kernel joins neighbours, so they have gaps between them.
             "backings" => _ => many.Add(new HeapMemory(Page, new HeapMemoryOptions { Alignment = 2 * Page })),
-            _ => throw new ArgumentException(arguments[0]),
+            _ => throw new ArgumentException($"no way '{arguments[0]}'", nameof(arguments)),
         };
         if (arguments[0] is "protect" or "decommit")
         {
