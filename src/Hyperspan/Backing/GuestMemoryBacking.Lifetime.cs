@@ -99,6 +99,10 @@ public abstract partial class GuestMemoryBacking : IDisposable
             }
 
             _attached.Add(new WeakReference<GuestMemory>(memory));
+            if (_trackers is not null)
+            {
+                memory.OnTracked(tracked: true);
+            }
         }
     }
 

@@ -112,6 +112,22 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
+        if (operation.Access == AccessType.Read)
+        {
+            return AccessPermitted(region, offset, length, ref operation, signal, out fault);
+        }
+
+        // Told of all of it also where it fails: some of it may have been written.
+        bool done = AccessPermitted(region, offset, length, ref operation, signal, out fault);
+        Tell(region, offset, length);
+        return done;
+    }
+
+    /// <summary>Does an operation that the region permits.</summary>
+    private bool AccessPermitted<TOperation>(
+        MemoryRegion region, ulong offset, ulong length, ref TOperation operation, int signal, out RegionFault fault)
+        where TOperation : struct, IRegionOperation
+    {
         if (region.Base == null)
         {
             return FallBack(region, offset, length, ref operation, out fault);

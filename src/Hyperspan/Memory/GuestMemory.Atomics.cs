@@ -134,7 +134,7 @@ public sealed unsafe partial class GuestMemory
             {
                 original = Scalar.CompareExchange(at, value, comparand);
                 obstacle = DisturbedGate;
-                return !_gate.IsDisturbed;
+                return !_gate.AreWritesDisturbed;
             }
         }
 
@@ -184,7 +184,7 @@ public sealed unsafe partial class GuestMemory
                 }
 
                 obstacle = DisturbedGate;
-                return !_gate.IsDisturbed;
+                return !_gate.AreWritesDisturbed;
             }
         }
 
@@ -210,7 +210,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, ref T original, ulong obstacle, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (obstacle == DisturbedGate && IsOpenAt(address))
+        if (obstacle == DisturbedGate && CountWrite(address, (ulong)sizeof(T)))
         {
             fault = default;
             return true;

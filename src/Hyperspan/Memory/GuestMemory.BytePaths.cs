@@ -43,7 +43,7 @@ public sealed unsafe partial class GuestMemory
 
         // SAFETY: as for reading.
         ShortCopy.Copy(ref _base[address], ref MemoryMarshal.GetReference(source), (nuint)length);
-        if (!_gate.IsDisturbed)
+        if (!_gate.AreWritesDisturbed)
         {
             return true;
         }
@@ -65,7 +65,7 @@ public sealed unsafe partial class GuestMemory
 
         // SAFETY: as for reading.
         NativeMemory.Fill(_base + address, (nuint)length, value);
-        if (!_gate.IsDisturbed || IsOpenAt(address))
+        if (!_gate.AreWritesDisturbed || CountWrite(address, length))
         {
             return true;
         }
@@ -132,7 +132,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryReadGuarded(ulong address, ref byte destination, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        return Counts(Guard.CopyOut(ref destination, _base + address, (nuint)length), _base + address, length, out obstacle);
+        return Counts(Guard.CopyOut(ref destination, _base + address, (nuint)length), _base + address, length, AccessType.Read, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -158,10 +158,10 @@ public sealed unsafe partial class GuestMemory
             if (restricted is not null)
             {
                 ulong done = restricted.CopyOut(pinned, from, offset, length);
-                return CountsUpTo(done, length, out obstacle);
+                return CountsUpTo(done, length, AccessType.Read, out obstacle);
             }
 
-            return CopyAnywhere(pinned, from, length, direct, from, out obstacle);
+            return CopyAnywhere(pinned, from, length, direct, AccessType.Read, out obstacle);
         }
     }
 
@@ -199,13 +199,13 @@ public sealed unsafe partial class GuestMemory
             {
                 ShortCopy.Copy(ref *to, ref source, (nuint)length);
                 obstacle = DisturbedGate;
-                return !_gate.IsDisturbed;
+                return !_gate.AreWritesDisturbed;
             }
 
             if (MediumCopy.TryCopy(ref *to, ref source, (nuint)length))
             {
                 obstacle = DisturbedGate;
-                return !_gate.IsDisturbed;
+                return !_gate.AreWritesDisturbed;
             }
         }
 
@@ -216,7 +216,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryWriteGuarded(ulong address, ref byte source, ulong length, out ulong obstacle)
     {
         // SAFETY: the range lies in a mapping that stays while this object is referenced; the guard recovers from faults.
-        return Counts(Guard.CopyIn(_base + address, ref source, (nuint)length), _base + address, length, out obstacle);
+        return Counts(Guard.CopyIn(_base + address, ref source, (nuint)length), _base + address, length, AccessType.Write, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -224,7 +224,7 @@ public sealed unsafe partial class GuestMemory
     {
         // SAFETY: as for reading.
         obstacle = _restricted!.CopyIntoPage(_base + address, ref source, address, (nuint)length) ? DisturbedGate : NotTried;
-        return obstacle != NotTried && !_gate.IsDisturbed;
+        return obstacle != NotTried && !_gate.AreWritesDisturbed;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -242,33 +242,33 @@ public sealed unsafe partial class GuestMemory
             if (restricted is not null)
             {
                 ulong done = restricted.CopyIn(to, pinned, offset, length);
-                return CountsUpTo(done, length, out obstacle);
+                return CountsUpTo(done, length, AccessType.Write, out obstacle);
             }
 
             if (direct || IsWrittenUpwards(to, length))
             {
-                return CopyAnywhere(to, pinned, length, direct, to, out obstacle);
+                return CopyAnywhere(to, pinned, length, direct, AccessType.Write, out obstacle);
             }
 
             if (Guard.CopiesUpwards(to, pinned, length))
             {
-                return Counts(Guard.CopyUpwards(to, pinned, (nuint)length), to, length, out obstacle);
+                return Counts(Guard.CopyUpwards(to, pinned, (nuint)length), to, length, AccessType.Write, out obstacle);
             }
 
             // What this has written when a page fails is written again by the general path.
             bool copied = TryCopyUpwards(to, pinned, length, direct: false, mayBlock: false);
             obstacle = copied ? DisturbedGate : NotTried;
-            return copied && !_gate.IsDisturbed;
+            return copied && !_gate.AreWritesDisturbed;
         }
     }
 
     /// <summary>Whether a copy under access bitmaps counts; where it was done in part, the general path goes on from there.</summary>
-    private bool CountsUpTo(ulong done, ulong length, out ulong obstacle)
+    private bool CountsUpTo(ulong done, ulong length, AccessType access, out ulong obstacle)
     {
         if (done == length)
         {
             obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
+            return IsUndisturbed(access);
         }
 
         obstacle = NotTried | (done << DoneShift);
@@ -282,18 +282,19 @@ public sealed unsafe partial class GuestMemory
     private static bool IsWrittenUpwards(byte* to, ulong length) =>
         length <= Guard.AscendingLimit || ((ulong)to & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
 
-    private bool CopyAnywhere(byte* destination, byte* source, ulong length, bool direct, byte* guest, out ulong obstacle)
+    private bool CopyAnywhere(byte* destination, byte* source, ulong length, bool direct, AccessType access, out ulong obstacle)
     {
         if (direct)
         {
             // SAFETY: the callers have checked both ranges.
             Buffer.MemoryCopy(source, destination, length, length);
             obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
+            return IsUndisturbed(access);
         }
 
         // SAFETY: likewise; the guard recovers from faults.
-        return Counts(Guard.Copy(destination, source, (nuint)length, mayBlock: false), guest, length, out obstacle);
+        byte* guest = access == AccessType.Write ? destination : source;
+        return Counts(Guard.Copy(destination, source, (nuint)length, mayBlock: false), guest, length, access, out obstacle);
     }
 
     /// <summary>
@@ -324,18 +325,21 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Whether a guarded copy counts: it was done, and the gate is undisturbed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool Counts(GuardedResult result, byte* guest, ulong length, out ulong obstacle)
+    private bool Counts(GuardedResult result, byte* guest, ulong length, AccessType access, out ulong obstacle)
     {
         if (result.Ok)
         {
             obstacle = DisturbedGate;
-            return !_gate.IsDisturbed;
+            return IsUndisturbed(access);
         }
 
         // The other side may be guest memory as well, or vanish: the general path finds out.
         obstacle = result.Value - (ulong)guest < length ? result.Status : NotTried;
         return false;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsUndisturbed(AccessType access) => access == AccessType.Write ? !_gate.AreWritesDisturbed : !_gate.IsDisturbed;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReadOrThrow(ulong address, ref byte destination, ulong length, ulong obstacle)
@@ -377,7 +381,7 @@ public sealed unsafe partial class GuestMemory
         // SAFETY: as for reading.
         fixed (byte* pinned = &source)
         {
-            if (obstacle == DisturbedGate && (length == 0 || IsOpenAt(address)))
+            if (obstacle == DisturbedGate && (length == 0 || CountWrite(address, length)))
             {
                 fault = default;
                 return true;
@@ -404,6 +408,11 @@ public sealed unsafe partial class GuestMemory
     private bool TryWriteRest(ulong address, byte* source, ulong length, ulong obstacle, out GuestMemoryFault fault)
     {
         ulong done = obstacle >> DoneShift;
+        if (done != 0 && _gate.AreWritesDisturbed)
+        {
+            TellRange(address, done);
+        }
+
         if (TryWriteBytes(address + done, source + done, length - done, GuestMemoryOperation.Write, out fault, SignalOf(obstacle)))
         {
             return true;

@@ -109,6 +109,7 @@ public sealed unsafe partial class GuestMemory
 
             GC.KeepAlive(source.Backing);
             GC.KeepAlive(target.Backing);
+            destination.Tell(target, to - target.Start, copied);
             if (done && !IsClosed(source) && !destination.IsClosed(target))
             {
                 fault = default;

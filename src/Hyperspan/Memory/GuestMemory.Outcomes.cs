@@ -110,7 +110,7 @@ public sealed unsafe partial class GuestMemory
 
     private bool Confirm(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
     {
-        bool open = length == 0 || IsOpenAt(address);
+        bool open = length == 0 || (name == GuestMemoryOperation.Write ? CountWrite(address, length) : IsOpenAt(address));
         fault = open ? default : DisposedFault(name, address, length, address);
         return open;
     }

@@ -294,7 +294,7 @@ public sealed unsafe partial class GuestMemory
         {
             // SAFETY: as for reading.
             NativeMemory.Copy(source, _base + address, (nuint)length);
-            if (!_gate.IsDisturbed)
+            if (!_gate.AreWritesDisturbed)
             {
                 fault = default;
                 return true;

@@ -181,7 +181,7 @@ public sealed unsafe partial class GuestMemory
             }
 
         Accessed:
-            if (!_gate.IsDisturbed)
+            if (!_gate.AreWritesDisturbed)
             {
                 return true;
             }
@@ -197,7 +197,7 @@ public sealed unsafe partial class GuestMemory
                 // SAFETY: as for reading.
                 ShortCopy.Copy(ref _base[address], ref Unsafe.As<T, byte>(ref value), (nuint)sizeof(T));
                 obstacle = DisturbedGate;
-                return !_gate.IsDisturbed;
+                return !_gate.AreWritesDisturbed;
             }
 
             return TryWriteLong(address, ref Unsafe.As<T, byte>(ref value), (ulong)sizeof(T), out obstacle);
@@ -283,7 +283,7 @@ public sealed unsafe partial class GuestMemory
     private bool TryWriteGeneral<T>(ulong address, ulong obstacle, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (obstacle == DisturbedGate && IsOpenAt(address))
+        if (obstacle == DisturbedGate && CountWrite(address, (ulong)sizeof(T)))
         {
             fault = default;
             return true;

@@ -189,7 +189,7 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        subrange = new GuestMemory(this, made);
+        subrange = new GuestMemory(this, made, from);
         return true;
     }
 }

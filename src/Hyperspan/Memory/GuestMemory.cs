@@ -137,9 +137,10 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// A subrange that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is
     /// disturbed from the start, so that each access asks whether both are open.
     /// </summary>
-    private GuestMemory(GuestMemory parent, GuestMemory made)
+    private GuestMemory(GuestMemory parent, GuestMemory made, ulong start)
         : this(parent, MemoryGate.Disturbed)
     {
+        _shown = new ShownPlace(parent, start);
         _source = made;
         _regions = made.Regions;
         _last = made._last;
@@ -154,6 +155,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     {
         _parent = parent;
         _root = parent._root ?? parent;
+        _shown = parent._shown;
         _strict = parent._strict;
         _leaveOpen = true;
         _gate = gate;

@@ -17,12 +17,28 @@ namespace Hyperspan;
 internal sealed class MemoryGate
 {
     /// <summary>A gate that has always been disturbed: every access past it asks.</summary>
-    internal static readonly MemoryGate Disturbed = new() { _disturbed = 1 };
+    internal static readonly MemoryGate Disturbed = new() { _disturbed = 1, _writesDisturbed = 1 };
 
     private int _disturbed;
+
+    // What stores look at: one for the disturbance above, and one for each backing whose writes are tracked.
+    private int _writesDisturbed;
 
     /// <summary>Gets a value indicating whether some region may have been closed: then the general path says which.</summary>
     internal bool IsDisturbed => Volatile.Read(ref _disturbed) != 0;
 
-    internal void Disturb() => Volatile.Write(ref _disturbed, 1);
+    /// <summary>Gets a value indicating whether a store is not over with itself: some region may have been closed, or somebody is to be told of writes.</summary>
+    internal bool AreWritesDisturbed => Volatile.Read(ref _writesDisturbed) != 0;
+
+    internal void Disturb()
+    {
+        Volatile.Write(ref _disturbed, 1);
+        Interlocked.Increment(ref _writesDisturbed);
+    }
+
+    /// <summary>
+    /// Has stores tell the trackers of a backing, or one less. This may become calm again: a store that had passed its limit long before looks when it is done, and whether
+    /// somebody is to be told is decided by that moment.
+    /// </summary>
+    internal void Track(bool tracked) => Interlocked.Add(ref _writesDisturbed, tracked ? 1 : -1);
 }

@@ -22,16 +22,25 @@ public sealed unsafe class GuestIoVectors : IDisposable
 {
     private readonly VectorList _vectors;
     private readonly HeldLocks _locks = new(forSpans: false);
-    private readonly List<Part> _parts = [];
+    private readonly PartsHold _parts = new();
     private bool _readOnly;
     private bool _disposed;
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
     /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
-    public GuestIoVectors(int capacity = 256) => _vectors = new VectorList(capacity);
+    public GuestIoVectors(int capacity = 256)
+    {
+        _vectors = new VectorList(capacity);
+        _parts.Enter();
+    }
 
     /// <summary>Finalizes an instance of the <see cref="GuestIoVectors"/> class: one that was forgotten unlocks its pages.</summary>
-    ~GuestIoVectors() => _locks.ReleaseForgotten();
+    ~GuestIoVectors()
+    {
+        _parts.Tell(isHeld: false);
+        _parts.Leave();
+        _locks.ReleaseForgotten();
+    }
 
     /// <summary>Gets the number of pieces; those that touch in host memory have become one.</summary>
     public int Count => _vectors.Count;
@@ -69,7 +78,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
-        _parts.EnsureCapacity(_parts.Count + 1);
+        _parts.Reserve();
         if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
@@ -78,7 +87,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
         if (length > 0)
         {
-            Add(new Part(memory, address.Value, length, access));
+            Add(new IoPart(memory, address.Value, length, access));
         }
 
         return true;
@@ -129,13 +138,13 @@ public sealed unsafe class GuestIoVectors : IDisposable
         ArgumentNullException.ThrowIfNull(memory);
         foreach (PagedRun run in range.Runs)
         {
-            _parts.EnsureCapacity(_parts.Count + 1);
+            _parts.Reserve();
             if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, out fault))
             {
                 return false;
             }
 
-            Add(new Part(memory, run.Address.Value, run.Length, access));
+            Add(new IoPart(memory, run.Address.Value, run.Length, access));
         }
 
         fault = default;
@@ -188,6 +197,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Unlocks everything and frees the list.</summary>
     public void Dispose()
     {
+        bool disposed = _disposed;
         _disposed = true;
         try
         {
@@ -196,11 +206,16 @@ public sealed unsafe class GuestIoVectors : IDisposable
         finally
         {
             _vectors.Dispose();
+            if (!disposed)
+            {
+                _parts.Leave();
+            }
+
             GC.SuppressFinalize(this);
         }
     }
 
-    private void Add(in Part part)
+    private void Add(in IoPart part)
     {
         _parts.Add(part);
         _readOnly |= part.Access == AccessType.Read;
@@ -292,7 +307,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Whether what was added for writing, and so probed for writing only, can be read as well.</summary>
     private bool CanBeRead(out GuestMemoryFault fault)
     {
-        foreach (Part part in _parts)
+        foreach (IoPart part in _parts.Parts)
         {
             if (part.Access == AccessType.Write && !part.Memory.TryProbe(part.Address, part.Length, AccessType.Read, out fault))
             {
@@ -309,7 +324,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     private GuestMemoryFault FaultAt(ulong done)
     {
         ulong start = 0;
-        foreach (Part part in _parts)
+        foreach (IoPart part in _parts.Parts)
         {
             if (done < start + part.Length)
             {
@@ -334,6 +349,4 @@ public sealed unsafe class GuestIoVectors : IDisposable
         FromStream,
         ToStream,
     }
-
-    private readonly record struct Part(GuestMemory Memory, ulong Address, ulong Length, AccessType Access);
 }

@@ -23,6 +23,7 @@ public sealed unsafe class LockedMemory : IDisposable
     private readonly GuestMemory _memory;
     private readonly IoVector[] _vectors;
     private readonly bool _spansAllowed;
+    private readonly VectorsHold? _hold;
     private Memory<byte>[]? _writablePieces;
     private ReadOnlyMemory<byte>[]? _pieces;
 
@@ -37,10 +38,19 @@ public sealed unsafe class LockedMemory : IDisposable
         Length = length;
         Access = access;
         _spansAllowed = locks.AllowsSpans;
+        if (access == AccessType.Write)
+        {
+            _hold = new VectorsHold(memory, vectors);
+            _hold.Enter();
+        }
     }
 
     /// <summary>Finalizes an instance of the <see cref="LockedMemory"/> class: one that was forgotten, pinned or not, unlocks its pages.</summary>
-    ~LockedMemory() => _locks.ReleaseForgotten();
+    ~LockedMemory()
+    {
+        EndHold();
+        _locks.ReleaseForgotten();
+    }
 
     /// <summary>Gets what the memory was locked for.</summary>
     public AccessType Access { get; }
@@ -160,8 +170,16 @@ public sealed unsafe class LockedMemory : IDisposable
     private void Release()
     {
         GC.SuppressFinalize(this);
+        EndHold();
         _locks.Release();
         GC.KeepAlive(_memory);
+    }
+
+    /// <summary>What was locked for writing counts as written now.</summary>
+    private void EndHold()
+    {
+        _hold?.Tell(isHeld: false);
+        _hold?.Leave();
     }
 
     private Memory<byte>[] AllPieces => _writablePieces ??= MakePieces();

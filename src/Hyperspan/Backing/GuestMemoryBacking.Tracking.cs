@@ -1,0 +1,146 @@
+using Hyperspan.Synchronization;
+
+namespace Hyperspan;
+
+/// <content>Who is told of writes. Nobody, most of the time: then the gates of all memories are calm, and none asks here.</content>
+public abstract partial class GuestMemoryBacking
+{
+    private WriteTracker[]? _trackers;
+
+    /// <summary>Gets who is told of each write, or <see langword="null"/> for nobody. Looked at after the write.</summary>
+    internal WriteTracker[]? Trackers => Volatile.Read(ref _trackers);
+
+    /// <summary>
+    /// Tells those who keep track of writes that bytes have changed. For a backing that changes its content by itself, in a page-fault handler for instance; what is
+    /// written through
+    /// <see cref="GuestMemory"/> is told without it, by its fallback methods as well. Call it when the bytes are there.
+    /// </summary>
+    /// <param name="address">The first byte, in bytes from the start of this backing.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not in this backing.</exception>
+    protected void ReportWritten(ulong address, ulong length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(address, Length - length);
+        MarkWritten(address, length);
+    }
+
+    /// <summary>Tells all trackers of a write. The range is in bounds.</summary>
+    internal void MarkWritten(ulong offset, ulong length)
+    {
+        if (length != 0 && Trackers is { } trackers)
+        {
+            foreach (WriteTracker tracker in trackers)
+            {
+                tracker.OnWritten(offset, length);
+            }
+        }
+    }
+
+    /// <summary>Tells all trackers of what is locked for writing. The range is in bounds.</summary>
+    internal void MarkHeld(ulong offset, ulong length)
+    {
+        foreach (WriteTracker tracker in Trackers ?? [])
+        {
+            tracker.OnHeld(offset, length);
+        }
+    }
+
+    /// <summary>
+    /// Has a tracker told of each write that begins after this and <see cref="Interlocked.MemoryBarrierProcessWide"/>, and of some that have begun before: a write looks
+    /// for trackers when it has stored.
+    /// </summary>
+    internal void AddTracker(WriteTracker tracker)
+    {
+        using (UninterruptedLock.Enter(_attachLock))
+        {
+            AddTrackerLocked(tracker);
+        }
+    }
+
+    /// <summary>Ends <see cref="AddTracker"/>. A write under way may still tell it.</summary>
+    internal void RemoveTracker(WriteTracker tracker)
+    {
+        using (UninterruptedLock.Enter(_attachLock))
+        {
+            RemoveTrackerLocked(tracker);
+        }
+    }
+
+    /// <summary>Adds a reader of the dirty log, which is made for the first one.</summary>
+    internal DirtyMap AddDirtyReader(out BackingDirtyLog log)
+    {
+        using (UninterruptedLock.Enter(_attachLock))
+        {
+            log = DirtyLogOf(_trackers) ?? new BackingDirtyLog(Length);
+            DirtyMap reader = log.AddReader();
+            if (DirtyLogOf(_trackers) is null)
+            {
+                AddTrackerLocked(log);
+            }
+
+            return reader;
+        }
+    }
+
+    /// <summary>Removes a reader, and the dirty log with the last one.</summary>
+    internal void RemoveDirtyReader(BackingDirtyLog log, DirtyMap reader)
+    {
+        using (UninterruptedLock.Enter(_attachLock))
+        {
+            if (log.RemoveReader(reader))
+            {
+                RemoveTrackerLocked(log);
+            }
+        }
+    }
+
+    private static BackingDirtyLog? DirtyLogOf(WriteTracker[]? trackers)
+    {
+        foreach (WriteTracker tracker in trackers ?? [])
+        {
+            if (tracker is BackingDirtyLog log)
+            {
+                return log;
+            }
+        }
+
+        return null;
+    }
+
+    private void AddTrackerLocked(WriteTracker tracker)
+    {
+        bool first = _trackers is null;
+        Volatile.Write(ref _trackers, [.. _trackers ?? [], tracker]);
+        if (first)
+        {
+            TellAttached(tracked: true);
+        }
+    }
+
+    private void RemoveTrackerLocked(WriteTracker tracker)
+    {
+        if (_trackers is null)
+        {
+            return;
+        }
+
+        WriteTracker[] left = Array.FindAll(_trackers, other => other != tracker);
+        Volatile.Write(ref _trackers, left.Length == 0 ? null : left);
+        if (left.Length == 0)
+        {
+            TellAttached(tracked: false);
+        }
+    }
+
+    private void TellAttached(bool tracked)
+    {
+        foreach (WeakReference<GuestMemory> reference in _attached)
+        {
+            if (reference.TryGetTarget(out GuestMemory? memory))
+            {
+                memory.OnTracked(tracked);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <content>Writes that somebody is to be told of. The gate says so, after the write: nothing is asked of a memory that nobody watches.</content>
+public sealed unsafe partial class GuestMemory
+{
+    // Of a subrange that shows a memory which a backing has made: the place in the memory it was made from. What is written to it is written there.
+    private readonly ShownPlace? _shown;
+
+    /// <summary>
+    /// Has an observer told of each write that is made through any memory, region or subrange over the backings of this one: values, bytes, fills, copies, atomic
+    /// operations, what fallback methods do, and what was locked for writing, when it is unlocked. It is told by the thread that wrote, when the bytes are there and before
+    /// the access returns.
+    /// </summary>
+    /// <param name="observer">The observer. It is told of the addresses in this memory; of several, where regions show the same part of a backing.</param>
+    /// <returns>What ends it. A write that is under way then may still be told.</returns>
+    /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
+    /// <remarks>
+    /// Every write that begins after this returns is told, and so are those under way. Ranges may be larger than what was written, and may name what was not changed: a
+    /// compare-exchange that found something else, an access that failed half way. What is written through bare pointers or by others is not seen.
+    /// </remarks>
+    public IDisposable ObserveWrites(IWriteObserver observer)
+    {
+        ArgumentNullException.ThrowIfNull(observer);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return new WriteObservation(Regions, observer);
+    }
+
+    /// <summary>Gets the regions, for those who keep track of what is written to them.</summary>
+    internal ReadOnlySpan<MemoryRegion> TrackedRegions => Regions;
+
+    /// <summary>Gets a value indicating whether writes ask whom they are to tell.</summary>
+    internal bool IsDisturbedForWrites => _gate.AreWritesDisturbed;
+
+    /// <summary>Called by a backing when it has somebody to tell of writes, or nobody any more.</summary>
+    internal void OnTracked(bool tracked) => _gate.Track(tracked);
+
+    /// <summary>Tells of a write that was done inline, inside one region, where the gate is disturbed. Answers whether it counts: the region must still be open.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool CountWrite(ulong address, ulong length)
+    {
+        if (Find(address) is not { } region)
+        {
+            // Closed since; but its backings may be open, and others show them.
+            TellRange(address, length);
+            return false;
+        }
+
+        Tell(region, address - region.Start, length);
+        return !IsClosed(region);
+    }
+
+    /// <summary>Tells those who keep track of writes, or, of what is locked for writing, those who are collecting.</summary>
+    private void Tell(MemoryRegion region, ulong offset, ulong length, bool isHeld = false)
+    {
+        if (isHeld)
+        {
+            region.Backing.MarkHeld(region.BackingOffset + offset, length);
+        }
+        else
+        {
+            region.Backing.MarkWritten(region.BackingOffset + offset, length);
+        }
+
+        _shown?.Memory.TellRange(_shown.Start + _windowStart + region.Start + offset, length, isHeld);
+    }
+
+    /// <summary>Tells of a write to any range, also after this memory was closed.</summary>
+    internal void TellRange(ulong address, ulong length, bool isHeld = false)
+    {
+        foreach (MemoryRegion region in Regions)
+        {
+            if (TryClip(region, address, length, out ulong start, out ulong piece))
+            {
+                Tell(region, start - region.Start, piece, isHeld);
+            }
+        }
+    }
+
+    /// <summary>Tells of a write to a range of addresses of this process, as far as it is mapped here.</summary>
+    internal void TellMapped(byte* at, ulong length, bool isHeld)
+    {
+        foreach (MemoryRegion region in Regions)
+        {
+            ulong offset = (ulong)at - (ulong)region.Base;
+            if (region.Base != null && offset < region.Length)
+            {
+                Tell(region, offset, Math.Min(length, region.Length - offset), isHeld);
+            }
+        }
+    }
+
+    /// <summary>Where in a memory a view lies.</summary>
+    private sealed record ShownPlace(GuestMemory Memory, ulong Start);
+}

@@ -1,0 +1,203 @@
+using System.Diagnostics;
+using System.Numerics;
+using Hyperspan.Synchronization;
+
+namespace Hyperspan;
+
+/// <summary>Knows which pages of a memory have been written since it was last asked.</summary>
+/// <remarks>
+/// <para>
+/// What is written through any <see cref="GuestMemory"/> over the same backings counts: values, bytes, fills, copies, atomic operations, what fallback methods do, and what
+/// was locked for writing. What is written through bare pointers, or by others, does not.
+/// </para>
+/// <para>
+/// No write is in neither period: one that happened before <see cref="Collect"/> was called is in that collection or in an earlier one, and whoever reads the page
+/// afterwards reads what was written. One that runs meanwhile is in that collection or in the next. A collection may name pages that were not changed.
+/// </para>
+/// <para>
+/// Any number of logs may be started on one memory, each with periods of its own. While none is, nothing on any path is slower. Safe for use from any number of threads;
+/// collections of one log come one after the other. The log keeps the memory alive; stop it, or dispose it.
+/// </para>
+/// <example>
+/// <code>
+/// using var log = new DirtyLog(memory);
+/// log.Start();
+/// CopyAll(memory);
+/// foreach (GuestRange range in log.Collect())
+/// {
+///     Copy(memory, range);
+/// }
+/// </code>
+/// </example>
+/// </remarks>
+[DebuggerDisplay("{Memory.Name}, pages of {PageSize} bytes, generation {Generation}")]
+public sealed class DirtyLog : IDisposable
+{
+    private const int LeastShift = GuestAddress.PageShift;
+    private const int MostShift = 21;
+
+    private readonly Lock _lock = new();
+    private readonly int _shift;
+    private List<Reader>? _readers;
+    private ulong _generation;
+
+    /// <summary>Initializes a new instance of the <see cref="DirtyLog"/> class, which is not started.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="pageSize">The size of a page in bytes: a power of two from 4096 to 2 MiB. A page is dirty as a whole.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The size is none of those.</exception>
+    public DirtyLog(GuestMemory memory, ulong pageSize = GuestAddress.PageSize)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        if (!BitOperations.IsPow2(pageSize) || pageSize is < (1UL << LeastShift) or > (1UL << MostShift))
+        {
+            throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "the size of a page is a power of two from 4 KiB to 2 MiB");
+        }
+
+        Memory = memory;
+        _shift = BitOperations.Log2(pageSize);
+    }
+
+    /// <summary>Gets the memory.</summary>
+    public GuestMemory Memory { get; }
+
+    /// <summary>Gets the size of a page in bytes.</summary>
+    public ulong PageSize => 1UL << _shift;
+
+    /// <summary>Gets a value indicating whether it is started.</summary>
+    public bool IsStarted => Volatile.Read(ref _readers) is not null;
+
+    /// <summary>Gets the number of the period that runs; zero before the first start.</summary>
+    public ulong Generation => Volatile.Read(ref _generation);
+
+    /// <summary>Starts, with a period in which nothing has been written. What was written before can be read when this returns.</summary>
+    /// <exception cref="InvalidOperationException">It is started.</exception>
+    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
+    public void Start()
+    {
+        lock (_lock)
+        {
+            if (_readers is not null)
+            {
+                throw new InvalidOperationException("the log is started");
+            }
+
+            ObjectDisposedException.ThrowIf(Memory.IsDisposed, Memory);
+            var readers = new List<Reader>();
+            foreach (MemoryRegion region in Memory.TrackedRegions)
+            {
+                if (!readers.Exists(reader => reader.Backing == region.Backing))
+                {
+                    readers.Add(new Reader(region.Backing));
+                }
+            }
+
+            // Stores that found their gate calm are there for whoever reads from now on; all others tell.
+            Interlocked.MemoryBarrierProcessWide();
+            _generation++;
+            Volatile.Write(ref _readers, readers);
+        }
+    }
+
+    /// <summary>Gives the pages that were written in the period that ends with this, and begins a new one.</summary>
+    /// <returns>The pages, by their addresses in <see cref="Memory"/>. They may reach beyond its regions where pages are larger than those.</returns>
+    /// <exception cref="InvalidOperationException">It is not started.</exception>
+    public DirtyPages Collect()
+    {
+        lock (_lock)
+        {
+            List<Reader> readers = _readers ?? throw new InvalidOperationException("the log is not started");
+
+            // First: what is unlocked meanwhile is found here, or among the marks.
+            WriteHold.TellAll();
+            foreach (Reader reader in readers)
+            {
+                reader.Take();
+            }
+
+            // A write that found its page marked has done nothing else: what it wrote is there after this.
+            ProcessBarrier.Issue();
+            DirtyPages pages = Join(readers);
+            _generation++;
+            return pages;
+        }
+    }
+
+    /// <summary>Ends the period that runs, and with it what writes cost more. Does nothing where it is not started. What was not collected is forgotten.</summary>
+    public void Stop()
+    {
+        using (UninterruptedLock.Enter(_lock))
+        {
+            foreach (Reader reader in _readers ?? [])
+            {
+                reader.Remove();
+            }
+
+            Volatile.Write(ref _readers, null);
+        }
+    }
+
+    /// <summary>Stops.</summary>
+    public void Dispose() => Stop();
+
+    private DirtyPages Join(List<Reader> readers)
+    {
+        var pages = new DirtyWordList();
+        foreach (MemoryRegion region in Memory.TrackedRegions)
+        {
+            Reader reader = readers.Find(reader => reader.Backing == region.Backing)!;
+            reader.AddTo(pages, region, _shift);
+        }
+
+        return new DirtyPages([.. pages.Words], _shift, _generation);
+    }
+
+    /// <summary>What one backing owes this log.</summary>
+    private sealed class Reader
+    {
+        private readonly BackingDirtyLog _log;
+        private readonly DirtyMap _owed;
+        private DirtyWordList _taken = new();
+
+        internal Reader(GuestMemoryBacking backing)
+        {
+            Backing = backing;
+            _owed = backing.AddDirtyReader(out _log);
+        }
+
+        internal GuestMemoryBacking Backing { get; }
+
+        internal void Take()
+        {
+            _taken.Words.Clear();
+            _log.Take(_owed, ref _taken);
+        }
+
+        internal void Remove() => Backing.RemoveDirtyReader(_log, _owed);
+
+        /// <summary>Adds what was taken, as far as a region shows it, by the addresses there.</summary>
+        internal void AddTo(DirtyWordList pages, MemoryRegion region, int shift)
+        {
+            ulong last = region.BackingOffset + (region.Length - 1);
+            List<DirtyWord> words = _taken.Words;
+            int at = words.BinarySearch(new DirtyWord(region.BackingOffset >> GuestAddress.PageShift >> DirtyMap.WordShift, 0), DirtyWord.ByIndex);
+            for (at = at < 0 ? ~at : at; at < words.Count && words[at].Index << DirtyMap.WordShift << GuestAddress.PageShift <= last; at++)
+            {
+                DirtyWord word = words[at];
+                for (ulong bits = word.Bits; bits != 0;)
+                {
+                    int skip = BitOperations.TrailingZeroCount(bits);
+                    int run = BitOperations.TrailingZeroCount(~(bits >> skip));
+                    bits = skip + run >= 64 ? 0 : bits & (ulong.MaxValue << (skip + run));
+                    ulong from = ((word.Index << DirtyMap.WordShift) + (ulong)skip) << GuestAddress.PageShift;
+                    ulong to = Math.Min(from + (((ulong)run << GuestAddress.PageShift) - 1), last);
+                    from = Math.Max(from, region.BackingOffset);
+                    if (from <= to)
+                    {
+                        ulong start = region.Start + (from - region.BackingOffset);
+                        pages.AddPages(start >> shift, (start + (to - from)) >> shift);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+using Hyperspan.Tests.Resilience;
+
+namespace Hyperspan.Tests.Tracking;
+
+/// <summary>What a dirty log names: every write by every way, in the right period, and nothing after its end.</summary>
+public sealed class DirtyLogTests
+{
+    private const ulong Page = TrackedMemories.Page;
+
+    public static TheoryData<string, string> Ways
+    {
+        get
+        {
+            var ways = new TheoryData<string, string>();
+            foreach (string kind in TrackedMemories.Kinds)
+            {
+                foreach (string operation in WriteOperations.All.Keys)
+                {
+                    ways.Add(kind, operation);
+                }
+            }
+
+            return ways;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void Every_write_is_collected_once(string kind, string operation)
+    {
+        (GuestMemory memory, GuestMemory root, ulong start) = TrackedMemories.Make(kind);
+        using (root)
+        {
+            using var log = new DirtyLog(root);
+            WriteOperations.All[operation].Write(memory);
+            log.Start();
+            Pages(log.Collect()).ShouldBeEmpty();
+            WriteOperations.All[operation].Write(memory);
+            ulong[] first = Pages(log.Collect());
+            ulong[] written = WriteOperations.PagesOf(operation, start);
+            first.ShouldBe(written);
+            Pages(log.Collect()).ShouldBeEmpty();
+
+            // Again, now that the first write to the page has been.
+            WriteOperations.All[operation].Write(memory);
+            WriteOperations.All[operation].Write(memory);
+            Pages(log.Collect()).ShouldBe(written);
+            log.Stop();
+            WriteOperations.All[operation].Write(memory);
+            log.Start();
+            Pages(log.Collect()).ShouldBeEmpty();
+        }
+    }
+
+    [Fact]
+    public void Reads_are_not_collected()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(8 * Page);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        memory.Read<int>(0);
+        memory.Read(Page, new byte[5000]);
+        memory.ReadAcquire<int>(8);
+        memory.TryRead(9 * Page, out int _).ShouldBeFalse();
+        memory.TryWrite(9 * Page, 1).ShouldBeFalse();
+        log.Collect().Count.ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void Each_log_has_its_own_periods()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(8 * Page);
+        using var first = new DirtyLog(memory);
+        using var second = new DirtyLog(memory, 2 * Page);
+        first.Start();
+        memory.Write(Page, 1);
+        second.Start();
+        memory.Write(3 * Page, 1);
+        Pages(first.Collect()).ShouldBe([1UL, 3UL]);
+        memory.Write(7 * Page, 1);
+        Pages(second.Collect()).ShouldBe([1UL, 3UL]);
+        Pages(first.Collect()).ShouldBe([7UL]);
+        first.Stop();
+        memory.Write(0, 1);
+        Pages(second.Collect()).ShouldBe([0UL]);
+        first.Generation.ShouldBe(3UL);
+        second.Generation.ShouldBe(3UL);
+    }
+
+    [Fact]
+    public void A_write_through_any_memory_over_the_backing_is_seen_where_its_page_is_shown()
+    {
+        using var heap = new HeapMemory(8 * Page);
+        using GuestMemory twice = new GuestMemoryBuilder("twice")
+            .LeaveBackingsOpen()
+            .Add(0, heap, length: 4 * Page)
+            .Add(0x10_0000, heap, backingOffset: 2 * Page)
+            .Build();
+        using var log = new DirtyLog(twice);
+        log.Start();
+        using GuestMemory later = new GuestMemoryBuilder("later").LeaveBackingsOpen().Add(0, heap).Build();
+        later.Write(3 * Page, 1);
+        later.Write(5 * Page, 1);
+        Pages(log.Collect()).ShouldBe([3UL, 0x101UL, 0x103UL]);
+    }
+
+    [Fact]
+    public void Pages_of_any_size_are_those_of_the_guest()
+    {
+        const ulong Large = 2 << 20;
+        using GuestMemory memory = new GuestMemoryBuilder("apart")
+            .Add(Page, new HeapMemory(4 * Large))
+            .Add(0x1_0000_0000, new HeapMemory(Large))
+            .Build();
+        using var log = new DirtyLog(memory, Large);
+        log.Start();
+        memory.Write(Page, 1);
+        memory.Fill(Large - 1, 2, 1);
+        memory.Write(0x1_0000_0000 + Large - 4, 1);
+        DirtyPages pages = log.Collect();
+        pages.ShouldBe([new GuestRange(0, 2 * Large), new GuestRange(0x1_0000_0000, Large)]);
+        pages.Count.ShouldBe(3UL);
+        pages.PageSize.ShouldBe(Large);
+        pages.Contains(Large + 5).ShouldBeTrue();
+        pages.Contains(2 * Large).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2048)]
+    [InlineData(4097)]
+    [InlineData(12288)]
+    [InlineData(4 << 20)]
+    public void Other_sizes_are_refused(ulong size)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        Should.Throw<ArgumentOutOfRangeException>(() => new DirtyLog(memory, size));
+    }
+
+    [Fact]
+    public void It_is_started_before_it_collects_and_once()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        using var log = new DirtyLog(memory);
+        Should.Throw<InvalidOperationException>(log.Collect);
+        log.Stop();
+        log.Start();
+        log.IsStarted.ShouldBeTrue();
+        Should.Throw<InvalidOperationException>(log.Start);
+        log.Stop();
+        log.IsStarted.ShouldBeFalse();
+        Should.Throw<InvalidOperationException>(log.Collect);
+    }
+
+    [Fact]
+    public void After_its_end_the_gates_are_calm_and_the_backing_has_nobody_to_tell()
+    {
+        using var heap = new HeapMemory(4 * Page);
+        using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen().Add(0, heap, length: Page).Add(2 * Page, heap, Page, Page).Build();
+        using (var first = new DirtyLog(memory))
+        using (var second = new DirtyLog(memory))
+        {
+            first.Start();
+            second.Start();
+            heap.Trackers.ShouldNotBeNull().Length.ShouldBe(1);
+            memory.IsDisturbedForWrites.ShouldBeTrue();
+        }
+
+        heap.Trackers.ShouldBeNull();
+        memory.IsDisturbedForWrites.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void What_a_failed_write_may_have_written_is_collected()
+    {
+        using var mapping = new SparseMapping(8 * Page);
+        mapping.Commit(0, 2 * Page);
+        using var memory = new GuestMemory("hole", mapping);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        memory.TryFill(100, 4 * Page, 7, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Address.ShouldBe(2 * Page);
+        DirtyPages pages = log.Collect();
+        pages.Contains(0).ShouldBeTrue();
+        pages.Contains(Page).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void What_a_backing_changes_by_itself_it_can_report()
+    {
+        using var backing = new ReportingBacking();
+        using var memory = new GuestMemory("reporting", backing);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        backing.Report(2 * Page, 1);
+        backing.Report(0, 0);
+        Pages(log.Collect()).ShouldBe([2UL]);
+        Should.Throw<ArgumentOutOfRangeException>(() => backing.Report(4 * Page, 1));
+        Should.Throw<ArgumentOutOfRangeException>(() => backing.Report(0, (4 * Page) + 1));
+    }
+
+    [Fact]
+    public void A_bitmap_has_a_bit_a_page()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(256 * Page);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        foreach (ulong page in (ulong[])[0, 9, 63, 64, 100, 255])
+        {
+            memory.Write(page * Page, 1);
+        }
+
+        DirtyPages pages = log.Collect();
+        byte[] bitmap = new byte[32];
+        Array.Fill(bitmap, (byte)0xee);
+        pages.CopyBitmapTo(0, bitmap);
+        Convert.ToHexStringLower(bitmap).ShouldBe("0102000000000080" + "0100000010000000" + "0000000000000000" + "0000000000000080");
+        pages.CopyBitmapTo(64 * Page, bitmap.AsSpan(0, 3));
+        Convert.ToHexStringLower(bitmap.AsSpan(0, 4)).ShouldBe("01000000");
+        pages.CopyBitmapTo(64 * Page, bitmap.AsSpan(0, 5));
+        Convert.ToHexStringLower(bitmap.AsSpan(0, 5)).ShouldBe("0100000010");
+        Should.Throw<ArgumentException>(() => pages.CopyBitmapTo(Page, new byte[8]));
+    }
+
+    [Fact]
+    public void Periods_can_be_joined()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(512 * Page);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        memory.Fill(60 * Page, 8 * Page, 1);
+        memory.Write(400 * Page, 1);
+        DirtyPages first = log.Collect();
+        memory.Fill(66 * Page, 4 * Page, 1);
+        memory.Write(200 * Page, 1);
+        DirtyPages union = first.Union(log.Collect());
+        union.ShouldBe([new GuestRange(60 * Page, 10 * Page), new GuestRange(200 * Page, Page), new GuestRange(400 * Page, Page)]);
+        union.Count.ShouldBe(12UL);
+        union.Generation.ShouldBe(2UL);
+        using var other = new DirtyLog(memory, 2 * Page);
+        other.Start();
+        Should.Throw<ArgumentException>(() => first.Union(other.Collect()));
+    }
+
+    [Fact]
+    public void Random_writes_are_those_that_a_comparison_finds()
+    {
+        ulong length = (ulong)LongRun.Count(64, 1024) << 20;
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, new HeapMemory(length / 4))
+            .Add(0x1_0000_0000, new SharedMemory(length - (length / 4)))
+            .Build();
+        using GuestMemory copy = new GuestMemoryBuilder("copy")
+            .Add(0, new HeapMemory(length / 4))
+            .Add(0x1_0000_0000, new HeapMemory(length - (length / 4)))
+            .Build();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        var random = new Random(14);
+        byte[] bytes = new byte[20_000];
+        random.NextBytes(bytes);
+        for (int i = 0; i < 3000; i++)
+        {
+            (ulong start, ulong size) = random.Next(3) == 0 ? (0UL, length / 4) : (0x1_0000_0000UL, length - (length / 4));
+            int count = random.Next(4) == 0 ? random.Next(1, bytes.Length) : random.Next(1, 9);
+            memory.Write(start + (ulong)random.NextInt64((long)size - count), bytes.AsSpan(random.Next(bytes.Length - count), count));
+        }
+
+        DirtyPages dirty = log.Collect();
+        byte[] left = new byte[Page];
+        byte[] right = new byte[Page];
+        ulong changed = 0;
+        foreach (GuestMemoryRegion region in memory.GetRegions())
+        {
+            for (ulong at = region.Range.Base.Value; at < region.Range.Base.Value + region.Range.Size; at += Page)
+            {
+                memory.Read(at, left);
+                copy.Read(at, right);
+                bool differs = !left.AsSpan().SequenceEqual(right);
+                changed += differs ? 1UL : 0;
+                if (differs)
+                {
+                    dirty.Contains(at).ShouldBeTrue();
+                }
+            }
+        }
+
+        // Nothing but writes of zeros to zeros is named in vain.
+        changed.ShouldBeGreaterThan(1000UL);
+        dirty.Count.ShouldBeInRange(changed, changed + 20);
+    }
+
+    internal static ulong[] Pages(DirtyPages dirty)
+    {
+        var pages = new List<ulong>();
+        foreach (GuestRange range in dirty)
+        {
+            for (ulong at = range.Base.Value; at < range.Base.Value + range.Size; at += dirty.PageSize)
+            {
+                pages.Add(at / dirty.PageSize);
+            }
+        }
+
+        ((ulong)pages.Count).ShouldBe(dirty.Count);
+        pages.ShouldAllBe(page => dirty.Contains(page * dirty.PageSize));
+        return [.. pages];
+    }
+
+    private sealed class ReportingBacking : GuestMemoryBacking
+    {
+        public override ulong Length => 4 * Page;
+
+        internal void Report(ulong address, ulong length) => ReportWritten(address, length);
+    }
+}

@@ -1,0 +1,61 @@
+namespace Hyperspan.Tests.Tracking;
+
+/// <summary>Memories of 16 pages whose every page can be written, one for each path that a write can take.</summary>
+internal static class TrackedMemories
+{
+    internal const ulong Page = GuestAddress.PageSize;
+    internal const ulong Length = 16 * Page;
+
+    internal static IReadOnlyList<string> Kinds { get; } =
+        ["heap", "shared", "guarded", "blocking", "restricted", "restricted guarded", "fallback", "regions", "second region", "subrange", "made by the backing"];
+
+    /// <summary>Makes a memory. The first is what is written through, and its address zero is the given address in the second, whose log is looked at.</summary>
+    internal static (GuestMemory Memory, GuestMemory Root, ulong Start) Make(string kind)
+    {
+        GuestMemory root;
+        switch (kind)
+        {
+            case "heap":
+                return Whole(GuestMemory.Allocate(Length));
+            case "shared":
+                return Whole(new GuestMemory(kind, new SharedMemory(Length)));
+            case "guarded":
+                return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayFault)));
+            case "blocking":
+                return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayBlock)));
+            case "restricted":
+                return Whole(new GuestMemory(kind, new PermittingBacking(new HeapMemory(Length))));
+            case "restricted guarded":
+                return Whole(new GuestMemory(kind, new PermittingBacking(Committed(FaultBehavior.MayFault))));
+            case "fallback":
+                return Whole(new GuestMemory(kind, new FallbackBacking((int)Length)));
+            case "regions":
+                // Regions that touch, of several kinds; the second shows the heap from its second page on.
+                return Whole(new GuestMemoryBuilder(kind)
+                    .Add(0, Committed(FaultBehavior.MayFault), length: 3 * Page)
+                    .Add(3 * Page, new HeapMemory(Length), backingOffset: Page, length: 5 * Page)
+                    .Add(8 * Page, new SharedMemory(8 * Page))
+                    .Build());
+            case "second region":
+                root = new GuestMemoryBuilder(kind).Add(0, new HeapMemory(Page)).Add(0x10_0000, new HeapMemory(Length)).Build();
+                return (root.Subrange(0x10_0000, Length), root, 0x10_0000);
+            case "subrange":
+                root = new GuestMemory(kind, new HeapMemory(Length + (4 * Page)));
+                return (root.Subrange(Page, Length + Page).Subrange(0x238, Length), root, Page + 0x238);
+            case "made by the backing":
+                root = new GuestMemory(kind, new CopyingBacking(new HeapMemory(Length + Page)));
+                return (root.Subrange(Page, Length), root, Page);
+            default:
+                throw new ArgumentException("unknown kind " + kind, nameof(kind));
+        }
+
+        static (GuestMemory, GuestMemory, ulong) Whole(GuestMemory memory) => (memory, memory, 0);
+    }
+
+    private static SparseMapping Committed(FaultBehavior behavior)
+    {
+        var mapping = new SparseMapping(Length, new SparseMappingOptions { FaultBehavior = behavior });
+        mapping.Commit(0, Length);
+        return mapping;
+    }
+}
