@@ -23,7 +23,8 @@ public class ConversationTests
 
         // The connection is made.
         ulong offered = frontend.GetFeatures();
-        offered.ShouldBe((TestDevice.Ring | (1UL << 30)) & features);
+        ulong log = ((P)protocolFeatures).HasFlag(P.LogSharedMemory) ? 1UL << 26 : 0;
+        offered.ShouldBe((TestDevice.Ring | (1UL << 30) | log) & features);
         P protocol = frontend.GetProtocolFeatures();
         protocol.ShouldBe(P.All & (P)protocolFeatures);
         frontend.SetProtocolFeatures(protocol);
@@ -55,7 +56,7 @@ public class ConversationTests
                 frontend.SetInflight(inflight);
             }
 
-            frontend.SetFeatures(offered);
+            frontend.SetFeatures(offered & ~log);
             VhostUserSharedMemory low = memory.Region(0, 0xa000);
             VhostUserSharedMemory high = memory.Region(0xc000, memory.Length - 0xc000, 0xc000);
             if (protocol.HasFlag(P.MemorySlots) && start == 1)

@@ -38,7 +38,7 @@ public class InvalidMessageTests
 
     [Theory]
     [InlineData(0, "NONE")]
-    [InlineData(6, "SET_LOG_BASE")]
+    [InlineData(7, "SET_LOG_FD")]
     [InlineData(19, "SEND_RARP")]
     [InlineData(28, "POSTCOPY_ADVISE")]
     [InlineData(35, "VRING_KICK")]
@@ -70,6 +70,7 @@ public class InvalidMessageTests
     [InlineData(M.ResetDevice, 0)]
     [InlineData(M.GetMaxMemorySlots, 0)]
     [InlineData(M.AddMemoryRegion, 40)]
+    [InlineData(M.SetLogBase, 16)]
     [InlineData(M.RemoveMemoryRegion, 40)]
     [InlineData(M.SetBackendChannel, 0)]
     public void What_needs_a_protocol_feature_is_refused_without_it(M message, int length)
@@ -88,8 +89,8 @@ public class InvalidMessageTests
     [Fact]
     public void Features_that_were_not_offered_are_refused()
     {
-        Refused(M.SetFeatures, Word(1UL << 26), [], "features 0x4000000 were not offered");
-        Refused(M.SetProtocolFeatures, Word(1UL << 1), [], "protocol features 0x2 were not offered");
+        Refused(M.SetFeatures, Word(1UL << 27), [], "features 0x8000000 were not offered");
+        Refused(M.SetProtocolFeatures, Word(1UL << 2), [], "protocol features 0x4 were not offered");
         var options = new VhostUserOptions { FeatureMask = ~(1UL << 30) };
         Refused(harness => harness.FrontEnd.Send(M.GetProtocolFeatures), M.GetProtocolFeatures, "was not offered", options);
         Refused(harness => harness.FrontEnd.Send(M.SetProtocolFeatures, Word(0)), M.SetProtocolFeatures, "was not offered", options);

@@ -38,7 +38,7 @@ public sealed class RingTests : IDisposable
             M.SetVringKick,
             "features have not been set yet");
         InvalidMessageTests.Refused(
-            M.SetVringAddress, [.. InvalidMessageTests.Numbers(0, 1), .. new byte[32]], [], "logging was not offered");
+            M.SetVringAddress, [.. InvalidMessageTests.Numbers(0, 2), .. new byte[32]], [], "flags 0x2 are unknown");
         InvalidMessageTests.Refused(
             harness =>
             {

@@ -25,8 +25,9 @@ public sealed partial class VhostUserFrontEnd
             SetProtocolFeatures(GetProtocolFeatures() & protocolFeatures);
         }
 
+        // Logging is for whoever migrates: see SetLogging.
         SetOwner();
-        SetFeatures(offered & features);
+        SetFeatures(offered & features & ~VhostUserConnection.LogAllBit);
     }
 
     /// <summary>Asks for the features offered.</summary>
@@ -198,6 +199,28 @@ public sealed partial class VhostUserFrontEnd
     /// <param name="enabled">Whether it is to be served.</param>
     public void EnableQueue(int index, bool enabled) => SetVring(VhostUserMessage.SetVringEnable, index, enabled ? 1u : 0);
 
+    /// <summary>Gives the back end the memory in which it logs what it writes: a bit for each page of 4 KiB from guest address zero on, set by atomic operations.</summary>
+    /// <param name="file">The file; a memfd.</param>
+    /// <param name="size">The length in bytes: a bit at least for each page of memory.</param>
+    /// <param name="offset">Where in the file it begins; a multiple of 4096.</param>
+    public void SetLog(SafeHandle file, ulong size, ulong offset = 0)
+    {
+        Span<ulong> payload = [size, offset];
+        Send(VhostUserMessage.SetLogBase, MemoryMarshal.AsBytes(payload), MessageHeader.Version, file);
+        Receive(VhostUserMessage.SetLogBase);
+    }
+
+    /// <summary>Has the back end log what it writes, or not any more. What it has written before is over when this returns, if acknowledgements are agreed on.</summary>
+    /// <param name="enabled">Whether to log.</param>
+    public void SetLogging(bool enabled) =>
+        SetFeatures(enabled ? Features | VhostUserConnection.LogAllBit : Features & ~VhostUserConnection.LogAllBit);
+
+    /// <summary>Says where the used ring of a queue is logged, or that it is not.</summary>
+    /// <param name="index">Which.</param>
+    /// <param name="layout">Where its rings lie.</param>
+    /// <param name="logAddress">The address that the first byte of the used ring is logged at, usually that of the ring; <see langword="null"/> for none.</param>
+    public void SetQueueLog(int index, VirtQueueLayout layout, GuestAddress? logAddress) => SetAddress(index, layout, logAddress?.Value);
+
     /// <summary>Stops a queue.</summary>
     /// <param name="index">Which.</param>
     /// <returns>The next index of its available ring to be processed.</returns>
@@ -250,10 +273,10 @@ public sealed partial class VhostUserFrontEnd
         }
     }
 
-    internal void SetAddress(int index, VirtQueueLayout layout) => Command(
+    internal void SetAddress(int index, VirtQueueLayout layout, ulong? logAddress = null) => Command(
         VhostUserMessage.SetVringAddress,
         MemoryMarshal.AsBytes<RingPlace>([
-            new RingPlace((uint)index, UserAddress(layout.DescriptorTable), UserAddress(layout.AvailableRing), UserAddress(layout.UsedRing)),
+            new RingPlace((uint)index, UserAddress(layout.DescriptorTable), UserAddress(layout.AvailableRing), UserAddress(layout.UsedRing), logAddress),
         ]));
 
     /// <summary>Gives the bytes of a region message, or of another one that begins with eight bytes of padding.</summary>

@@ -24,7 +24,12 @@ public sealed partial class VhostUserConnection
     private bool _featuresSet;
     private SafeFileHandle? _backendChannel;
 
-    private ulong OfferedFeatures => (_device.OfferedFeatures | ProtocolFeaturesBit) & _options.FeatureMask;
+    /// <summary>The features that are not the device's.</summary>
+    private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit;
+
+    private ulong OfferedFeatures => (_device.OfferedFeatures | ProtocolFeaturesBit | (MayLog ? LogAllBit : 0)) & _options.FeatureMask;
+
+    private bool MayLog => (OfferedProtocolFeatures & VhostUserProtocolFeatures.LogSharedMemory) != 0;
 
     private VhostUserProtocolFeatures OfferedProtocolFeatures => VhostUserProtocolFeatures.All & _options.ProtocolFeatureMask;
 
@@ -53,16 +58,39 @@ public sealed partial class VhostUserConnection
     private void SetFeatures(ulong features)
     {
         ProtocolViolation.Unless((features & ~OfferedFeatures) == 0, $"features 0x{features & ~OfferedFeatures:x} were not offered");
-        ProtocolViolation.Unless(!AnyStarted || features == _features, "features cannot change while a ring is started");
+        ProtocolViolation.Unless(!AnyStarted || ((features ^ _features) & ~LogAllBit) == 0, "features cannot change while a ring is started");
+        if ((features & LogAllBit) != 0 && _writeLog is { } log)
+        {
+            RequireLogged(log, _memory);
+        }
+
+        if (AnyStarted)
+        {
+            SetLogging((features & LogAllBit) != 0);
+            return;
+        }
+
         if (!_featuresSet || features != _features)
         {
             Report(VhostUserEventKind.Negotiated, $"features 0x{features:x}, protocol features {_protocolFeatures} (0x{(ulong)_protocolFeatures:x})");
         }
 
         (_features, _featuresSet) = (features, true);
-        if (!AnyStarted)
+        UpdateLogging();
+        _device.AcceptFeatures(features & ~TransportFeatures);
+    }
+
+    /// <summary>Has writes logged or not, while rings are served. What is in flight ends before.</summary>
+    private void SetLogging(bool wanted)
+    {
+        ulong features = wanted ? _features | LogAllBit : _features & ~LogAllBit;
+        if (features != _features)
         {
-            _device.AcceptFeatures(features & ~ProtocolFeaturesBit);
+            PauseAll();
+            _features = features;
+            UpdateLogging();
+            Report(VhostUserEventKind.LogChanged, wanted ? "what is written is logged" : "what is written is not logged any more");
+            ResumeAll();
         }
     }
 
@@ -92,6 +120,7 @@ public sealed partial class VhostUserConnection
         _inflight?.Dispose();
         _inflight = null;
         (_features, _featuresSet) = (0, false);
+        UpdateLogging();
         _device.Reset();
         Report(VhostUserEventKind.Reset, "all rings stopped");
     }

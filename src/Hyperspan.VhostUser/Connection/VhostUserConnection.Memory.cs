@@ -42,6 +42,11 @@ public sealed partial class VhostUserConnection
     {
         try
         {
+            if (_writeLog is { } log && (_features & LogAllBit) != 0)
+            {
+                RequireLogged(log, table);
+            }
+
             foreach (Ring ring in _rings)
             {
                 if (ring.Worker is not null)
@@ -53,11 +58,7 @@ public sealed partial class VhostUserConnection
             }
 
             // All are stopped before any goes on, and none goes on before all have moved: an old mapping is not closed while one of them may be in it.
-            BeginPauseAll();
-            foreach (Ring ring in _rings)
-            {
-                ring.Worker?.Pause();
-            }
+            PauseAll();
         }
         catch
         {
@@ -69,6 +70,7 @@ public sealed partial class VhostUserConnection
         (_memory, _memorySet) = (table, true);
         try
         {
+            UpdateLogging();
             foreach (Ring ring in _rings)
             {
                 if (ring.Worker is { } worker && TryPlace(table, ring, out VirtQueueLayout layout))
@@ -83,11 +85,7 @@ public sealed partial class VhostUserConnection
             old.Retire(table);
         }
 
-        foreach (Ring ring in _rings)
-        {
-            ResumeIfEnabled(ring);
-        }
-
+        ResumeAll();
         Report(VhostUserEventKind.MemoryChanged, $"{table.Count} regions, {table.Bytes >> 20} MiB");
     }
 }

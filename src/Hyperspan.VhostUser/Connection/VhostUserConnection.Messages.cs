@@ -147,6 +147,9 @@ public sealed partial class VhostUserConnection
             case VhostUserMessage.RemoveMemoryRegion:
                 RemoveMemoryRegion(payload);
                 break;
+            case VhostUserMessage.SetLogBase:
+                SetLogBase(payload, descriptors);
+                break;
             case VhostUserMessage.GetInflight:
                 GetInflight(payload);
                 break;

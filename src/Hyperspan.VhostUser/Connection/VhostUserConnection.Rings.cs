@@ -65,8 +65,12 @@ public sealed partial class VhostUserConnection
 
     private void SetPlace(Ring ring, in RingPlace place)
     {
-        ProtocolViolation.Unless(ring.Worker is null || ring.Place == place, $"ring {ring.Index} is started");
-        ProtocolViolation.Unless(place.Flags == 0, $"flags 0x{place.Flags:x}: logging was not offered");
+        // Where it is logged may change while it is served.
+        bool isServed = ring.Worker is not null;
+        ProtocolViolation.Unless(!isServed || ring.Place?.Unlogged == place.Unlogged, $"ring {ring.Index} is started");
+        ProtocolViolation.Unless((place.Flags & ~RingPlace.LogFlag) == 0, $"flags 0x{place.Flags:x} are unknown");
+        ProtocolViolation.Unless(
+            !place.IsLogged || (_protocolFeatures & VhostUserProtocolFeatures.LogSharedMemory) != 0, "logging was not agreed on");
         ProtocolViolation.Unless(ring.Size != 0, $"ring {ring.Index} has no size yet");
         ProtocolViolation.Unless(_memorySet, "there is no shared memory yet");
         RingPlace? before = ring.Place;
@@ -81,6 +85,14 @@ public sealed partial class VhostUserConnection
         {
             ring.Place = before;
             throw new ProtocolViolation($"ring {ring.Index}: {error.Text}");
+        }
+
+        RequireLogged(_writeLog, ring);
+        if (_logging is not null)
+        {
+            PauseAll();
+            UpdateLogging();
+            ResumeAll();
         }
     }
 
@@ -174,7 +186,7 @@ public sealed partial class VhostUserConnection
 
             var queue = new VirtQueue(_memory.Memory, layout, VirtioFeatures.ForQueue(_features), next);
             queue.Resubmit(pending);
-            handler = _device.CreateQueueHandler(ring.Index, _features & ~ProtocolFeaturesBit);
+            handler = _device.CreateQueueHandler(ring.Index, _features & ~TransportFeatures);
             ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
             {
                 OnStuck = OnWorkerStuck,
@@ -199,9 +211,9 @@ public sealed partial class VhostUserConnection
         ResumeIfEnabled(ring);
     }
 
-    private static void ResumeIfEnabled(Ring ring)
+    private void ResumeIfEnabled(Ring ring)
     {
-        if (ring.Enabled)
+        if (ring.Enabled && MayServe)
         {
             ring.Worker?.Resume();
         }

@@ -159,6 +159,8 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
 
         // Where a worker could not be stopped, it may still be in the memory.
         Release(() => _inflight?.Close(inUse: AnyStarted));
+        Release(() => _logging?.Dispose());
+        Release(() => _writeLog?.Close(inUse: AnyStarted));
         Release(() => _memory.Retire(null, inUse: AnyStarted));
         Release(_stop.Dispose);
         _closed.TrySetResult();

@@ -46,6 +46,7 @@ public sealed record VhostUserEvent(
         VhostUserEventKind.RingStopped => "ring stopped",
         VhostUserEventKind.Resubmitted => "resubmitted",
         VhostUserEventKind.Untracked => "untracked",
+        VhostUserEventKind.LogChanged => "log of writes",
         VhostUserEventKind.Reset => "reset",
         VhostUserEventKind.Disconnected => "disconnected",
         VhostUserEventKind.Stopped => "stopped",

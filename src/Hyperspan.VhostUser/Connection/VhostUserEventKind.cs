@@ -27,6 +27,9 @@ public enum VhostUserEventKind
     /// <summary>A ring is larger than the memory for requests in flight has room for: it is served without a record. Told once a connection.</summary>
     Untracked,
 
+    /// <summary>What is written to the guest's memory is logged, in other memory, or not any more: the front end migrates its guest.</summary>
+    LogChanged,
+
     /// <summary>What the front end wanted to write into the device's configuration was refused. The connection goes on.</summary>
     ConfigurationRefused,
 

@@ -59,6 +59,7 @@ internal readonly struct MessageRule
         VhostUserMessage.SetOwner => new("SET_OWNER", 0, 0),
         VhostUserMessage.ResetOwner => new("RESET_OWNER", 0, 0),
         VhostUserMessage.SetMemoryTable => new("SET_MEM_TABLE", Word, Word + (MostRegions * RegionLength), MostRegions),
+        VhostUserMessage.SetLogBase => new("SET_LOG_BASE", 2 * Word, 2 * Word, 1, hasReply: true, needs: P.LogSharedMemory),
         VhostUserMessage.SetVringSize => new("SET_VRING_NUM", Word, Word),
         VhostUserMessage.SetVringAddress => new("SET_VRING_ADDR", Address, Address),
         VhostUserMessage.SetVringBase => new("SET_VRING_BASE", Word, Word),
@@ -86,7 +87,6 @@ internal readonly struct MessageRule
     internal static string NameOf(VhostUserMessage message) => Of(message)?.Name ?? message switch
     {
         VhostUserMessage.None => "NONE",
-        VhostUserMessage.SetLogBase => "SET_LOG_BASE",
         VhostUserMessage.SetLogDescriptor => "SET_LOG_FD",
         VhostUserMessage.SendRarp => "SEND_RARP",
         VhostUserMessage.SetMtu => "NET_SET_MTU",

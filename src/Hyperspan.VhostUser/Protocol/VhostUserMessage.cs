@@ -21,7 +21,7 @@ public enum VhostUserMessage : uint
     /// <summary>Replaces all of the shared memory.</summary>
     SetMemoryTable = 5,
 
-    /// <summary>Migration log; not offered.</summary>
+    /// <summary>Gives the memory in which the back end logs what it writes, for a guest that is migrated.</summary>
     SetLogBase = 6,
 
     /// <summary>Migration log; not offered.</summary>

@@ -10,6 +10,9 @@ public enum VhostUserProtocolFeatures : ulong
     /// <summary>The front end may ask for the number of queues.</summary>
     MultipleQueues = 1UL << 0,
 
+    /// <summary>What the back end writes is logged in shared memory, so that a guest can be migrated while it is served.</summary>
+    LogSharedMemory = 1UL << 1,
+
     /// <summary>The front end may ask for an acknowledgement of every message.</summary>
     ReplyAcknowledge = 1UL << 3,
 
@@ -29,5 +32,5 @@ public enum VhostUserProtocolFeatures : ulong
     MemorySlots = 1UL << 15,
 
     /// <summary>All of those above.</summary>
-    All = MultipleQueues | ReplyAcknowledge | BackendChannel | Config | Inflight | ResetDevice | MemorySlots,
+    All = MultipleQueues | LogSharedMemory | ReplyAcknowledge | BackendChannel | Config | Inflight | ResetDevice | MemorySlots,
 }

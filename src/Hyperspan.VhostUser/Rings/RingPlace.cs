@@ -11,9 +11,20 @@ internal readonly record struct RingPlace
     internal readonly ulong DescriptorTable;
     internal readonly ulong UsedRing;
     internal readonly ulong AvailableRing;
+    internal readonly ulong LogAddress;
 
-    internal RingPlace(uint index, ulong descriptorTable, ulong availableRing, ulong usedRing)
+    /// <summary>VHOST_VRING_F_LOG.</summary>
+    internal const uint LogFlag = 1;
+
+    internal bool IsLogged => (Flags & LogFlag) != 0;
+
+    /// <summary>Gets the place without what it says about logging.</summary>
+    internal RingPlace Unlogged => new(Index, DescriptorTable, AvailableRing, UsedRing);
+
+    internal RingPlace(uint index, ulong descriptorTable, ulong availableRing, ulong usedRing, ulong? logAddress = null)
     {
+        Flags = logAddress is null ? 0 : LogFlag;
+        LogAddress = logAddress ?? 0;
         Index = index;
         DescriptorTable = descriptorTable;
         AvailableRing = availableRing;
