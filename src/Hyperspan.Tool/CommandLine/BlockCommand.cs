@@ -5,6 +5,7 @@ using System.Globalization;
 using Hyperspan.Tool.Output;
 using Hyperspan.Tool.Serve;
 using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.CommandLine;
 
@@ -61,6 +62,13 @@ internal static class BlockCommand
             HelpName = "FORMAT",
         };
         format.AcceptOnlyFromAmong("raw");
+        var locking = new Option<string>("--lock")
+        {
+            Description = "When the image is locked against other instances: always, or while it is served, so that two servers can hand it over when a guest is migrated.",
+            HelpName = "WHEN",
+            DefaultValueFactory = static _ => "always",
+        };
+        locking.AcceptOnlyFromAmong("always", "served");
         var force = new Option<bool>("--force") { Description = "Write to a block device though this system uses it, mounted for instance." };
         var queues = new Option<int>("--queues")
         {
@@ -96,7 +104,7 @@ internal static class BlockCommand
         };
         foreach (Option option in (Option[])
             [
-                socket, descriptor, socketMode, socketGroup, image, readOnly, format, force, queues, id, fileMemory, memoryLimit, capabilities, features, protocolFeatures,
+                socket, descriptor, socketMode, socketGroup, image, readOnly, format, locking, force, queues, id, fileMemory, memoryLimit, capabilities, features, protocolFeatures,
             ])
         {
             command.Add(option);
@@ -126,6 +134,7 @@ internal static class BlockCommand
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
             IsRaw = result.GetValue(format) is not null,
+            Locking = result.GetValue(locking) == "served" ? ImageLocking.WhileServed : ImageLocking.Always,
             Force = result.GetValue(force),
             Queues = result.GetValue(queues),
             Id = result.GetValue(id)!,

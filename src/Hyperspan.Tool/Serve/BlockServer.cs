@@ -148,7 +148,7 @@ internal sealed class BlockServer : IDisposable
         {
             return RawDiskImage.Open(
                 options.ImagePath,
-                new RawDiskImageOptions { ReadOnly = options.ReadOnly, RefuseOtherFormats = !options.IsRaw, RefuseDeviceInUse = !options.Force });
+                new RawDiskImageOptions { ReadOnly = options.ReadOnly, RefuseOtherFormats = !options.IsRaw, RefuseDeviceInUse = !options.Force, Locking = options.Locking });
         }
         catch (DiskImageException e)
         {

@@ -1,4 +1,5 @@
 using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.Serve;
 
@@ -27,6 +28,8 @@ internal sealed record BlockServerOptions
 
     /// <summary>Gets a value indicating whether a block device that this system uses is written all the same.</summary>
     internal bool Force { get; init; }
+
+    internal ImageLocking Locking { get; init; }
 
     internal int Queues { get; init; } = 1;
 

@@ -49,9 +49,12 @@ internal static unsafe class ImageLock
         return error == ErrorNumber.AccessDenied ? ErrorNumber.TryAgain : error;
     }
 
-    private static int Lock(SafeFileHandle file, long at)
+    /// <summary>Gives up all that <see cref="Take"/> has locked.</summary>
+    internal static void Release(SafeFileHandle file) => Lock(file, DoneBase, DeniedBase + Resize + 1 - DoneBase, FileLockType.None);
+
+    private static int Lock(SafeFileHandle file, long at, long length = 1, FileLockType type = FileLockType.Read)
     {
-        var fileLock = new FileLock { Type = FileLockType.Read, Start = at, Length = 1 };
+        var fileLock = new FileLock { Type = type, Start = at, Length = length };
 
         // SAFETY: the structure outlives the call and has the layout of struct flock.
         return LibC.Fcntl(file, FileCommand.SetOpenFileLock, (nint)(&fileLock)) == 0 ? 0 : Marshal.GetLastPInvokeError();

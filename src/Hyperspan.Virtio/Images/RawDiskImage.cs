@@ -9,9 +9,9 @@ namespace Hyperspan.Virtio;
 /// <summary>A raw disk image: the disk's bytes are those of a file or a block device. Needs 64-bit Linux.</summary>
 /// <remarks>
 /// <para>
-/// The file is locked for as long as the image is open, by the open-file-description locks (fcntl(2), F_OFD_SETLK) that QEMU takes: one who writes keeps out all others,
-/// readers bear each other. A second instance, or a QEMU that has the same file open, is refused. The lock is advisory: programs that do not ask for one are not kept
-/// out.
+/// The file is locked for as long as the image is open (or while it is served: <see cref="ImageLocking"/>), by the open-file-description locks (fcntl(2), F_OFD_SETLK)
+/// that QEMU takes: one who writes keeps out all others, readers bear each other. A second instance, or a QEMU that has the same file open, is refused. The lock is
+/// advisory: programs that do not ask for one are not kept out.
 /// </para>
 /// <para>
 /// Transfers go through the page cache, straight between the file and the pages of the guest. Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.
@@ -32,11 +32,13 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     private readonly SafeFileHandle _file;
     private readonly FlushGate _flushes;
+    private readonly ServedLock? _whileServed;
     private bool _cannotPunch;
     private bool _cannotZero;
 
-    private RawDiskImage(SafeFileHandle file, ulong length, bool readOnly)
+    private RawDiskImage(SafeFileHandle file, ulong length, bool readOnly, ServedLock? whileServed = null)
     {
+        _whileServed = whileServed;
         _file = file;
         _flushes = new FlushGate(Synchronize);
         Length = length;
@@ -103,8 +105,13 @@ public sealed unsafe class RawDiskImage : IDiskImage
                 CheckFormat(path, file, length);
             }
 
-            TakeLock(path, file, readOnly);
-            return new RawDiskImage(file, (ulong)length, readOnly);
+            if (options.Locking == ImageLocking.Always)
+            {
+                TakeLock(path, file, readOnly);
+                return new RawDiskImage(file, (ulong)length, readOnly);
+            }
+
+            return new RawDiskImage(file, (ulong)length, readOnly, new ServedLock(path, file, readOnly));
         }
         catch
         {
@@ -114,7 +121,26 @@ public sealed unsafe class RawDiskImage : IDiskImage
     }
 
     /// <inheritdoc/>
-    public IDiskChannel CreateChannel() => new RawDiskChannel(_file);
+    /// <exception cref="DiskImageException">The image is locked while it is served alone, and another instance serves it.</exception>
+    public IDiskChannel CreateChannel()
+    {
+        if (_whileServed is not { } served)
+        {
+            return new RawDiskChannel(_file);
+        }
+
+        served.Enter();
+        return new LockedChannel(new RawDiskChannel(_file), this);
+    }
+
+    /// <summary>A channel has ended. With the last one everything goes to the disk before another instance may serve it.</summary>
+    internal void EndChannel() => _whileServed?.Leave(() =>
+    {
+        if (!IsReadOnly)
+        {
+            Flush();
+        }
+    });
 
     /// <inheritdoc/>
     public DiskResult Flush() => _flushes.Flush();
@@ -174,7 +200,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
     }
 
-    private static void TakeLock(string path, SafeFileHandle file, bool readOnly)
+    internal static void TakeLock(string path, SafeFileHandle file, bool readOnly)
     {
         int error = ImageLock.Take(file, readOnly);
         if (error != 0)

@@ -17,4 +17,7 @@ public sealed record RawDiskImageOptions
     /// keep it from being used so while the image is open.
     /// </summary>
     public bool RefuseDeviceInUse { get; init; }
+
+    /// <summary>Gets when the image is locked against other instances. The default is for as long as it is open.</summary>
+    public ImageLocking Locking { get; init; }
 }

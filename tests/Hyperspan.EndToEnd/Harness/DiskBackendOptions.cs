@@ -15,4 +15,7 @@ internal sealed record DiskBackendOptions
 
     /// <summary>The vhost-user protocol features that may be offered; null for all.</summary>
     internal ulong? ProtocolFeatures { get; init; }
+
+    /// <summary>Whether two back ends have the image open, one of which serves it.</summary>
+    internal bool IsMigrated { get; init; }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 
 namespace Hyperspan.EndToEnd.Harness;
 
@@ -14,21 +15,24 @@ internal sealed class GuestMachine : IAsyncDisposable
     private GuestControl? _control;
     private QmpClient? _monitor;
 
-    private GuestMachine(LeashedProcess process, string monitorPath, TimeSpan timeout)
+    private GuestMachine(LeashedProcess process, string monitorPath, GuestOptions options)
     {
         _process = process;
         _monitorPath = monitorPath;
-        _timeout = timeout;
+        _timeout = options.Timeout;
+        Options = options;
     }
+
+    internal GuestOptions Options { get; }
 
     /// <summary>The guest's console and QEMU's own messages, then the lines of the control channel.</summary>
     internal string Log => $"{_process.Log}\n-- control channel\n{_control?.Log}";
 
-    internal static async Task<GuestMachine> StartAsync(string folder, string diskSocket, GuestOptions options)
+    internal static async Task<GuestMachine> StartAsync(string folder, string diskSocket, GuestOptions options, int number = 0)
     {
         string initramfs = Path.Combine(folder, "initramfs");
-        string control = Path.Combine(folder, "control.socket");
-        string monitor = Path.Combine(folder, "monitor.socket");
+        string control = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"control{number}.socket"));
+        string monitor = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"monitor{number}.socket"));
         Initramfs.Write(initramfs, options.Script, options.Variables);
 
         string memory = options.MemoryMiB.ToString(CultureInfo.InvariantCulture);
@@ -48,9 +52,13 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-device", $"vhost-user-blk-pci,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
             .. options.Arguments,
         ];
+        if (options.Incoming is not null)
+        {
+            arguments.AddRange(["-incoming", options.Incoming]);
+        }
 
         var process = LeashedProcess.Start("qemu", options.Qemu ?? TestBed.Qemu, arguments);
-        var machine = new GuestMachine(process, monitor, options.Timeout);
+        var machine = new GuestMachine(process, monitor, options);
         try
         {
             await machine.ConnectControlAsync(control);
@@ -71,6 +79,32 @@ internal sealed class GuestMachine : IAsyncDisposable
 
     /// <summary>Sends the word that a script waits for with <c>expect</c>.</summary>
     internal Task SendAsync(string word) => _control!.SendAsync(word);
+
+    /// <summary>Sends the guest to a machine that waits for it.</summary>
+    internal async Task<MigrationFigures> MigrateAsync(string uri)
+    {
+        QmpClient monitor = await MonitorAsync();
+        await monitor.ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 32 });
+        await monitor.ExecuteAsync("migrate", new JsonObject { ["uri"] = uri });
+        while (true)
+        {
+            JsonNode state = (await monitor.ExecuteAsync("query-migrate"))!;
+            switch ((string?)state["status"])
+            {
+                case "completed":
+                    return new MigrationFigures((long)state["total-time"]!, (long)state["downtime"]!, (long)state["ram"]!["transferred"]!);
+                case "failed" or "cancelled":
+                    throw new EndToEndException($"the migration failed: {state.ToJsonString()}");
+            }
+
+            if (_clock.Elapsed > _timeout)
+            {
+                throw new EndToEndException($"the migration does not end: {state.ToJsonString()}");
+            }
+
+            await Task.Delay(20);
+        }
+    }
 
     /// <summary>Adds a line of the host to the log of the control channel.</summary>
     internal void Note(string text) => _control!.Note("(host) " + text);

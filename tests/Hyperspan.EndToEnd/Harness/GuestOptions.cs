@@ -27,6 +27,9 @@ internal sealed record GuestOptions
     /// <summary>Whether memory can be added while the guest runs.</summary>
     internal bool MemorySlots { get; init; }
 
+    /// <summary>Where a guest comes from that ran elsewhere; null for one that is booted.</summary>
+    internal string? Incoming { get; init; }
+
     /// <summary>From the start of QEMU to the end of the script, waits for the host included.</summary>
     internal TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
 }

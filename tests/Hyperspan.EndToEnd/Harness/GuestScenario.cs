@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Hyperspan.EndToEnd.Harness;
 
@@ -13,6 +14,8 @@ internal sealed class GuestScenario : IAsyncDisposable
     private readonly Action<string> _output;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<GuestMachine> _machines = [];
+    private DiskServer _server;
+    private DiskBackendOptions _options = new();
     private IDiskBackend? _backend;
     private DiskImage? _image;
 
@@ -43,10 +46,9 @@ internal sealed class GuestScenario : IAsyncDisposable
         {
             scenario._image = image(scenario.Folder);
             options ??= new DiskBackendOptions();
-            string socket = Path.Combine(scenario.Folder, "disk.socket");
-            scenario._backend = server == DiskServer.Hyperspan
-                ? new HyperspanBackend(socket, scenario._image.Path, options)
-                : new StorageDaemonBackend(socket, scenario._image.Path, options);
+            scenario._server = server;
+            scenario._options = options;
+            scenario._backend = scenario.CreateBackend("disk.socket");
             await scenario._backend.StartAsync();
             return scenario;
         }
@@ -71,6 +73,37 @@ internal sealed class GuestScenario : IAsyncDisposable
         GuestMachine machine = await BootAsync(options);
         return await machine.FinishAsync();
     }
+
+    /// <summary>Sends a guest to another machine with a back end of its own, and ends what it came from.</summary>
+    internal async Task<(GuestMachine Machine, MigrationFigures Figures)> MigrateAsync(GuestMachine source)
+    {
+        int number = _machines.Count;
+        IDiskBackend before = Backend;
+        IDiskBackend after = CreateBackend(string.Create(CultureInfo.InvariantCulture, $"disk{number}.socket"));
+        await after.StartAsync();
+        _backend = after;
+        string path = Path.Combine(Folder, string.Create(CultureInfo.InvariantCulture, $"incoming{number}.socket"));
+        string incoming = "unix:" + path;
+        GuestMachine machine = await GuestMachine.StartAsync(Folder, after.SocketPath, source.Options with { Incoming = incoming }, number);
+        _machines.Add(machine);
+        while (!File.Exists(path) && _clock.Elapsed < source.Options.Timeout)
+        {
+            await Task.Delay(20);
+        }
+
+        MigrationFigures figures = await source.MigrateAsync(incoming);
+
+        // What it came from goes away: nothing of it is needed.
+        await source.DisposeAsync();
+        int exit = await before.StopAsync();
+        _output($"== {before.Name}, from which the guest went\n{before.Log}");
+        await before.DisposeAsync();
+        return exit == 0 ? (machine, figures) : throw new EndToEndException($"{before.Name} ended with {exit}");
+    }
+
+    private IDiskBackend CreateBackend(string socket) => _server == DiskServer.Hyperspan
+        ? new HyperspanBackend(Path.Combine(Folder, socket), Image.Path, _options)
+        : new StorageDaemonBackend(Path.Combine(Folder, socket), Image.Path, _options);
 
     /// <summary>Ends everything and hands the logs to the output; xunit shows them where the test failed.</summary>
     public async ValueTask DisposeAsync()

@@ -32,6 +32,7 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
                 arguments.Add("--read-only");
             }
 
+            Add(arguments, "--lock", Options.IsMigrated ? "served" : null);
             Add(arguments, "--queues", Options.Queues.ToString(CultureInfo.InvariantCulture));
             Add(arguments, "--id", Options.Id);
             Add(arguments, "--features", Hexadecimal(Options.Features));

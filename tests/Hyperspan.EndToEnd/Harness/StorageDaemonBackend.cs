@@ -20,9 +20,10 @@ internal sealed class StorageDaemonBackend : ProcessBackend
         {
             string writable = Options.ReadOnly ? "off" : "on";
             string readOnly = Options.ReadOnly ? "on" : "off";
+            string locking = Options.IsMigrated ? "off" : "auto";
             return (TestBed.StorageDaemon,
             [
-                "--blockdev", $"driver=file,node-name=image,filename={ImagePath},discard=unmap,read-only={readOnly}",
+                "--blockdev", $"driver=file,node-name=image,filename={ImagePath},discard=unmap,read-only={readOnly},locking={locking}",
                 "--export", "type=vhost-user-blk,id=disk,node-name=image,addr.type=unix,"
                     + $"addr.path={SocketPath},writable={writable},num-queues={Options.Queues}",
             ]);
