@@ -161,7 +161,18 @@ public sealed unsafe partial class Partition : IDisposable
     /// <summary>Gets what CPUID can answer here: what both the processor and KVM can do. Without topology, which is for whoever sets it to say.</summary>
     /// <returns>A new table.</returns>
     /// <exception cref="KvmException">The kernel refused.</exception>
-    public CpuidTable GetSupportedCpuid() => CpuidTable.Supported(_device);
+    public CpuidTable GetSupportedCpuid()
+    {
+        CpuidTable table = CpuidTable.Supported(_device);
+
+        // The kernel leaves this bit to whoever knows that its local APICs are used.
+        if (HasInterruptController && Capabilities.DeadlineTimer && table.TryFind(1, 0, out CpuidEntry entry))
+        {
+            table.Set(entry with { Ecx = entry.Ecx | (1 << 24) });
+        }
+
+        return table;
+    }
 
     /// <summary>Gets the numbers of the model-specific registers that make up a processor's state, as far as this machine has them.</summary>
     /// <returns>A new list.</returns>

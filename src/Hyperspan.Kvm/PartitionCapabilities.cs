@@ -20,6 +20,7 @@ public sealed record PartitionCapabilities
         ManualDirtyProtection = (KvmCall.Check(handle, KvmCapability.ManualDirtyLogProtect2) & 1) != 0;
         int ring = Math.Max(KvmCall.Check(handle, KvmCapability.DirtyLogRingAcqRel), KvmCall.Check(handle, KvmCapability.DirtyLogRing));
         DirtyRingEntries = ring / DirtyRing.EntrySize;
+        DeadlineTimer = KvmCall.Check(handle, KvmCapability.TscDeadlineTimer) != 0;
         ExtendedStateLength = Math.Max(4096, KvmCall.Check(handle, KvmCapability.Xsave2));
     }
 
@@ -55,6 +56,9 @@ public sealed record PartitionCapabilities
 
     /// <summary>Gets the most entries that a dirty ring can have; zero where there is none.</summary>
     public int DirtyRingEntries { get; }
+
+    /// <summary>Gets a value indicating whether the kernel's local APICs have a timer that goes off at a value of the time stamp counter.</summary>
+    public bool DeadlineTimer { get; }
 
     /// <summary>Gets the length of a processor's extended state in bytes.</summary>
     public int ExtendedStateLength { get; }

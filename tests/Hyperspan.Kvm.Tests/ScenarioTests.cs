@@ -6,7 +6,7 @@ namespace Hyperspan.Kvm.Tests;
 public sealed class ScenarioTests
 {
     [SkippableFact]
-    public void A_thousand_partitions_leave_no_descriptor_and_no_mapping() => Scenario.ShouldEndWell("partitions");
+    public void Partitions_made_and_disposed_by_the_hundred_leave_no_descriptor_and_no_mapping() => Scenario.ShouldEndWell("partitions");
 
     [SkippableFact]
     public void Collections_go_on_while_processors_spin_in_the_guest() => Scenario.ShouldEndWell("collections");

@@ -60,6 +60,7 @@ internal static class CommandTree
             DemoCommand.Create(),
             serve,
             snapshot,
+            RunCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),
         };

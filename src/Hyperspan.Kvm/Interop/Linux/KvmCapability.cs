@@ -11,6 +11,7 @@ internal enum KvmCapability
     AdjustClock = 39,
     Xcrs = 56,
     MaxVcpus = 66,
+    TscDeadlineTimer = 72,
     SignalMsi = 77,
     ReadonlyMemory = 81,
     IoEventfdNoLength = 100,

@@ -1,0 +1,57 @@
+namespace Hyperspan.Kvm;
+
+/// <summary>Where what a guest begins with lies in the first megabyte, and where memory and devices are.</summary>
+internal static class BootLayout
+{
+    internal const ulong DescriptorTable = 0x500;
+    internal const ulong StartInfo = 0x6000;
+    internal const ulong ZeroPage = 0x7000;
+    internal const ulong Stack = 0x9000;
+    internal const ulong PageTables = 0x9000;
+    internal const ulong CommandLine = 0x2_0000;
+    internal const ulong ConventionalEnd = 0x9_fc00;
+    internal const ulong Tables = 0xe_0000;
+    internal const ulong TablesEnd = 0x10_0000;
+
+    /// <summary>Memory ends here, and goes on at <see cref="HighMemory"/>.</summary>
+    internal const ulong LowMemoryEnd = 0xc000_0000;
+    internal const ulong HighMemory = 0x1_0000_0000;
+
+    /// <summary>The registers of devices.</summary>
+    internal const ulong Devices = 0xd000_0000;
+
+    /// <summary>Ranges of memory, with whether they are free to use.</summary>
+    internal static IEnumerable<(ulong Start, ulong Length, bool IsFree)> MemoryMap(ulong memory)
+    {
+        yield return (0, ConventionalEnd, true);
+        yield return (ConventionalEnd, 0xa_0000 - ConventionalEnd, false);
+        yield return (Tables, TablesEnd - Tables, false);
+        yield return (TablesEnd, Math.Min(memory, LowMemoryEnd) - TablesEnd, true);
+        if (memory > LowMemoryEnd)
+        {
+            yield return (HighMemory, memory - LowMemoryEnd, true);
+        }
+    }
+
+    /// <summary>Makes the guest's memory.</summary>
+    internal static GuestMemory CreateMemory(string name, ulong length)
+    {
+        var backing = new SharedMemory(length, new SharedMemoryOptions { Name = name });
+        try
+        {
+            var builder = new GuestMemoryBuilder(name);
+            builder.Add(0, backing, length: Math.Min(length, LowMemoryEnd));
+            if (length > LowMemoryEnd)
+            {
+                builder.Add(HighMemory, backing, backingOffset: LowMemoryEnd);
+            }
+
+            return builder.Build();
+        }
+        catch
+        {
+            backing.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.Diagnostics.CodeAnalysis;
+
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Kvm;
+
+/// <summary>One queue behind virtio-mmio: what the driver says about it, and, once it is ready, the thread that serves it.</summary>
+internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
+{
+    private readonly string _name;
+    private readonly int _index;
+    private readonly Action _notify;
+    private readonly Action<string> _failed;
+    private Thread? _thread;
+    private CancellationTokenSource? _stopping;
+    private long _requests;
+
+    internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed)
+    {
+        _name = name;
+        _index = index;
+        _notify = notify;
+        _failed = failed;
+    }
+
+    /// <summary>Gets the event that is signaled when the driver has made something available, or to stop.</summary>
+    internal EventFile Kick { get; } = new();
+
+    internal ushort Size { get; set; }
+
+    internal ulong Descriptors { get; set; }
+
+    internal ulong Driver { get; set; }
+
+    internal ulong Device { get; set; }
+
+    /// <summary>Gets or sets a value indicating whether the driver said that it is ready.</summary>
+    internal bool IsReady { get; set; }
+
+    internal bool IsServed => _thread is not null;
+
+    internal long Requests => Interlocked.Read(ref _requests);
+
+    internal VirtQueueLayout Layout => new(Size, Descriptors, Driver, Device);
+
+    public void Notify() => _notify();
+
+    /// <summary>Starts to serve it. The layout has been checked.</summary>
+    internal void Start(IVirtioDevice device, GuestMemory memory, FeatureNegotiation features)
+    {
+        var queue = new VirtQueue(memory, Layout, features.QueueFeatures) { Notifier = this };
+        IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features.Acknowledged);
+        _stopping = new CancellationTokenSource();
+        CancellationToken stop = _stopping.Token;
+        _thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
+        _thread.Start();
+    }
+
+    /// <summary>Stops after the request at hand, and forgets what the driver said.</summary>
+    internal void Reset()
+    {
+        Stop();
+        Size = 0;
+        Descriptors = Driver = Device = 0;
+        IsReady = false;
+    }
+
+    internal void Stop()
+    {
+        if (_thread is { } thread)
+        {
+            _stopping!.Cancel();
+            Kick.Signal();
+            thread.Join();
+            _thread = null;
+            _stopping.Dispose();
+            Kick.Take();
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "A device that fails asks its driver for a reset; the machine goes on.")]
+    private void Serve(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
+    {
+        try
+        {
+            HyperspanEnvironment.PrepareThread();
+            while (!stop.IsCancellationRequested)
+            {
+                QueueProcessResult result = handler.Process(queue, stop);
+                Interlocked.Add(ref _requests, result.Requests);
+                if (result.Notify)
+                {
+                    _notify();
+                }
+
+                if (queue.IsBroken)
+                {
+                    _failed($"{_name}, queue {_index}: {queue.Error}");
+                    return;
+                }
+
+                Kick.Wait(Timeout.InfiniteTimeSpan);
+                Kick.Take();
+            }
+        }
+        catch (Exception e)
+        {
+            _failed($"{_name}, queue {_index}: {e.Message}");
+        }
+        finally
+        {
+            handler.Dispose();
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Kick.Dispose();
+    }
+}

@@ -1,0 +1,31 @@
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Kvm;
+
+/// <summary>What a <see cref="VirtualMachine"/> consists of.</summary>
+public sealed class MachineOptions
+{
+    /// <summary>Gets the file with the program that it starts: see <see cref="KernelFormat"/>.</summary>
+    public required string Kernel { get; init; }
+
+    /// <summary>Gets the file with the initial file system of a Linux kernel, if there is one.</summary>
+    public string? Initrd { get; init; }
+
+    /// <summary>Gets the kernel's command line.</summary>
+    public string CommandLine { get; init; } = "";
+
+    /// <summary>Gets the amount of memory in bytes: a multiple of 4096, 2 MiB or more. What the guest does not touch takes none of this machine's.</summary>
+    public ulong Memory { get; init; } = 512UL << 20;
+
+    /// <summary>Gets the number of processors, 1 to 255.</summary>
+    public int Processors { get; init; } = 1;
+
+    /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most sixteen. They stay the caller's.</summary>
+    public IReadOnlyList<IVirtioDevice> Devices { get; init; } = [];
+
+    /// <summary>Gets what is called when a device's queue fails, with the reason, on its thread.</summary>
+    public Action<string>? OnDeviceFailure { get; init; }
+
+    /// <summary>Gets the name used in errors and for threads.</summary>
+    public string Name { get; init; } = "machine";
+}

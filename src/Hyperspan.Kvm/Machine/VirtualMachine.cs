@@ -1,0 +1,287 @@
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Kvm;
+
+/// <summary>A machine that boots a stock Linux: memory, processors, interrupt controllers, a serial console, devices behind virtio-mmio, ACPI tables that describe them.</summary>
+/// <remarks>
+/// Made, run once, disposed. All members may be called from any thread. A guest that asks to start again ends the machine (<see cref="MachineEndKind.Reset"/>): make another one
+/// with the same devices.
+/// </remarks>
+[DebuggerDisplay("{_options.Name,nq}")]
+public sealed class VirtualMachine : IDisposable
+{
+    private const int MostDevices = 16;
+    private const ulong LeastMemory = 2 << 20;
+
+    // Lines of the I/O APIC that nothing else has: the timer is at 0, the console at 4, the power button at 9.
+    private static readonly uint[] Lines = [5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
+
+    private readonly MachineOptions _options;
+    private readonly KernelImage _kernel;
+    private readonly GuestMemory _memory;
+    private readonly Partition _partition;
+    private readonly List<IDisposable> _parts = [];
+    private readonly List<VirtioMmioTransport> _transports = [];
+    private readonly EventFile _button;
+    private readonly TaskCompletionSource<MachineEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _started;
+
+    /// <summary>Initializes a new instance of the <see cref="VirtualMachine"/> class, ready to run.</summary>
+    /// <param name="options">What it consists of.</param>
+    /// <exception cref="MachineException">The program cannot be started, or the machine cannot be so large: the message is a sentence that says why.</exception>
+    /// <exception cref="ArgumentException">A number of the options is out of its range.</exception>
+    /// <exception cref="KvmException">There is no KVM, or it refused.</exception>
+    /// <exception cref="GuestMemoryMappingException">There is not so much memory.</exception>
+    /// <exception cref="IOException">A file could not be read.</exception>
+    public VirtualMachine(MachineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Check(options);
+        _options = options;
+        _kernel = KernelImage.Open(options.Kernel);
+        (string, byte[])? initrd = options.Initrd is { } path ? (path, File.ReadAllBytes(path)) : null;
+        _partition = new Partition(new PartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
+        try
+        {
+            CpuidTable cpuid = _partition.GetSupportedCpuid();
+            CheckProcessor(cpuid);
+            _memory = BootLayout.CreateMemory("ram", options.Memory);
+            _parts.Add(_memory);
+            _partition.Map(_memory);
+            Console = new SerialPort(Connect(SerialPort.Line).Signal);
+            _partition.Ports.AddHandler(new GuestRange(SerialPort.FirstPort, SerialPort.PortCount), Console, "console");
+            _button = Connect(PowerPorts.ButtonLine);
+            AddPowerPorts();
+            MmioDevicePlace[] places = AddDevices();
+            byte[] tables = AcpiTables.Create(BootLayout.Tables, options.Processors, places);
+            BootLoader.Load(_memory, _kernel, options.Kernel, initrd, options.CommandLine, tables, options.Memory);
+            for (uint i = 0; i < (uint)options.Processors; i++)
+            {
+                _partition.CreateProcessor(i).SetCpuid(cpuid.ForProcessor(i, options.Processors));
+            }
+
+            BootLoader.Start(_partition.Processors[0], _kernel);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gets the serial console.</summary>
+    public SerialPort Console { get; }
+
+    /// <summary>Gets what kind of program it starts.</summary>
+    public KernelFormat Format => _kernel.Format;
+
+    /// <summary>Gets the partition under the machine.</summary>
+    public Partition Partition => _partition;
+
+    /// <summary>Gets the guest's memory.</summary>
+    public GuestMemory Memory => _memory;
+
+    /// <summary>Gets what it has done so far.</summary>
+    public MachineStatistics Statistics => new(
+        [.. _partition.Processors.Select(static processor => processor.Statistics)],
+        [.. _transports.Select(static transport => transport.Requests)]);
+
+    /// <summary>Runs the machine, each processor on a thread of its own, until it ends.</summary>
+    /// <param name="cancellationToken">Stops it: at once, as if its plug were pulled. Requests of devices at hand are done when this is disposed.</param>
+    /// <returns>How it ended. The processors are out of the guest then.</returns>
+    /// <exception cref="InvalidOperationException">It has been run before.</exception>
+    public MachineEnd Run(CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _started, true))
+        {
+            throw new InvalidOperationException("A machine is run once.");
+        }
+
+        VirtualProcessor[] processors = [.. _partition.Processors];
+        var threads = new List<Thread>();
+        foreach (VirtualProcessor processor in processors)
+        {
+            var thread = new Thread(() => RunProcessor(processor))
+            {
+                IsBackground = true,
+                Name = string.Create(CultureInfo.InvariantCulture, $"{_options.Name} processor {processor.Id}"),
+            };
+            thread.Start();
+            threads.Add(thread);
+        }
+
+        using (cancellationToken.Register(() => End(new MachineEnd(MachineEndKind.Stopped))))
+        {
+            MachineEnd end = _end.Task.GetAwaiter().GetResult();
+            foreach (VirtualProcessor processor in processors)
+            {
+                processor.Interrupt();
+            }
+
+            foreach (Thread thread in threads)
+            {
+                thread.Join();
+            }
+
+            return end;
+        }
+    }
+
+    /// <summary>Presses the power button: a guest that listens to it shuts down.</summary>
+    public void PressPowerButton() => _button.Signal();
+
+    /// <summary>Ends the machine; devices finish the requests at hand. Idempotent.</summary>
+    public void Dispose()
+    {
+        foreach (VirtioMmioTransport transport in _transports)
+        {
+            transport.Dispose();
+        }
+
+        _partition.Dispose();
+        foreach (IDisposable part in Enumerable.Reverse(_parts))
+        {
+            part.Dispose();
+        }
+    }
+
+    private static void Check(MachineOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(options.Kernel, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Memory, LeastMemory, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(options.Memory % GuestAddress.PageSize, 0UL, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Processors, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Processors, 255, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Devices.Count, MostDevices, nameof(options));
+    }
+
+    private void CheckProcessor(CpuidTable cpuid)
+    {
+        int bits = cpuid.TryFind(0x8000_0008, 0, out CpuidEntry entry) ? (int)(entry.Eax & 0xff) : 36;
+        ulong end = _options.Memory > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_options.Memory - BootLayout.LowMemoryEnd) : _options.Memory;
+        if (bits < 64 && end >> bits != 0)
+        {
+            throw new MachineException(string.Create(
+                CultureInfo.InvariantCulture, $"0x{_options.Memory:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
+        }
+
+        if (_options.Processors > _partition.Capabilities.Processors)
+        {
+            throw new MachineException($"{_options.Processors} processors are too many: this kernel's KVM has up to {_partition.Capabilities.Processors} processors");
+        }
+    }
+
+    /// <summary>An event that is an interrupt line.</summary>
+    private EventFile Connect(uint line)
+    {
+        var source = new EventFile();
+        _parts.Add(source);
+        _parts.Add(_partition.ConnectInterrupt(source, line));
+        return source;
+    }
+
+    private void AddPowerPorts() => _partition.Ports.AddHandler(
+        new GuestRange(PowerPorts.SleepControl, 3),
+        static (_, _) => { },
+        (offset, data) =>
+        {
+            if (offset == 0 && PowerPorts.IsPowerOff(data[0]))
+            {
+                End(new MachineEnd(MachineEndKind.PoweredOff));
+            }
+            else if (offset == PowerPorts.Reset - PowerPorts.SleepControl && data[0] == PowerPorts.ResetValue)
+            {
+                End(new MachineEnd(MachineEndKind.Reset));
+            }
+        },
+        "power");
+
+    private MmioDevicePlace[] AddDevices()
+    {
+        var places = new MmioDevicePlace[_options.Devices.Count];
+        for (int i = 0; i < places.Length; i++)
+        {
+            IVirtioDevice device = _options.Devices[i];
+            places[i] = new MmioDevicePlace(BootLayout.Devices + ((ulong)i * MmioDevicePlace.Length), Lines[i]);
+            string name = string.Create(CultureInfo.InvariantCulture, $"{_options.Name} device {i}");
+            _transports.Add(new VirtioMmioTransport(_partition, places[i].Address, device, _memory, Connect(places[i].Line).Signal, name)
+            {
+                OnFailure = _options.OnDeviceFailure,
+            });
+        }
+
+        return places;
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever ends a processor ends the machine, with the reason.")]
+    private void RunProcessor(VirtualProcessor processor)
+    {
+        try
+        {
+            HyperspanEnvironment.PrepareThread();
+            while (!_end.Task.IsCompleted)
+            {
+                ProcessorExit exit = processor.Run();
+                switch (exit.Kind)
+                {
+                    case ProcessorExitKind.Interrupted:
+                        break;
+                    case ProcessorExitKind.Shutdown:
+                        End(new MachineEnd(MachineEndKind.Reset));
+                        break;
+                    case ProcessorExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Shutdown:
+                        End(new MachineEnd(MachineEndKind.PoweredOff));
+                        break;
+                    case ProcessorExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Reset:
+                        End(new MachineEnd(MachineEndKind.Reset));
+                        break;
+                    default:
+                        Fail(processor, exit.ToString());
+                        break;
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            Fail(processor, e.Message);
+        }
+    }
+
+    private void Fail(VirtualProcessor processor, string reason)
+    {
+        string at = "";
+        try
+        {
+            at = string.Create(CultureInfo.InvariantCulture, $" at 0x{processor.GetRegisters().Rip:x}");
+        }
+        catch (Exception e) when (e is KvmException or ObjectDisposedException or InvalidOperationException)
+        {
+            // Where it was is not to be known.
+        }
+
+        End(new MachineEnd(MachineEndKind.Failed, $"processor {processor.Id}{at}: {reason}"));
+    }
+
+    /// <summary>The first end counts. What was pending of the processor that calls this is finished by the interruption.</summary>
+    private void End(MachineEnd end)
+    {
+        if (_end.TrySetResult(end))
+        {
+            foreach (VirtualProcessor processor in _partition.Processors)
+            {
+                try
+                {
+                    processor.Interrupt();
+                }
+                catch (ObjectDisposedException)
+                {
+                    // It has ended.
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+using Hyperspan.Kvm;
+using Hyperspan.Tool.Output;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Tool.Run;
+
+/// <summary>Runs a machine, and again where its guest asks to start again, until it is turned off or this process is asked to end.</summary>
+internal sealed class GuestRun : IDisposable
+{
+    private const string ReadOnlySuffix = ",readonly";
+
+    // What is left of the output has this long to go where it goes.
+    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
+
+    private readonly RunOptions _options;
+    private readonly List<RawDiskImage> _images = [];
+    private readonly List<IVirtioDevice> _devices = [];
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private IConsoleEndPoint? _console;
+    private SerialPort? _port;
+
+    internal GuestRun(RunOptions options)
+    {
+        _options = options;
+    }
+
+    /// <summary>Runs it.</summary>
+    /// <returns>The exit code.</returns>
+    /// <exception cref="InvalidInputException">Something that was given cannot be used.</exception>
+    internal int Run()
+    {
+        foreach (string disk in _options.Disks)
+        {
+            AddDisk(disk);
+        }
+
+        // The first machine is made before the terminal is touched: what is wrong is said on one as it was.
+        VirtualMachine machine = Create();
+        MachineEnd end;
+        try
+        {
+            _console = OpenConsole();
+            using var termination = new Termination(() => (_console as StandardConsole)?.Restore());
+            var reader = new Thread(ReadConsole) { IsBackground = true, Name = "console" };
+            _port = machine.Console;
+            reader.Start();
+            while (true)
+            {
+                end = RunOnce(machine, termination.Token);
+                if (end.Kind != MachineEndKind.Reset || _options.NoReboot)
+                {
+                    break;
+                }
+
+                machine.Dispose();
+                machine = Create();
+                Volatile.Write(ref _port, machine.Console);
+            }
+        }
+        finally
+        {
+            (_console as StandardConsole)?.Restore();
+            if (_options.Statistics)
+            {
+                WriteStatistics(machine);
+            }
+
+            machine.Dispose();
+        }
+
+        return Report(end);
+    }
+
+    public void Dispose()
+    {
+        foreach (IVirtioDevice device in _devices)
+        {
+            device.Dispose();
+        }
+
+        foreach (RawDiskImage image in _images)
+        {
+            image.Dispose();
+        }
+
+        _console?.Dispose();
+    }
+
+    private static void WriteStatistics(VirtualMachine machine)
+    {
+        MachineStatistics statistics = machine.Statistics;
+        for (int i = 0; i < statistics.Processors.Count; i++)
+        {
+            ProcessorStatistics of = statistics.Processors[i];
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"processor {i}: {of.Entries} entries, {of.Port} port, {of.MemoryMapped} memory-mapped, {of.Unclaimed} of them unclaimed, {of.Signals} signals, {of.Other} other"));
+        }
+
+        for (int i = 0; i < statistics.DeviceRequests.Count; i++)
+        {
+            Console.Error.WriteLine($"device {i}: {Units.Things(statistics.DeviceRequests[i], "request")}");
+        }
+    }
+
+    private VirtualMachine Create()
+    {
+        try
+        {
+            return new VirtualMachine(new MachineOptions
+            {
+                Kernel = _options.Kernel,
+                Initrd = _options.Initrd,
+                CommandLine = _options.Append,
+                Memory = _options.Memory,
+                Processors = _options.Processors,
+                Devices = _devices,
+                OnDeviceFailure = Terminal.Error,
+            });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or GuestMemoryMappingException or PlatformNotSupportedException)
+        {
+            throw new InvalidInputException(e.Message, e);
+        }
+    }
+
+    private void AddDisk(string disk)
+    {
+        bool readOnly = disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal);
+        string path = readOnly ? disk[..^ReadOnlySuffix.Length] : disk;
+        try
+        {
+            RawDiskImage image = RawDiskImage.Open(path, new RawDiskImageOptions { ReadOnly = readOnly, RefuseOtherFormats = true, RefuseDeviceInUse = true });
+            _images.Add(image);
+            _devices.Add(new VirtioBlockDevice(
+                image,
+                new VirtioBlockOptions
+                {
+                    ReadOnly = readOnly,
+                    QueueCount = _options.Processors > 1 ? Math.Min(_options.Processors, 4) : 1,
+                    Id = string.Create(CultureInfo.InvariantCulture, $"disk{_images.Count - 1}"),
+                }));
+        }
+        catch (DiskImageException e)
+        {
+            throw new InvalidInputException(e.Message, e);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidInputException("--disk: the name of the file is empty", e);
+        }
+    }
+
+    private IConsoleEndPoint OpenConsole()
+    {
+        const string Unix = "unix:";
+        if (_options.Console == "stdio")
+        {
+            return new StandardConsole();
+        }
+
+        if (_options.Console == "pty")
+        {
+            var terminal = new PseudoTerminalConsole();
+            Console.Error.WriteLine($"console: {terminal.Path}");
+            return terminal;
+        }
+
+        return new SocketConsole(_options.Console[Unix.Length..]);
+    }
+
+    private MachineEnd RunOnce(VirtualMachine machine, CancellationToken token)
+    {
+        using var ended = new CancellationTokenSource();
+        var writer = new Thread(() => WriteConsole(machine.Console, ended.Token)) { IsBackground = true, Name = "console output" };
+        writer.Start();
+        try
+        {
+            return machine.Run(token);
+        }
+        finally
+        {
+            ended.Cancel();
+            writer.Join(OutputPatience);
+        }
+    }
+
+    /// <summary>Passes on what the guest sends, until it has ended and all is through.</summary>
+    private void WriteConsole(SerialPort port, CancellationToken ended)
+    {
+        byte[] buffer = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                int count = port.ReadAsync(buffer, ended).AsTask().GetAwaiter().GetResult();
+                _console!.Write(buffer.AsSpan(0, count));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // All is through.
+        }
+    }
+
+    /// <summary>Passes on what the guest is sent, to whichever machine runs.</summary>
+    private void ReadConsole()
+    {
+        byte[] buffer = new byte[256];
+        while (_console!.Read(buffer) is > 0 and var count)
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            try
+            {
+                Volatile.Read(ref _port)!.WriteAsync(buffer.AsMemory(0, count), patience.Token).AsTask().GetAwaiter().GetResult();
+            }
+            catch (OperationCanceledException)
+            {
+                // The guest does not take it.
+            }
+        }
+    }
+
+    private int Report(MachineEnd end)
+    {
+        int code = end.Kind switch
+        {
+            MachineEndKind.Stopped => ExitCode.Interrupted,
+            MachineEndKind.Failed => ExitCode.Failure,
+            _ => ExitCode.Success,
+        };
+        if (end.Kind == MachineEndKind.Failed)
+        {
+            Terminal.Error(end.Reason!);
+        }
+
+        foreach (RawDiskImage image in _images)
+        {
+            if (!image.IsReadOnly && image.Flush() is { Succeeded: false } failed)
+            {
+                Terminal.Error(
+                    "a disk cannot be flushed, what was written since the last flush that succeeded may be lost: "
+                    + Marshal.GetPInvokeErrorMessage(failed.Errno));
+                code = ExitCode.Failure;
+            }
+        }
+
+        if (_options.Statistics)
+        {
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{end.Kind} after {_watch.Elapsed.TotalSeconds:f2} s"));
+        }
+
+        return code;
+    }
+}

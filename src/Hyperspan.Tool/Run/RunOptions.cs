@@ -1,0 +1,23 @@
+namespace Hyperspan.Tool.Run;
+
+/// <summary>The arguments of <c>hyperspan run</c>.</summary>
+internal sealed record RunOptions
+{
+    internal required string Kernel { get; init; }
+
+    internal string? Initrd { get; init; }
+
+    internal string Append { get; init; } = "";
+
+    internal ulong Memory { get; init; }
+
+    internal int Processors { get; init; }
+
+    internal IReadOnlyList<string> Disks { get; init; } = [];
+
+    internal string Console { get; init; } = "stdio";
+
+    internal bool NoReboot { get; init; }
+
+    internal bool Statistics { get; init; }
+}

@@ -1,0 +1,92 @@
+using System.Net.Sockets;
+
+namespace Hyperspan.Tool.Run;
+
+/// <summary>A Unix socket that one program at a time may connect to. What comes while nobody is, or faster than it is read, is dropped.</summary>
+internal sealed class SocketConsole : IConsoleEndPoint
+{
+    private readonly string _path;
+    private readonly Socket _listener;
+    private Socket? _client;
+    private bool _disposed;
+
+    internal SocketConsole(string path)
+    {
+        _path = path;
+        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            _listener.Bind(new UnixDomainSocketEndPoint(path));
+            _listener.Listen(1);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            _listener.Dispose();
+            throw new InvalidInputException($"--console: {path}: {e.Message}", e);
+        }
+    }
+
+    public void Write(ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            Volatile.Read(ref _client)?.Send(data, SocketFlags.None, out _);
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has gone this moment.
+        }
+    }
+
+    public int Read(Span<byte> data)
+    {
+        while (!Volatile.Read(ref _disposed))
+        {
+            try
+            {
+                Socket client = _client ?? Accept();
+                if (client.Poll(TimeSpan.FromSeconds(1), SelectMode.SelectRead))
+                {
+                    int count = client.Receive(data, SocketFlags.None, out SocketError error);
+                    if (count > 0)
+                    {
+                        return count;
+                    }
+
+                    if (error != SocketError.WouldBlock)
+                    {
+                        Interlocked.Exchange(ref _client, null)?.Dispose();
+                    }
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                if (Volatile.Read(ref _disposed))
+                {
+                    break;
+                }
+
+                Interlocked.Exchange(ref _client, null)?.Dispose();
+                Thread.Sleep(TimeSpan.FromMilliseconds(100));
+            }
+        }
+
+        return 0;
+    }
+
+    public void Dispose()
+    {
+        Volatile.Write(ref _disposed, true);
+        _listener.Dispose();
+        Interlocked.Exchange(ref _client, null)?.Dispose();
+        File.Delete(_path);
+    }
+
+    private Socket Accept()
+    {
+        Socket client = _listener.Accept();
+        client.Blocking = false;
+        Volatile.Write(ref _client, client);
+        return client;
+    }
+}
