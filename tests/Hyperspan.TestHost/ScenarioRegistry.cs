@@ -25,6 +25,9 @@ public static class ScenarioRegistry
         new SignalStackScenario(),
         new BlockedSignalsScenario(),
         new ZeroBytesScenario(),
+        new SnapshotKillScenario(),
+        new OnDemandScenario(),
+        new PageClientScenario(),
         new ManyMappingsScenario(),
         new VhostUserLimitsScenario(),
     ];

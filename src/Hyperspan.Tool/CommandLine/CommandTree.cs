@@ -55,11 +55,13 @@ internal static class CommandTree
     {
         var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create() };
         Command snapshot = SnapshotCommand.Create();
+        Command dump = DumpCommand.Create();
         var root = new RootCommand("Guest memory for virtual machines: serve a disk out of it, save it, see it work, check this machine.")
         {
             DemoCommand.Create(),
             serve,
             snapshot,
+            dump,
             RunCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),
@@ -68,6 +70,7 @@ internal static class CommandTree
 
         serve.SetAction(_ => ShowHelp(root, "serve"));
         snapshot.SetAction(_ => ShowHelp(root, "snapshot"));
+        dump.SetAction(_ => ShowHelp(root, "dump"));
         root.SetAction(_ => ShowHelp(root));
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new ExampleHelpAction((HelpAction)help.Action!);

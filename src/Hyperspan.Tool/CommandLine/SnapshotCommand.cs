@@ -30,7 +30,7 @@ internal static class SnapshotCommand
     {
         var memory = new Option<string>("--memory")
         {
-            Description = "The file behind the memory: what memory-backend-file of QEMU is given as mem-path, for instance. Pause the guest before.",
+            Description = "The file behind the memory: what memory-backend-file of QEMU is given as mem-path, for instance; pause the guest before. Or a dump, or a snapshot.",
             HelpName = "FILE",
             Required = true,
         };
@@ -48,7 +48,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, memory, snapshot, since, compress, json);
-        SetAction(command, (result, token) => SnapshotRun.Save(
+        FileCommand.SetAction(command, (result, token) => SnapshotRun.Save(
             result.GetRequiredValue(memory), result.GetRequiredValue(snapshot), result.GetValue(since), result.GetValue(compress), result.GetValue(json), token));
         return command;
     }
@@ -69,7 +69,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, snapshot, memory, json);
-        SetAction(command, (result, token) => SnapshotRun.Restore(
+        FileCommand.SetAction(command, (result, token) => SnapshotRun.Restore(
             result.GetRequiredValue(snapshot), result.GetRequiredValue(memory), result.GetValue(json), token));
         return command;
     }
@@ -84,7 +84,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, snapshots, json);
-        SetAction(command, (result, token) => SnapshotRun.Verify(result.GetRequiredValue(snapshots), result.GetValue(json), token));
+        FileCommand.SetAction(command, (result, token) => SnapshotRun.Verify(result.GetRequiredValue(snapshots), result.GetValue(json), token));
         return command;
     }
 
@@ -98,7 +98,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, snapshots, json);
-        SetAction(command, (result, _) => SnapshotRun.Info(result.GetRequiredValue(snapshots), result.GetValue(json)));
+        FileCommand.SetAction(command, (result, _) => SnapshotRun.Info(result.GetRequiredValue(snapshots), result.GetValue(json)));
         return command;
     }
 
@@ -112,7 +112,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, snapshots, json);
-        SetAction(command, (result, _) => SnapshotRun.Diff(result.GetRequiredValue(snapshots), result.GetValue(json)));
+        FileCommand.SetAction(command, (result, _) => SnapshotRun.Diff(result.GetRequiredValue(snapshots), result.GetValue(json)));
         return command;
     }
 
@@ -133,7 +133,7 @@ internal static class SnapshotCommand
             ExitCodes = Codes,
         };
         Add(command, snapshots, output, compress, json);
-        SetAction(command, (result, token) => SnapshotRun.Merge(
+        FileCommand.SetAction(command, (result, token) => SnapshotRun.Merge(
             result.GetRequiredValue(snapshots), result.GetValue(output), result.GetValue(compress), result.GetValue(json), token));
         return command;
     }
@@ -159,24 +159,4 @@ internal static class SnapshotCommand
             }
         }
     }
-
-    /// <summary>Whatever is wrong with what was given is one line and an exit code.</summary>
-    private static void SetAction(Command command, Func<ParseResult, CancellationToken, int> run) => command.SetAction(result =>
-    {
-        using var termination = new Termination();
-        try
-        {
-            return run(result, termination.Token);
-        }
-        catch (InvalidInputException e)
-        {
-            Terminal.Error(e.Message);
-            return ExitCode.BadInput;
-        }
-        catch (GuestMemoryException e)
-        {
-            Terminal.Error(e.Message);
-            return ExitCode.Failure;
-        }
-    });
 }

@@ -1,3 +1,4 @@
+using Hyperspan.Dumps;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
 
@@ -12,6 +13,18 @@ internal static unsafe class InputFiles
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
     internal static GuestMemorySnapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null) =>
         Require(path, () => GuestMemorySnapshot.Open(path, earlier));
+
+    /// <summary>Opens a dump, or bare bytes.</summary>
+    /// <exception cref="InvalidInputException">It cannot be used.</exception>
+    internal static GuestMemoryDump OpenDump(string path) => Require(path, () => GuestMemoryDump.Open(path));
+
+    /// <summary>Tells a snapshot by its first bytes.</summary>
+    /// <exception cref="InvalidInputException">The file cannot be read.</exception>
+    internal static bool IsSnapshot(string path)
+    {
+        RequireRegular(path);
+        return Require(path, () => GuestMemorySnapshot.IsSnapshot(path));
+    }
 
     /// <summary>Opens a memory file for reading.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>

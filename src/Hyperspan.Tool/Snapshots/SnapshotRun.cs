@@ -1,5 +1,6 @@
 using System.Diagnostics;
 
+using Hyperspan.Dumps;
 using Hyperspan.Snapshots;
 using Hyperspan.Tool.Output;
 
@@ -15,13 +16,12 @@ internal static class SnapshotRun
     internal static int Save(string memoryPath, string path, string? since, bool compress, bool json, CancellationToken cancellationToken)
     {
         InputFiles.RequireWritable(path);
-        using GuestMemory memory = InputFiles.OpenMemory(memoryPath);
         using GuestMemorySnapshot? earlier = since is null ? null : InputFiles.OpenSnapshot(since);
+        var options = new SnapshotSaveOptions { Since = earlier, Compress = compress };
         long start = Stopwatch.GetTimestamp();
         try
         {
-            ProgressBar.Run("save", progress => GuestMemorySnapshot.SaveAsync(
-                memory, path, new SnapshotSaveOptions { Since = earlier, Compress = compress }, progress, cancellationToken));
+            SaveFrom(memoryPath, path, options, cancellationToken);
         }
         catch (ArgumentException e)
         {
@@ -57,7 +57,7 @@ internal static class SnapshotRun
         {
             try
             {
-                using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && IsSnapshot(other))]);
+                using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
                 long start = Stopwatch.GetTimestamp();
                 ProgressBar.Run("verify", progress => snapshot.VerifyAsync(progress, cancellationToken));
                 TimeSpan time = Stopwatch.GetElapsedTime(start);
@@ -103,7 +103,7 @@ internal static class SnapshotRun
         var reports = new List<SnapshotReport>();
         foreach (string path in paths)
         {
-            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && IsSnapshot(other))]);
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
             SnapshotReport report = Describe(snapshot, out IReadOnlyList<UsedMemory> used);
             reports.Add(report);
             if (!json)
@@ -128,7 +128,7 @@ internal static class SnapshotRun
         }
 
         string last = paths[^1];
-        using GuestMemorySnapshot two = InputFiles.OpenSnapshot(last, paths.Count == 2 && IsSnapshot(paths[0]) ? [paths[0]] : []);
+        using GuestMemorySnapshot two = InputFiles.OpenSnapshot(last, paths.Count == 2 && InputFiles.IsSnapshot(paths[0]) ? [paths[0]] : []);
         if (paths.Count == 1 && two.Chain.Count == 1)
         {
             throw new InvalidInputException($"{last}: is a full snapshot; name another one to compare it with");
@@ -187,7 +187,7 @@ internal static class SnapshotRun
         IReadOnlyList<string> inputs = paths;
         if (output is null)
         {
-            bool lastIsInput = paths.Count == 1 || (File.Exists(paths[^1]) && IsSnapshot(paths[^1]) && IsChain(paths));
+            bool lastIsInput = paths.Count == 1 || (File.Exists(paths[^1]) && InputFiles.IsSnapshot(paths[^1]) && IsChain(paths));
             if (!lastIsInput && File.Exists(paths[^1]))
             {
                 throw new InvalidInputException($"{paths[^1]}: exists already, and is no difference to {paths[^2]}; give it by --output to replace it");
@@ -216,22 +216,39 @@ internal static class SnapshotRun
         return Write(report, used, $"Merged {Units.Things(newest.Chain.Count, "snapshot")} into {output}: {SizeOf(report)}, in {Units.Duration(time)}", json);
     }
 
+    /// <summary>Saves what a file holds: the bare memory, a dump or a snapshot.</summary>
+    private static void SaveFrom(string source, string path, SnapshotSaveOptions options, CancellationToken cancellationToken)
+    {
+        if (InputFiles.IsSnapshot(source))
+        {
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(source);
+            ProgressBar.Run("save", progress => snapshot.SaveAsync(path, options, progress, cancellationToken));
+            return;
+        }
+
+        using (GuestMemoryDump dump = InputFiles.OpenDump(source))
+        {
+            if (dump.Format != DumpFormat.Raw)
+            {
+                ProgressBar.Run("save", progress => dump.SaveSnapshotAsync(path, options, progress, cancellationToken));
+                return;
+            }
+        }
+
+        using GuestMemory memory = InputFiles.OpenMemory(source);
+        ProgressBar.Run("save", progress => GuestMemorySnapshot.SaveAsync(memory, path, options, progress, cancellationToken));
+    }
+
     private static bool IsChain(IReadOnlyList<string> paths)
     {
-        using GuestMemorySnapshot newest = InputFiles.OpenSnapshot(paths[^1], [.. paths.SkipLast(1).Where(IsSnapshot)]);
+        using GuestMemorySnapshot newest = InputFiles.OpenSnapshot(paths[^1], [.. paths.SkipLast(1).Where(InputFiles.IsSnapshot)]);
         return newest.Chain.Count > 1 && paths.SkipLast(1).All(path => newest.Chain.Contains(path, StringComparer.Ordinal) || Consists(path));
 
         bool Consists(string path)
         {
-            using GuestMemorySnapshot one = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && IsSnapshot(other))]);
+            using GuestMemorySnapshot one = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
             return newest.ConsistsOf(one.Id);
         }
-    }
-
-    private static bool IsSnapshot(string path)
-    {
-        InputFiles.RequireRegular(path);
-        return GuestMemorySnapshot.IsSnapshot(path);
     }
 
     private static string SizeOf(SnapshotReport report) => report.ChangedBytes is { } changed

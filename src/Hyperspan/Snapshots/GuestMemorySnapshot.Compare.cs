@@ -21,8 +21,8 @@ public sealed partial class GuestMemorySnapshot
 
     private IEnumerable<(ulong Chunk, ulong Pages)> DifferentPages(GuestMemorySnapshot other, IProgress<SnapshotProgress>? progress)
     {
-        var one = new SnapshotImage(_files, _files[0].Regions);
-        var two = new SnapshotImage(other._files, other._files[0].Regions);
+        SnapshotImage one = Image();
+        SnapshotImage two = other.Image();
         var meter = new ProgressMeter(one.Regions, progress);
         byte[] ofOne = new byte[SnapshotFormat.ChunkSize];
         byte[] ofTwo = new byte[SnapshotFormat.ChunkSize];

@@ -65,14 +65,8 @@ public sealed partial class GuestMemorySnapshot
         }
 
         RegionMap regions = _files[0].Regions;
-        long[] offsets = new long[regions.All.Count];
-        long length = 0;
-        for (int i = 0; i < offsets.Length; i++)
-        {
-            offsets[i] = length = (long)PageMath.RoundUp((ulong)length, PageMath.PageSize);
-            length = checked(length + (long)regions.All[i].Range.Size);
-        }
-
+        var layout = new MemoryFileLayout(regions);
+        long length = (long)layout.Length;
         RandomAccess.SetLength(file, length);
         var image = new SnapshotImage(_files, regions);
         var meter = new ProgressMeter(regions, progress);
@@ -87,7 +81,7 @@ public sealed partial class GuestMemorySnapshot
             moved += (ulong)packed;
             foreach ((GuestRange range, int at) in Parts(regions, chunk, pages))
             {
-                long offset = offsets[IndexOf(regions, range)] + (long)(range.Base.Value - regions.All[IndexOf(regions, range)].Range.Base.Value);
+                long offset = (long)layout.OffsetOf(range.Base.Value);
                 ClearFile(file, written, offset);
                 RandomAccess.Write(file, buffer.AsSpan(at, (int)range.Size), offset);
                 written = offset + (long)range.Size;
@@ -99,17 +93,6 @@ public sealed partial class GuestMemorySnapshot
         ClearFile(file, written, length);
         ulong total = regions.TotalBytes;
         progress?.Report(new SnapshotProgress(total, total, moved));
-    }
-
-    private static int IndexOf(RegionMap regions, GuestRange part)
-    {
-        int i = regions.FirstEndingAtOrAfter(part.Base.Value >> SnapshotFormat.ChunkShift);
-        while (!regions.All[i].Range.Contains(part.Base))
-        {
-            i++;
-        }
-
-        return i;
     }
 
     /// <summary>Makes a part of a file zero: a hole where there can be one.</summary>

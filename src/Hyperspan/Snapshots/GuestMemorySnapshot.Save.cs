@@ -61,6 +61,17 @@ public sealed partial class GuestMemorySnapshot
         return saved with { UnreadablePages = image.UnreadablePages };
     }
 
+    /// <summary>Saves the memory in this snapshot as another one: a difference to yet another, for instance. Its sections are not taken over.</summary>
+    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
+    /// <param name="progress">Is told how far it has come; on any thread.</param>
+    /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
+    /// <returns>What was saved.</returns>
+    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
+    public Task<SnapshotSaved> SaveAsync(
+        string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
+
     /// <summary>Saves this snapshot, with those it is a difference to, as one that needs no other.</summary>
     /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
     /// <param name="compress">Whether pages are compressed.</param>
@@ -81,7 +92,7 @@ public sealed partial class GuestMemorySnapshot
         }
 
         var options = new SnapshotSaveOptions { Compress = compress, Sections = sections };
-        return await SaveAsync(new SnapshotImage(_files, _files[0].Regions), path, options, progress, cancellationToken);
+        return await SaveAsync(Image(), path, options, progress, cancellationToken);
     }
 
     internal static async Task<SnapshotSaved> SaveAsync(

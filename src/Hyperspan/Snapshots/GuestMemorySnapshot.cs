@@ -10,9 +10,9 @@ namespace Hyperspan.Snapshots;
 /// <remarks>
 /// <para>
 /// Nothing in a file is trusted: one that is damaged, or was made to do damage, is an <see cref="InvalidSnapshotException"/>, at opening or when the damaged part is
-/// read. The bytes are checked whenever they are read.
+/// read. The bytes are checked whenever they are read, except where <see cref="Map"/> maps them.
 /// </para>
-/// <para>All members are safe to use from several threads. Disposing it closes the files.</para>
+/// <para>All members are safe to use from several threads. Disposing it closes the files; a memory that <see cref="Map"/> made keeps its own.</para>
 /// </remarks>
 [DebuggerDisplay("{Path}, {Id}")]
 public sealed partial class GuestMemorySnapshot : IDisposable
@@ -49,7 +49,8 @@ public sealed partial class GuestMemorySnapshot : IDisposable
     /// <summary>Gets the paths of the files it consists of: its own, then the one it is a difference to, up to a full one.</summary>
     public IReadOnlyList<string> Chain => [.. _files.Select(file => file.Name)];
 
-    internal SnapshotFile[] Files => _files;
+    /// <summary>All of its memory, for one thread.</summary>
+    internal SnapshotImage Image() => new(_files, _files[0].Regions);
 
     /// <summary>Opens a snapshot, and those it is a difference to.</summary>
     /// <param name="path">The path of the file.</param>
@@ -120,7 +121,7 @@ public sealed partial class GuestMemorySnapshot : IDisposable
     /// <summary>Lists the pages whose bytes are not zero for certain, whichever of the files has them, as ranges of whole pages of 4 KiB in ascending order.</summary>
     /// <returns>The ranges, found as they are asked for.</returns>
     /// <exception cref="InvalidSnapshotException">An index is damaged.</exception>
-    public IEnumerable<GuestRange> GetStoredRanges() => PageRanges.Join(Walk(new SnapshotImage(_files, _files[0].Regions)));
+    public IEnumerable<GuestRange> GetStoredRanges() => PageRanges.Join(Image().Chunks());
 
     /// <summary>Lists the pages of which this file itself says something, not those it is a difference to: what differs from the earlier one.</summary>
     /// <returns>The ranges, found as they are asked for.</returns>
@@ -134,7 +135,7 @@ public sealed partial class GuestMemorySnapshot : IDisposable
     /// <exception cref="InvalidSnapshotException">The file is damaged there.</exception>
     public void Read(GuestAddress address, Span<byte> destination)
     {
-        var image = new SnapshotImage(_files, _files[0].Regions);
+        SnapshotImage image = Image();
         byte[] page = new byte[SnapshotFormat.PageSize];
         for (ulong at = address.Value; !destination.IsEmpty;)
         {
@@ -255,14 +256,6 @@ public sealed partial class GuestMemorySnapshot : IDisposable
         }
 
         return parent;
-    }
-
-    private static IEnumerable<(ulong Chunk, ulong Pages)> Walk(MemoryImage image)
-    {
-        for (ulong from = 0; image.TryNext(from, out ulong chunk, out ulong pages); from = chunk + 1)
-        {
-            yield return (chunk, pages);
-        }
     }
 
     private static void VerifySections(SnapshotFile file, byte[] buffer, CancellationToken cancellationToken)

@@ -16,6 +16,15 @@ internal abstract class MemoryImage
     /// <returns>Whether there is one.</returns>
     internal abstract bool TryNext(ulong from, out ulong chunk, out ulong pages);
 
+    /// <summary>Lists all chunks that <see cref="TryNext"/> finds.</summary>
+    internal IEnumerable<(ulong Chunk, ulong Pages)> Chunks()
+    {
+        for (ulong from = 0; TryNext(from, out ulong chunk, out ulong pages); from = chunk + 1)
+        {
+            yield return (chunk, pages);
+        }
+    }
+
     /// <summary>Reads pages of a chunk, packed: the bytes of the lowest first.</summary>
     /// <param name="chunk">The number of the chunk.</param>
     /// <param name="pages">The pages; some that <see cref="TryNext"/> gave for this chunk.</param>

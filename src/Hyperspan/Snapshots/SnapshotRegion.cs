@@ -7,6 +7,9 @@ namespace Hyperspan.Snapshots;
 /// <param name="Protection">What the guest may do with it.</param>
 public sealed record SnapshotRegion(GuestRange Range, string Name, ulong PageSize, Protection Protection)
 {
+    /// <summary>Gets a value indicating whether it begins with a page.</summary>
+    internal bool IsAligned => (Range.Base.Value & (SnapshotFormat.PageSize - 1)) == 0;
+
     /// <summary>The pages of a chunk that belong to this region, if only by a byte.</summary>
     internal ulong PagesOf(ulong chunk)
     {

@@ -17,6 +17,7 @@ internal static class ErrorNumber
     internal const int AccessDenied = 13;
     internal const int BadAddress = 14;
     internal const int Busy = 16;
+    internal const int Exists = 17;
     internal const int NoDevice = 19;
     internal const int IsDirectory = 21;
     internal const int InvalidArgument = 22;

@@ -21,4 +21,19 @@ internal static partial class LinuxConstants
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED = 1 << 3;
     internal const int MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ = 1 << 7;
     internal const int MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ = 1 << 8;
+
+    /// <summary>The version of userfaultfd(2) that is spoken.</summary>
+    internal const ulong UFFD_API = 0xAA;
+
+    /// <summary>A missing page answers an access by SIGBUS.</summary>
+    internal const ulong UFFD_FEATURE_SIGBUS = 1 << 7;
+    internal const ulong UFFDIO_REGISTER_MODE_MISSING = 1;
+    internal const uint UFFDIO_API = 0xC018AA3F;
+    internal const uint UFFDIO_REGISTER = 0xC020AA00;
+    internal const uint UFFDIO_COPY = 0xC028AA03;
+    internal const uint UFFDIO_ZEROPAGE = 0xC020AA04;
+    internal const uint UFFDIO_POISON = 0xC020AA08;
+    internal const byte UFFD_EVENT_PAGEFAULT = 0x12;
+    internal const byte UFFD_EVENT_REMOVE = 0x15;
+    internal const byte UFFD_EVENT_UNMAP = 0x16;
 }

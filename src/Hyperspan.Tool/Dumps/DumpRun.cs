@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using System.Text;
+
+using Hyperspan.Dumps;
+using Hyperspan.Snapshots;
+using Hyperspan.Tool.Output;
+using Hyperspan.Tool.Snapshots;
+
+namespace Hyperspan.Tool.Dumps;
+
+/// <summary>What the commands on dumps do.</summary>
+internal static class DumpRun
+{
+    private const int ShownSegments = 20;
+
+    internal static int Convert(string input, string output, DumpFormat format, bool skipZero, bool json, CancellationToken cancellationToken)
+    {
+        InputFiles.RequireRegular(input);
+        InputFiles.RequireWritable(output);
+        long start = Stopwatch.GetTimestamp();
+        if (InputFiles.IsSnapshot(input))
+        {
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(input);
+            var options = new DumpOptions { Format = format, SkipZero = skipZero };
+            ProgressBar.Run("convert", progress => GuestMemoryDump.WriteAsync(snapshot, output, options, progress, cancellationToken));
+        }
+        else
+        {
+            using GuestMemoryDump dump = InputFiles.OpenDump(input);
+            ProgressBar.Run("convert", progress => dump.ConvertAsync(output, format, skipZero, progress, cancellationToken));
+        }
+
+        TimeSpan time = Stopwatch.GetElapsedTime(start);
+        using GuestMemoryDump written = GuestMemoryDump.Open(output, format);
+        return Write(written, json, $"Wrote {output} in {Units.Duration(time)}.");
+    }
+
+    internal static int Info(string input, bool json)
+    {
+        InputFiles.RequireRegular(input);
+        if (InputFiles.IsSnapshot(input))
+        {
+            return SnapshotRun.Info([input], json);
+        }
+
+        using GuestMemoryDump dump = InputFiles.OpenDump(input);
+        return Write(dump, json, null);
+    }
+
+    private static int Write(GuestMemoryDump dump, bool json, string? sentence)
+    {
+        SnapshotRegion[] regions = [.. dump.Segments.Select((segment, i) => new SnapshotRegion(segment.Range, $"segment {i}", 4096, Protection.ReadWriteExecute))];
+        IReadOnlyList<UsedMemory> used = UsedMemory.Count(regions.Take(ShownSegments), dump.GetStoredRanges());
+        ulong stored = dump.GetStoredRanges().Aggregate(0UL, static (sum, range) => sum + range.Size);
+        ulong all = dump.Segments.Aggregate(0UL, static (sum, segment) => unchecked(sum + segment.Range.Size));
+        var report = new DumpReport(
+            dump.Path,
+            dump.Format.ToString().ToLowerInvariant(),
+            dump.FileBytes,
+            all,
+            Math.Min(stored, all),
+            [.. dump.Segments.Select(segment => new DumpSegmentReport(segment.Range.Base, segment.Range.Size, segment.FileOffset))],
+            dump.Processors,
+            dump.VmCoreInfo is { } information ? Encoding.UTF8.GetString(information.Span).TrimEnd('\0') : null);
+        if (json)
+        {
+            JsonOutput.Write(report, DumpJsonContext.Default.DumpReport);
+            return ExitCode.Success;
+        }
+
+        if (sentence is not null)
+        {
+            Console.Out.WriteLine(sentence);
+        }
+
+        string format = dump.Format switch { DumpFormat.Elf => "ELF core", DumpFormat.Lime => "LiME", _ => "bare bytes" };
+        Console.Out.WriteLine(
+            $"{report.Path}: {format}, {Units.Bytes(report.MemoryBytes)} in {Units.Things(report.Segments.Count, "segment")}, "
+            + $"{Units.Bytes(report.StoredBytes)} not in holes of the file");
+        for (int i = 0; i < report.Processors.Count; i++)
+        {
+            Console.Out.WriteLine($"  processor {i}: {report.Processors[i]}");
+        }
+
+        string? release = report.VmCoreInfo?.Split('\n').FirstOrDefault(line => line.StartsWith("OSRELEASE=", StringComparison.Ordinal));
+        if (release is not null)
+        {
+            Console.Out.WriteLine($"  kernel {Printable.Of(release["OSRELEASE=".Length..])}");
+        }
+
+        UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "used");
+        if (report.Segments.Count > ShownSegments)
+        {
+            Console.Out.WriteLine($"  ... and {Units.Things(report.Segments.Count - ShownSegments, "segment")} more; --json lists all");
+        }
+
+        return ExitCode.Success;
+    }
+}

@@ -1,0 +1,26 @@
+namespace Hyperspan.Dumps;
+
+/// <summary>A region of a dump as memory that can be read: by the fallback, each read from the file.</summary>
+internal sealed class DumpBacking(DumpImage image, GuestRange range, string name) : GuestMemoryBacking
+{
+    public override ulong Length => range.Size;
+
+    public override bool IsWritable => false;
+
+    public override bool IsLockable => false;
+
+    public override string Name => name;
+
+    protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    {
+        try
+        {
+            image.ReadRange(range.Base.Value + address, destination);
+            return BackingResult.Success;
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            return BackingResult.Fail(GuestMemoryFaultKind.NotMapped, address, e);
+        }
+    }
+}

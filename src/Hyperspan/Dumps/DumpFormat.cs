@@ -1,0 +1,14 @@
+namespace Hyperspan.Dumps;
+
+/// <summary>How a dump is laid out in its file.</summary>
+public enum DumpFormat
+{
+    /// <summary>The byte at each offset of the file is the one at that guest-physical address.</summary>
+    Raw,
+
+    /// <summary>An ELF core file: a segment (PT_LOAD) for each region, with its physical address, and notes.</summary>
+    Elf,
+
+    /// <summary>The format of LiME: each region behind a header of 32 bytes.</summary>
+    Lime,
+}

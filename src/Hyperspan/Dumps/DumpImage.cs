@@ -1,0 +1,179 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Dumps;
+
+/// <summary>The memory in a dump. Holes of the file are not read.</summary>
+internal sealed class DumpImage : MemoryImage
+{
+    private readonly SafeFileHandle _file;
+    private readonly string _name;
+    private readonly DumpSegment[] _segments;
+
+    internal DumpImage(SafeFileHandle file, string name, DumpSegment[] segments, RegionMap regions)
+    {
+        _file = file;
+        _name = name;
+        _segments = segments;
+        Regions = regions;
+    }
+
+    internal override RegionMap Regions { get; }
+
+    internal override bool TryNext(ulong from, out ulong chunk, out ulong pages)
+    {
+        for (int i = FirstEndingAtOrAfter(from); i < _segments.Length; i++)
+        {
+            DumpSegment segment = _segments[i];
+            ulong start = Math.Max(segment.Range.Base.Value, from << SnapshotFormat.ChunkShift);
+            ulong offset = start - segment.Range.Base.Value;
+            if (!TryNextData(segment, offset, out ulong data))
+            {
+                continue;
+            }
+
+            chunk = (segment.Range.Base.Value + data) >> SnapshotFormat.ChunkShift;
+            pages = PagesOf(chunk);
+            return true;
+        }
+
+        (chunk, pages) = (0, 0);
+        return false;
+    }
+
+    internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
+    {
+        ulong start = chunk << SnapshotFormat.ChunkShift;
+        for (ulong left = pages; left != 0;)
+        {
+            int page = BitOperations.TrailingZeroCount(left);
+            int run = BitOperations.TrailingZeroCount(~(left >> page));
+            int length = run << SnapshotFormat.PageShift;
+            ReadRange(start + ((ulong)page << SnapshotFormat.PageShift), packed[..length]);
+            packed = packed[length..];
+            left &= ~SnapshotFormat.Pages(page, page + run);
+        }
+    }
+
+    /// <summary>Reads a range that ends at 2^64 at the latest; what is in no segment is zero.</summary>
+    /// <exception cref="InvalidDumpException">The file has become shorter.</exception>
+    internal void ReadRange(ulong address, Span<byte> destination)
+    {
+        destination.Clear();
+        if (destination.IsEmpty)
+        {
+            return;
+        }
+
+        ulong last = address + (ulong)(destination.Length - 1);
+        for (int i = FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift); i < _segments.Length && _segments[i].Range.Base.Value <= last; i++)
+        {
+            DumpSegment segment = _segments[i];
+            ulong from = Math.Max(address, segment.Range.Base.Value);
+            if (segment.FileLength == 0 || from - segment.Range.Base.Value >= segment.FileLength)
+            {
+                continue;
+            }
+
+            ulong to = Math.Min(last, segment.Range.Base.Value + (segment.FileLength - 1));
+            if (to >= from)
+            {
+                ReadAt(segment.FileOffset + (from - segment.Range.Base.Value), destination.Slice((int)(from - address), (int)(to - from) + 1));
+            }
+        }
+    }
+
+    private void ReadAt(ulong offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            int read = RandomAccess.Read(_file, destination, (long)offset);
+            if (read == 0)
+            {
+                throw new InvalidDumpException(_name, "has become shorter");
+            }
+
+            destination = destination[read..];
+            offset += (ulong)read;
+        }
+    }
+
+    private ulong PagesOf(ulong chunk)
+    {
+        ulong start = chunk << SnapshotFormat.ChunkShift;
+        ulong pages = 0;
+        for (int i = FirstEndingAtOrAfter(chunk); i < _segments.Length && _segments[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        {
+            DumpSegment segment = _segments[i];
+            ulong offset = Math.Max(segment.Range.Base.Value, start) - segment.Range.Base.Value;
+            ulong limit = Math.Min(segment.FileLength, start + (SnapshotFormat.ChunkSize - 1) - segment.Range.Base.Value + 1);
+            while (offset < limit && TryNextData(segment, offset, out ulong data) && data < limit)
+            {
+                ulong stop = Math.Min(limit, EndOfData(segment, data));
+                pages |= SnapshotFormat.Pages(
+                    (int)((segment.Range.Base.Value + data - start) >> SnapshotFormat.PageShift),
+                    (int)((segment.Range.Base.Value + (stop - 1) - start) >> SnapshotFormat.PageShift) + 1);
+                offset = stop;
+            }
+        }
+
+        return pages;
+    }
+
+    /// <summary>The first byte of a segment from an offset on that is in the file and in no hole of it.</summary>
+    private bool TryNextData(DumpSegment segment, ulong offset, out ulong data)
+    {
+        data = offset;
+        if (offset >= segment.FileLength)
+        {
+            return false;
+        }
+
+        if (!OperatingSystem.IsLinux())
+        {
+            return true;
+        }
+
+        long at = (long)(segment.FileOffset + offset);
+        long found = LibC.Lseek(_file, at, SeekFrom.Data);
+        if (found < 0)
+        {
+            return Marshal.GetLastPInvokeError() != ErrorNumber.NoAddress;
+        }
+
+        data = offset + (ulong)(found - at);
+        return data < segment.FileLength;
+    }
+
+    private ulong EndOfData(DumpSegment segment, ulong data)
+    {
+        long at = (long)(segment.FileOffset + data);
+        long hole = OperatingSystem.IsLinux() ? LibC.Lseek(_file, at, SeekFrom.Hole) : -1;
+        return hole > at ? data + (ulong)(hole - at) : segment.FileLength;
+    }
+
+    private int FirstEndingAtOrAfter(ulong chunk)
+    {
+        int low = 0;
+        int high = _segments.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (_segments[middle].Range.Last!.Value.Value >> SnapshotFormat.ChunkShift < chunk)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
+    }
+}

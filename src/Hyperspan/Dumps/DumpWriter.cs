@@ -1,0 +1,328 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+
+using Hyperspan.Snapshots;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Dumps;
+
+/// <summary>Writes one dump: pages where they belong, holes where they are zero, then what says where they are.</summary>
+internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOptions options)
+{
+    private const ulong Alignment = 4096;
+    private const int MostSegments = 1 << 20;
+
+    private byte[]? _vmCoreInfo;
+
+    internal void Write(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        List<DumpSegment> segments = options.Format == DumpFormat.Raw ? RawSegments() : Place();
+        ulong end = segments.Count == 0 ? 0 : checked(segments[^1].FileOffset + segments[^1].Range.Size);
+        if (end > long.MaxValue)
+        {
+            throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
+        }
+
+        RandomAccess.SetLength(file, (long)end);
+        CopyPages(segments, progress, cancellationToken);
+        if (options.Format == DumpFormat.Elf)
+        {
+            WriteElf(segments, end);
+        }
+        else if (options.Format == DumpFormat.Lime)
+        {
+            Span<byte> header = stackalloc byte[LimeFormat.HeaderLength];
+            foreach (DumpSegment segment in segments)
+            {
+                LimeFormat.WriteHeader(header, segment.Range.Base.Value, segment.Range.Last!.Value.Value);
+                RandomAccess.Write(file, header, (long)segment.FileOffset - LimeFormat.HeaderLength);
+            }
+        }
+    }
+
+    private List<DumpSegment> RawSegments()
+    {
+        var segments = new List<DumpSegment>();
+        foreach (SnapshotRegion region in image.Regions.All)
+        {
+            if (region.Range.Last!.Value.Value >= long.MaxValue)
+            {
+                throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
+            }
+
+            segments.Add(new DumpSegment(region.Range, region.Range.Base.Value, region.Range.Size));
+        }
+
+        return segments;
+    }
+
+    /// <summary>Lays out the segments: regions, or the pages of them that are not zero.</summary>
+    private List<DumpSegment> Place()
+    {
+        var ranges = new List<GuestRange>();
+        if (!options.SkipZero)
+        {
+            ranges.AddRange(image.Regions.All.Select(region => region.Range));
+        }
+        else
+        {
+            foreach (GuestRange run in PageRanges.Join(NonZero()))
+            {
+                foreach (SnapshotRegion region in image.Regions.All)
+                {
+                    ulong first = Math.Max(run.Base.Value, region.Range.Base.Value);
+                    ulong last = Math.Min(run.Last!.Value.Value, region.Range.Last!.Value.Value);
+                    if (first <= last)
+                    {
+                        ranges.Add(new GuestRange(first, last - first + 1));
+                    }
+                }
+
+                if (ranges.Count > MostSegments)
+                {
+                    throw new IOException("The pages that are not zero are in too many pieces for a dump; write them with those that are.");
+                }
+            }
+        }
+
+        var segments = new List<DumpSegment>();
+        ulong at = options.Format == DumpFormat.Elf
+            ? PageMath.RoundUp((ulong)(ElfFormat.HeaderLength + ElfFormat.SectionLength + ((ranges.Count + 1) * ElfFormat.SegmentLength)), Alignment)
+            : 0;
+        foreach (GuestRange range in ranges)
+        {
+            if (options.Format == DumpFormat.Lime)
+            {
+                at += LimeFormat.HeaderLength;
+            }
+            else
+            {
+                // As in memory, so that a reader may map it.
+                at = PageMath.RoundUp(at, Alignment) + (range.Base.Value & (Alignment - 1));
+            }
+
+            segments.Add(new DumpSegment(range, at, range.Size));
+            at = checked(at + range.Size);
+        }
+
+        return segments;
+    }
+
+    private IEnumerable<(ulong Chunk, ulong Pages)> NonZero()
+    {
+        byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+        for (ulong from = 0; image.TryNext(from, out ulong chunk, out ulong pages); from = chunk + 1)
+        {
+            Span<byte> packed = buffer.AsSpan(0, BitOperations.PopCount(pages) << SnapshotFormat.PageShift);
+            image.Read(chunk, pages, packed);
+            ulong kept = 0;
+            for (ulong left = pages; left != 0; left &= left - 1, packed = packed[SnapshotFormat.PageSize..])
+            {
+                kept |= IsZero(packed[..SnapshotFormat.PageSize]) ? 0 : left & (~left + 1);
+            }
+
+            yield return (chunk, kept);
+        }
+    }
+
+    private static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
+
+    private void CopyPages(List<DumpSegment> segments, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        var meter = new ProgressMeter(image.Regions, progress);
+        byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+        ulong moved = 0;
+        int next = 0;
+        for (ulong from = 0; image.TryNext(from, out ulong chunk, out ulong pages); from = chunk + 1)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Span<byte> packed = buffer.AsSpan(0, BitOperations.PopCount(pages) << SnapshotFormat.PageShift);
+            image.Read(chunk, pages, packed);
+            foreach ((GuestRange part, int at) in GuestMemorySnapshot.Parts(image.Regions, chunk, pages))
+            {
+                moved += WriteNonZero(segments, ref next, part, packed.Slice(at, (int)part.Size));
+            }
+
+            FindVmCoreInfo(chunk, pages, packed);
+            meter.Report(chunk, moved);
+        }
+
+        ulong total = image.Regions.TotalBytes;
+        progress?.Report(new SnapshotProgress(total, total, moved));
+    }
+
+    private ulong WriteNonZero(List<DumpSegment> segments, ref int next, GuestRange part, ReadOnlySpan<byte> bytes)
+    {
+        ulong moved = 0;
+        ulong at = part.Base.Value;
+        while (!bytes.IsEmpty)
+        {
+            // As many pages as are alike: zero or not.
+            int length = PageRemainder(at, bytes.Length);
+            bool zero = IsZero(bytes[..length]);
+            while (length < bytes.Length && PageRemainder(at + (ulong)length, bytes.Length - length) is var more && IsZero(bytes.Slice(length, more)) == zero)
+            {
+                length += more;
+            }
+
+            if (!zero)
+            {
+                while (next < segments.Count && segments[next].Range.Last!.Value.Value < at)
+                {
+                    next++;
+                }
+
+                if (next == segments.Count || segments[next].Range.Base.Value > at)
+                {
+                    // Written since it was zero: a dump of memory in use is of no one moment.
+                    length = PageRemainder(at, bytes.Length);
+                    bytes = bytes[length..];
+                    at += (ulong)length;
+                    continue;
+                }
+
+                length = (int)Math.Min((ulong)length, segments[next].Range.Last!.Value.Value - at + 1);
+                RandomAccess.Write(file, bytes[..length], (long)(segments[next].FileOffset + (at - segments[next].Range.Base.Value)));
+                moved += (ulong)length;
+            }
+
+            bytes = bytes[length..];
+            at += (ulong)length;
+        }
+
+        return moved;
+    }
+
+    private static int PageRemainder(ulong address, int most) =>
+        (int)Math.Min((ulong)most, Alignment - (address & (Alignment - 1)));
+
+    /// <summary>A Linux kernel keeps its note at the start of a page (kernel/vmcore_info.c).</summary>
+    private void FindVmCoreInfo(ulong chunk, ulong pages, ReadOnlySpan<byte> packed)
+    {
+        if (options.Format != DumpFormat.Elf || options.VmCoreInfo is not null || _vmCoreInfo is not null)
+        {
+            return;
+        }
+
+        for (ulong left = pages; left != 0; left &= left - 1, packed = packed[SnapshotFormat.PageSize..])
+        {
+            if (packed.Length < 24 || BinaryPrimitives.ReadUInt32LittleEndian(packed) != 11 || !packed[12..].StartsWith("VMCOREINFO\0\0OSRELEASE="u8))
+            {
+                continue;
+            }
+
+            int length = BinaryPrimitives.ReadInt32LittleEndian(packed[4..]);
+            if (length is <= 0 or > 1 << 16)
+            {
+                continue;
+            }
+
+            // It may go on in the next pages.
+            int page = BitOperations.TrailingZeroCount(left);
+            byte[] found = new byte[length];
+            int here = Math.Min(length, SnapshotFormat.PageSize - 24);
+            packed.Slice(24, here).CopyTo(found);
+            if (here < length)
+            {
+                byte[] rest = new byte[(length - here + SnapshotFormat.PageSize - 1) & ~(SnapshotFormat.PageSize - 1)];
+                for (int i = 0; i * SnapshotFormat.PageSize < rest.Length; i++)
+                {
+                    ulong number = (chunk * SnapshotFormat.ChunkPages) + (ulong)(page + 1 + i);
+                    image.Read(
+                        number / SnapshotFormat.ChunkPages,
+                        1UL << (int)(number % SnapshotFormat.ChunkPages),
+                        rest.AsSpan(i * SnapshotFormat.PageSize, SnapshotFormat.PageSize));
+                }
+
+                rest.AsSpan(0, length - here).CopyTo(found.AsSpan(here));
+            }
+
+            _vmCoreInfo = found;
+            return;
+        }
+    }
+
+    private void WriteElf(List<DumpSegment> segments, ulong end)
+    {
+        byte[] notes = Notes();
+        ulong noteOffset = PageMath.RoundUp(end, 4);
+        int count = segments.Count + 1;
+        bool many = count >= ElfFormat.ManySegments;
+        byte[] head = new byte[ElfFormat.HeaderLength + (count * ElfFormat.SegmentLength) + ElfFormat.SectionLength];
+        BinaryPrimitives.WriteUInt32LittleEndian(head, ElfFormat.Magic);
+        head[4] = ElfFormat.Class64;
+        head[5] = ElfFormat.LittleEndian;
+        head[6] = 1;
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(16), ElfFormat.Core);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(18), options.Machine);
+        BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(20), 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(head.AsSpan(32), ElfFormat.HeaderLength);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(52), ElfFormat.HeaderLength);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(54), ElfFormat.SegmentLength);
+        BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(56), many ? ElfFormat.ManySegments : (ushort)count);
+        if (many)
+        {
+            int section = ElfFormat.HeaderLength + (count * ElfFormat.SegmentLength);
+            BinaryPrimitives.WriteUInt64LittleEndian(head.AsSpan(40), (ulong)section);
+            BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(58), ElfFormat.SectionLength);
+            BinaryPrimitives.WriteUInt16LittleEndian(head.AsSpan(60), 1);
+            BinaryPrimitives.WriteUInt32LittleEndian(head.AsSpan(section + 44), (uint)count);
+        }
+
+        WriteSegment(head.AsSpan(ElfFormat.HeaderLength), ElfFormat.Note, noteOffset, 0, (ulong)notes.Length);
+        for (int i = 0; i < segments.Count; i++)
+        {
+            DumpSegment segment = segments[i];
+            WriteSegment(
+                head.AsSpan(ElfFormat.HeaderLength + ((i + 1) * ElfFormat.SegmentLength)),
+                ElfFormat.Load,
+                segment.FileOffset,
+                segment.Range.Base.Value,
+                segment.Range.Size);
+        }
+
+        RandomAccess.Write(file, head, 0);
+        RandomAccess.Write(file, notes, (long)noteOffset);
+    }
+
+    /// <summary>A segment whose virtual address is its physical one, so that a debugger reads physical memory by address.</summary>
+    private static void WriteSegment(Span<byte> to, uint type, ulong offset, ulong address, ulong length)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(to, type);
+        BinaryPrimitives.WriteUInt32LittleEndian(to[4..], type == ElfFormat.Load ? ElfFormat.ReadWriteExecute : 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[8..], offset);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[16..], address);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[24..], address);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[32..], length);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[40..], length);
+        BinaryPrimitives.WriteUInt64LittleEndian(to[48..], type == ElfFormat.Load ? Alignment : 4);
+    }
+
+    private byte[] Notes()
+    {
+        var notes = new ArrayBufferWriter<byte>();
+        Span<byte> status = stackalloc byte[X64Registers.StatusLength];
+        for (int i = 0; i < options.Processors.Count; i++)
+        {
+            options.Processors[i].Write(status, i);
+            ElfFormat.WriteNote(notes, ElfFormat.CoreName, ElfFormat.ProcessorStatus, status);
+        }
+
+        bool given = false;
+        ReadOnlySpan<byte> rest = options.Notes.Span;
+        while (ElfFormat.TryReadNote(ref rest, out ReadOnlySpan<byte> name, out _, out _))
+        {
+            given |= name.SequenceEqual("VMCOREINFO"u8);
+        }
+
+        notes.Write(options.Notes.Span);
+        if (!given && (options.VmCoreInfo is not null || _vmCoreInfo is not null))
+        {
+            ElfFormat.WriteNote(notes, ElfFormat.VmCoreInfoName, 0, options.VmCoreInfo is { } information ? information.Span : _vmCoreInfo);
+        }
+
+        return notes.WrittenSpan.ToArray();
+    }
+}

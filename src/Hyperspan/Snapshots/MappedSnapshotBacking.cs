@@ -1,0 +1,71 @@
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Snapshots;
+
+/// <summary>A region as a snapshot has it: runs of its files mapped privately, zeros elsewhere.</summary>
+internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
+{
+    private readonly AddressReservation _reservation;
+
+    internal MappedSnapshotBacking(SnapshotRegion region, FaultBehavior behavior)
+    {
+        Length = region.Range.Size;
+        Name = region.Name;
+        FaultBehavior = behavior;
+        PagesStart = region.Range.Base.Value;
+        PageMath.RequireMappableLength(Length, nameof(region));
+        _reservation = AddressReservation.Reserve(Length, PageMath.PageSize, Name);
+        int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
+        if (error != 0)
+        {
+            _reservation.Free();
+            throw new GuestMemoryMappingException("allocate", error, Name, (0, Length));
+        }
+    }
+
+    public override ulong Length { get; }
+
+    public override byte* Mapping => _reservation.Address;
+
+    public override FaultBehavior FaultBehavior { get; }
+
+    public override string Name { get; }
+
+    /// <summary>The guest-physical address of the first page.</summary>
+    internal ulong PagesStart { get; }
+
+    internal override bool MakesSubranges => false;
+
+    /// <summary>Puts a run of a file in place. Nobody else knows of the mapping yet.</summary>
+    /// <returns>Zero or an error number.</returns>
+    internal int MapRun(ulong address, ulong length, SafeFileHandle file, ulong fileOffset)
+    {
+        bool added = false;
+        try
+        {
+            file.DangerousAddRef(ref added);
+            const MappingFlags Flags = MappingFlags.Private | MappingFlags.NoReserve | MappingFlags.Fixed;
+            return _reservation.MapFixed(
+                address - PagesStart, length, MappingProtection.ReadWrite, Flags, (int)file.DangerousGetHandle(), fileOffset, out _);
+        }
+        finally
+        {
+            if (added)
+            {
+                file.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>Gets private pages to be filled. Nobody else knows of the mapping yet.</summary>
+    internal Span<byte> Pages(ulong address, int length) =>
+
+        // SAFETY: whole pages within the reservation, private and writable.
+        new(_reservation.Address + (address - PagesStart), length);
+
+    protected override void Release() => _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
+
+    protected override void ReleaseAddresses() => _reservation.Free();
+}

@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Snapshots;
+
+/// <summary>
+/// Ranges of private memory whose missing pages answer an access by SIGBUS, and are put in place whole (userfaultfd(2), UFFD_FEATURE_SIGBUS): no thread waits in the kernel,
+/// so nothing can hold up a collection.
+/// </summary>
+internal sealed unsafe class UserFaultDescriptor : IDisposable
+{
+    private const int UserModeOnly = 1;
+
+    private readonly SafeFileHandle _file;
+    private readonly bool _isPeers;
+
+    private UserFaultDescriptor(SafeFileHandle file, bool isPeers)
+    {
+        _file = file;
+        _isPeers = isPeers;
+    }
+
+    /// <summary>The length of what is read from it (<c>struct uffd_msg</c>).</summary>
+    internal const int MessageLength = 32;
+
+    /// <summary>Gets the number of the descriptor.</summary>
+    internal int Number => (int)_file.DangerousGetHandle();
+
+    /// <summary>Makes one.</summary>
+    /// <exception cref="PlatformNotSupportedException">The kernel has none, or this process may not use it.</exception>
+    internal static UserFaultDescriptor Create()
+    {
+        LinuxOnly.Require(nameof(OnDemandMemory));
+
+        // For accesses of this process alone, which everybody may ask for (Linux 5.11); accesses by system calls fail while pages are missing, in this mode or not.
+        int descriptor = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking | (OpenFlags)UserModeOnly);
+        if (descriptor < 0)
+        {
+            descriptor = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
+        }
+
+        if (descriptor < 0)
+        {
+            throw Unsupported();
+        }
+
+        var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, LinuxConstants.UFFD_FEATURE_SIGBUS, 0 };
+
+        // SAFETY: struct uffdio_api is three numbers of 8 bytes, on this stack.
+        if (LibC.Ioctl(file, LinuxConstants.UFFDIO_API, api) != 0)
+        {
+            file.Dispose();
+            throw Unsupported();
+        }
+
+        return new UserFaultDescriptor(file, isPeers: false);
+    }
+
+    /// <summary>Takes one that another process has made for memory of its own. Its events have to be read before pages can be put in place.</summary>
+    internal static UserFaultDescriptor OfPeer(SafeFileHandle owned)
+    {
+        // The flags belong to the descriptor, which both have: a peer that changes them holds up its own pages.
+        int flags = LibC.Fcntl(owned, FileCommand.GetFlags, 0);
+        _ = LibC.Fcntl(owned, FileCommand.SetFlags, flags | (int)OpenFlags.NonBlocking);
+        return new UserFaultDescriptor(owned, isPeers: true);
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>Reads an event, if there is one.</summary>
+    internal bool TryReadMessage(byte* message) => LibC.Read(_file, message, MessageLength) == MessageLength;
+
+    /// <summary>Has accesses to missing pages fail.</summary>
+    /// <returns>Zero or an error number.</returns>
+    internal int Poison(byte* start, ulong length)
+    {
+        ulong* poison = stackalloc ulong[] { (ulong)start, length, 0, 0 };
+
+        // SAFETY: struct uffdio_poison is four numbers of 8 bytes, on this stack.
+        return LibC.Ioctl(_file, LinuxConstants.UFFDIO_POISON, poison) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Watches a range of private memory: its pages that are not there are missing from now on.</summary>
+    internal void Register(byte* start, ulong length, string name)
+    {
+        ulong* register = stackalloc ulong[] { (ulong)start, length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
+
+        // SAFETY: struct uffdio_register is four numbers of 8 bytes, on this stack.
+        if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_REGISTER, register) != 0)
+        {
+            throw new GuestMemoryMappingException("watch the missing pages of", Marshal.GetLastPInvokeError(), name, (0, length));
+        }
+    }
+
+    /// <summary>Puts pages in place, each whole at once. Those that are there already stay as they are.</summary>
+    /// <returns>Zero or an error number.</returns>
+    internal int Copy(byte* start, ReadOnlySpan<byte> pages)
+    {
+        fixed (byte* source = pages)
+        {
+            for (long done = 0; done < pages.Length;)
+            {
+                long* copy = stackalloc long[] { (long)start + done, (long)source + done, pages.Length - done, 0, 0 };
+
+                // SAFETY: struct uffdio_copy is five numbers of 8 bytes, on this stack; the source is pinned, the target is the caller's.
+                if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_COPY, copy) == 0)
+                {
+                    return 0;
+                }
+
+                int error = Marshal.GetLastPInvokeError();
+                if (!Advance(error, copy[4], ref done))
+                {
+                    return error;
+                }
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Makes pages zero that are missing.</summary>
+    /// <returns>Zero or an error number.</returns>
+    internal int Zero(byte* start, ulong length)
+    {
+        for (long done = 0; done < (long)length;)
+        {
+            long* zero = stackalloc long[] { (long)start + done, (long)length - done, 0, 0 };
+
+            // SAFETY: struct uffdio_zeropage is four numbers of 8 bytes, on this stack; the target is the caller's.
+            if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_ZEROPAGE, zero) == 0)
+            {
+                return 0;
+            }
+
+            int error = Marshal.GetLastPInvokeError();
+            if (!Advance(error, zero[3], ref done))
+            {
+                return error;
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Whether to go on after an error: behind what was done, or behind a page that is there.</summary>
+    private bool Advance(int error, long completed, ref long done)
+    {
+        if (completed > 0)
+        {
+            done += completed;
+            return true;
+        }
+
+        if (error == ErrorNumber.Exists)
+        {
+            done += SnapshotFormat.PageSize;
+            return true;
+        }
+
+        return error == ErrorNumber.Interrupted || (error == ErrorNumber.TryAgain && !_isPeers);
+    }
+
+    private static PlatformNotSupportedException Unsupported()
+    {
+        int error = Marshal.GetLastPInvokeError();
+        return new PlatformNotSupportedException(
+            $"Restoring on demand needs userfaultfd, which is refused here ({ErrorNumber.Name(error)}): it needs Linux 5.11, and a container that lets it through.");
+    }
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+
+namespace Hyperspan.Translation;
+
+/// <summary>Why a guest-virtual address could not be translated or read: which level of the tables, which entry. The default value means "no fault".</summary>
+/// <param name="Kind">What is wrong.</param>
+/// <param name="VirtualAddress">The lowest address that is concerned.</param>
+/// <param name="Level">The level of the entry, from 5 or 4 down to 1 for the last; zero where no entry is to blame.</param>
+/// <param name="EntryAddress">The guest-physical address of the entry.</param>
+/// <param name="Entry">What the entry holds; zero where it could not be read.</param>
+/// <param name="MemoryFault">Why guest-physical memory could not be read, where that is the reason.</param>
+public readonly record struct TranslationFault(
+    TranslationFaultKind Kind, ulong VirtualAddress, int Level, GuestAddress EntryAddress, ulong Entry, GuestMemoryFault MemoryFault)
+{
+    /// <summary>Gets a value indicating whether there is a fault at all.</summary>
+    public bool IsFault => Kind != TranslationFaultKind.None;
+
+    /// <summary>Says which level and entry: <c>0xffff888000000000: not present: level 3 entry at 0x2010 is 0x0</c>.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString()
+    {
+        if (!IsFault)
+        {
+            return "no fault";
+        }
+
+        string what = Kind switch
+        {
+            TranslationFaultKind.OutOfRange => "outside of what the tables translate",
+            TranslationFaultKind.NotPresent => "not present",
+            TranslationFaultKind.InvalidEntry => "reserved bits are set",
+            TranslationFaultKind.Protection => "not permitted",
+            _ => MemoryFault.ToString(),
+        };
+        string where = Level == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $": level {Level} entry at 0x{EntryAddress.Value:x}");
+        string entry = Level == 0 || (Kind == TranslationFaultKind.Memory && Entry == 0) ? "" : string.Create(CultureInfo.InvariantCulture, $" is 0x{Entry:x}");
+        return string.Create(CultureInfo.InvariantCulture, $"0x{VirtualAddress:x}: {what}{where}{entry}");
+    }
+}

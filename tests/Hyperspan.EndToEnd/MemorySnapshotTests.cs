@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+using Hyperspan.EndToEnd.Harness;
+using Xunit.Abstractions;
+
+namespace Hyperspan.EndToEnd;
+
+/// <summary>The memory of a paused guest is saved by the command, restored, and goes on in a second QEMU.</summary>
+public sealed class MemorySnapshotTests(ITestOutputHelper output)
+{
+    [SkippableTheory]
+    [InlineData("qemu-system-x86_64")]
+    [InlineData("qemu10-system-x86_64")]
+    public async Task Guest_goes_on_from_a_snapshot_in_another_QEMU(string name)
+    {
+        Require();
+        string? qemu = TestBed.OtherQemu(name);
+        Skip.If(qemu is null, $"{name} is missing: run tests/Hyperspan.EndToEnd/install");
+        string folder = Directory.CreateTempSubdirectory("hs-").FullName;
+        string memory = CreateMemoryFolder(folder);
+        try
+        {
+            await using MemoryFileMachine one = await MemoryFileMachine.StartAsync(folder, "one", qemu!, $"{memory}/one", isIncoming: false);
+            string checksum;
+            int rounds;
+            try
+            {
+                checksum = (await one.WaitForAsync("begin"))[1];
+                await one.WaitForAsync("round");
+                await one.Monitor.ExecuteAsync("stop");
+                Run("snapshot", "save", "--memory", $"{memory}/one", $"{folder}/base.snap");
+
+                // On for a while: what follows is a difference.
+                await one.Monitor.ExecuteAsync("cont");
+                await one.WaitForAsync("round");
+                rounds = int.Parse((await one.WaitForAsync("round"))[1], CultureInfo.InvariantCulture);
+                await one.Monitor.ExecuteAsync("stop");
+                await one.SaveDevicesAsync($"{folder}/devices");
+                Run("snapshot", "save", "--memory", $"{memory}/one", $"{folder}/next.snap", "--since", $"{folder}/base.snap", "--compress");
+            }
+            finally
+            {
+                output.WriteLine(one.Log);
+            }
+
+            await one.DisposeAsync();
+            Run("snapshot", "verify", $"{folder}/next.snap");
+            new FileInfo($"{folder}/base.snap").Length.ShouldBeLessThan((long)MemoryFileMachine.MemoryMiB << 20);
+            Run("snapshot", "restore", $"{folder}/next.snap", "--memory", $"{memory}/two");
+            Same($"{memory}/one", $"{memory}/two");
+            File.Delete($"{memory}/one");
+
+            await using MemoryFileMachine two = await MemoryFileMachine.StartAsync(folder, "two", qemu!, $"{memory}/two", isIncoming: true);
+            try
+            {
+                await two.RestoreDevicesAsync($"{folder}/devices");
+                await two.Monitor.ExecuteAsync("cont");
+                for (int i = 0; i < 3; i++)
+                {
+                    // The round under way when it was stopped may have been told to nobody.
+                    string[] round = await two.WaitForAsync("round");
+                    int.Parse(round[1], CultureInfo.InvariantCulture).ShouldBeInRange(rounds + 1 + i, rounds + 3 + i);
+                    round[2].ShouldBe(checksum);
+                }
+            }
+            finally
+            {
+                output.WriteLine(two.Log);
+            }
+        }
+        finally
+        {
+            Directory.Delete(memory, recursive: true);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [SkippableFact]
+    public async Task Dump_of_QEMU_is_the_memory_of_the_guest()
+    {
+        Require();
+        string folder = Directory.CreateTempSubdirectory("hs-").FullName;
+        string memory = CreateMemoryFolder(folder);
+        try
+        {
+            await using MemoryFileMachine machine = await MemoryFileMachine.StartAsync(folder, "one", TestBed.Qemu, $"{memory}/one", isIncoming: false);
+            await machine.WaitForAsync("round");
+            await machine.Monitor.ExecuteAsync("stop");
+            await machine.Monitor.ExecuteAsync(
+                "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{folder}/core", ["detach"] = false });
+            Run("snapshot", "save", "--memory", $"{memory}/one", $"{folder}/a.snap");
+            Run("dump", "info", $"{folder}/core");
+            Run("dump", "convert", "--to", "raw", $"{folder}/core", $"{folder}/core.raw");
+            Run("dump", "convert", "--to", "lime", $"{folder}/core", $"{folder}/core.lime");
+            Run("dump", "convert", "--to", "elf", $"{folder}/core.lime", $"{folder}/again");
+            Run("dump", "convert", "--to", "raw", $"{folder}/again", $"{folder}/again.raw");
+            Run("dump", "convert", "--to", "elf", $"{folder}/a.snap", $"{folder}/guest.core");
+            Same($"{folder}/core.raw", $"{folder}/again.raw");
+
+            // The memory file has nothing at the addresses of the video memory, and QEMU's dump the firmware there and below 4 GiB.
+            byte[] low = new byte[0xa0000];
+            byte[] dumped = new byte[low.Length];
+            using (FileStream file = File.OpenRead($"{memory}/one"))
+            using (FileStream raw = File.OpenRead($"{folder}/core.raw"))
+            {
+                file.ReadExactly(low);
+                raw.ReadExactly(dumped);
+                low.AsSpan().SequenceEqual(dumped).ShouldBeTrue();
+                byte[] high = new byte[32 << 20];
+                byte[] dumpedHigh = new byte[high.Length];
+                file.Position = raw.Position = 16 << 20;
+                file.ReadExactly(high);
+                raw.ReadExactly(dumpedHigh);
+                high.AsSpan().SequenceEqual(dumpedHigh).ShouldBeTrue();
+            }
+
+            // The kernel's own note was found in its memory.
+            Run("dump", "info", $"{folder}/guest.core").ShouldContain("kernel 6.");
+        }
+        finally
+        {
+            Directory.Delete(memory, recursive: true);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void Require()
+    {
+        if (TestBed.Required)
+        {
+            TestBed.Missing.ShouldBeNull();
+        }
+
+        Skip.If(TestBed.Missing is not null, TestBed.Missing);
+        Skip.If(HyperspanBackend.Assembly is null, "src/Hyperspan.Tool is not there yet");
+    }
+
+    /// <summary>In memory, where there is such a folder.</summary>
+    private static string CreateMemoryFolder(string folder)
+    {
+        string parent = Directory.Exists("/dev/shm") ? "/dev/shm" : folder;
+        return Directory.CreateDirectory(Path.Combine(parent, Path.GetFileName(folder) + "-memory")).FullName;
+    }
+
+    private string Run(params string[] arguments)
+    {
+        string program = HyperspanBackend.Assembly!;
+        bool isLibrary = program.EndsWith(".dll", StringComparison.Ordinal);
+        using Process process = Process.Start(new ProcessStartInfo(isLibrary ? "dotnet" : program, isLibrary ? [program, .. arguments] : arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string said = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        output.WriteLine($"hyperspan {string.Join(' ', arguments)}\n{said}{error.Result}");
+        process.ExitCode.ShouldBe(0, error.Result);
+        return said;
+    }
+
+    private static void Same(string one, string two)
+    {
+        using FileStream first = File.OpenRead(one);
+        using FileStream second = File.OpenRead(two);
+        first.Length.ShouldBe(second.Length);
+        byte[] a = new byte[1 << 20];
+        byte[] b = new byte[a.Length];
+        for (long done = 0; done < first.Length; done += a.Length)
+        {
+            int length = first.ReadAtLeast(a, a.Length, throwOnEndOfStream: false);
+            second.ReadAtLeast(b, a.Length, throwOnEndOfStream: false);
+            a.AsSpan(0, length).SequenceEqual(b.AsSpan(0, length)).ShouldBeTrue($"near 0x{done:x}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Hyperspan.Interop.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.TestHost.Scenarios;
+
+/// <summary>
+/// What a monitor does whose guest's pages another process brings: memory with a userfaultfd, handed over with a list of mappings; then every page is read, while garbage is
+/// collected, and one is discarded. The arguments: the path of the socket, and how many pages, which hold their own numbers but each third.
+/// </summary>
+public sealed unsafe class PageClientScenario : IScenario
+{
+    private const ulong FeatureEventRemove = 1 << 3;
+
+    public string Name => "page-client";
+
+    public int Run(string[] arguments)
+    {
+        ulong pages = ulong.Parse(arguments[1], CultureInfo.InvariantCulture);
+        var mapping = new SparseMapping(pages * 4096, new SparseMappingOptions { FaultBehavior = FaultBehavior.MayBlock });
+        mapping.Commit(0, pages * 4096);
+        using var memory = new GuestMemory("guest", mapping);
+        int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
+        using var descriptor = new SafeFileHandle(number, ownsHandle: true);
+        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, FeatureEventRemove, 0 };
+        ulong* register = stackalloc ulong[] { (ulong)mapping.Mapping, mapping.Length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
+        if (number < 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_API, api) != 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_REGISTER, register) != 0)
+        {
+            Console.WriteLine("userfaultfd for accesses by the kernel is refused");
+            return ScenarioExit.Unavailable;
+        }
+
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(arguments[0]));
+        Send(socket, descriptor, string.Create(
+            CultureInfo.InvariantCulture,
+            $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":4096,\"page_size_kib\":4096}}]"));
+        for (ulong page = 0; page < pages; page++)
+        {
+            if (page % 100 == 0)
+            {
+                GC.Collect();
+            }
+
+            if (!memory.TryRead((page * 4096) + 8, out ulong value, out GuestMemoryFault fault) || value != (page % 3 == 0 ? 0 : page))
+            {
+                Console.WriteLine($"page {page} holds {value}: {fault}");
+                return ScenarioExit.Failure;
+            }
+        }
+
+        // What a balloon takes away is zero when it comes back.
+        if (LibC.Madvise(mapping.Mapping + 4096, 4096, MemoryAdvice.DontNeed) != 0 || memory.Read<ulong>(4096 + 8) != 0)
+        {
+            Console.WriteLine("the discarded page is not zero");
+            return ScenarioExit.Failure;
+        }
+
+        return ScenarioExit.Success;
+    }
+
+    private static void Send(Socket socket, SafeFileHandle descriptor, string text)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        byte* control = stackalloc byte[ControlHeader.SpaceFor(1)];
+        new Span<byte>(control, ControlHeader.SpaceFor(1)).Clear();
+        var header = (ControlHeader*)control;
+        header->Length = ControlHeader.Size + sizeof(int);
+        header->Level = LinuxConstants.SOL_SOCKET;
+        header->Type = LinuxConstants.SCM_RIGHTS;
+        *(int*)(control + ControlHeader.Size) = (int)descriptor.DangerousGetHandle();
+        fixed (byte* start = bytes)
+        {
+            IoVector part = new(start, (nuint)bytes.Length);
+            SocketMessage message = new() { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)ControlHeader.SpaceFor(1) };
+            LibC.Sendmsg(socket.SafeHandle, &message, MessageFlags.NoSignal);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Net.Sockets;
+using System.Text;
+
+using Hyperspan.Snapshots;
+using Hyperspan.Tests.Infrastructure;
+
+namespace Hyperspan.Tests.Snapshots;
+
+public sealed class PageServerTests : IDisposable
+{
+    private const ulong Pages = 3000;
+
+    private readonly SnapshotBed _bed = new();
+    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
+    public PageServerTests()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        _listener.Bind(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
+        _listener.Listen();
+    }
+
+    public void Dispose()
+    {
+        _listener.Dispose();
+        _bed.Dispose();
+    }
+
+    [SkippableFact]
+    public async Task Monitor_in_another_process_gets_its_pages()
+    {
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}"));
+        Task<Socket> accepting = _listener.AcceptAsync();
+        await Task.WhenAny(child, accepting);
+        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
+        using Socket connection = await accepting;
+        ulong served = await PageServer.ServeAsync(connection, snapshot);
+        (await child).ShouldSucceed();
+        served.ShouldBe(Pages + 1);
+    }
+
+    [SkippableTheory]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("nonsense")]
+    [InlineData("[{\"base_host_virt_addr\":4096,\"size\":4096,\"offset\":0}]")]
+    [InlineData("[{\"base_host_virt_addr\":4096,\"size\":18446744073709547520,\"offset\":0}]")]
+    public async Task What_is_not_the_protocol_ends_the_connection(string text)
+    {
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
+        client.Send(Encoding.UTF8.GetBytes(text));
+        client.Shutdown(SocketShutdown.Send);
+        using Socket connection = await _listener.AcceptAsync();
+        await Should.ThrowAsync<IOException>(() => PageServer.ServeAsync(connection, snapshot));
+    }
+
+    private async Task<GuestMemorySnapshot> NumberedAsync()
+    {
+        using var memory = new GuestMemory("numbered", new HeapMemory(Pages * 4096));
+        for (ulong page = 0; page < Pages; page++)
+        {
+            if (page % 3 != 0)
+            {
+                memory.Write((page * 4096) + 8, page);
+            }
+        }
+
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("numbered"));
+        return GuestMemorySnapshot.Open(_bed.PathOf("numbered"));
+    }
+}
