@@ -16,7 +16,9 @@ public sealed class UserModeLinuxTests(ITestOutputHelper output) : GuestTest(out
     {
         string? uml = TestBed.UserModeLinux;
         Skip.If(uml is null, "user-mode Linux is missing: run tests/Hyperspan.EndToEnd/install");
-        await using GuestScenario scenario = await StartAsync(DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 25));
+        using var flushes = new FlushTrace();
+        await using GuestScenario scenario = await StartAsync(
+            DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 25), new DiskBackendOptions { FlushTrace = flushes.Path });
         string before = scenario.Image.Sha256();
         string initramfs = Path.Combine(scenario.Folder, "initramfs");
         WriteInitramfs(initramfs, uml);
@@ -33,6 +35,8 @@ public sealed class UserModeLinuxTests(ITestOutputHelper output) : GuestTest(out
         Said("sha256").ShouldBe(before);
         Said("again").ShouldBe(Said("written"));
         scenario.Image.Sha256(2 * DiskImage.MiB, 4 * DiskImage.MiB).ShouldBe(Said("written"));
+        Said("flushes").ShouldBe("11");
+        flushes.Count().ShouldBe(11, "flushes that reached the image");
         (await scenario.Backend.StopAsync()).ShouldBe(0);
 
         string Said(string name) => kernel.Log.Split('\n').Select(line => line.Trim()).Where(line => line.Contains($"HS:{name}=", StringComparison.Ordinal))

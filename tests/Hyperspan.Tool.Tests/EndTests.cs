@@ -84,7 +84,7 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
             + "dotnet \"$0\" serve block --socket \"$1\" --image \"$2\" 2>&4 >/dev/null & echo $! > \"$3.pid\"; wait $!; echo $? > \"$3\"";
         using var shell = Process.Start(
             "bash", ["-c", Script, System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), path, _folder.CreateImage($"disk{round}", Size), exit, _folder.PathOf($"pipe{round}")]);
-        SpinWait.SpinUntil(() => File.Exists(path), TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        SpinWait.SpinUntil(() => Listens(path), TimeSpan.FromSeconds(60)).ShouldBeTrue();
         for (int i = 0; i < 300; i++)
         {
             using var wrong = VhostUserFrontEnd.Connect(path);
@@ -110,6 +110,21 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
     });
 
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>Where the server says so is not read.</summary>
+    private static bool Listens(string path)
+    {
+        try
+        {
+            VhostUserFrontEnd.Connect(path).Dispose();
+            return true;
+        }
+        catch (System.Net.Sockets.SocketException)
+        {
+            Thread.Sleep(20);
+            return false;
+        }
+    }
 
     private static unsafe void KeepFull(SafeFileHandle handle, CancellationToken stop)
     {

@@ -18,4 +18,7 @@ internal sealed record DiskBackendOptions
 
     /// <summary>Whether two back ends have the image open, one of which serves it.</summary>
     internal bool IsMigrated { get; init; }
+
+    /// <summary>Where each flush of the image to its disk is written down, a line each, by strace; null where they are not counted.</summary>
+    internal string? FlushTrace { get; init; }
 }

@@ -49,7 +49,7 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-chardev", $"socket,id=control,path={control},server=on,wait=on", "-serial", "chardev:control",
             "-qmp", $"unix:{monitor},server=on,wait=off",
             "-chardev", $"socket,id=disk,path={diskSocket},reconnect=1",
-            "-device", $"vhost-user-blk-pci,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
+            "-device", $"vhost-user-blk-pci,id=disk0,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
             .. options.Arguments,
         ];
         if (options.Incoming is not null)

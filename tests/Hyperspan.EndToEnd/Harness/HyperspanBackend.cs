@@ -37,7 +37,12 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
             Add(arguments, "--id", Options.Id);
             Add(arguments, "--features", Hexadecimal(Options.Features));
             Add(arguments, "--protocol-features", Hexadecimal(Options.ProtocolFeatures));
-            return Assembly!.EndsWith(".dll", StringComparison.Ordinal) ? ("dotnet", arguments.Prepend(Assembly)) : (Assembly, arguments);
+            List<string> command = Assembly!.EndsWith(".dll", StringComparison.Ordinal) ? ["dotnet", Assembly, .. arguments] : [Assembly, .. arguments];
+
+            // Beside it (-D), so that it is the command itself that is signalled and killed.
+            return Options.FlushTrace is { } trace
+                ? ("strace", ["-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=fdatasync", "-e", "signal=none", "-A", "-o", trace, .. command])
+                : (command[0], command[1..]);
         }
     }
 

@@ -25,6 +25,7 @@ internal static class Initramfs
         own.AddFile("init", Resource("init"));
         own.AddFile("hs/library.sh", Resource("library.sh"));
         own.AddFile("hs/workers.sh", Resource("workers.sh"));
+        own.AddFile("hs/memory.sh", Resource("memory.sh"));
         own.AddFile("hs/script.sh", Resource(script + ".sh"));
         var assignments = new StringBuilder("DISK=/dev/vda\n");
         foreach ((string name, string value) in variables)

@@ -8,6 +8,7 @@ namespace Hyperspan.EndToEnd.Harness;
 /// </summary>
 internal sealed class LeashedProcess : IAsyncDisposable
 {
+    // What the parent of the tests ignores, the program does not.
     // The watcher kills only what is still its parent, so never a stranger that got the same number later.
     private const string Leash =
         """
@@ -18,7 +19,7 @@ internal sealed class LeashedProcess : IAsyncDisposable
             read -r _ _ _ parent _ < /proc/self/stat
             [ "$parent" = "$$" ] && kill -KILL "$$"
         ) &
-        exec "$@" </dev/null 3<&-
+        exec env --default-signal "$@" </dev/null 3<&-
         """;
 
     private readonly Process _process;

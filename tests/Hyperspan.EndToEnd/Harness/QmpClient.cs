@@ -52,6 +52,23 @@ internal sealed class QmpClient : IDisposable
         }
     }
 
+    /// <summary>Executes a command as soon as it is not refused any more.</summary>
+    internal async Task RetryAsync(string command, JsonObject arguments)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            try
+            {
+                await ExecuteAsync(command, (JsonObject)arguments.DeepClone());
+                return;
+            }
+            catch (EndToEndException) when (tries < 200)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
     public void Dispose()
     {
         _reader.Dispose();
