@@ -1,8 +1,10 @@
+using System.Diagnostics.CodeAnalysis;
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Tool.Serve;
 
 /// <summary>Ends the process when it has been asked to end and does not, whatever hangs: a file system, a peer, a device.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "It lives as long as the process, and its thread waits for the event.")]
 internal sealed class EndLimit
 {
     // With the second in which the log may be read, well below ten.
