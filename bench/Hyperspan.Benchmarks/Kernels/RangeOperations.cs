@@ -9,6 +9,13 @@ public readonly struct SubrangeRead(GuestMemory memory) : IWalkOperation
     public ulong Access(ulong address) => memory.Subrange(address, 4096).Read<ulong>(8);
 }
 
+/// <summary>A view and one read through it.</summary>
+public readonly struct ViewRead(GuestMemory memory) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address) => memory.View(address, 4096).Read<ulong>(8);
+}
+
 /// <summary>Locks sixteen pages for reading and unlocks them.</summary>
 public readonly struct LockPages(GuestMemory memory, ulong[] pageNumbers) : IWalkOperation
 {

@@ -13,7 +13,7 @@ internal static class HoldUp
     /// <summary>Gets the operations.</summary>
     internal static IReadOnlyList<string> Names { get; } =
     [
-        "read", "write", "fill", "copy", "search", "probe_read", "probe_write",
+        "nothing", "read", "write", "fill", "copy", "search", "probe_read", "probe_write",
         "guarded_read", "guarded_write", "guarded_fill", "guarded_copy", "guarded_search", "guarded_probe_read", "guarded_probe_write",
     ];
 
@@ -61,6 +61,9 @@ internal static class HoldUp
     {
         switch (name)
         {
+            case "nothing":
+                // What the machine and the collector take by themselves.
+                return () => Thread.SpinWait(100_000);
             case "read":
                 byte[] into = new byte[Length];
                 return () => memory.Read(0, into);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>A copy of one descriptor (virtio 1.2, section 2.7.5): what was read once is what is checked and used.</summary>
@@ -33,11 +35,25 @@ internal readonly struct Descriptor
     internal static ulong Pack(uint length, ushort flags, ushort next) => length | ((ulong)flags << 32) | ((ulong)next << 48);
 
     /// <summary>Reads a descriptor by two loads of eight bytes, each field once. A driver that changes it meanwhile gets the one value or the other.</summary>
-    internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor, out GuestMemoryFault fault)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor)
     {
-        if (memory.TryRead(address, out Le64 first, out fault) && memory.TryRead(address + 8, out Le64 second, out fault))
+        if (memory.TryRead(address, out Le64 first) && memory.TryRead(address + 8, out Le64 second))
         {
             descriptor = new Descriptor(first, second);
+            return true;
+        }
+
+        descriptor = default;
+        return false;
+    }
+
+    /// <summary>Reads a descriptor and says why where it cannot.</summary>
+    internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor, out GuestMemoryFault fault)
+    {
+        if (memory.TryRead(address, out Le64 low, out fault) && memory.TryRead(address + 8, out Le64 high, out fault))
+        {
+            descriptor = new Descriptor(low, high);
             return true;
         }
 

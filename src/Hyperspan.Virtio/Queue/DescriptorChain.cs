@@ -60,7 +60,11 @@ public sealed class DescriptorChain
 
     internal void Begin(GuestMemory memory, ushort head)
     {
-        _memory = memory;
+        if (_memory != memory)
+        {
+            _memory = memory;
+        }
+
         Head = head;
         _count = 0;
         _readable = 0;

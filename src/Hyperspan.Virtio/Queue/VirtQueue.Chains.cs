@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hyperspan.Virtio;
 
 /// <content>Taking chains: the available ring and the descriptor tables.</content>
@@ -34,9 +36,10 @@ public sealed partial class VirtQueue
             return false;
         }
 
-        if (!_memory.TryRead(_availableEntries + (2UL * (uint)(_next & _mask)), out Le16 entry, out GuestMemoryFault fault))
+        ulong place = _availableEntries + (2UL * (uint)(_next & _mask));
+        if (!_memory.TryRead(place, out Le16 entry) && !ReadEntrySlowly(place, out entry))
         {
-            return RingFailed(null, fault);
+            return false;
         }
 
         ushort head = entry;
@@ -75,9 +78,9 @@ public sealed partial class VirtQueue
     private bool FindAvailable()
     {
         // Acquire: the entries and descriptors that this index covers are read after it (section 2.7.13.3).
-        if (!_memory.TryReadAcquire(_availableIndex, out Le16 published, out GuestMemoryFault fault))
+        if (!TryReadField(_availableIndex, out Le16 published))
         {
-            return RingFailed(null, fault);
+            return false;
         }
 
         ushort index = published;
@@ -117,7 +120,7 @@ public sealed partial class VirtQueue
     private bool ReadChain(ushort head, DescriptorChain chain)
     {
         chain.Begin(_memory, head);
-        ulong table = Layout.DescriptorTable.Value;
+        ulong table = _descriptors;
         uint entries = Size;
         uint index = head;
         uint seen = 0;
@@ -129,9 +132,10 @@ public sealed partial class VirtQueue
                 return Fail(VirtQueueErrorKind.DescriptorLoop, head, limit: entries);
             }
 
-            if (!Descriptor.TryRead(_memory, table + (Descriptor.EntryLength * index), out Descriptor descriptor, out GuestMemoryFault fault))
+            ulong place = table + (Descriptor.EntryLength * index);
+            if (!Descriptor.TryRead(_memory, place, out Descriptor descriptor) && !ReadDescriptorSlowly(head, place, out descriptor))
             {
-                return RingFailed(head, fault);
+                return false;
             }
 
             if (descriptor.IsIndirect)
@@ -172,6 +176,15 @@ public sealed partial class VirtQueue
             }
         }
     }
+
+    /// <summary>What could not be read at first: asked for again for the reason.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ReadEntrySlowly(ulong place, out Le16 entry) =>
+        _memory.TryRead(place, out entry, out GuestMemoryFault fault) || RingFailed(null, fault);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ReadDescriptorSlowly(ushort head, ulong place, out Descriptor descriptor) =>
+        Descriptor.TryRead(_memory, place, out descriptor, out GuestMemoryFault fault) || RingFailed(head, fault);
 
     private bool CheckIndirect(ushort head, in Descriptor descriptor)
     {

@@ -41,18 +41,18 @@ public sealed partial class VirtQueue
         bool wanted;
         if (_eventIndex)
         {
-            if (!_memory.TryReadAcquire(_usedEvent, out Le16 usedEvent, out GuestMemoryFault fault))
+            if (!_memory.TryReadAcquire(_usedEvent, out Le16 usedEvent) && !TryReadFieldSlowly(_usedEvent, out usedEvent))
             {
-                return RingFailed(null, fault) || AnnounceBroken();
+                return AnnounceBroken();
             }
 
             wanted = IsPassed(usedEvent, _used, _notifiedUsed);
         }
         else
         {
-            if (!_memory.TryReadAcquire(_availableFlags, out Le16 flags, out GuestMemoryFault fault))
+            if (!_memory.TryReadAcquire(_availableFlags, out Le16 flags) && !TryReadFieldSlowly(_availableFlags, out flags))
             {
-                return RingFailed(null, fault) || AnnounceBroken();
+                return AnnounceBroken();
             }
 
             wanted = (flags & AvailableNoInterrupt) == 0;
@@ -110,13 +110,13 @@ public sealed partial class VirtQueue
         (ushort)(now - eventIndex - 1) < (ushort)(now - before);
 
     private bool WriteAvailableEvent() =>
-        _memory.TryWriteRelease(_availableEvent, (Le16)_next, out GuestMemoryFault fault) || RingFailed(null, fault);
+        TryWriteField(_availableEvent, _next);
 
     private bool WriteUsedFlags(ushort flags)
     {
-        if (!_memory.TryWriteRelease(_usedFlags, (Le16)flags, out GuestMemoryFault fault))
+        if (!TryWriteField(_usedFlags, flags))
         {
-            return RingFailed(null, fault);
+            return false;
         }
 
         _usedFlagsWritten = flags;

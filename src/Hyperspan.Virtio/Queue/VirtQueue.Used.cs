@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Hyperspan.Virtio;
 
 /// <content>Returning chains: the used ring.</content>
@@ -39,10 +41,9 @@ public sealed partial class VirtQueue
         }
 
         ulong entry = _usedEntries + (8UL * (uint)((_used + _staged) & _mask));
-        if (!_memory.TryWrite(entry, (Le32)head, out GuestMemoryFault fault)
-            || !_memory.TryWrite(entry + 4, (Le32)written, out fault))
+        if ((!_memory.TryWrite(entry, (Le32)head) || !_memory.TryWrite(entry + 4, (Le32)written)) && !WriteEntrySlowly(entry, head, written))
         {
-            return RingFailed(head, fault);
+            return false;
         }
 
         _staged++;
@@ -66,9 +67,9 @@ public sealed partial class VirtQueue
 
         // Release: the entries, and the data in the buffers, are seen before the index that covers them (section 2.7.8.2).
         ushort index = (ushort)(_used + _staged);
-        if (!_memory.TryWriteRelease(_usedIndexAddress, (Le16)index, out GuestMemoryFault fault))
+        if (!TryWriteField(_usedIndexAddress, index))
         {
-            return RingFailed(null, fault);
+            return false;
         }
 
         _used = index;
@@ -78,6 +79,12 @@ public sealed partial class VirtQueue
         InflightTracker?.OnCompleted(index);
         return true;
     }
+
+    /// <summary>What could not be written at first: asked for again for the reason.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool WriteEntrySlowly(ulong entry, ushort head, uint written) =>
+        (_memory.TryWrite(entry, (Le32)head, out GuestMemoryFault fault) && _memory.TryWrite(entry + 4, (Le32)written, out fault))
+        || RingFailed(head, fault);
 
     private static void ThrowNothingInFlight() => throw new InvalidOperationException("the queue has no chain in flight to be returned");
 }

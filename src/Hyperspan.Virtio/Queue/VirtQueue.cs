@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan.Virtio;
 
@@ -40,7 +41,9 @@ public sealed partial class VirtQueue
     private readonly GuestAddress _usedIndexAddress;
     private readonly ulong _usedEntries;
     private readonly GuestAddress _availableEvent;
+    private readonly ushort _size;
     private readonly ushort _mask;
+    private readonly ulong _descriptors;
     private readonly bool _indirect;
     private readonly bool _eventIndex;
     private ushort _next;
@@ -75,7 +78,9 @@ public sealed partial class VirtQueue
         Features = features;
         _indirect = (features & VirtQueueFeatures.IndirectDescriptors) != 0;
         _eventIndex = (features & VirtQueueFeatures.EventIndex) != 0;
+        _size = layout.Size;
         _mask = (ushort)(layout.Size - 1);
+        _descriptors = layout.DescriptorTable.Value;
         MaxIndirectEntries = Math.Max((int)layout.Size, 1024);
 
         // None of these sums wraps: the rings have been found in memory.
@@ -116,7 +121,7 @@ public sealed partial class VirtQueue
     public VirtQueueFeatures Features { get; }
 
     /// <summary>Gets the number of descriptors.</summary>
-    public ushort Size => Layout.Size;
+    public ushort Size => _size;
 
     /// <summary>
     /// Gets the most descriptors that an indirect table may have: the queue size, and never less than 1024. The specification's limit on a chain is the queue size
@@ -177,12 +182,35 @@ public sealed partial class VirtQueue
         _resubmittedAt = 0;
     }
 
+    /// <summary>
+    /// Reads a field of a ring, once. Where it cannot be read at first, it is asked for again for the reason: nothing has been read of it then, and if it is there
+    /// by now, this is its value.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadField(GuestAddress address, out Le16 value) =>
+        _memory.TryReadAcquire(address, out value) || TryReadFieldSlowly(address, out value);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryReadFieldSlowly(GuestAddress address, out Le16 value) =>
+        _memory.TryReadAcquire(address, out value, out GuestMemoryFault fault) || RingFailed(null, fault);
+
+    /// <summary>Writes a field of a ring; see <see cref="TryReadField"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryWriteField(GuestAddress address, Le16 value) =>
+        _memory.TryWriteRelease(address, value) || TryWriteFieldSlowly(address, value);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteFieldSlowly(GuestAddress address, Le16 value) =>
+        _memory.TryWriteRelease(address, value, out GuestMemoryFault fault) || RingFailed(null, fault);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool RingFailed(ushort? head, in GuestMemoryFault fault)
     {
         Break(new VirtQueueError(VirtQueueErrorKind.RingFault, head, fault: fault));
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Fail(VirtQueueErrorKind kind, ushort? head, ulong value = 0, ulong limit = 0)
     {
         Break(new VirtQueueError(kind, head, value, limit));

@@ -28,8 +28,13 @@ internal static unsafe partial class Guard
     public static GuardedFault FindLowestFault(byte* start, nuint length, bool write, bool mayBlock)
     {
         byte* p = start;
-        while (length > 0)
+        for (int pages = 1; length > 0; pages++)
         {
+            if (pages % PagesAtOnce == 0)
+            {
+                LetCollect();
+            }
+
             GuardedResult result = write ? ProbeWrite(p, mayBlock) : ProbeRead(p, mayBlock);
             if (!result.Ok)
             {

@@ -40,4 +40,23 @@ internal static unsafe partial class Guard
     /// cost out of the first one. The handlers stay for the life of the process.
     /// </summary>
     public static void EnsureInstalled() => RuntimeHelpers.RunClassConstructor(typeof(GuardEntry).TypeHandle);
+
+    /// <summary>How many pages are accessed without a transition before the collector is let go on.</summary>
+    public const int PagesAtOnce = 16;
+
+    /// <summary>
+    /// Lets a collection that waits for this thread go on. In a loop of accesses without a transition the runtime nearly always finds the thread in machine code,
+    /// where it cannot be
+    /// stopped; this is a call of nothing, with a transition. Nothing where no machine code has been installed: the substitute makes system calls, and plain
+    /// accesses can be stopped.
+    /// </summary>
+    public static void LetCollect()
+    {
+        // Not asked of GuardEntry, which would install what a program over memory that cannot fault does without.
+        if (GuardInstallation.HasCode)
+        {
+            // SAFETY: a copy of no bytes accesses nothing.
+            _ = ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + GuardEntry.CopyOffset))(null, null, 0);
+        }
+    }
 }

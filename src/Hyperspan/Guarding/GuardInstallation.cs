@@ -32,6 +32,9 @@ internal sealed unsafe class GuardInstallation
         Description = description;
     }
 
+    /// <summary>Whether the machine code of this process has been installed so far. Asking installs nothing.</summary>
+    public static bool HasCode { get; private set; }
+
     /// <summary>Where the image lies; null where there is none.</summary>
     public byte* Code => _code;
 
@@ -59,6 +62,7 @@ internal sealed unsafe class GuardInstallation
             reason = TryInstallMachineCode(area, out byte* code);
             if (reason is null)
             {
+                HasCode = true;
                 SignalMask.UnblockFaults();
                 var description = obstacle is null ? "machine code" : "machine code, no restartable sequences: " + obstacle;
                 return new(code, isSupported: true, description, hasRestartableSequences: obstacle is null);

@@ -221,6 +221,10 @@ public sealed unsafe partial class GuestMemory
                 operation.Advance(piece);
                 offset += piece;
                 length -= piece;
+                if (offset % (Guard.PagesAtOnce * GuestAddress.PageSize) < GuestAddress.PageSize)
+                {
+                    Guard.LetCollect();
+                }
             }
         }
 

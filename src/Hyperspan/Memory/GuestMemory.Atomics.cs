@@ -90,6 +90,25 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
+    /// <summary>Reads a value with acquire ordering; see <see cref="ReadAcquire{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">The value, or the default where it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryReadAcquire<T>(GuestAddress address, out T value)
+        where T : unmanaged
+    {
+        if (IsAtomic<T>(address.Value))
+        {
+            return TryRead(address, out value);
+        }
+
+        value = default;
+        return false;
+    }
+
     /// <summary>Writes a value with release ordering: earlier accesses of this thread are done before it.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes; see <see cref="Read{T}(GuestAddress)"/> for what it may hold.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned: unlike <see cref="Write{T}(GuestAddress, T)"/>, this never falls back to a copy.</param>
@@ -119,6 +138,16 @@ public sealed unsafe partial class GuestMemory
     public bool TryWriteRelease<T>(GuestAddress address, T value, out GuestMemoryFault fault)
         where T : unmanaged =>
         CheckAtomic<T>(address.Value, GuestMemoryOperation.Write, out fault) && TryWrite(address, value, out fault);
+
+    /// <summary>Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
+    /// <param name="address">The guest-physical address, naturally aligned.</param>
+    /// <param name="value">The value.</param>
+    /// <returns>Whether it was written.</returns>
+    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWriteRelease<T>(GuestAddress address, T value)
+        where T : unmanaged => IsAtomic<T>(address.Value) && TryWrite(address, value);
 
     /// <summary>The path that is inlined into the caller: memory that cannot fault, in the region at address zero. An exchange costs more than a call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -222,6 +251,17 @@ public sealed unsafe partial class GuestMemory
         original = done ? operation.Original : default;
         return done;
     }
+
+    /// <summary>Whether a value can be accessed by one instruction; see <see cref="CheckAtomic{T}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsAtomic<T>(ulong address)
+        where T : unmanaged =>
+        (Scalar.Fits<T>() && (address < _directRead || address < _stubRead) && Scalar.IsAligned<T>(_base + address))
+        || CheckAtomicSlowly<T>(address);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool CheckAtomicSlowly<T>(ulong address)
+        where T : unmanaged => CheckAtomic<T>(address, GuestMemoryOperation.Read, out _);
 
     /// <summary>
     /// Checks that a value can be accessed by one instruction: its size, and the alignment of where it lies in the host. That is the alignment of the guest address,

@@ -271,7 +271,8 @@ public sealed unsafe partial class GuestMemory
             return IsUndisturbed(access);
         }
 
-        obstacle = NotTried | (done << DoneShift);
+        // Where writes are logged, or something was closed, all of it is done again, and told.
+        obstacle = IsUndisturbed(access) ? NotTried | (done << DoneShift) : NotTried;
         return false;
     }
 

@@ -127,8 +127,14 @@ public sealed unsafe partial class GuestMemory
         ulong done = 0;
         while (!direct && !IsWrittenUpwards(write + done, length - done))
         {
+            // All that is left at once where the processor keeps the place; else by pages, with transitions, so that a collection need not wait for all of them.
+            if (Guard.CopiesUpwards(write + done, read + done, length - done))
+            {
+                return Guard.CopyUpwards(write + done, read + done, (nuint)(length - done)).Ok;
+            }
+
             ulong piece = GuestAddress.PageSize - ((ulong)(write + done) & (GuestAddress.PageSize - 1));
-            if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock).Ok)
+            if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock || length > Guard.SuppressedLimit).Ok)
             {
                 return false;
             }
@@ -153,6 +159,10 @@ public sealed unsafe partial class GuestMemory
             }
 
             done += piece;
+            if (done % (Guard.PagesAtOnce * GuestAddress.PageSize) == 0)
+            {
+                Guard.LetCollect();
+            }
         }
 
         fault = default;

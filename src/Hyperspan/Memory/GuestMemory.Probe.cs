@@ -1,3 +1,5 @@
+using Hyperspan.Guarding;
+
 namespace Hyperspan;
 
 /// <content>Probes: can memory be read or written?</content>
@@ -91,8 +93,14 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
+        int pages = 0;
         for (ulong done = 0; done < length;)
         {
+            if (++pages % Guard.PagesAtOnce == 0)
+            {
+                Guard.LetCollect();
+            }
+
             ulong at = address + done;
             bool accessible;
             if (access == AccessType.Read)

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -14,8 +15,10 @@ public sealed unsafe partial class GuestMemory
     /// <returns>
     /// Whether an access to the range would be in bounds: <see langword="false"/> also where this memory is disposed, or is strict and the range crosses regions.
     /// </returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Contains(GuestAddress address, ulong length) =>
-        (IsWithinRegion(address.Value, length) && !IsDisposed) || CheckRange(address.Value, length, GuestMemoryOperation.Probe, out _);
+        ((Fits(address.Value, length, _directReadBytes) || Fits(address.Value, length, RegionSlot.BytesBelow(_stubRead))) && !_gate.IsDisturbed)
+        || ContainsGeneral(address.Value, length);
 
     /// <summary>Finds the region that contains an address.</summary>
     /// <param name="address">The guest-physical address.</param>
@@ -53,6 +56,10 @@ public sealed unsafe partial class GuestMemory
         length = 0;
         return false;
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool ContainsGeneral(ulong address, ulong length) =>
+        (IsWithinRegion(address, length) && !IsDisposed) || CheckRange(address, length, GuestMemoryOperation.Probe, out _);
 
     private static GuestMemoryRegion Describe(MemoryRegion region, int index) => new(new GuestRange(region.Start, region.Length), (uint)index, region.Protection)
     {

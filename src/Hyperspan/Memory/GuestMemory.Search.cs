@@ -5,6 +5,9 @@ namespace Hyperspan;
 /// <content>Reading what may not all be there, and looking for bytes.</content>
 public sealed unsafe partial class GuestMemory
 {
+    // How much is looked through before it is asked whether the memory is still open.
+    private const ulong InPlace = 64UL << 20;
+
     /// <summary>Reads bytes up to the first that cannot be read.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="destination">Receives the bytes. What lies beyond those that were read is unspecified.</param>
@@ -69,12 +72,24 @@ public sealed unsafe partial class GuestMemory
             for (ulong done = 0; length - done >= (uint)value.Length;)
             {
                 ulong at = address.Value + done;
+                if (TryIndexInPlace(at, length - done, value, out ulong index, out ulong searched))
+                {
+                    if (index < searched)
+                    {
+                        found = at + index;
+                        return true;
+                    }
+
+                    done += searched - ((uint)value.Length - 1);
+                    continue;
+                }
+
                 Span<byte> piece = buffer.AsSpan(0, (int)Math.Min((uint)buffer.Length, length - done));
                 int got = ReadAvailable(at, piece, out fault);
-                int index = piece[..got].IndexOf(value);
-                if (index >= 0)
+                int place = piece[..got].IndexOf(value);
+                if (place >= 0)
                 {
-                    found = at + (ulong)index;
+                    found = at + (ulong)place;
                     fault = default;
                     return true;
                 }
@@ -95,5 +110,38 @@ public sealed unsafe partial class GuestMemory
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>
+    /// Looks for bytes where they lie, in memory that cannot fault: from an address to the end of its region, or as far as a span goes. Fails where that is no
+    /// memory of this kind, is too
+    /// short to hold an occurrence, or was closed meanwhile.
+    /// </summary>
+    private bool TryIndexInPlace(ulong address, ulong length, ReadOnlySpan<byte> value, out ulong index, out ulong searched)
+    {
+        index = ulong.MaxValue;
+        searched = 0;
+        if (Find(address) is not { IsDirect: true, CanRead: true } region)
+        {
+            return false;
+        }
+
+        ulong offset = address - region.Start;
+        searched = Math.Min(Math.Min(length, region.Length - offset), InPlace);
+        if (searched < (uint)value.Length || value.Length == 0)
+        {
+            return false;
+        }
+
+        // SAFETY: the bytes lie in the region, whose mapping cannot fault and stays reserved while the backing is referenced. They may change meanwhile: what is
+        // found is one of their values.
+        int place = new ReadOnlySpan<byte>(region.Base + offset, (int)searched).IndexOf(value);
+        GC.KeepAlive(region.Backing);
+        if (place >= 0)
+        {
+            index = (uint)place;
+        }
+
+        return !IsClosed(region);
     }
 }

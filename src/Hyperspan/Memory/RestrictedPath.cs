@@ -108,6 +108,7 @@ internal sealed unsafe class RestrictedPath
             }
 
             done += piece;
+            LetCollect(done);
         }
 
         return done;
@@ -126,9 +127,19 @@ internal sealed unsafe class RestrictedPath
             }
 
             done += piece;
+            LetCollect(done);
         }
 
         return done;
+    }
+
+    /// <summary>Every so many pages, outside of a section.</summary>
+    private static void LetCollect(ulong done)
+    {
+        if ((done >> GuestAddress.PageShift) % Guard.PagesAtOnce == Guard.PagesAtOnce - 1)
+        {
+            Guard.LetCollect();
+        }
     }
 
     private static ulong PieceAt(ulong offset, ulong length) => Math.Min(length, GuestAddress.PageSize - (offset & (GuestAddress.PageSize - 1)));
