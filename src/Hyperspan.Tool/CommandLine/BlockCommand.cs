@@ -56,6 +56,12 @@ internal static class BlockCommand
             Required = true,
         };
         var readOnly = new Option<bool>("--read-only") { Description = "Open the image for reading alone; the guest sees a disk that cannot be written." };
+        var cache = new Option<DiskCache>("--cache")
+        {
+            Description = "writeback: through the page cache, which a flush of the guest writes out. none: past it (O_DIRECT). directsync: past it, and each write is durable before it is completed.",
+            HelpName = "MODE",
+            CustomParser = ParseCache,
+        };
         var format = new Option<string>("--format")
         {
             Description = "Say raw to serve a file as it is though it looks like an image of another format.",
@@ -104,7 +110,8 @@ internal static class BlockCommand
         };
         foreach (Option option in (Option[])
             [
-                socket, descriptor, socketMode, socketGroup, image, readOnly, format, locking, force, queues, id, fileMemory, memoryLimit, capabilities, features, protocolFeatures,
+                socket, descriptor, socketMode, socketGroup, image, readOnly, cache, format, locking, force, queues, id, fileMemory, memoryLimit, capabilities, features,
+                protocolFeatures,
             ])
         {
             command.Add(option);
@@ -133,6 +140,7 @@ internal static class BlockCommand
             MemoryLimit = result.GetValue(memoryLimit),
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
+            Cache = result.GetValue(cache),
             IsRaw = result.GetValue(format) is not null,
             Locking = result.GetValue(locking) == "served" ? ImageLocking.WhileServed : ImageLocking.Always,
             Force = result.GetValue(force),
@@ -160,6 +168,22 @@ internal static class BlockCommand
         using (server)
         {
             return server.Run();
+        }
+    }
+
+    private static DiskCache ParseCache(ArgumentResult result)
+    {
+        switch (result.Tokens.Single().Value)
+        {
+            case "writeback":
+                return DiskCache.Writeback;
+            case "none":
+                return DiskCache.None;
+            case "directsync":
+                return DiskCache.DirectSync;
+            default:
+                result.AddError($"--cache: '{result.Tokens.Single().Value}' is not writeback, none or directsync.");
+                return default;
         }
     }
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Tool.Output;
 using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -46,6 +47,10 @@ internal static unsafe class VhostUserProbes
         string found = $"sockets and events; at most {Units.Count(most)} open files";
         return most >= EnoughDescriptors ? Finding.Ok(found) : Finding.Limited(found);
     }
+
+    internal static Finding Engine() => RawDiskImage.Engine == DiskEngine.IoUring
+        ? Finding.Ok(RawDiskImage.EngineDescription)
+        : Finding.Limited(RawDiskImage.EngineDescription);
 
     internal static Finding Qemu()
     {

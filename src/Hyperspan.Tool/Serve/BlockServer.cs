@@ -48,6 +48,7 @@ internal sealed class BlockServer : IDisposable
                     QueueCount = options.Queues,
                     Id = options.Id,
                     ReadOnly = options.ReadOnly,
+                    WriteThrough = options.Cache == DiskCache.DirectSync,
                     FeatureMask = options.Features,
                     OnFailure = failures.Add,
                 });
@@ -148,7 +149,14 @@ internal sealed class BlockServer : IDisposable
         {
             return RawDiskImage.Open(
                 options.ImagePath,
-                new RawDiskImageOptions { ReadOnly = options.ReadOnly, RefuseOtherFormats = !options.IsRaw, RefuseDeviceInUse = !options.Force, Locking = options.Locking });
+                new RawDiskImageOptions
+                {
+                    ReadOnly = options.ReadOnly,
+                    RefuseOtherFormats = !options.IsRaw,
+                    RefuseDeviceInUse = !options.Force,
+                    Locking = options.Locking,
+                    Cache = options.Cache,
+                });
         }
         catch (DiskImageException e)
         {
@@ -156,6 +164,7 @@ internal sealed class BlockServer : IDisposable
             {
                 DiskImageError.AccessDenied when !options.ReadOnly => "; if it need not be written, try --read-only",
                 DiskImageError.OtherFormat => "; convert it by 'qemu-img convert -O raw', or say --format raw if the guest is to see these very bytes",
+                DiskImageError.NoDirectTransfers => "; say --cache writeback to go through the page cache",
                 DiskImageError.DeviceInUse => "; unmount it, or say --force to write to it all the same",
                 _ => "",
             };

@@ -23,6 +23,8 @@ internal sealed record BlockServerOptions
 
     internal bool ReadOnly { get; init; }
 
+    internal DiskCache Cache { get; init; }
+
     /// <summary>Gets a value indicating whether the user said that the image is raw, whatever it looks like.</summary>
     internal bool IsRaw { get; init; }
 

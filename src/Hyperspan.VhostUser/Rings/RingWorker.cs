@@ -77,6 +77,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _index = index;
         _handler = handler;
         _overlapped = handler as IOverlappedQueueHandler;
+        _overlapped?.MayOverlap = true;
         _kick = kick;
         _signals = signals;
         _inflight = inflight;

@@ -1,166 +1,256 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Virtio;
 
-/// <content>The types of request.</content>
+/// <content>The types of request. What begins or continues one says whether it is done; its status, or its fault, is in the request then.</content>
 internal sealed partial class BlockQueueHandler
 {
-    /// <summary>Reads the header and does what it says.</summary>
-    /// <param name="reader">The device-readable part.</param>
-    /// <param name="writer">The device-writable part.</param>
-    /// <param name="room">The length of the device-writable part without the status byte.</param>
-    /// <param name="written">How many bytes of data were written to the guest.</param>
-    /// <param name="fault">The fault of guest memory, if one was met: then the status means nothing.</param>
-    private BlockStatus Execute(ref ChainReader reader, ref ChainWriter writer, ulong room, out ulong written, out GuestMemoryFault fault)
+    /// <summary>Reads the header and begins what it says.</summary>
+    private bool Begin(BlockRequest block)
     {
-        written = 0;
-        fault = default;
+        ChainReader reader = block.Readable.CreateReader();
+        ulong room = block.Writable.Length - 1;
         if (reader.Remaining < BlockRequestHeader.Size)
         {
-            return BlockStatus.IoError;
+            return Refuse(block);
         }
 
         // A copy: the guest may change what it is made of at any moment.
         if (!reader.TryRead(out BlockRequestHeader header))
         {
-            fault = reader.Fault;
-            return BlockStatus.IoError;
+            return Break(block, reader.Fault);
         }
 
-        _type = (BlockRequestType)(uint)header.Type;
-
-        switch ((BlockRequestType)(uint)header.Type)
+        var type = (BlockRequestType)(uint)header.Type;
+        block.Type = type;
+        switch (type)
         {
             case BlockRequestType.Read:
-                return Read(header.Sector, ref reader, ref writer, room, out written, out fault);
+                return reader.Remaining > 0 || !IsTransfer(header.Sector, room)
+                    ? Refuse(block)
+                    : BeginTransfer(block, isWrite: false, header.Sector * VirtioBlockDevice.SectorSize, room);
             case BlockRequestType.Write:
-                return Write(header.Sector, ref reader, room, out fault);
+                return Device.IsReadOnly || room > 0 || !IsTransfer(header.Sector, reader.Remaining)
+                    ? Refuse(block)
+                    : BeginTransfer(block, isWrite: true, header.Sector * VirtioBlockDevice.SectorSize, reader.Remaining);
             case BlockRequestType.Flush when Has(VirtioBlockFeatures.Flush):
-                return reader.Remaining > 0 || room > 0 || !Flush() ? BlockStatus.IoError : BlockStatus.Ok;
+                return reader.Remaining > 0 || room > 0 ? Refuse(block) : BeginFlush(block);
             case BlockRequestType.GetId:
-                return GetId(ref reader, ref writer, room, out written, out fault);
+                return GetId(block, ref reader, room);
             case BlockRequestType.Discard when Has(VirtioBlockFeatures.Discard):
-                return Deallocate(ref reader, room, zero: false, out fault);
+                return Deallocate(block, ref reader, room, zero: false);
             case BlockRequestType.WriteZeroes when Has(VirtioBlockFeatures.WriteZeroes):
-                return Deallocate(ref reader, room, zero: true, out fault);
+                return Deallocate(block, ref reader, room, zero: true);
             default:
-                return BlockStatus.Unsupported;
+                block.Status = BlockStatus.Unsupported;
+                return true;
         }
     }
 
-    private bool Has(ulong feature) => (_features & _device.OfferedFeatures & feature) != 0;
+    /// <summary>Goes on after a step.</summary>
+    private bool Continue(BlockRequest block)
+    {
+        DiskResult result = block.Result;
+        switch (block.Step)
+        {
+            case BlockStep.Transfer:
+                return EndPiece(block, result) && (block.Step != BlockStep.Transfer || TransferPieces(block));
+            case BlockStep.Allocate:
+                return EndAllocation(block, result);
+            default:
+                return EndFlush(block, result);
+        }
+    }
+
+    private bool EndAllocation(BlockRequest block, in DiskResult result) =>
+        !result.Succeeded
+            ? Fail(block, result.Errno)
+            : block.Type == BlockRequestType.WriteZeroes && !IsWriteback ? BeginFlush(block) : Succeed(block);
+
+    private bool IsWriteback => Device.IsWriteback(_features);
+
+    private bool Has(ulong feature) => (_features & Device.OfferedFeatures & feature) != 0;
 
     /// <summary>Whether a range of sectors lies on the disk. No sum here can wrap.</summary>
     private bool IsOnDisk(ulong sector, ulong sectors)
     {
-        ulong capacity = _device.Capacity;
+        ulong capacity = Device.Capacity;
         return sector <= capacity && sectors <= capacity - sector;
     }
 
     private bool IsTransfer(ulong sector, ulong length) =>
         length % VirtioBlockDevice.SectorSize == 0 && IsOnDisk(sector, length / VirtioBlockDevice.SectorSize);
 
-    private BlockStatus Read(
-        ulong sector, ref ChainReader reader, ref ChainWriter writer, ulong length, out ulong written, out GuestMemoryFault fault)
+    private static bool Refuse(BlockRequest block)
     {
-        written = 0;
-        fault = default;
-        if (reader.Remaining > 0 || !IsTransfer(sector, length))
-        {
-            return BlockStatus.IoError;
-        }
-
-        DiskResult result = _channel.Read(sector * VirtioBlockDevice.SectorSize, length, ref writer);
-        (fault, _errno) = (result.Fault, result.Errno);
-        if (!result.Succeeded)
-        {
-            return BlockStatus.IoError;
-        }
-
-        written = length;
-        _bytes += length;
-        return BlockStatus.Ok;
+        (block.Step, block.Status) = (BlockStep.Done, BlockStatus.IoError);
+        return true;
     }
 
-    private BlockStatus Write(ulong sector, ref ChainReader reader, ulong room, out GuestMemoryFault fault)
+    private static bool Fail(BlockRequest block, int errno)
     {
-        fault = default;
-        ulong length = reader.Remaining;
-        if (_device.IsReadOnly || room > 0 || !IsTransfer(sector, length))
-        {
-            return BlockStatus.IoError;
-        }
-
-        DiskResult result = _channel.Write(sector * VirtioBlockDevice.SectorSize, length, ref reader);
-        (fault, _errno) = (result.Fault, result.Errno);
-        if (!result.Succeeded || !MakeDurable())
-        {
-            return BlockStatus.IoError;
-        }
-
-        _bytes += length;
-        return BlockStatus.Ok;
+        block.Errno = errno;
+        return Refuse(block);
     }
 
-    private BlockStatus GetId(ref ChainReader reader, ref ChainWriter writer, ulong room, out ulong written, out GuestMemoryFault fault)
+    private static bool Break(BlockRequest block, in GuestMemoryFault fault)
     {
-        written = 0;
-        fault = default;
+        (block.Step, block.Status, block.Fault) = (BlockStep.Done, BlockStatus.IoError, fault);
+        return true;
+    }
+
+    private static bool Succeed(BlockRequest block)
+    {
+        block.Step = BlockStep.Done;
+        return true;
+    }
+
+    private bool BeginTransfer(BlockRequest block, bool isWrite, ulong offset, ulong length)
+    {
+        if (Device.IsForsaken(offset, length))
+        {
+            // A write that nobody waits for any more could still land there.
+            return Fail(block, ErrorNumber.Busy);
+        }
+
+        block.Transfer.Reset(isWrite, offset, length);
+        block.Step = BlockStep.Transfer;
+        return TransferPieces(block);
+    }
+
+    private bool TransferPieces(BlockRequest block)
+    {
+        BlockTransfer transfer = block.Transfer;
+        while (!transfer.IsComplete)
+        {
+            if (!transfer.TryPrepare(_channel.UsesMemory, out GuestMemoryFault fault))
+            {
+                return Break(block, fault);
+            }
+
+            DiskResult result;
+            try
+            {
+                if (!_channel.TryTransfer(transfer, out result))
+                {
+                    return false;
+                }
+            }
+            catch
+            {
+                transfer.EndPiece(succeeded: false);
+                throw;
+            }
+
+            if (EndPiece(block, result) && block.Step != BlockStep.Transfer)
+            {
+                return true;
+            }
+        }
+
+        AddBytes(transfer.Total);
+        if (!transfer.IsWrite)
+        {
+            block.Data = transfer.Total;
+            return Succeed(block);
+        }
+
+        return IsWriteback ? Succeed(block) : BeginFlush(block);
+    }
+
+    /// <summary>Takes note of how a piece went.</summary>
+    /// <returns>Always <see langword="true"/>; the step says whether there is more to transfer.</returns>
+    private static bool EndPiece(BlockRequest block, in DiskResult result)
+    {
+        block.Transfer.EndPiece(result.Succeeded);
+        return result.Succeeded || (result.Fault.IsFault ? Break(block, result.Fault) : Fail(block, result.Errno));
+    }
+
+    private bool BeginFlush(BlockRequest block)
+    {
+        block.Step = BlockStep.Flush;
+        if (!MayOverlap)
+        {
+            return EndFlush(block, Device.FlushQuietly());
+        }
+
+        Device.BeginFlush(block);
+        return false;
+    }
+
+    private bool EndFlush(BlockRequest block, in DiskResult result)
+    {
+        if (result.Succeeded)
+        {
+            return Succeed(block);
+        }
+
+        Device.Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.Errno));
+        block.IsReported = true;
+        return Refuse(block);
+    }
+
+    private bool GetId(BlockRequest block, ref ChainReader reader, ulong room)
+    {
         if (reader.Remaining > 0)
         {
-            return BlockStatus.IoError;
+            return Refuse(block);
         }
 
-        ReadOnlySpan<byte> id = _device.Id[..(int)Math.Min(VirtioBlockDevice.IdLength, room)];
+        ChainWriter writer = block.Writable.CreateWriter();
+        ReadOnlySpan<byte> id = Device.Id[..(int)Math.Min(VirtioBlockDevice.IdLength, room)];
         if (!writer.TryWrite(id))
         {
-            fault = writer.Fault;
-            return BlockStatus.IoError;
+            return Break(block, writer.Fault);
         }
 
-        written = (ulong)id.Length;
-        return BlockStatus.Ok;
+        block.Data = (ulong)id.Length;
+        return true;
     }
 
     /// <summary>Discards ranges or writes zeros to them. All of them are read once and checked before anything is done to the first.</summary>
-    private BlockStatus Deallocate(ref ChainReader reader, ulong room, bool zero, out GuestMemoryFault fault)
+    private bool Deallocate(BlockRequest block, ref ChainReader reader, ulong room, bool zero)
     {
-        fault = default;
         ulong length = reader.Remaining;
-        if (_device.IsReadOnly
+        if (Device.IsReadOnly
             || room > 0
             || length == 0
             || length % BlockRange.Size != 0
             || length > BlockRange.Size * VirtioBlockDevice.MaxRanges)
         {
-            return BlockStatus.IoError;
+            return Refuse(block);
         }
 
-        Span<BlockRange> ranges = _ranges.AsSpan(0, (int)(length / BlockRange.Size));
+        Span<BlockRange> ranges = block.Allocation.Reset((int)(length / BlockRange.Size), zero);
         if (!reader.TryRead(MemoryMarshal.AsBytes(ranges)))
         {
-            fault = reader.Fault;
-            return BlockStatus.IoError;
+            return Break(block, reader.Fault);
         }
 
-        BlockStatus status = Check(ranges, zero);
-        for (int i = 0; i < ranges.Length && status == BlockStatus.Ok; i++)
+        block.Status = Check(ranges, zero);
+        if (block.Status != BlockStatus.Ok)
         {
-            ulong offset = ranges[i].Sector * VirtioBlockDevice.SectorSize;
-            ulong bytes = (ulong)ranges[i].Sectors * VirtioBlockDevice.SectorSize;
-            if (bytes == 0)
-            {
-                continue;
-            }
-
-            DiskResult result = zero
-                ? _device.Image.WriteZeroes(offset, bytes, (ranges[i].Flags & BlockRange.UnmapFlag) != 0)
-                : _device.Image.Discard(offset, bytes);
-            _errno = result.Errno;
-            status = result.Succeeded ? BlockStatus.Ok : BlockStatus.IoError;
+            return true;
         }
 
-        return status == BlockStatus.Ok && zero && !MakeDurable() ? BlockStatus.IoError : status;
+        foreach (BlockRange range in ranges)
+        {
+            if (Device.IsForsaken(range.Sector * VirtioBlockDevice.SectorSize, (ulong)range.Sectors * VirtioBlockDevice.SectorSize))
+            {
+                return Fail(block, ErrorNumber.Busy);
+            }
+        }
+
+        block.Step = BlockStep.Allocate;
+        if (!MayOverlap)
+        {
+            return EndAllocation(block, block.Allocation.RunAll());
+        }
+
+        Device.Workers.Run(block.Allocation);
+        return false;
     }
 
     private BlockStatus Check(ReadOnlySpan<BlockRange> ranges, bool zero)
@@ -183,14 +273,5 @@ internal sealed partial class BlockQueueHandler
         }
 
         return status;
-    }
-
-    private bool MakeDurable() => _device.IsWriteback(_features) || Flush();
-
-    private bool Flush()
-    {
-        bool succeeded = _device.Flush().Succeeded;
-        _isReported |= !succeeded;
-        return succeeded;
     }
 }

@@ -1,135 +1,164 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
+
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Virtio;
 
-/// <summary>Serves the requests of one queue of a block device, one after the other.</summary>
-internal sealed partial class BlockQueueHandler : IVirtioQueueHandler
+/// <summary>Serves the requests of one queue of a block device. What need not wait is done at once; the rest overlaps.</summary>
+internal sealed partial class BlockQueueHandler : RequestQueueHandler
 {
-    // With a notifier, the driver hears of what is done before the whole queue is: often enough that it can go on meanwhile, seldom enough that
-    // interrupts do not eat what is won.
-    private const int NotifyRequests = 8;
-    private const ulong NotifyBytes = 256 * 1024;
-
     // What a request without a whole header is reported as.
     private const BlockRequestType UnknownType = (BlockRequestType)(-1);
 
-    private readonly VirtioBlockDevice _device;
     private readonly IDiskChannel _channel;
     private readonly ulong _features;
-    private readonly DescriptorChain _chain = new();
-    private readonly BlockRange[] _ranges = new BlockRange[VirtioBlockDevice.MaxRanges];
-    private ulong _bytes;
-
-    // Of the request being served, for the report if it fails: its type, why the image failed, and whether the failure has been reported as that of a flush.
-    private BlockRequestType _type;
-    private int _errno;
-    private bool _isReported;
+    private readonly List<BlockRequest> _made = [];
 
     internal BlockQueueHandler(VirtioBlockDevice device, IDiskChannel channel, ulong features)
     {
-        _device = device;
+        Device = device;
         _channel = channel;
         _features = features;
     }
 
-    public QueueProcessResult Process(VirtQueue queue, CancellationToken stopping)
+    internal VirtioBlockDevice Device { get; }
+
+    /// <inheritdoc/>
+    public override QueueWake Wait(SafeHandle? kick, SafeHandle? stopping, int timeoutMilliseconds) =>
+        _channel is RawDiskChannel { IsWaiting: true } channel
+            ? channel.Wait(this, kick, stopping, timeoutMilliseconds)
+            : base.Wait(kick, stopping, timeoutMilliseconds);
+
+    /// <inheritdoc/>
+    public override bool MayOverlap
     {
-        ArgumentNullException.ThrowIfNull(queue);
-        uint requests = 0;
-        uint notifiedRequests = 0;
-        ulong notifiedBytes = 0;
-        _bytes = 0;
-        do
+        get => base.MayOverlap;
+        set
         {
-            queue.DisableNotifications();
-            while (!stopping.IsCancellationRequested && queue.TryTake(_chain))
-            {
-                if (!Serve(queue, out uint written) || !queue.Complete(_chain.Head, written))
-                {
-                    break;
-                }
-
-                requests++;
-                if (queue.Notifier is { } notifier && (requests - notifiedRequests >= NotifyRequests || _bytes - notifiedBytes >= NotifyBytes))
-                {
-                    notifiedRequests = requests;
-                    notifiedBytes = _bytes;
-                    if (queue.ShouldNotify())
-                    {
-                        notifier.Notify();
-                    }
-                }
-            }
+            base.MayOverlap = value;
+            (_channel as RawDiskChannel)?.MayOverlap = value;
         }
-        while (queue.EnableNotifications() && !stopping.IsCancellationRequested);
-
-        bool notify = queue.ShouldNotify();
-        if (!queue.IsBroken)
-        {
-            return new QueueProcessResult(notify, requests, _bytes, null, null);
-        }
-
-        VirtQueueError error = queue.Error;
-        return new QueueProcessResult(notify, requests, _bytes, error, error.Fault.IsFault ? error.Fault : null);
     }
 
-    public void Dispose() => _channel.Dispose();
+    /// <inheritdoc/>
+    public override void Rest() => (_channel as RawDiskChannel)?.Rest();
 
-    /// <summary>Serves the request in the chain.</summary>
-    /// <returns>Whether it can be completed; otherwise the queue is broken.</returns>
-    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws fails the request, not the device.")]
-    private bool Serve(VirtQueue queue, out uint written)
+    /// <inheritdoc/>
+    public override void Abandon() => Device.Forsake(this);
+
+    /// <summary>Whether a request in flight changes any byte of a range, now or when it comes back. By any thread: what is in flight does not become more.</summary>
+    internal bool MayStillWrite(ulong offset, ulong length)
     {
-        ulong room = _chain.Writable.Length;
-        written = 0;
-        if (room == 0)
+        lock (_made)
         {
-            queue.Break(new VirtQueueError(VirtQueueErrorKind.MissingResponse, _chain.Head));
-            return false;
+            return _made.Exists(request => request.StartedAt != 0 && request.MayWrite(offset, length));
+        }
+    }
+
+    protected override QueueRequest CreateRequest()
+    {
+        var made = new BlockRequest(this);
+        lock (_made)
+        {
+            _made.Add(made);
         }
 
-        ChainReader reader = _chain.Readable.CreateReader();
-        ChainWriter writer = _chain.Writable.CreateWriter();
-        (_type, _errno, _isReported) = (UnknownType, ErrorNumber.None, false);
-        BlockStatus status;
-        GuestMemoryFault fault;
-        ulong data;
+        return made;
+    }
+
+    /// <inheritdoc/>
+    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws fails the request, not the device.")]
+    protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
+    {
+        var block = (BlockRequest)request;
+        written = 0;
+        if (block.Writable.Length == 0)
+        {
+            queue.Break(new VirtQueueError(VirtQueueErrorKind.MissingResponse, block.Chain.Head));
+            return true;
+        }
+
+        (block.Type, block.Step, block.Status, block.Fault, block.Errno, block.IsReported, block.Data) =
+            (UnknownType, BlockStep.Done, BlockStatus.Ok, default, ErrorNumber.None, false, 0);
+        bool isDone;
         try
         {
-            status = Execute(ref reader, ref writer, room - 1, out data, out fault);
+            isDone = Begin(block);
         }
         catch (Exception)
         {
-            (status, data, fault) = (BlockStatus.IoError, 0, default);
-            _errno = ErrorNumber.InputOutput;
+            isDone = Fail(block, ErrorNumber.InputOutput);
         }
 
+        written = isDone ? End(queue, block) : 0;
+        return isDone;
+    }
+
+    /// <inheritdoc/>
+    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws fails the request, not the device.")]
+    private protected override bool TryFinish(VirtQueue queue, QueueRequest request, out uint written)
+    {
+        var block = (BlockRequest)request;
+        bool isDone;
+        try
+        {
+            isDone = Continue(block);
+        }
+        catch (Exception)
+        {
+            isDone = Fail(block, ErrorNumber.InputOutput);
+        }
+
+        written = isDone ? End(queue, block) : 0;
+        return isDone;
+    }
+
+    private protected override void EndBatch() => _channel.Submit();
+
+    private protected override void Reap() => (_channel as RawDiskChannel)?.Reap();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            Device.Forget(this);
+            _channel.Dispose();
+            _made.ForEach(static request => request.Dispose());
+        }
+
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Writes the status.</summary>
+    /// <returns>How many bytes were written in all.</returns>
+    private uint End(VirtQueue queue, BlockRequest block)
+    {
+        GuestMemoryFault fault = block.Fault;
         if (!fault.IsFault)
         {
-            if (status != BlockStatus.Ok && !_isReported)
+            if (block.Status != BlockStatus.Ok)
             {
-                _device.Report(new BlockFailure(_type, status, _errno));
+                block.Data = 0;
+                if (!block.IsReported)
+                {
+                    Device.Report(new BlockFailure(block.Type, block.Status, block.Errno));
+                }
             }
 
-            // The status is the last byte of the buffers, however they are cut. Where data was written the writer is just before it.
-            if (status != BlockStatus.Ok || writer.Remaining != 1)
-            {
-                writer = _chain.Writable.CreateWriter();
-                writer.TrySkip(room - 1);
-            }
-
-            if (writer.TryWrite((byte)status))
+            // The status is the last byte of the buffers, however they are cut.
+            ChainWriter writer = block.Writable.CreateWriter();
+            writer.TrySkip(writer.Remaining - 1);
+            if (writer.TryWrite((byte)block.Status))
             {
                 // Below 2^32, since a chain has no more than that with its header.
-                written = (uint)(data + 1);
-                return true;
+                return (uint)(block.Data + 1);
             }
 
             fault = writer.Fault;
         }
 
-        queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, _chain.Head, fault: fault));
-        return false;
+        queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, block.Chain.Head, fault: fault));
+        return 0;
     }
 }

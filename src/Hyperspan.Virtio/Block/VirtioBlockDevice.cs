@@ -40,10 +40,15 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     internal const uint MaxDiscardSectors = (2U << 30) / SectorSize;
     internal const uint MaxWriteZeroesSectors = (64U << 20) / SectorSize;
 
+    private const int MostWorkers = 4;
+
     private readonly VirtioBlockOptions _options;
     private readonly byte[] _id = new byte[IdLength];
     private readonly bool _leaveOpen;
     private readonly FlushGate _flushes;
+    private readonly FlushQueue _waiting;
+    private readonly List<BlockQueueHandler> _forsaken = [];
+    private bool _hasForsaken;
     private int _writeback = 1;
     private int _isWritebackChosen;
 
@@ -57,6 +62,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         ArgumentNullException.ThrowIfNull(image);
         Image = image;
         _flushes = new FlushGate(image.Flush);
+        _waiting = new FlushQueue(FlushQuietly, Workers);
         _options = options ?? new VirtioBlockOptions();
         _leaveOpen = leaveOpen;
         Check(_options, image, nameof(options));
@@ -86,6 +92,9 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     internal IDiskImage Image { get; }
 
     internal ReadOnlySpan<byte> Id => _id;
+
+    /// <summary>Gets the threads that wait for flushes, discards and the writing of zeros.</summary>
+    internal DiskWorkers Workers { get; } = new("virtio-blk", MostWorkers);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">There is no such queue.</exception>
@@ -124,19 +133,9 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     }
 
     /// <summary>Makes everything written so far durable. After a failure nothing is called durable any more, whatever the image says.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws has failed to flush.")]
     internal DiskResult Flush()
     {
-        DiskResult result;
-        try
-        {
-            result = _flushes.Flush();
-        }
-        catch (Exception)
-        {
-            result = DiskResult.FromErrno(ErrorNumber.InputOutput);
-        }
-
+        DiskResult result = FlushQuietly();
         if (!result.Succeeded)
         {
             Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.Errno));
@@ -144,6 +143,32 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
 
         return result;
     }
+
+    /// <summary>Has a request told when all that was completed before it is durable.</summary>
+    internal void BeginFlush(BlockRequest request) => _waiting.Begin(request);
+
+    /// <summary>Keeps others from what a handler's requests may still write, though nobody waits for them any more.</summary>
+    internal void Forsake(BlockQueueHandler handler)
+    {
+        lock (_forsaken)
+        {
+            _forsaken.Add(handler);
+            Volatile.Write(ref _hasForsaken, true);
+        }
+    }
+
+    /// <summary>The handler has ended: nothing of it is under way.</summary>
+    internal void Forget(BlockQueueHandler handler)
+    {
+        lock (_forsaken)
+        {
+            _forsaken.Remove(handler);
+            Volatile.Write(ref _hasForsaken, _forsaken.Count != 0);
+        }
+    }
+
+    /// <summary>Whether a write that nobody waits for any more may still change a range.</summary>
+    internal bool IsForsaken(ulong offset, ulong length) => Volatile.Read(ref _hasForsaken) && FindForsaken(offset, length);
 
     /// <summary>Tells whoever wants to know of a failed request.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "What the listener does wrong must not reach the guest.")]
@@ -164,6 +189,28 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         (acknowledged & VirtioBlockFeatures.ConfigWriteback) != 0
             ? Volatile.Read(ref _writeback) != 0
             : (acknowledged & VirtioBlockFeatures.Flush) != 0;
+
+    /// <summary>Flushes, and leaves it to the caller to report a failure.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "An image of somebody else's that throws has failed to flush.")]
+    internal DiskResult FlushQuietly()
+    {
+        try
+        {
+            return _flushes.Flush();
+        }
+        catch (Exception)
+        {
+            return DiskResult.FromErrno(ErrorNumber.InputOutput);
+        }
+    }
+
+    private bool FindForsaken(ulong offset, ulong length)
+    {
+        lock (_forsaken)
+        {
+            return _forsaken.Exists(handler => handler.MayStillWrite(offset, length));
+        }
+    }
 
     private static void Check(VirtioBlockOptions options, IDiskImage image, string parameter)
     {
@@ -202,6 +249,11 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         if (!IsReadOnly)
         {
             features |= VirtioBlockFeatures.ConfigWriteback | VirtioBlockFeatures.Discard | VirtioBlockFeatures.WriteZeroes;
+        }
+
+        if (_options.WriteThrough)
+        {
+            features &= ~(VirtioBlockFeatures.Flush | VirtioBlockFeatures.ConfigWriteback);
         }
 
         return (features & _options.FeatureMask) | VirtioFeatures.Version1 | (IsReadOnly ? VirtioBlockFeatures.ReadOnly : 0);

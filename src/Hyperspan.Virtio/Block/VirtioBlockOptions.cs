@@ -15,6 +15,11 @@ public sealed record VirtioBlockOptions
     /// <summary>Gets a value indicating whether the guest may not write, even if the image could be written.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>
+    /// Gets a value indicating whether each write is durable before it is completed. The guest sees a disk without a cache to flush; it cannot switch one on.
+    /// </summary>
+    public bool WriteThrough { get; init; }
+
     /// <summary>Gets the block size in bytes that the guest is told: a power of two from 512 to 65536 that divides the image. The default is 512.</summary>
     public int LogicalBlockSize { get; init; } = 512;
 

@@ -47,11 +47,17 @@ internal sealed unsafe class CompletionSignal : IDisposable
         Interlocked.Exchange(ref _isSleeping, 0);
         if (wasSignalled)
         {
-            ulong count;
-
-            // SAFETY: eight bytes of this stack.
-            _ = LibC.Read(_event!, &count, sizeof(ulong));
+            Drain();
         }
+    }
+
+    /// <summary>Resets the event.</summary>
+    internal void Drain()
+    {
+        ulong count;
+
+        // SAFETY: eight bytes of this stack. One that is not signalled does not wait.
+        _ = LibC.Read(_event!, &count, sizeof(ulong));
     }
 
     /// <summary>Signals, after what there is to do can be seen by other threads.</summary>

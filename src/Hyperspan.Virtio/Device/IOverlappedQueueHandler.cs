@@ -19,6 +19,12 @@ namespace Hyperspan.Virtio;
 /// </remarks>
 public interface IOverlappedQueueHandler : IVirtioQueueHandler
 {
+    /// <summary>
+    /// Gets or sets a value indicating whether requests may be in flight when <see cref="IVirtioQueueHandler.Process"/> has returned: for a transport that waits by <see cref="Wait"/>.
+    /// Otherwise requests are done one after the other, and that call returns when all are, as it does for handlers that know no more. Set it before the first call.
+    /// </summary>
+    bool MayOverlap { get; set; }
+
     /// <summary>Gets how many requests have been taken and not yet been returned. Read by the thread of the queue.</summary>
     int InFlight { get; }
 

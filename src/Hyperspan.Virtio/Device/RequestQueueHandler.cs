@@ -36,6 +36,9 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     private const int NotifyRequests = 8;
     private const ulong NotifyBytes = 256 * 1024;
 
+    // So many requests are begun together at most, where the driver makes more available without end.
+    private const uint LargestBatch = 32;
+
     private readonly CompletionSignal _signal = new();
     private readonly Lock _gate = new();
     private QueueRequest[] _all = [];
@@ -49,6 +52,9 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     private uint _notifiedRequests;
     private ulong _bytes;
     private ulong _notifiedBytes;
+
+    /// <inheritdoc/>
+    public virtual bool MayOverlap { get; set; }
 
     /// <inheritdoc/>
     public int InFlight => _inFlight;
@@ -76,6 +82,7 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     {
         ArgumentNullException.ThrowIfNull(queue);
         (_requests, _notifiedRequests, _bytes, _notifiedBytes) = (0, 0, 0, 0);
+        uint batch = 0;
         do
         {
             queue.DisableNotifications();
@@ -86,6 +93,18 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
                 if (!Serve(queue))
                 {
                     break;
+                }
+
+                if (_inFlight != 0 && (!MayOverlap || ++batch % LargestBatch == 0))
+                {
+                    EndBatch();
+                    Collect(queue);
+                }
+
+                while (!MayOverlap && _inFlight != 0)
+                {
+                    Wait(null, null, -1);
+                    Collect(queue);
                 }
             }
 

@@ -27,6 +27,9 @@ public enum DiskImageError
     /// <summary>It bears the mark of an image of another format.</summary>
     OtherFormat,
 
+    /// <summary>Its file system has no transfers past the page cache, or they do not fit the size of the image.</summary>
+    NoDirectTransfers,
+
     /// <summary>It is a block device that this system uses: mounted, for instance.</summary>
     DeviceInUse,
 }

@@ -1,19 +1,20 @@
 namespace Hyperspan.Virtio;
 
-/// <summary>Transfers data between an image and the buffers of a request, for one worker at a time. See <see cref="IDiskImage"/>.</summary>
+/// <summary>Transfers data between an image and memory, for one worker: see <see cref="IDiskImage"/>. It knows nothing of where the memory or the request comes from.</summary>
+/// <remarks>Used by one thread at a time. What it has begun may overlap, and completes in any order on any thread.</remarks>
 public interface IDiskChannel : IDisposable
 {
-    /// <summary>Reads from the image into guest memory.</summary>
-    /// <param name="offset">The first byte in the image.</param>
-    /// <param name="length">How many bytes; the destination has room for them.</param>
-    /// <param name="destination">Where they go; moved past them on success.</param>
-    /// <returns>How it went. On failure a part may have been transferred.</returns>
-    DiskResult Read(ulong offset, ulong length, scoped ref ChainWriter destination);
+    /// <summary>Gets a value indicating whether transfers should have their memory locked for the kernel (<see cref="DiskTransfer.Memory"/>); otherwise they are copied.</summary>
+    bool UsesMemory => false;
 
-    /// <summary>Writes from guest memory into the image.</summary>
-    /// <param name="offset">The first byte in the image.</param>
-    /// <param name="length">How many bytes; the source has as many.</param>
-    /// <param name="source">Where they come from; moved past them on success.</param>
-    /// <returns>How it went. On failure a part may have been transferred.</returns>
-    DiskResult Write(ulong offset, ulong length, scoped ref ChainReader source);
+    /// <summary>Transfers, at once or later.</summary>
+    /// <param name="transfer">What to transfer. Its range is inside the image, and a write is to one that can be written.</param>
+    /// <param name="result">How it went, where it is done.</param>
+    /// <returns>Whether it is done; otherwise <see cref="DiskTransfer.Complete"/> is called, once.</returns>
+    bool TryTransfer(DiskTransfer transfer, out DiskResult result);
+
+    /// <summary>Begins what was put together so far: no more comes for now.</summary>
+    void Submit()
+    {
+    }
 }

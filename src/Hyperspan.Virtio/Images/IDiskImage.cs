@@ -1,7 +1,10 @@
 namespace Hyperspan.Virtio;
 
 /// <summary>What a disk is made of. All members are safe to use from several threads at once.</summary>
-/// <remarks>Offsets and lengths are in bytes, multiples of 512 and inside the image: the device has checked them. Errors are values.</remarks>
+/// <remarks>
+/// Offsets and lengths are in bytes, multiples of 512 and inside the image: the device has checked them. Errors are values. Members other than
+/// <see cref="CreateChannel"/> may wait: the device calls them on threads that nothing else waits for.
+/// </remarks>
 public interface IDiskImage : IDisposable
 {
     /// <summary>Gets the size in bytes; a multiple of 512. It must not change.</summary>
@@ -10,11 +13,13 @@ public interface IDiskImage : IDisposable
     /// <summary>Gets a value indicating whether the image cannot be written.</summary>
     bool IsReadOnly { get; }
 
-    /// <summary>Makes what transfers data for one worker at a time.</summary>
+    /// <summary>Makes what transfers data for one worker.</summary>
     /// <returns>The channel. Disposing it leaves the image open.</returns>
     IDiskChannel CreateChannel();
 
-    /// <summary>Makes everything written so far durable. Once it has failed, it fails for as long as the image is open: what is lost cannot be told.</summary>
+    /// <summary>
+    /// Makes everything durable whose transfer was completed before this call. Once it has failed, it fails for as long as the image is open: what is lost cannot be told.
+    /// </summary>
     /// <returns>How it went.</returns>
     DiskResult Flush();
 

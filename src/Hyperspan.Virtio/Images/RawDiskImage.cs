@@ -14,7 +14,7 @@ namespace Hyperspan.Virtio;
 /// advisory: programs that do not ask for one are not kept out.
 /// </para>
 /// <para>
-/// Transfers go through the page cache, straight between the file and the pages of the guest. Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.
+/// Transfers go straight between the file and the pages of the guest, through the page cache or past it (<see cref="DiskCache"/>). Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.
 /// Once that has failed, every flush fails until the image is opened anew: the system may have dropped what it could not write.
 /// A file that is truncated meanwhile ends in errors of the requests past its end.
 /// </para>
@@ -30,16 +30,25 @@ public sealed unsafe class RawDiskImage : IDiskImage
     // In the frozen part of the heap's pinned objects: its address is handed to the kernel.
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(ZeroesLength, pinned: true);
 
+    // Enough for a disk to have something to choose from.
+    private const int MostWorkers = 16;
+
     private readonly SafeFileHandle _file;
     private readonly FlushGate _flushes;
     private readonly ServedLock? _whileServed;
     private bool _cannotPunch;
     private bool _cannotZero;
 
-    private RawDiskImage(SafeFileHandle file, ulong length, bool readOnly, ServedLock? whileServed = null)
+    private RawDiskImage(
+        SafeFileHandle file, SafeFileHandle? direct, in DirectAlignment alignment, ulong length, bool readOnly, DiskCache cache, ServedLock? whileServed)
     {
         _whileServed = whileServed;
         _file = file;
+        TransferFile = direct ?? file;
+        (MemoryAlignment, OffsetAlignment) = (alignment.Memory, alignment.Offset);
+        Writes = alignment.Offset > SectorSize ? new DirectWriteGate() : null;
+        Cache = cache;
+        NeverWaits = direct is null && IsInMemory(file);
         _flushes = new FlushGate(Synchronize);
         Length = length;
         IsReadOnly = readOnly;
@@ -50,6 +59,42 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     /// <inheritdoc/>
     public bool IsReadOnly { get; }
+
+    /// <summary>Gets what the page cache has to do with it.</summary>
+    public DiskCache Cache { get; }
+
+    /// <summary>
+    /// Gets by what transfers overlap that have to wait for the disk. <c>HYPERSPAN_DISK_ENGINE=threads</c> in the environment, or the AppContext switch <c>Hyperspan.Disk.Threads</c>,
+    /// asks for threads.
+    /// </summary>
+    public static DiskEngine Engine => DiskEngineChoice.Engine;
+
+    /// <summary>Gets the same in words, with the reason.</summary>
+    public static string EngineDescription => DiskEngineChoice.Description;
+
+    /// <summary>Gets the file that data is transferred with.</summary>
+    internal SafeFileHandle TransferFile { get; }
+
+    /// <summary>Gets a value indicating whether transfers go past the page cache.</summary>
+    internal bool IsDirect => TransferFile != _file;
+
+    /// <summary>Gets what the addresses of memory must be multiples of.</summary>
+    internal ulong MemoryAlignment { get; }
+
+    /// <summary>Gets what offsets in the file and the lengths of pieces of memory must be multiples of.</summary>
+    internal ulong OffsetAlignment { get; }
+
+    /// <summary>Gets what keeps writes of parts of blocks from others, where there are any.</summary>
+    internal DirectWriteGate? Writes { get; }
+
+    /// <summary>Gets a value indicating whether all of it is in memory.</summary>
+    internal bool NeverWaits { get; }
+
+    /// <summary>Gets or sets a value indicating whether the file system cannot tell that a read would have to wait.</summary>
+    internal bool LacksNoWait { get; set; }
+
+    /// <summary>Gets the threads that wait for this image.</summary>
+    internal DiskWorkers Workers { get; } = new("disk", MostWorkers);
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>
@@ -105,13 +150,19 @@ public sealed unsafe class RawDiskImage : IDiskImage
                 CheckFormat(path, file, length);
             }
 
+            ServedLock? whileServed = null;
             if (options.Locking == ImageLocking.Always)
             {
                 TakeLock(path, file, readOnly);
-                return new RawDiskImage(file, (ulong)length, readOnly);
+            }
+            else
+            {
+                whileServed = new ServedLock(path, file, readOnly);
             }
 
-            return new RawDiskImage(file, (ulong)length, readOnly, new ServedLock(path, file, readOnly));
+            var alignment = new DirectAlignment(1, 1);
+            SafeFileHandle? direct = options.Cache == DiskCache.Writeback ? null : DirectAlignment.Open(path, file, readOnly, (ulong)length, out alignment);
+            return new RawDiskImage(file, direct, alignment, (ulong)length, readOnly, options.Cache, whileServed);
         }
         catch
         {
@@ -124,13 +175,8 @@ public sealed unsafe class RawDiskImage : IDiskImage
     /// <exception cref="DiskImageException">The image is locked while it is served alone, and another instance serves it.</exception>
     public IDiskChannel CreateChannel()
     {
-        if (_whileServed is not { } served)
-        {
-            return new RawDiskChannel(_file);
-        }
-
-        served.Enter();
-        return new LockedChannel(new RawDiskChannel(_file), this);
+        _whileServed?.Enter();
+        return new RawDiskChannel(this);
     }
 
     /// <summary>A channel has ended. With the last one everything goes to the disk before another instance may serve it.</summary>
@@ -169,7 +215,52 @@ public sealed unsafe class RawDiskImage : IDiskImage
     }
 
     /// <summary>Unlocks and closes the file. What was written and not flushed is written by the system in its own time.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        TransferFile.Dispose();
+        _file.Dispose();
+    }
+
+    /// <summary>Says how a transfer went that was to move so many bytes.</summary>
+    internal static DiskResult ResultOf(in FileTransfer transfer, ulong expected)
+    {
+        if (transfer.Succeeded && transfer.Transferred == expected)
+        {
+            return DiskResult.Success;
+        }
+
+        // Less than asked for without an error: the file ends there, it has been truncated.
+        return transfer.Fault.IsFault
+            ? DiskResult.FromFault(transfer.Fault)
+            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : ErrorNumber.InputOutput);
+    }
+
+    /// <summary>Whether a transfer's memory is locked, and lies as the disk wants it.</summary>
+    internal bool CanGoStraight(DiskTransfer transfer)
+    {
+        ReadOnlySpan<IoVector> memory = transfer.Memory;
+        if (!IsDirect || memory.IsEmpty)
+        {
+            return !memory.IsEmpty;
+        }
+
+        ulong misfits = (transfer.Offset | transfer.Length) & (OffsetAlignment - 1);
+        foreach (IoVector piece in memory)
+        {
+            misfits |= (piece.Length & (OffsetAlignment - 1)) | ((ulong)piece.Address & (MemoryAlignment - 1));
+        }
+
+        return misfits == 0;
+    }
+
+    private static bool IsInMemory(SafeFileHandle file)
+    {
+        // struct statfs is 120 bytes; the type of the file system is its first word.
+        ulong* status = stackalloc ulong[16];
+
+        // SAFETY: the buffer is larger than what the kernel writes.
+        return LibC.Fstatfs(file, status) == 0 && (uint)status[0] is LinuxConstants.TMPFS_MAGIC or LinuxConstants.HUGETLBFS_MAGIC;
+    }
 
     private static DiskImageException OpenFailed(string path, int error) => error switch
     {

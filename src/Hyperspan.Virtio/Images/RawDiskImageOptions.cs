@@ -6,6 +6,9 @@ public sealed record RawDiskImageOptions
     /// <summary>Gets a value indicating whether to open it for reading alone.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Gets what the page cache has to do with it. The default is <see cref="DiskCache.Writeback"/>.</summary>
+    public DiskCache Cache { get; init; }
+
     /// <summary>
     /// Gets a value indicating whether to refuse a file that bears the mark of another format (qcow2, VMDK, VDI, VHDX, VHD, LUKS and others). A guest can write such a
     /// mark into its disk, so that the next program that guesses the format is led to read other files of the host.

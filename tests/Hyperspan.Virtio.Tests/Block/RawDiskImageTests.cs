@@ -205,28 +205,21 @@ public class RawDiskImageTests
             File.WriteAllBytes(file.Path, [.. bytes, .. new byte[(1 << 20) - bytes.Length]]);
         }
 
-        using (RawDiskImage image = RawDiskImage.Open(file.Path))
+        using (GuestMemory memory = new("counted", new CountingBacking((int)BlockBed.MemorySize)))
+        using (var bed = new BlockBed(RawDiskImage.Open(file.Path), memory: memory))
         {
-            using GuestMemory memory = new("counted", new CountingBacking((int)QueueBed.MemorySize));
-            using var bed = new QueueBed(memory: memory);
-            using IDiskChannel channel = image.CreateChannel();
-            bed.Describe(0, QueueBed.Buffers, 0x17FFF, (ushort)(QueueBed.Next | (write ? 0 : QueueBed.Write)), 1);
-            bed.Describe(1, 0x80000, 1, write ? (ushort)0 : QueueBed.Write);
-            bed.Offer(0);
-            bed.Queue.TryTake(bed.Chain).ShouldBeTrue();
+            ChainSegment[] buffers = [new(BlockBed.Data, 0x17FFF), new(0x80000, 1)];
             if (write)
             {
-                memory.Write(QueueBed.Buffers, bytes.AsSpan(0, 0x17FFF));
+                memory.Write(BlockBed.Data, bytes.AsSpan(0, 0x17FFF));
                 memory.Write(0x80000, bytes[^1]);
-                ChainReader reader = bed.Chain.Readable.CreateReader();
-                channel.Write(0, 0x18000, ref reader).Succeeded.ShouldBeTrue();
+                bed.Run(BlockRequestType.Write, 0, buffers, []).Status.ShouldBe(BlockStatus.Ok);
             }
             else
             {
-                ChainWriter writer = bed.Chain.Writable.CreateWriter();
-                channel.Read(0, 0x18000, ref writer).Succeeded.ShouldBeTrue();
+                bed.Run(BlockRequestType.Read, 0, [], buffers).Status.ShouldBe(BlockStatus.Ok);
                 var read = new byte[0x17FFF];
-                memory.Read(QueueBed.Buffers, read);
+                memory.Read(BlockBed.Data, read);
                 read.AsSpan().SequenceEqual(bytes.AsSpan(0, 0x17FFF)).ShouldBeTrue();
                 memory.Read<byte>(0x80000).ShouldBe(bytes[^1]);
             }

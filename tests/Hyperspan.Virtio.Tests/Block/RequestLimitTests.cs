@@ -64,9 +64,11 @@ public class RequestLimitTests
 
         private sealed class Channel : IDiskChannel
         {
-            public DiskResult Read(ulong offset, ulong length, scoped ref ChainWriter destination) => DiskResult.Success;
-
-            public DiskResult Write(ulong offset, ulong length, scoped ref ChainReader source) => DiskResult.Success;
+            public bool TryTransfer(DiskTransfer transfer, out DiskResult result)
+            {
+                result = DiskResult.Success;
+                return true;
+            }
 
             public void Dispose()
             {

@@ -16,14 +16,27 @@ internal sealed class BlockBed : IDisposable, IVirtQueueTransport
         VirtQueueFeatures ring = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex,
         bool indirect = false,
         ulong accept = All,
-        ushort size = 64)
-    {
-        Device = new VirtioBlockDevice(image, options);
+        ushort size = 64,
+        GuestMemory? memory = null,
+        bool overlaps = false)
+        : this(new VirtioBlockDevice(image, options), ring, indirect, accept, size, memory, overlaps) =>
         _ownsDevice = true;
-        Memory = GuestMemory.Allocate(MemorySize);
+
+    internal BlockBed(
+        VirtioBlockDevice device,
+        VirtQueueFeatures ring = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex,
+        bool indirect = false,
+        ulong accept = All,
+        ushort size = 64,
+        GuestMemory? memory = null,
+        bool overlaps = false)
+    {
+        Device = device;
+        Memory = memory ?? GuestMemory.Allocate(MemorySize);
         Queue = new VirtQueueDriver(Memory, 0x1000, size, ring, 16);
         DeviceQueue = new VirtQueue(Memory, Queue.Layout, ring);
         Handler = Device.CreateQueueHandler(0, accept & Device.OfferedFeatures);
+        Handler.ShouldBeAssignableTo<IOverlappedQueueHandler>()!.MayOverlap = overlaps;
         Driver = new VirtioBlockDriver(Memory, Queue, Slots, this, indirect);
     }
 
@@ -43,8 +56,20 @@ internal sealed class BlockBed : IDisposable, IVirtQueueTransport
 
     public void Kick() => Last = Handler.Process(DeviceQueue, CancellationToken.None);
 
-    // Whoever waits has kicked, and a kick returns when all is done.
-    public bool Wait() => false;
+    /// <summary>Waits for what is in flight. Whoever waits has kicked; unless requests may overlap, a kick returns when all is done.</summary>
+    public bool Wait()
+    {
+        if (Handler is not IOverlappedQueueHandler { MayOverlap: true, InFlight: > 0 } handler)
+        {
+            return false;
+        }
+
+        handler.Wait(null, null, 60_000).ShouldNotBe(QueueWake.None, "a request does not return");
+        Kick();
+        return true;
+    }
+
+    internal BlockCompletion WaitForCompletion() => Driver.WaitForCompletion();
 
     /// <summary>Runs one request of buffers given by hand, header and status included.</summary>
     internal VirtQueueCompletion? Raw(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable)

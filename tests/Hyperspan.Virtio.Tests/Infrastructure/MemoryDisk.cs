@@ -25,15 +25,16 @@ internal sealed class MemoryDisk(int length, bool readOnly = false) : IDiskImage
         return this;
     }
 
-    public DiskResult Read(ulong offset, ulong length, scoped ref ChainWriter destination) =>
-        Fail(out DiskResult failure)
-            ? failure
-            : destination.TryWrite(Bytes.AsSpan((int)offset, (int)length)) ? DiskResult.Success : DiskResult.FromFault(destination.Fault);
+    public bool TryTransfer(DiskTransfer transfer, out DiskResult result)
+    {
+        Span<byte> bytes = Bytes.AsSpan((int)transfer.Offset, (int)transfer.Length);
+        if (!Fail(out result))
+        {
+            _ = transfer.IsWrite ? transfer.TryCopyTo(0, bytes, out result) : transfer.TryCopyFrom(0, bytes, out result);
+        }
 
-    public DiskResult Write(ulong offset, ulong length, scoped ref ChainReader source) =>
-        Fail(out DiskResult failure)
-            ? failure
-            : source.TryRead(Bytes.AsSpan((int)offset, (int)length)) ? DiskResult.Success : DiskResult.FromFault(source.Fault);
+        return true;
+    }
 
     public DiskResult Flush()
     {

@@ -26,6 +26,7 @@ internal static class ErrorNumber
     internal const int NoSpace = 28;
     internal const int BrokenPipe = 32;
     internal const int NotImplemented = 38;
+    internal const int TimedOut = 62;
     internal const int NotSupported = 95;
     internal const int ConnectionReset = 104;
 

@@ -27,5 +27,13 @@ internal readonly struct FileStatus
     [FieldOffset(140)]
     public readonly uint DeviceMinor;
 
+    /// <summary>Where memory must begin, and how long it must be, for transfers past the page cache; zero where that is not known.</summary>
+    [FieldOffset(152)]
+    public readonly uint DirectMemoryAlignment;
+
+    /// <summary>The same of offsets in the file.</summary>
+    [FieldOffset(156)]
+    public readonly uint DirectOffsetAlignment;
+
     public FileType Type => (FileType)(Mode & TypeMask);
 }

@@ -10,5 +10,6 @@ internal enum MappingFlags
     Fixed = 0x10,
     Anonymous = 0x20,
     NoReserve = 0x4000,
+    Populate = 0x8000,
     FixedNoReplace = 0x10_0000,
 }
