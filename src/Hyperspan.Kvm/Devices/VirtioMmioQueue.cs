@@ -46,10 +46,10 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     public void Notify() => _notify();
 
     /// <summary>Starts to serve it. The layout has been checked.</summary>
-    internal void Start(IVirtioDevice device, GuestMemory memory, FeatureNegotiation features)
+    internal void Start(IVirtioDevice device, GuestMemory memory, ulong features)
     {
-        var queue = new VirtQueue(memory, Layout, features.QueueFeatures) { Notifier = this };
-        IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features.Acknowledged);
+        var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features)) { Notifier = this };
+        IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features);
         _stopping = new CancellationTokenSource();
         CancellationToken stop = _stopping.Token;
         _thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
@@ -78,30 +78,53 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         }
     }
 
+    private void Process(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
+    {
+        QueueProcessResult result = handler.Process(queue, stop);
+        Interlocked.Add(ref _requests, result.Requests);
+        if (result.Notify)
+        {
+            _notify();
+        }
+    }
+
     [SuppressMessage("Design", "CA1031", Justification = "A device that fails asks its driver for a reset; the machine goes on.")]
     private void Serve(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
     {
+        var overlapped = handler as IOverlappedQueueHandler;
         try
         {
             HyperspanEnvironment.PrepareThread();
             while (!stop.IsCancellationRequested)
             {
-                QueueProcessResult result = handler.Process(queue, stop);
-                Interlocked.Add(ref _requests, result.Requests);
-                if (result.Notify)
-                {
-                    _notify();
-                }
-
+                Process(queue, handler, stop);
                 if (queue.IsBroken)
                 {
                     _failed($"{_name}, queue {_index}: {queue.Error}");
-                    return;
+                    break;
                 }
 
-                Kick.Wait(Timeout.InfiniteTimeSpan);
+                if (overlapped is null)
+                {
+                    Kick.Wait(Timeout.InfiniteTimeSpan);
+                }
+                else
+                {
+                    overlapped.Wait(Kick.Handle, stopping: null, timeoutMilliseconds: -1);
+                }
+
                 Kick.Take();
             }
+
+            // What is in flight comes back before the ring is anybody else's.
+            overlapped?.CancelRequests();
+            while (overlapped is { InFlight: > 0 })
+            {
+                overlapped.Wait(kick: null, stopping: null, timeoutMilliseconds: -1);
+                Process(queue, handler, new CancellationToken(canceled: true));
+            }
+
+            overlapped?.Rest();
         }
         catch (Exception e)
         {

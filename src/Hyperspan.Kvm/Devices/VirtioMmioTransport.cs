@@ -29,7 +29,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
     private readonly VirtioMmioQueue[] _queues;
     private readonly List<IDisposable> _registrations = [];
     private readonly ulong _address;
-    private FeatureNegotiation _features;
+    private ulong _features;
     private ulong _written;
     private uint _deviceSelect;
     private uint _driverSelect;
@@ -57,7 +57,6 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
         _memory = memory;
         _interrupt = interrupt;
         _address = address.Value;
-        _features = new FeatureNegotiation(device.OfferedFeatures);
         _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed))];
         try
         {
@@ -144,7 +143,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
         VirtioMmioRegister.Version => 2,
         VirtioMmioRegister.DeviceId => _device.DeviceId,
         VirtioMmioRegister.VendorId => 0x5053_5948,
-        VirtioMmioRegister.DeviceFeatures => Half(_features.Offered, _deviceSelect),
+        VirtioMmioRegister.DeviceFeatures => Half(_device.OfferedFeatures, _deviceSelect),
         VirtioMmioRegister.QueueSizeMax => Selected is null ? 0u : _device.MaxQueueSize,
         VirtioMmioRegister.QueueReady => Selected is { IsReady: true } ? 1u : 0,
         VirtioMmioRegister.InterruptStatus => Volatile.Read(ref _interruptStatus),
@@ -265,10 +264,11 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
         uint added = value & ~_status;
         if ((added & FeaturesOk) != 0)
         {
-            if (_features.TryAcknowledge(_written, out FeatureNegotiation accepted, out _))
+            // A subset of what is offered, with VIRTIO_F_VERSION_1: without a legacy interface anything else may be refused (virtio 1.2, section 6.2).
+            if ((_written & ~_device.OfferedFeatures) == 0 && (_written & VirtioFeatures.Version1) != 0)
             {
-                _features = accepted;
-                _device.AcceptFeatures(accepted.Acknowledged);
+                _features = _written;
+                _device.AcceptFeatures(_features);
             }
             else
             {
@@ -315,8 +315,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
         }
 
         _device.Reset();
-        _features = new FeatureNegotiation(_device.OfferedFeatures);
-        _written = 0;
+        _features = _written = 0;
         _deviceSelect = _driverSelect = _queueSelect = 0;
         Volatile.Write(ref _status, 0);
         Volatile.Write(ref _interruptStatus, 0);

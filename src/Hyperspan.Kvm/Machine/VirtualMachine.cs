@@ -17,6 +17,9 @@ public sealed class VirtualMachine : IDisposable
     private const int MostDevices = 16;
     private const ulong LeastMemory = 2 << 20;
 
+    // A kernel keeps 64 bytes for each page of 4096.
+    private const ulong TableShare = 64;
+
     // Lines of the I/O APIC that nothing else has: the timer is at 0, the console at 4, the power button at 9.
     private static readonly uint[] Lines = [5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 
@@ -167,6 +170,13 @@ public sealed class VirtualMachine : IDisposable
         {
             throw new MachineException(string.Create(
                 CultureInfo.InvariantCulture, $"0x{_options.Memory:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
+        }
+
+        long here = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (_kernel.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _options.Memory / TableShare > (ulong)here)
+        {
+            throw new MachineException(string.Create(
+                CultureInfo.InvariantCulture, $"0x{_options.Memory:x} bytes of memory are too much: a kernel's tables take a {TableShare}th of it, and this machine has 0x{here:x}"));
         }
 
         if (_options.Processors > _partition.Capabilities.Processors)
