@@ -1,0 +1,53 @@
+// Reads from a vhost-user disk at a depth, through the rings of one queue or several, without a guest: what is measured is the back end.
+//   dotnet run -c Release --project bench/Hyperspan.RingLoad -- SOCKET [depth [queues [seconds [bytes]]]]
+// Prints requests per second, and the median and 99th percentile of one request's time at depth 1.
+using System.Diagnostics;
+using System.Globalization;
+
+using Hyperspan;
+using Hyperspan.RingLoad;
+using Hyperspan.Testing;
+using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
+
+string socket = args[0];
+int depth = Number(1, 32);
+int queues = Number(2, 1);
+int seconds = Number(3, 3);
+uint bytes = (uint)Number(4, 4096);
+
+using var backing = new SharedMemory((256UL << 20));
+using var memory = new GuestMemory("guest", backing);
+using VhostUserFrontEnd frontEnd = VhostUserFrontEnd.Connect(socket, TimeSpan.FromSeconds(10));
+frontEnd.Negotiate(
+    VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | (1UL << 30) | VirtioBlockFeatures.MultiQueue | VirtioBlockFeatures.Flush);
+frontEnd.SetMemory(VhostUserSharedMemory.Of(0, backing));
+ulong sectors = BitConverter.ToUInt64(frontEnd.GetConfig(0, 8));
+var loads = new QueueLoad[queues];
+for (int i = 0; i < queues; i++)
+{
+    loads[i] = new QueueLoad(frontEnd, memory, i, (ulong)(i + 1) * (32UL << 20), depth, bytes, sectors);
+}
+
+long start = Stopwatch.GetTimestamp();
+Thread[] threads = [.. loads.Select(load => new Thread(() => load.Run(TimeSpan.FromSeconds(seconds))))];
+foreach (Thread thread in threads)
+{
+    thread.Start();
+}
+
+foreach (Thread thread in threads)
+{
+    thread.Join();
+}
+
+double time = Stopwatch.GetElapsedTime(start).TotalSeconds;
+long requests = loads.Sum(load => load.Requests);
+string latency = depth == 1 ? string.Create(CultureInfo.InvariantCulture, $"  median {loads[0].Percentile(50):0.0} us, p99 {loads[0].Percentile(99):0.0} us") : "";
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{requests / time / 1000:0.0} k/s  {requests * bytes / time / 1e9:0.00} GB/s{latency}"));
+foreach (QueueLoad load in loads)
+{
+    load.Dispose();
+}
+
+int Number(int at, int otherwise) => args.Length > at ? int.Parse(args[at], CultureInfo.InvariantCulture) : otherwise;
