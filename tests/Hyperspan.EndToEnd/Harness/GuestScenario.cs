@@ -15,6 +15,7 @@ internal sealed class GuestScenario : IAsyncDisposable
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<GuestMachine> _machines = [];
     private DiskServer _server;
+    private int _migrations;
     private DiskBackendOptions _options = new();
     private IDiskBackend? _backend;
     private DiskImage? _image;
@@ -77,7 +78,7 @@ internal sealed class GuestScenario : IAsyncDisposable
     /// <summary>Sends a guest to another machine with a back end of its own, and ends what it came from.</summary>
     internal async Task<(GuestMachine Machine, MigrationFigures Figures)> MigrateAsync(GuestMachine source)
     {
-        int number = _machines.Count;
+        int number = ++_migrations;
         IDiskBackend before = Backend;
         IDiskBackend after = CreateBackend(string.Create(CultureInfo.InvariantCulture, $"disk{number}.socket"));
         await after.StartAsync();
@@ -94,7 +95,9 @@ internal sealed class GuestScenario : IAsyncDisposable
         MigrationFigures figures = await source.MigrateAsync(incoming);
 
         // What it came from goes away: nothing of it is needed.
+        _machines.Remove(source);
         await source.DisposeAsync();
+        _output($"== guest, before it went\n{source.Log}");
         int exit = await before.StopAsync();
         _output($"== {before.Name}, from which the guest went\n{before.Log}");
         await before.DisposeAsync();
