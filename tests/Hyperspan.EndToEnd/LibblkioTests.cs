@@ -21,7 +21,9 @@ public sealed class LibblkioTests(ITestOutputHelper output) : GuestTest(output)
         string disk = $"driver=virtio-blk-vhost-user,path={scenario.Backend.SocketPath},cache.direct=on";
 
         // What it wrote it reads back and compares; a difference is its failure.
-        await RunAsync(tool, "--image-opts", disk, "-c", "write -P 0x5a 1M 1M", "-c", "flush", "-c", "read -P 0x5a 1M 1M", "-c", "write -P 0xa5 1536k 512k", "-c", "flush", "-c", "read -P 0x5a 1M 512k", "-c", "read -P 0xa5 1536k 512k");
+        await RunAsync(
+            tool, "--image-opts", disk, "-c", "write -P 0x5a 1M 1M", "-c", "flush", "-c", "read -P 0x5a 1M 1M", "-c", "write -P 0xa5 1536k 512k",
+            "-c", "flush", "-c", "read -P 0x5a 1M 512k", "-c", "read -P 0xa5 1536k 512k");
         int counted = flushes.Count();
         counted.ShouldBeGreaterThanOrEqualTo(2);
         await RunAsync(TestBed.OtherQemu("qemu10-img")!, "bench", "--image-opts", "-c", "1000", "-d", "4", "-s", "4096", "-w", "--pattern=17", "--flush-interval=100", disk);

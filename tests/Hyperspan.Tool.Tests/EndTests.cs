@@ -83,7 +83,11 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         const string Script = "mkfifo \"$4\"; exec 4<>\"$4\"; (head -c 1000000 /dev/zero >&4 & sleep 0.5; kill $!) 2>/dev/null; "
             + "dotnet \"$0\" serve block --socket \"$1\" --image \"$2\" 2>&4 >/dev/null & echo $! > \"$3.pid\"; wait $!; echo $? > \"$3\"";
         using var shell = Process.Start(
-            "bash", ["-c", Script, System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), path, _folder.CreateImage($"disk{round}", Size), exit, _folder.PathOf($"pipe{round}")]);
+            "bash",
+            [
+                "-c", Script, System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"),
+                path, _folder.CreateImage($"disk{round}", Size), exit, _folder.PathOf($"pipe{round}"),
+            ]);
         SpinWait.SpinUntil(() => Listens(path), TimeSpan.FromSeconds(60)).ShouldBeTrue();
         for (int i = 0; i < 300; i++)
         {

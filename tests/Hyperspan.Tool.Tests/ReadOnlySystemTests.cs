@@ -2,7 +2,9 @@ using Hyperspan.Tool.Tests.Infrastructure;
 
 namespace Hyperspan.Tool.Tests;
 
-/// <summary>A root file system and a temporary folder that are read-only, as in a container: what cannot be made is named, with what it was for. In a mount namespace of its own.</summary>
+/// <summary>
+/// A root file system and a temporary folder that are read-only, as in a container: what cannot be made is named, with what it was for. In a mount namespace of its own.
+/// </summary>
 public sealed class ReadOnlySystemTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -49,7 +51,8 @@ public sealed class ReadOnlySystemTests : IDisposable
     {
         const string Script = "mount -o remount,bind,ro / 2>/dev/null; mount -t tmpfs -o ro none \"$0\" || exit 99; TMPDIR=\"$0\" exec dotnet \"$@\"";
         using ToolProcess process = ToolProcess.StartProgram(
-            "unshare", ["--mount", "--propagation", "private", "sh", "-c", Script, _folder.PathOf("ro"), Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), .. arguments]);
+            "unshare",
+            ["--mount", "--propagation", "private", "sh", "-c", Script, _folder.PathOf("ro"), Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), .. arguments]);
         ToolResult result = process.WaitForExit();
         Skip.If(result.ExitCode is 99 || result.Error.Contains("unshare failed", StringComparison.Ordinal), "no mounts are permitted here: " + result.Error);
         return result;

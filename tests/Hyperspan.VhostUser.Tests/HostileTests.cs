@@ -7,6 +7,7 @@ namespace Hyperspan.VhostUser.Tests;
 /// <summary>
 /// Random front ends: bytes, and messages that are nearly right. Whatever they do, the back end ends the connection or goes on, keeps nothing, and serves the next one.
 /// </summary>
+[Trait("Category", "slow")]
 public sealed class HostileTests : IDisposable
 {
     private static readonly int Rounds = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1" ? 5_000 : 150;

@@ -5,6 +5,7 @@ using M = Hyperspan.VhostUser.VhostUserMessage;
 namespace Hyperspan.VhostUser.Tests;
 
 /// <summary>Each wrong message closes the connection, with a line that names it and the reason, and leaves nothing behind.</summary>
+[Trait("Category", "slow")]
 public class InvalidMessageTests
 {
     /// <summary>All messages that are offered.</summary>

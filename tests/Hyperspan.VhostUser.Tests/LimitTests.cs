@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.VhostUser.Tests;
 
 /// <summary>Serving where something runs out: it is named, nothing is left, and afterwards it works as before. In a child process, which changes its own limits.</summary>
+[Trait("Category", "slow")]
 public sealed class LimitTests
 {
     [LinuxTheory]

@@ -1,6 +1,7 @@
 namespace Hyperspan.VhostUser.Tests;
 
 /// <summary>What a connection has made is released however it ends; and where a thread of it cannot be ended, nobody else is served meanwhile.</summary>
+[Trait("Category", "slow")]
 public sealed class ReleaseTests : IDisposable
 {
     private const ulong Mega = 1 << 20;

@@ -8,6 +8,7 @@ using M = Hyperspan.VhostUser.VhostUserMessage;
 namespace Hyperspan.VhostUser.Tests;
 
 /// <summary>Front ends whose descriptors keep whoever touches them.</summary>
+[Trait("Category", "slow")]
 public sealed class StuckPeerTests : IDisposable
 {
     private readonly string _path = Path.Combine(Path.GetTempPath(), "hs-" + Path.GetRandomFileName());

@@ -176,7 +176,9 @@ public sealed class VirtualMachine : IDisposable
         if (_kernel.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _options.Memory / TableShare > (ulong)here)
         {
             throw new MachineException(string.Create(
-                CultureInfo.InvariantCulture, $"0x{_options.Memory:x} bytes of memory are too much: a kernel's tables take a {TableShare}th of it, and this machine has 0x{here:x}"));
+                CultureInfo.InvariantCulture,
+                $"0x{_options.Memory:x} bytes of memory are too much: "
+                + $"a kernel's tables take a {TableShare}th of it, and this machine has 0x{here:x}"));
         }
 
         if (_options.Processors > _partition.Capabilities.Processors)

@@ -58,7 +58,8 @@ internal static class BlockCommand
         var readOnly = new Option<bool>("--read-only") { Description = "Open the image for reading alone; the guest sees a disk that cannot be written." };
         var cache = new Option<DiskCache>("--cache")
         {
-            Description = "writeback: through the page cache, which a flush of the guest writes out. none: past it (O_DIRECT). directsync: past it, and each write is durable before it is completed.",
+            Description = "writeback: through the page cache, which a flush of the guest writes out. none: past it (O_DIRECT). "
+                + "directsync: past it, and each write is durable before it is completed.",
             HelpName = "MODE",
             CustomParser = ParseCache,
         };

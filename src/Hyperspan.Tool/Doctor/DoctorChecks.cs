@@ -106,7 +106,8 @@ internal static class DoctorChecks
             "io_uring",
             VhostUserProbes.Engine(),
             "hyperspan serve block: reads and writes that wait for the disk are in flight together. Without it threads wait for them, at most 16 for an image.",
-            "sysctl kernel.io_uring_disabled=0; a seccomp profile that allows io_uring_setup, io_uring_enter and io_uring_register; unset HYPERSPAN_DISK_ENGINE; Linux 5.11 or later."),
+            "sysctl kernel.io_uring_disabled=0; a seccomp profile that allows io_uring_setup, io_uring_enter and io_uring_register; "
+            + "unset HYPERSPAN_DISK_ENGINE; Linux 5.11 or later."),
         Optional(
             "qemu",
             "QEMU",

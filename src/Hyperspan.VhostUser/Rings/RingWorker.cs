@@ -121,7 +121,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
             {
                 throw new IOException(
-                    $"the thread of queue {_index} cannot be started: no more threads (RLIMIT_NPROC, pids of the control group) or open files (RLIMIT_NOFILE) are allowed here, or memory is short", e);
+                    $"the thread of queue {_index} cannot be started: no more threads (RLIMIT_NPROC, pids of the control group) "
+                + "or open files (RLIMIT_NOFILE) are allowed here, or memory is short",
+                e);
             }
 
             // Not before: one that could not be started cannot be waited for.

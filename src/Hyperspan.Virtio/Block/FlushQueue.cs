@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// Flushes for requests that wait for it, one flush at a time. What comes while one is under way waits for the next one, all of it together: the flush of a request begins after the
-/// request, and so after each write that was completed before it.
+/// Flushes for requests that wait for it, one flush at a time. What comes while one is under way waits for the next one, all of it together: the flush of a request begins after
+/// the request, and so after each write that was completed before it.
 /// </summary>
 internal sealed class FlushQueue(Func<DiskResult> flush, DiskWorkers workers) : DiskJob
 {

@@ -20,8 +20,9 @@ namespace Hyperspan.Virtio;
 public interface IOverlappedQueueHandler : IVirtioQueueHandler
 {
     /// <summary>
-    /// Gets or sets a value indicating whether requests may be in flight when <see cref="IVirtioQueueHandler.Process"/> has returned: for a transport that waits by <see cref="Wait"/>.
-    /// Otherwise requests are done one after the other, and that call returns when all are, as it does for handlers that know no more. Set it before the first call.
+    /// Gets or sets a value indicating whether requests may be in flight when <see cref="IVirtioQueueHandler.Process"/> has returned: for a transport that waits by
+    /// <see cref="Wait"/>. Otherwise requests are done one after the other, and that call returns when all are, as it does for handlers that know no more. Set it before the first
+    /// call.
     /// </summary>
     bool MayOverlap { get; set; }
 

@@ -4,8 +4,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// Threads that wait for a disk, so that nobody else has to: made when there is work for one more, up to a limit, and gone when there has been none for a while. One image's are its
-/// own: a disk that does not answer keeps no other's.
+/// Threads that wait for a disk, so that nobody else has to: made when there is work for one more, up to a limit, and gone when there has been none for a while. One image's are
+/// its own: a disk that does not answer keeps no other's.
 /// </summary>
 internal sealed class DiskWorkers(string name, int most)
 {

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// Transfers between a file and locked memory. What the page cache has is read at once, by the thread that asks; what has to wait for the disk goes to the kernel by io_uring, or to
-/// threads that wait.
+/// Transfers between a file and locked memory. What the page cache has is read at once, by the thread that asks; what has to wait for the disk goes to the kernel by io_uring, or
+/// to threads that wait.
 /// </summary>
 internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
 {

@@ -14,8 +14,8 @@ namespace Hyperspan.Virtio;
 /// advisory: programs that do not ask for one are not kept out.
 /// </para>
 /// <para>
-/// Transfers go straight between the file and the pages of the guest, through the page cache or past it (<see cref="DiskCache"/>). Nothing is durable before <see cref="Flush"/> (fdatasync(2)) returns.
-/// Once that has failed, every flush fails until the image is opened anew: the system may have dropped what it could not write.
+/// Transfers go straight between the file and the pages of the guest, through the page cache or past it (<see cref="DiskCache"/>). Nothing is durable before <see cref="Flush"/>
+/// (fdatasync(2)) returns. Once that has failed, every flush fails until the image is opened anew: the system may have dropped what it could not write.
 /// A file that is truncated meanwhile ends in errors of the requests past its end.
 /// </para>
 /// </remarks>
@@ -64,8 +64,8 @@ public sealed unsafe class RawDiskImage : IDiskImage
     public DiskCache Cache { get; }
 
     /// <summary>
-    /// Gets by what transfers overlap that have to wait for the disk. <c>HYPERSPAN_DISK_ENGINE=threads</c> in the environment, or the AppContext switch <c>Hyperspan.Disk.Threads</c>,
-    /// asks for threads.
+    /// Gets by what transfers overlap that have to wait for the disk. <c>HYPERSPAN_DISK_ENGINE=threads</c> in the environment, or the AppContext switch
+    /// <c>Hyperspan.Disk.Threads</c>, asks for threads.
     /// </summary>
     public static DiskEngine Engine => DiskEngineChoice.Engine;
 

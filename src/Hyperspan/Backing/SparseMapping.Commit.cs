@@ -26,54 +26,44 @@ public sealed unsafe partial class SparseMapping
         const string Operation = "commit";
         ulong end = RequireRange(offset, length);
         protection = protection with { CanExecute = false };
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        if (length == 0)
         {
-            lock (_gate)
+            return;
+        }
+
+        List<MappingSegment> before = _table.In(offset, end);
+        if (before is [{ File: null } only] && only.Start == offset && only.End == end && only.Protection == protection)
+        {
+            return;
+        }
+
+        foreach (MappingSegment segment in before)
+        {
+            if (segment.File is not null || IsReduced(segment.Protection, protection))
             {
-                if (length == 0)
-                {
-                    return;
-                }
-
-                List<MappingSegment> before = _table.In(offset, end);
-                if (before is [{ File: null } only] && only.Start == offset && only.End == end && only.Protection == protection)
-                {
-                    return;
-                }
-
-                foreach (MappingSegment segment in before)
-                {
-                    if (segment.File is not null || IsReduced(segment.Protection, protection))
-                    {
-                        RequireUnlocked(Operation, segment, offset, length);
-                    }
-                }
-
-                RequireMappings(Operation, offset, end);
-                foreach (MappingSegment segment in before)
-                {
-                    if (segment.File is not null)
-                    {
-                        ReplaceByPrivate(Operation, segment.Start, segment.End - segment.Start, protection);
-                    }
-                }
-
-                // Reserved pages are private memory that only lacks permission: granting it makes them zeros, and cannot fail half-way into a hole.
-                int error = _reservation.Protect(offset, length, Bits(protection));
-                if (error != 0)
-                {
-                    RestoreProtection(offset, end);
-                    throw Failed(Operation, error, offset, length, emptied: false);
-                }
-
-                _table.Set(new MappingSegment(offset, end, protection));
+                RequireUnlocked(Operation, segment, offset, length);
             }
         }
-        finally
+
+        RequireMappings(Operation, offset, end);
+        foreach (MappingSegment segment in before)
         {
-            EndUse();
+            if (segment.File is not null)
+            {
+                ReplaceByPrivate(Operation, segment.Start, segment.End - segment.Start, protection);
+            }
         }
+
+        // Reserved pages are private memory that only lacks permission: granting it makes them zeros, and cannot fail half-way into a hole.
+        int error = _reservation.Protect(offset, length, Bits(protection));
+        if (error != 0)
+        {
+            RestoreProtection(offset, end);
+            throw Failed(Operation, error, offset, length, emptied: false);
+        }
+
+        _table.Set(new MappingSegment(offset, end, protection));
     }
 
     /// <summary>
@@ -113,29 +103,19 @@ public sealed unsafe partial class SparseMapping
     {
         const string Operation = "map zeros at";
         ulong end = RequireRange(offset, length);
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        if (length == 0)
         {
-            lock (_gate)
-            {
-                if (length == 0)
-                {
-                    return;
-                }
-
-                foreach (MappingSegment segment in _table.In(offset, end))
-                {
-                    RequireUnlocked(Operation, segment, offset, length);
-                }
-
-                RequireMappings(Operation, offset, end);
-                ReplaceByPrivate(Operation, offset, length, Protection.Read);
-            }
+            return;
         }
-        finally
+
+        foreach (MappingSegment segment in _table.In(offset, end))
         {
-            EndUse();
+            RequireUnlocked(Operation, segment, offset, length);
         }
+
+        RequireMappings(Operation, offset, end);
+        ReplaceByPrivate(Operation, offset, length, Protection.Read);
     }
 
     private void ReplaceByPrivate(string operation, ulong offset, ulong length, Protection protection)
@@ -153,42 +133,32 @@ public sealed unsafe partial class SparseMapping
     private void Remove(string operation, ulong offset, ulong length, bool filesToo)
     {
         ulong end = RequireRange(offset, length);
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        List<MappingSegment> before = _table.In(offset, end);
+        foreach (MappingSegment segment in before)
         {
-            lock (_gate)
+            if (segment.File is not null && !filesToo)
             {
-                List<MappingSegment> before = _table.In(offset, end);
-                foreach (MappingSegment segment in before)
-                {
-                    if (segment.File is not null && !filesToo)
-                    {
-                        throw new InvalidOperationException(Describe(operation, offset, length) + $": page {segment.Start >> PageMath.PageShift} maps a file; unmap it instead.");
-                    }
-
-                    RequireUnlocked(operation, segment, offset, length);
-                }
-
-                if (before.Count == 0)
-                {
-                    return;
-                }
-
-                RequireMappings(operation, offset, end);
-                int error = _reservation.MapAnonymous(offset, length, Interop.Linux.MappingProtection.None, noReserve: true, out bool emptied);
-                if (error != 0)
-                {
-                    throw Failed(operation, error, offset, length, emptied);
-                }
-
-                _table.Clear(offset, end);
-                SetName(offset, length);
-                MappingBudget.NoteGivenBack();
+                throw new InvalidOperationException(Describe(operation, offset, length) + $": page {segment.Start >> PageMath.PageShift} maps a file; unmap it instead.");
             }
+
+            RequireUnlocked(operation, segment, offset, length);
         }
-        finally
+
+        if (before.Count == 0)
         {
-            EndUse();
+            return;
         }
+
+        RequireMappings(operation, offset, end);
+        int error = _reservation.MapAnonymous(offset, length, Interop.Linux.MappingProtection.None, noReserve: true, out bool emptied);
+        if (error != 0)
+        {
+            throw Failed(operation, error, offset, length, emptied);
+        }
+
+        _table.Clear(offset, end);
+        SetName(offset, length);
+        MappingBudget.NoteGivenBack();
     }
 }

@@ -34,40 +34,30 @@ public sealed unsafe partial class SparseMapping
                 nameof(fileOffset), string.Create(CultureInfo.InvariantCulture, $"fileOffset 0x{fileOffset:x} is past the end of the largest file."));
         }
 
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        if (length == 0)
         {
-            lock (_gate)
-            {
-                if (length == 0)
-                {
-                    return;
-                }
-
-                foreach (MappingSegment segment in _table.In(offset, end))
-                {
-                    RequireUnlocked(Operation, segment, offset, length);
-                }
-
-                RequireMappings(Operation, offset, end);
-                MappedFile mapped = MappedFile.Find(_table.Files, file);
-                Protection protection = writable ? Protection.ReadWrite : Protection.Read;
-                int error = _reservation.MapFile(offset, length, Bits(protection), isPrivate: false, mapped.Handle, fileOffset, out bool emptied);
-                if (error != 0)
-                {
-                    GuestMemoryMappingException failure = Failed(
-                        Operation, error, offset, length, emptied, FileRangeMapping.Hint(error, writable, isPrivate: false));
-                    _table.CloseUnusedFiles();
-                    throw failure;
-                }
-
-                _table.Set(new MappingSegment(offset, end, protection, mapped, fileOffset, writable));
-            }
+            return;
         }
-        finally
+
+        foreach (MappingSegment segment in _table.In(offset, end))
         {
-            EndUse();
+            RequireUnlocked(Operation, segment, offset, length);
         }
+
+        RequireMappings(Operation, offset, end);
+        MappedFile mapped = MappedFile.Find(_table.Files, file);
+        Protection protection = writable ? Protection.ReadWrite : Protection.Read;
+        int error = _reservation.MapFile(offset, length, Bits(protection), isPrivate: false, mapped.Handle, fileOffset, out bool emptied);
+        if (error != 0)
+        {
+            GuestMemoryMappingException failure = Failed(
+                Operation, error, offset, length, emptied, FileRangeMapping.Hint(error, writable, isPrivate: false));
+            _table.CloseUnusedFiles();
+            throw failure;
+        }
+
+        _table.Set(new MappingSegment(offset, end, protection, mapped, fileOffset, writable));
     }
 
     /// <summary>Lists the parts of files that are mapped, whatever their protection is now. Private memory cannot be shared.</summary>
@@ -75,40 +65,30 @@ public sealed unsafe partial class SparseMapping
     /// <exception cref="ObjectDisposedException">This mapping has been disposed.</exception>
     public override IReadOnlyList<ShareableRegion> GetShareableRegions()
     {
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        List<ShareableRegion> regions = [];
+        foreach (MappingSegment segment in _table.All)
         {
-            lock (_gate)
+            if (segment.File is not { } file)
             {
-                List<ShareableRegion> regions = [];
-                foreach (MappingSegment segment in _table.All)
-                {
-                    if (segment.File is not { } file)
-                    {
-                        continue;
-                    }
+                continue;
+            }
 
-                    // Pages of different protection are different segments, and one region all the same.
-                    if (regions is [.., var last]
-                        && last.Handle == file.Handle
-                        && last.Writable == segment.Writable
-                        && last.Offset + last.Length == segment.Start
-                        && last.FileOffset + last.Length == segment.FileOffset)
-                    {
-                        regions[^1] = last with { Length = segment.End - last.Offset };
-                    }
-                    else
-                    {
-                        regions.Add(new ShareableRegion(segment.Start, segment.End - segment.Start, file.Handle, segment.FileOffset, segment.Writable));
-                    }
-                }
-
-                return regions;
+            // Pages of different protection are different segments, and one region all the same.
+            if (regions is [.., var last]
+                && last.Handle == file.Handle
+                && last.Writable == segment.Writable
+                && last.Offset + last.Length == segment.Start
+                && last.FileOffset + last.Length == segment.FileOffset)
+            {
+                regions[^1] = last with { Length = segment.End - last.Offset };
+            }
+            else
+            {
+                regions.Add(new ShareableRegion(segment.Start, segment.End - segment.Start, file.Handle, segment.FileOffset, segment.Writable));
             }
         }
-        finally
-        {
-            EndUse();
-        }
+
+        return regions;
     }
 }

@@ -21,49 +21,39 @@ public sealed unsafe partial class SparseMapping
         const string Operation = "protect";
         ulong end = RequireRange(offset, length);
         protection = protection with { CanExecute = false };
-        BeginUse();
-        try
+        using var exclusive = new Exclusive(this);
+        if (length == 0)
         {
-            lock (_gate)
+            return;
+        }
+
+        if (_table.FirstHole(offset, end) is { } hole)
+        {
+            throw new InvalidOperationException(
+                Describe(Operation, offset, length) + $": page {hole >> PageMath.PageShift} is not mapped; commit it instead.");
+        }
+
+        List<MappingSegment> before = _table.In(offset, end);
+        foreach (MappingSegment segment in before)
+        {
+            if (IsReduced(segment.Protection, protection))
             {
-                if (length == 0)
-                {
-                    return;
-                }
-
-                if (_table.FirstHole(offset, end) is { } hole)
-                {
-                    throw new InvalidOperationException(
-                        Describe(Operation, offset, length) + $": page {hole >> PageMath.PageShift} is not mapped; commit it instead.");
-                }
-
-                List<MappingSegment> before = _table.In(offset, end);
-                foreach (MappingSegment segment in before)
-                {
-                    if (IsReduced(segment.Protection, protection))
-                    {
-                        RequireUnlocked(Operation, segment, offset, length);
-                    }
-                }
-
-                RequireMappings(Operation, offset, end);
-                int error = _reservation.Protect(offset, length, Bits(protection));
-                if (error != 0)
-                {
-                    RestoreProtection(offset, end);
-                    string? hint = error == ErrorNumber.AccessDenied ? "a file in the range is not open for writing" : null;
-                    throw Failed(Operation, error, offset, length, emptied: false, hint);
-                }
-
-                foreach (MappingSegment segment in before)
-                {
-                    _table.Set(segment with { Protection = protection });
-                }
+                RequireUnlocked(Operation, segment, offset, length);
             }
         }
-        finally
+
+        RequireMappings(Operation, offset, end);
+        int error = _reservation.Protect(offset, length, Bits(protection));
+        if (error != 0)
         {
-            EndUse();
+            RestoreProtection(offset, end);
+            string? hint = error == ErrorNumber.AccessDenied ? "a file in the range is not open for writing" : null;
+            throw Failed(Operation, error, offset, length, emptied: false, hint);
+        }
+
+        foreach (MappingSegment segment in before)
+        {
+            _table.Set(segment with { Protection = protection });
         }
     }
 
@@ -80,18 +70,8 @@ public sealed unsafe partial class SparseMapping
     public void AdviseHugePages(ulong offset, ulong length, HugePageAdvice advice)
     {
         RequireRange(offset, length);
-        BeginUse();
-        try
-        {
-            lock (_gate)
-            {
-                _reservation.AdviseHugePages(offset, length, advice);
-            }
-        }
-        finally
-        {
-            EndUse();
-        }
+        using var exclusive = new Exclusive(this);
+        _reservation.AdviseHugePages(offset, length, advice);
     }
 
     /// <summary>Takes the pages of a range from the system, or reads them from their file, at once rather than at their first access.</summary>

@@ -163,4 +163,34 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
 
         return new GuestMemoryMappingException(operation, error, Name, (offset, length), hint);
     }
+
+    /// <summary>An operation under way: the mapping is not released before it ends, and none other changes it meanwhile.</summary>
+    private readonly ref struct Exclusive
+    {
+        private readonly SparseMapping _mapping;
+
+        /// <summary>Initializes a new instance of the <see cref="Exclusive"/> struct: begins the operation, when the one before it has ended.</summary>
+        /// <exception cref="ObjectDisposedException">The mapping has been disposed.</exception>
+        internal Exclusive(SparseMapping mapping)
+        {
+            mapping.BeginUse();
+            try
+            {
+                mapping._gate.Enter();
+            }
+            catch
+            {
+                mapping.EndUse();
+                throw;
+            }
+
+            _mapping = mapping;
+        }
+
+        public void Dispose()
+        {
+            _mapping._gate.Exit();
+            _mapping.EndUse();
+        }
+    }
 }

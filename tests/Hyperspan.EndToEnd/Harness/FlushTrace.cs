@@ -8,7 +8,8 @@ internal sealed class FlushTrace : IDisposable
     internal string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"hs-{Guid.NewGuid():N}");
 
     /// <summary>Counts those that have succeeded so far.</summary>
-    internal int Count() => File.Exists(Path) ? File.ReadLines(Path).Count(line => line.Contains("fdatasync", StringComparison.Ordinal) && line.EndsWith("= 0", StringComparison.Ordinal)) : 0;
+    internal int Count() =>
+        File.Exists(Path) ? File.ReadLines(Path).Count(line => line.Contains("fdatasync", StringComparison.Ordinal) && line.EndsWith("= 0", StringComparison.Ordinal)) : 0;
 
     public void Dispose() => File.Delete(Path);
 }

@@ -34,7 +34,8 @@ public sealed class VhostUserLimitsScenario : IScenario
             // What the runtime keeps is opened before anything is counted, and before anything runs out.
             Console.WriteLine(Name);
             Orderly();
-            Require(Record(() => RefuseListening([], null)).Contains("AddressAlreadyInUse", StringComparison.Ordinal), "the server is made where it cannot be");
+            Require(
+            Record(() => RefuseListening([], null)).Contains("AddressAlreadyInUse", StringComparison.Ordinal), "the server is made where it cannot be");
             int files = OpenFiles.Count();
             int mappings = OpenFiles.CountMappings();
             switch (arguments[0])
@@ -44,7 +45,9 @@ public sealed class VhostUserLimitsScenario : IScenario
                     break;
                 case "events":
                     RefuseDuring(VhostUserEventKind.MemoryChanged, "", [ForbiddenCalls.Eventfd2], NotPermitted, "eventfd: Operation not permitted");
-                    Require(Record(() => RefuseListening([ForbiddenCalls.Eventfd2], null)).Contains("eventfd: Operation not permitted", StringComparison.Ordinal), "eventfd is not named");
+                    Require(
+                        Record(() => RefuseListening([ForbiddenCalls.Eventfd2], null)).Contains("eventfd: Operation not permitted", StringComparison.Ordinal),
+                        "eventfd is not named");
                     break;
                 case "listen":
                     Console.WriteLine(Record(() => RefuseListening([ForbiddenCalls.Listen], null)));
@@ -225,7 +228,9 @@ public sealed class VhostUserLimitsScenario : IScenario
                 tableNamed |= log.Contains("SET_MEM_TABLE: its descriptors cannot be taken", StringComparison.Ordinal);
             }
 
-            Require(OpenFiles.Count() <= files && OpenFiles.CountMappings() <= mappings, $"with {more} files {OpenFiles.Count() - files} of them are left, {OpenFiles.CountMappings() - mappings} mappings");
+            Require(
+                OpenFiles.Count() <= files && OpenFiles.CountMappings() <= mappings,
+                $"with {more} files {OpenFiles.Count() - files} of them are left, {OpenFiles.CountMappings() - mappings} mappings");
         }
 
         Console.WriteLine($"{failed} of {MostFiles} failed");

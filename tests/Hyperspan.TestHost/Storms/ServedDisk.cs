@@ -70,7 +70,13 @@ internal sealed class ServedDisk : IDisposable
         VhostUserSharedMemory whole = VhostUserSharedMemory.Of(0, _backing);
         const ulong Part = Length / 8;
         FrontEnd.SetMemory([.. Enumerable.Range(0, 8).Select(i => new VhostUserSharedMemory(
-            whole.Region with { GuestAddress = (ulong)i * Part, UserAddress = whole.Region.UserAddress + ((ulong)i * Part), Size = Part, FileOffset = whole.Region.FileOffset + ((ulong)i * Part) },
+            whole.Region with
+            {
+                GuestAddress = (ulong)i * Part,
+                UserAddress = whole.Region.UserAddress + ((ulong)i * Part),
+                Size = Part,
+                FileOffset = whole.Region.FileOffset + ((ulong)i * Part),
+            },
             whole.File))]);
     }
 

@@ -8,6 +8,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Tests.Backing;
 
 /// <summary>The numbers that were copied from C headers, against the C headers.</summary>
+[Trait("Category", "slow")]
 public sealed class CHeadersTests
 {
     private static readonly (string C, ulong Value)[] Expected =

@@ -3,6 +3,7 @@ using Hyperspan.Guarding;
 namespace Hyperspan.Tests.Guarding;
 
 /// <summary>Every length up to 300 at every position around the edge of a hole, recovered in this process.</summary>
+[Trait("Category", "slow")]
 public unsafe class GuardFaultTests
 {
     private const int MaxLength = 300;

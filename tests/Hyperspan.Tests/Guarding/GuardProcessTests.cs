@@ -5,6 +5,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Guarding;
 
 /// <summary>What concerns the whole process, each in a child of its own.</summary>
+[Trait("Category", "slow")]
 public class GuardProcessTests
 {
     private const int Aborted = 128 + 6;

@@ -7,6 +7,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Guarding;
 
 /// <summary>The constants and structures the guard relies on, compared with the C headers.</summary>
+[Trait("Category", "slow")]
 public class LinuxHeaderTests
 {
     private static readonly string[] Includes =

@@ -5,6 +5,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Performance;
 
 /// <summary>How much machine code an inlined access adds to its caller, counted from the JIT's own listing. A bound, never a time.</summary>
+[Trait("Category", "slow")]
 public sealed partial class CodeSizeTests
 {
     /// <summary>

@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Performance;
 
 /// <summary>The guarded calls of the inlined paths, which the collector does not see, under constant collection and constant faults.</summary>
+[Trait("Category", "slow")]
 public sealed class InlinedGuardTests
 {
     [LinuxFact]

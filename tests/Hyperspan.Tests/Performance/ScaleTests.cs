@@ -1,6 +1,7 @@
 namespace Hyperspan.Tests.Performance;
 
 /// <summary>Sizes far beyond the machine's, and layouts with as many regions as a hypervisor has slots.</summary>
+[Trait("Category", "slow")]
 public sealed class ScaleTests
 {
     [LinuxFact]

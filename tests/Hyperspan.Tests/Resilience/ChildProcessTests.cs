@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>What could end the process, through <see cref="GuestMemory"/>, in processes of its own.</summary>
+[Trait("Category", "slow")]
 public class ChildProcessTests
 {
     private const int HandlerExitCode = 77;

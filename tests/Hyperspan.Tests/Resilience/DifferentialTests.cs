@@ -4,6 +4,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>The same sequences by every path give the same values, bytes and faults.</summary>
+[Trait("Category", "slow")]
 public class DifferentialTests
 {
     private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };

@@ -4,6 +4,7 @@ namespace Hyperspan.Tests.Resilience;
 /// Every length from 1 to 300 at every position around the first byte of a page that cannot be accessed, by every operation of <see cref="GuestMemory"/> on bytes: the
 /// address that is reported is exact, and nothing is touched that must not be.
 /// </summary>
+[Trait("Category", "slow")]
 public class EdgeOfHoleTests
 {
     private const int MaxLength = 300;

@@ -4,6 +4,7 @@ using static Hyperspan.Tests.MemoryAssert;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>What the model found, each as the smallest test that shows it.</summary>
+[Trait("Category", "slow")]
 public sealed class FoundByModelTests
 {
     private const ulong Page = 4096;

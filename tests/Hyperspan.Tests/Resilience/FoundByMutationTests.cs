@@ -1,6 +1,7 @@
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>What a breakage of the library could do unnoticed, until these tests.</summary>
+[Trait("Category", "slow")]
 public sealed class FoundByMutationTests
 {
     private const ulong Page = 4096;

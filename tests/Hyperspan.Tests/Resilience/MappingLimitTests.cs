@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>The kernel's limit on mappings is not reached on our account: the runtime would end the process at its next thread or collection.</summary>
+[Trait("Category", "slow")]
 public sealed class MappingLimitTests
 {
     [Theory]

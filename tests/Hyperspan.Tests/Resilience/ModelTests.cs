@@ -10,6 +10,7 @@ namespace Hyperspan.Tests.Resilience;
 /// Every public operation of <see cref="GuestMemory"/> over every kind of backing and layout, against a byte-array model. A failure shrinks to a
 /// script that can be read, and run again by its text.
 /// </summary>
+[Trait("Category", "slow")]
 public class ModelTests(ITestOutputHelper output)
 {
     private const int StepsAScript = 60;

@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>Storms in a child process: seconds, or minutes with HYPERSPAN_LONG=1.</summary>
+[Trait("Category", "slow")]
 public class StormTests
 {
     private static readonly Dictionary<string, string> Substitute = new(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = "substitute" };

@@ -6,6 +6,7 @@ namespace Hyperspan.Tests.Resilience;
 /// Writers flip aligned values between two patterns as fast as they can; nobody may ever see a third. And a value that was checked is the
 /// value that is used: each is read once.
 /// </summary>
+[Trait("Category", "slow")]
 public sealed class TearingTests
 {
     private const ulong Page = 4096;

@@ -3,6 +3,7 @@ using Hyperspan.Tests.Infrastructure;
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>Memory whose missing pages this process provides: it must neither deadlock with the collector nor crash.</summary>
+[Trait("Category", "slow")]
 public class UserFaultTests
 {
     [LinuxFact]

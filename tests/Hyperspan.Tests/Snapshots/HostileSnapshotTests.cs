@@ -5,6 +5,7 @@ using Hyperspan.Snapshots;
 namespace Hyperspan.Tests.Snapshots;
 
 /// <summary>Files that are damaged, and files that were made to do damage: every checksum is right in the latter.</summary>
+[Trait("Category", "slow")]
 public sealed class HostileSnapshotTests : IDisposable
 {
     private const int Footer = SnapshotFormat.FooterLength;

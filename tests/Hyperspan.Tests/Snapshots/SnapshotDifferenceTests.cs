@@ -2,6 +2,7 @@ using Hyperspan.Snapshots;
 
 namespace Hyperspan.Tests.Snapshots;
 
+[Trait("Category", "slow")]
 public sealed class SnapshotDifferenceTests : IDisposable
 {
     private readonly SnapshotBed _bed = new();

@@ -11,6 +11,7 @@ namespace Hyperspan.Tests.Synchronization;
 /// or the test proves nothing.
 /// </summary>
 [Collection(RcuTests.Name)]
+[Trait("Category", "slow")]
 public sealed unsafe class RcuLitmusTests : IDisposable
 {
     private const int Line = 128;

@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>A disk against an array: random requests, cut into random buffers, through every kind of ring, several in flight.</summary>
+[Trait("Category", "slow")]
 public class BlockModelTests
 {
     private const int Sectors = 64;

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>Guests that write whatever they like into rings, tables and headers, also while the device reads them.</summary>
+[Trait("Category", "slow")]
 public class HostileGuestTests
 {
     private static readonly bool LongRun = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";

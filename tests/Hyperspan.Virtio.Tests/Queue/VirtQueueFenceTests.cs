@@ -6,6 +6,7 @@ namespace Hyperspan.Virtio.Tests;
 /// Litmus tests of the two places where one side stores and then loads while the other does the same the other way round: both may not miss each other's store.
 /// Two threads meet at a point again and again and do one step each; on a machine with little to spare they meet less often, which can only hide an error.
 /// </summary>
+[Trait("Category", "slow")]
 public class VirtQueueFenceTests
 {
     private const int Rounds = 1_000_000;

@@ -9,13 +9,13 @@ namespace Hyperspan.Interop.Linux;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Used by the thread that made it, and by no other: on newer kernels it is told so, and works on completions when that thread waits for them. Memory that an operation names must stay
-/// until its completion has been taken; the rings themselves live in mappings that are given back by <see cref="Dispose"/>, when nothing is in flight.
+/// Used by the thread that made it, and by no other: on newer kernels it is told so, and works on completions when that thread waits for them. Memory that an operation names must
+/// stay until its completion has been taken; the rings themselves live in mappings that are given back by <see cref="Dispose"/>, when nothing is in flight.
 /// </para>
 /// <para>
-/// Ordering, as io_uring(7) demands it. Submission: the entry is written, then the tail is stored with release, so that the kernel, which loads it with acquire, sees the entry whole; the
-/// kernel's head is loaded with acquire, so that an entry is not written again before the kernel has read it. Completion: the kernel's tail is loaded with acquire before an entry is
-/// read; the head is stored with release after that, so that the kernel does not write into an entry that is being read.
+/// Ordering, as io_uring(7) demands it. Submission: the entry is written, then the tail is stored with release, so that the kernel, which loads it with acquire, sees the entry
+/// whole; the kernel's head is loaded with acquire, so that an entry is not written again before the kernel has read it. Completion: the kernel's tail is loaded with acquire
+/// before an entry is read; the head is stored with release after that, so that the kernel does not write into an entry that is being read.
 /// </para>
 /// </remarks>
 internal sealed unsafe class IoUring : IDisposable
