@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 
@@ -18,7 +19,7 @@ internal sealed class DumpParser
     private readonly ulong _length;
     private readonly List<DumpSegment> _segments = [];
     private readonly List<(DumpSegment Segment, ulong Virtual)> _loads = [];
-    private readonly MemoryStream _notes = new();
+    private readonly ArrayBufferWriter<byte> _notes = new();
 
     internal DumpParser(SafeFileHandle file, string name, ulong length, DumpFormat? format)
     {
@@ -57,7 +58,7 @@ internal sealed class DumpParser
     internal DumpSegment[] Segments { get; }
 
     /// <summary>Gets the notes as they are in the file.</summary>
-    internal byte[] Notes => _notes.ToArray();
+    internal byte[] Notes => _notes.WrittenSpan.ToArray();
 
     internal ushort Machine { get; private set; } = ElfFormat.X64;
 
@@ -202,7 +203,7 @@ internal sealed class DumpParser
 
     private void ReadNotes(ulong offset, ulong length)
     {
-        if (length > LongestNotes - (ulong)_notes.Length)
+        if (length > LongestNotes - (ulong)_notes.WrittenCount)
         {
             throw new InvalidDumpException(_name, string.Create(CultureInfo.InvariantCulture, $"has notes of more than {LongestNotes} bytes"));
         }

@@ -132,7 +132,7 @@ public sealed partial class GuestMemorySnapshot
     }
 
     /// <summary>Maps a run, or, when there are too many, reads it.</summary>
-    private void Place(List<MappedSnapshotBacking> backings, StoredRun run, ref int mappings)
+    private static void Place(List<MappedSnapshotBacking> backings, StoredRun run, ref int mappings)
     {
         if (run.File is null)
         {
@@ -196,7 +196,7 @@ public sealed partial class GuestMemorySnapshot
     /// <summary>Pages that follow each other in memory and in a file.</summary>
     private record struct StoredRun(SnapshotFile? File, ulong Address, ulong Length, ulong FileOffset)
     {
-        internal bool TryJoin(in StoredRun next)
+        internal bool TryJoin(StoredRun next)
         {
             if (File != next.File || Address + Length != next.Address || FileOffset + Length != next.FileOffset)
             {

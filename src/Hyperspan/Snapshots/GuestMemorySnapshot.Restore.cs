@@ -1,5 +1,7 @@
 using System.Numerics;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Snapshots;
 
 /// <content>Restoring by copying.</content>
@@ -85,7 +87,34 @@ public sealed partial class GuestMemorySnapshot
     {
         foreach ((GuestRange range, int offset) in Parts(regions, chunk, pages))
         {
+            Populate(memory, range);
             memory.Write(range.Base, packed.Slice(offset, (int)range.Size));
+        }
+    }
+
+    /// <summary>Has the kernel make the pages of a range at once, where each would be a fault of its own. Where it does not, they are.</summary>
+    private static unsafe void Populate(GuestMemory memory, GuestRange range)
+    {
+        if (!OperatingSystem.IsLinux()
+            || !memory.TryFindRegion(range.Base, out GuestMemoryRegion? region)
+            || region is not { Backing: (HeapMemory or SharedMemory) and { FaultBehavior: FaultBehavior.Never } backing }
+            || region.Range.Last!.Value.Value < range.Last!.Value.Value
+            || !backing.TryBeginUse())
+        {
+            return;
+        }
+
+        try
+        {
+            ulong offset = region.BackingOffset + (range.Base.Value - region.Range.Base.Value);
+            ulong first = PageMath.RoundDown(offset, PageMath.PageSize);
+
+            // SAFETY: whole pages of the backing's mapping, which has them and stays while it is in use; their contents are kept.
+            _ = LibC.Madvise(backing.Mapping + first, (nuint)(offset + range.Size - first), MemoryAdvice.PopulateWrite);
+        }
+        finally
+        {
+            backing.EndUse();
         }
     }
 

@@ -129,7 +129,7 @@ public sealed partial class GuestMemorySnapshot
         RequireSections(options.Sections);
         SnapshotImage? earlier = options.Since is { } since ? new SnapshotImage(since._files, image.Regions) : null;
         ChangedPages? changed = options is { Since: not null, Changed: { } ranges } ? new ChangedPages(ranges) : null;
-        var writer = new SnapshotWriter(stream, options.Since?.Id, parentPath, options.Compress);
+        var writer = new SnapshotWriter(stream, options.Since?.Id, parentPath, options.Compress, compares: changed is null);
         try
         {
             var meter = new ProgressMeter(image.Regions, progress);

@@ -3,8 +3,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.ExceptionServices;
 
-using Hyperspan.Interop.Linux;
-
 namespace Hyperspan.Snapshots;
 
 /// <summary>
@@ -241,10 +239,7 @@ internal sealed class OnDemandPages : IDisposable
     private void Place(int region, ulong address, bool isZero, ReadOnlySpan<byte> bytes)
     {
         OnDemandBacking backing = _backings[region];
-        if (!backing.TryBeginUse())
-        {
-            throw new ObjectDisposedException(nameof(OnDemandMemory));
-        }
+        ObjectDisposedException.ThrowIf(!backing.TryBeginUse(), backing);
 
         try
         {

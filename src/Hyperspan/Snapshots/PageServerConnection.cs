@@ -270,7 +270,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
         throw new IOException("The monitor did not say what is to be served.");
     }
 
-    private static SafeFileHandle? Take(in SocketMessage message, SafeFileHandle? before)
+    private static SafeFileHandle? Take(SocketMessage message, SafeFileHandle? before)
     {
         if (message.ControlLength < ControlHeader.Size + sizeof(int))
         {

@@ -12,8 +12,9 @@ public sealed class SnapshotSaveOptions
     public GuestMemorySnapshot? Since { get; init; }
 
     /// <summary>
-    /// Gets what can have changed since <see cref="Since"/>, as a dirty log tells: nothing else is looked at. <see langword="null"/> has all memory compared with the
-    /// earlier snapshot. In any order; ranges need not be whole pages.
+    /// Gets what can have changed since <see cref="Since"/>, as <see cref="DirtyLog.Collect"/> tells where the log was started before that one was saved. These pages are
+    /// stored without a comparison, and nothing else is looked at. <see langword="null"/> has all memory compared with the earlier snapshot. In any order; ranges need not be
+    /// whole pages.
     /// </summary>
     public IEnumerable<GuestRange>? Changed { get; init; }
 

@@ -20,6 +20,7 @@ internal sealed class SnapshotWriter
     private readonly Guid _parent;
     private readonly string? _parentPath;
     private readonly bool _compress;
+    private readonly bool _compares;
     private readonly byte[] _block = new byte[SnapshotFormat.BlockEntries * SnapshotFormat.EntryLength];
     private readonly ArrayBufferWriter<byte> _index = new();
     private readonly List<(string Name, ulong Offset, ulong Length, uint Checksum)> _sections = [];
@@ -36,12 +37,13 @@ internal sealed class SnapshotWriter
     private ulong _blockFirst;
     private ulong _blockLast;
 
-    internal SnapshotWriter(Stream output, Guid? parent, string? parentPath, bool compress)
+    internal SnapshotWriter(Stream output, Guid? parent, string? parentPath, bool compress, bool compares)
     {
         _output = output;
         _parent = parent ?? Guid.Empty;
         _parentPath = parentPath;
         _compress = compress;
+        _compares = compares;
         _pages = compress ? new byte[SnapshotFormat.ChunkSize] : null;
         Span<byte> header = Take(SnapshotFormat.HeaderLength);
         header.Clear();
@@ -221,7 +223,7 @@ internal sealed class SnapshotWriter
         {
             ulong had = earlier.PagesOf(chunk) & looked & image.Regions.PagesOf(chunk);
             zero = had & ~stored;
-            stored = DropEqual(stored, packed, earlier, chunk, had);
+            stored = _compares ? DropEqual(stored, packed, earlier, chunk, had) : stored;
         }
 
         if ((stored | zero) == 0)

@@ -102,9 +102,10 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     {
         fixed (byte* source = pages)
         {
+            long* copy = stackalloc long[5];
             for (long done = 0; done < pages.Length;)
             {
-                long* copy = stackalloc long[] { (long)start + done, (long)source + done, pages.Length - done, 0, 0 };
+                (copy[0], copy[1], copy[2], copy[3], copy[4]) = ((long)start + done, (long)source + done, pages.Length - done, 0, 0);
 
                 // SAFETY: struct uffdio_copy is five numbers of 8 bytes, on this stack; the source is pinned, the target is the caller's.
                 if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_COPY, copy) == 0)
@@ -127,9 +128,10 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     /// <returns>Zero or an error number.</returns>
     internal int Zero(byte* start, ulong length)
     {
+        long* zero = stackalloc long[4];
         for (long done = 0; done < (long)length;)
         {
-            long* zero = stackalloc long[] { (long)start + done, (long)length - done, 0, 0 };
+            (zero[0], zero[1], zero[2], zero[3]) = ((long)start + done, (long)length - done, 0, 0);
 
             // SAFETY: struct uffdio_zeropage is four numbers of 8 bytes, on this stack; the target is the caller's.
             if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_ZEROPAGE, zero) == 0)

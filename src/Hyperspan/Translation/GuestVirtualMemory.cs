@@ -177,7 +177,11 @@ public sealed class GuestVirtualMemory
     /// <returns>The guest-virtual address, or <see langword="null"/> where it is not found.</returns>
     public ulong? IndexOf(ulong virtualAddress, ulong length, ReadOnlySpan<byte> value)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(value.Length);
+        if (value.IsEmpty)
+        {
+            throw new ArgumentException("There is nothing to look for.", nameof(value));
+        }
+
         byte[] window = new byte[Math.Max(64 << 10, value.Length * 2)];
         for (ulong done = 0; done < length && length - done >= (ulong)value.Length;)
         {

@@ -77,6 +77,24 @@ public sealed class SnapshotDifferenceTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_dirty_log_names_is_all_there_is_to_store()
+    {
+        using GuestMemory memory = SnapshotBed.CreateMemory();
+        SnapshotBed.Scribble(memory, new Random(14), 200);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("0"));
+        for (int i = 1; i <= 3; i++)
+        {
+            SnapshotBed.Scribble(memory, new Random(20 + i), 20);
+            using GuestMemorySnapshot since = GuestMemorySnapshot.Open(_bed.PathOf($"{i - 1}"));
+            await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf($"{i}"), new SnapshotSaveOptions { Since = since, Changed = log.Collect() });
+            using GuestMemorySnapshot next = GuestMemorySnapshot.Open(_bed.PathOf($"{i}"));
+            (await SnapshotBed.RestoredAsync(next)).ShouldEqual(SnapshotBed.BytesOf(memory));
+        }
+    }
+
+    [Fact]
     public async Task Memory_that_went_and_came_back_is_as_it_was_then()
     {
         using GuestMemory large = GuestMemory.Allocate(64 * SnapshotBed.Page);
