@@ -16,5 +16,7 @@ public static class Layouts
 
     public readonly struct Regions;
 
+    public readonly struct Tracked;
+
     public readonly struct Mixed;
 }

@@ -7,6 +7,7 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyGuarded = new(() => Make(NewSparse()));
     private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
     private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
+    private static readonly Lazy<Measured> LazyTracked = new(Tracked);
     private static readonly Lazy<Measured> LazyEightRegions = new(() => Regions(8));
     private static readonly Lazy<Measured> LazyQueue = new(() => Make(NewHeap()));
     private static readonly Lazy<Measured> LazyGuardedQueue = new(() => Make(NewSparse()));
@@ -23,6 +24,9 @@ internal static unsafe class Memories
 
     /// <summary>Memory that can fault, under access bitmaps.</summary>
     internal static Measured GuardedBitmap => LazyGuardedBitmap.Value;
+
+    /// <summary>Memory that cannot fault, with a dirty log in which each page is marked already.</summary>
+    internal static Measured TrackedPages => LazyTracked.Value;
 
     /// <summary>The window cut into eight regions.</summary>
     internal static Measured EightRegions => LazyEightRegions.Value;
@@ -48,6 +52,15 @@ internal static unsafe class Memories
         }
 
         return new Measured(builder.Build(), backing);
+    }
+
+    private static Measured Tracked()
+    {
+        Measured measured = Make(NewHeap());
+        var log = new DirtyLog(measured.Memory);
+        log.Start();
+        measured.Memory.Zero(0, Window.Size);
+        return measured;
     }
 
     private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory("bench", backing), backing);

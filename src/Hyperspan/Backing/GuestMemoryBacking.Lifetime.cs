@@ -101,6 +101,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
             _attached.Add(new WeakReference<GuestMemory>(memory));
             if (_trackers is not null)
             {
+                memory.OnTrackersChanged(this);
                 memory.OnTracked(tracked: true);
             }
         }

@@ -6,9 +6,13 @@ namespace Hyperspan;
 public abstract partial class GuestMemoryBacking
 {
     private WriteTracker[]? _trackers;
+    private BackingDirtyLog? _soleLog;
 
     /// <summary>Gets who is told of each write, or <see langword="null"/> for nobody. Looked at after the write.</summary>
     internal WriteTracker[]? Trackers => Volatile.Read(ref _trackers);
+
+    /// <summary>Gets the dirty log where that is all there is to be told, as it mostly is: then no list is gone through for a value.</summary>
+    internal BackingDirtyLog? SoleLog => Volatile.Read(ref _soleLog);
 
     /// <summary>
     /// Tells those who keep track of writes that bytes have changed. For a backing that changes its content by itself, in a page-fault handler for instance; what is
@@ -111,7 +115,7 @@ public abstract partial class GuestMemoryBacking
     private void AddTrackerLocked(WriteTracker tracker)
     {
         bool first = _trackers is null;
-        Volatile.Write(ref _trackers, [.. _trackers ?? [], tracker]);
+        SetTrackers([.. _trackers ?? [], tracker]);
         if (first)
         {
             TellAttached(tracked: true);
@@ -126,10 +130,23 @@ public abstract partial class GuestMemoryBacking
         }
 
         WriteTracker[] left = Array.FindAll(_trackers, other => other != tracker);
-        Volatile.Write(ref _trackers, left.Length == 0 ? null : left);
+        SetTrackers(left.Length == 0 ? null : left);
         if (left.Length == 0)
         {
             TellAttached(tracked: false);
+        }
+    }
+
+    private void SetTrackers(WriteTracker[]? trackers)
+    {
+        Volatile.Write(ref _trackers, trackers);
+        Volatile.Write(ref _soleLog, trackers is [BackingDirtyLog log] ? log : null);
+        foreach (WeakReference<GuestMemory> reference in _attached)
+        {
+            if (reference.TryGetTarget(out GuestMemory? memory))
+            {
+                memory.OnTrackersChanged(this);
+            }
         }
     }
 

@@ -224,7 +224,7 @@ public sealed unsafe partial class GuestMemory
     private void WriteOrThrow<T>(ulong address, ulong obstacle, T value)
         where T : unmanaged
     {
-        if (!TryWriteGeneral(address, obstacle, value, out GuestMemoryFault fault))
+        if ((obstacle != DisturbedGate || !CountFirst(address, (ulong)sizeof(T))) && !TryWriteGeneral(address, obstacle, value, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
@@ -236,7 +236,8 @@ public sealed unsafe partial class GuestMemory
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteGeneral<T>(ulong address, ulong obstacle, T value)
-        where T : unmanaged => TryWriteGeneral(address, obstacle, value, out _);
+        where T : unmanaged =>
+        (obstacle == DisturbedGate && CountFirst(address, (ulong)sizeof(T))) || TryWriteGeneral(address, obstacle, value, out _);
 
     /// <summary>Reads by the general path.</summary>
     /// <param name="address">The guest-physical address.</param>

@@ -5,9 +5,6 @@ namespace Hyperspan;
 /// <content>Writes that somebody is to be told of. The gate says so, after the write: nothing is asked of a memory that nobody watches.</content>
 public sealed unsafe partial class GuestMemory
 {
-    // Of a subrange that shows a memory which a backing has made: the place in the memory it was made from. What is written to it is written there.
-    private readonly ShownPlace? _shown;
-
     /// <summary>
     /// Has an observer told of each write that is made through any memory, region or subrange over the backings of this one: values, bytes, fills, copies, atomic
     /// operations, what fallback methods do, and what was locked for writing, when it is unlocked. It is told by the thread that wrote, when the bytes are there and before
@@ -36,6 +33,31 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Called by a backing when it has somebody to tell of writes, or nobody any more.</summary>
     internal void OnTracked(bool tracked) => _gate.Track(tracked);
 
+    /// <summary>Called by a backing when it has others to tell of writes than before; by one backing at a time, and this one by each for itself.</summary>
+    internal void OnTrackersChanged(GuestMemoryBacking backing)
+    {
+        if (Regions is [{ Start: 0 } first, ..] && first.Backing == backing)
+        {
+            _gate.SetFirstLog(backing.SoleLog?.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length));
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="CountWrite"/>, without a call, for a value in the region at address zero of a memory that is no subrange, where a dirty log is all there is to be told.
+    /// Otherwise <see langword="false"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool CountFirst(ulong address, ulong length)
+    {
+        if (_gate.FirstLog is not { } log || address >= _gate.FirstLogLimit || _parent is not null)
+        {
+            return false;
+        }
+
+        log.Mark(_gate.FirstLogSkip + address, length);
+        return !_gate.IsDisturbed;
+    }
+
     /// <summary>Tells of a write that was done inline, inside one region, where the gate is disturbed. Answers whether it counts: the region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool CountWrite(ulong address, ulong length)
@@ -63,7 +85,7 @@ public sealed unsafe partial class GuestMemory
             region.Backing.MarkWritten(region.BackingOffset + offset, length);
         }
 
-        _shown?.Memory.TellRange(_shown.Start + _windowStart + region.Start + offset, length, isHeld);
+        _gate.Shown?.Memory.TellRange(_gate.Shown.Start + _windowStart + region.Start + offset, length, isHeld);
     }
 
     /// <summary>Tells of a write to any range, also after this memory was closed.</summary>
@@ -90,7 +112,4 @@ public sealed unsafe partial class GuestMemory
             }
         }
     }
-
-    /// <summary>Where in a memory a view lies.</summary>
-    private sealed record ShownPlace(GuestMemory Memory, ulong Start);
 }

@@ -138,9 +138,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// disturbed from the start, so that each access asks whether both are open.
     /// </summary>
     private GuestMemory(GuestMemory parent, GuestMemory made, ulong start)
-        : this(parent, MemoryGate.Disturbed)
+        : this(parent, new MemoryGate(new ShownPlace(parent, start)))
     {
-        _shown = new ShownPlace(parent, start);
         _source = made;
         _regions = made.Regions;
         _last = made._last;
@@ -155,7 +154,6 @@ public sealed unsafe partial class GuestMemory : IDisposable
     {
         _parent = parent;
         _root = parent._root ?? parent;
-        _shown = parent._shown;
         _strict = parent._strict;
         _leaveOpen = true;
         _gate = gate;

@@ -16,19 +16,50 @@ namespace Hyperspan;
 /// </remarks>
 internal sealed class MemoryGate
 {
-    /// <summary>A gate that has always been disturbed: every access past it asks.</summary>
-    internal static readonly MemoryGate Disturbed = new() { _disturbed = 1, _writesDisturbed = 1 };
-
     private int _disturbed;
 
     // What stores look at: one for the disturbance above, and one for each backing whose writes are tracked.
     private int _writesDisturbed;
+    private DirtyMap? _firstLog;
+
+    /// <summary>Initializes a new instance of the <see cref="MemoryGate"/> class, calm.</summary>
+    internal MemoryGate()
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="MemoryGate"/> class that has always been disturbed: every access past it asks.</summary>
+    /// <param name="shown">The place of the view that it is for.</param>
+    internal MemoryGate(ShownPlace shown)
+    {
+        Shown = shown;
+        Disturb();
+    }
+
+    /// <summary>Gets where a view that shows a memory which a backing has made lies in the memory it was made from. What is written to it is written there.</summary>
+    internal ShownPlace? Shown { get; }
+
+    /// <summary>Gets what is to be marked of writes to the region at address zero of the root memory, where that is all there is to be told.</summary>
+    internal DirtyMap? FirstLog => Volatile.Read(ref _firstLog);
+
+    /// <summary>Gets where in its backing that region starts.</summary>
+    internal ulong FirstLogSkip { get; private set; }
+
+    /// <summary>Gets the limit of values in that region.</summary>
+    internal ulong FirstLogLimit { get; private set; }
 
     /// <summary>Gets a value indicating whether some region may have been closed: then the general path says which.</summary>
     internal bool IsDisturbed => Volatile.Read(ref _disturbed) != 0;
 
     /// <summary>Gets a value indicating whether a store is not over with itself: some region may have been closed, or somebody is to be told of writes.</summary>
     internal bool AreWritesDisturbed => Volatile.Read(ref _writesDisturbed) != 0;
+
+    /// <summary>Sets <see cref="FirstLog"/>; place and limit are always the same.</summary>
+    internal void SetFirstLog(DirtyMap? log, ulong skip, ulong limit)
+    {
+        FirstLogSkip = skip;
+        FirstLogLimit = limit;
+        Volatile.Write(ref _firstLog, log);
+    }
 
     internal void Disturb()
     {

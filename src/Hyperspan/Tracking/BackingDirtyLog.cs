@@ -11,6 +11,9 @@ internal sealed class BackingDirtyLog(ulong length) : WriteTracker
     /// <inheritdoc/>
     internal override void OnWritten(ulong offset, ulong length) => _written.Mark(offset, length);
 
+    /// <summary>Gets the map that writers mark.</summary>
+    internal DirtyMap Written => _written;
+
     /// <inheritdoc/>
     internal override void OnHeld(ulong offset, ulong length) => _written.Mark(offset, length);
 

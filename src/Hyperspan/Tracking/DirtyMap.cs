@@ -104,6 +104,9 @@ internal sealed unsafe class DirtyMap
         GC.KeepAlive(this);
     }
 
+    /// <summary>Does the first half of marking pages, those of one word: what a taker may find at any moment.</summary>
+    internal void SetPages(ulong word, ulong bits) => Set(ref _words[word], bits);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsMarked(ulong page)
     {
@@ -122,7 +125,7 @@ internal sealed unsafe class DirtyMap
             ulong start = word << WordShift;
             ulong mask = ulong.MaxValue << (int)(first > start ? first - start : 0);
             mask &= ulong.MaxValue >> (int)(last < start + 63 ? start + 63 - last : 0);
-            Set(ref _words[word], mask);
+            SetPages(word, mask);
         }
 
         for (ulong chunk = first >> ChunkShift; chunk <= last >> ChunkShift; chunk++)
