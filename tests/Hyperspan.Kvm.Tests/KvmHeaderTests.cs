@@ -12,6 +12,8 @@ namespace Hyperspan.Kvm.Tests;
 /// <summary>What was copied from the C headers, against the C headers.</summary>
 public sealed class KvmHeaderTests
 {
+    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
+
     private static readonly (string C, ulong Value)[] Expected =
     [
         ("KVM_GET_API_VERSION", KvmRequest.GetApiVersion), ("KVM_CREATE_VM", KvmRequest.CreateVm), ("KVM_GET_MSR_INDEX_LIST", KvmRequest.GetMsrIndexList),
@@ -120,12 +122,38 @@ public sealed class KvmHeaderTests
 
     private static ulong Size<T>() => (ulong)Unsafe.SizeOf<T>();
 
+    /// <summary>Where a field lies in memory, which is not where marshalling would put it: found by giving it a value and looking for that.</summary>
     private static ulong Offset<T>(string field)
         where T : unmanaged
     {
-        const BindingFlags Any = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
         FieldInfo info = typeof(T).GetField(field, Any) ?? typeof(T).GetField($"<{field}>k__BackingField", Any)!;
-        return (ulong)Marshal.OffsetOf<T>(info.Name);
+        object value = default(T);
+        info.SetValue(value, NotZero(info.FieldType));
+        var copy = (T)value;
+        return (ulong)MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in copy)).IndexOfAnyExcept((byte)0);
+    }
+
+    private static object NotZero(Type type)
+    {
+        if (type == typeof(bool))
+        {
+            return true;
+        }
+
+        if (type.IsEnum)
+        {
+            return Enum.ToObject(type, 1);
+        }
+
+        if (type.IsPrimitive)
+        {
+            return Convert.ChangeType(1, type, CultureInfo.InvariantCulture);
+        }
+
+        object value = RuntimeHelpers.GetUninitializedObject(type);
+        FieldInfo first = type.GetFields(Any)[0];
+        first.SetValue(value, NotZero(first.FieldType));
+        return value;
     }
 
     private static bool TryRun(string program, string arguments, out string output)

@@ -247,7 +247,19 @@ internal sealed class KernelImage
         }
     }
 
-    private static bool IsText(ReadOnlySpan<byte> bytes) => bytes[..Math.Min(bytes.Length, 512)].IndexOfAnyExceptInRange((byte)9, (byte)126) < 0;
+    /// <summary>Whether it can be read: a program of a few bytes that happen to be printable is text as well.</summary>
+    private static bool IsText(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte value in bytes[..Math.Min(bytes.Length, 512)])
+        {
+            if (value is not ((byte)'\t' or (byte)'\n' or (byte)'\r' or (>= (byte)' ' and <= (byte)'~')))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private ushort UInt16(int offset) => BinaryPrimitives.ReadUInt16LittleEndian(_bytes.AsSpan(offset));
 

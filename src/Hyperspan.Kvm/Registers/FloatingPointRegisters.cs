@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Hyperspan.Kvm;
 
 /// <summary>The registers of x87 and SSE (<c>struct kvm_fpu</c>); <see cref="VirtualProcessor.GetExtendedState"/> has all vector registers.</summary>
-[StructLayout(LayoutKind.Sequential)]
+/// <remarks>Packed: numbers of 128 bits would be aligned to 16 bytes, the kernel's arrays of bytes are not.</remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 8)]
 public struct FloatingPointRegisters
 {
     /// <summary>The eight registers ST(0) to ST(7), 10 bytes in the lower end of each.</summary>

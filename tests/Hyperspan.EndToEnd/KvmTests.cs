@@ -1,0 +1,135 @@
+using Hyperspan.EndToEnd.Harness;
+
+using Xunit.Abstractions;
+
+namespace Hyperspan.EndToEnd;
+
+/// <summary>Partitions and machines on a true <c>/dev/kvm</c>, in the nested bed.</summary>
+public sealed class KvmTests : IDisposable
+{
+    private const string Tool = "/dn/dotnet /tool/Hyperspan.Tool.dll";
+
+    private static readonly (string, string) ToolInBed = (Path.GetDirectoryName(BuiltProgram.Find("src/Hyperspan.Tool"))!, "/tool");
+
+    private readonly ITestOutputHelper _output;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hyperspan-kvm");
+
+    public KvmTests(ITestOutputHelper output)
+    {
+        _output = output;
+        Skip.If(NestedBed.Script is null, "the nested bed is not there: HYPERSPAN_NESTED_BED names its script");
+        Skip.If(TestBed.Missing is not null, TestBed.Missing);
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [SkippableFact]
+    public async Task Debian_boots_with_two_processors_verifies_its_disks_and_turns_itself_off()
+    {
+        DiskImage first = DiskImage.CreateRandom(Folder("first"), 8, seed: 51);
+        DiskImage second = DiskImage.CreateRandom(Folder("second"), 2, seed: 52);
+        string initrd = WriteInitrd(
+            """
+            echo "kernel $(uname -r)"
+            echo "processors $(grep -c ^processor /proc/cpuinfo)"
+            echo "first $(sha256sum < /dev/vda | cut -c1-64)"
+            echo "second $(sha256sum < /dev/vdb | cut -c1-64), read-only $(cat /sys/block/vdb/ro)"
+            dd if=/dev/zero of=/dev/vda bs=4096 count=16 seek=4 conv=fsync 2>/dev/null
+            """);
+
+        (int code, string text) = await NestedBed.RunAsync(
+            280,
+            [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (first.Path, "/b/first"), (second.Path, "/b/second")],
+            "sh",
+            "-c",
+            $"{Tool} run --kernel /b/vmlinuz --initrd /b/initrd --append 'console=ttyS0 quiet panic=-1' --memory 256M --processors 2 --disk /b/first "
+            + "--disk /b/second,readonly --no-reboot --statistics; echo ended with $?; dd if=/b/first bs=4096 skip=4 count=16 2>/dev/null | tr -d '\\0' | wc -c");
+
+        _output.WriteLine(text);
+        code.ShouldBe(0, text);
+        text.ShouldContain("processors 2");
+        text.ShouldContain("first " + first.Sha256());
+        text.ShouldContain($"second {second.Sha256()}, read-only 1");
+        text.ShouldContain("PoweredOff after");
+        text.ShouldContain("ended with 0\n0\n", customMessage: "what the guest wrote is in the image");
+    }
+
+    [SkippableFact]
+    public async Task What_cannot_be_run_is_said_in_one_line_with_status_2()
+    {
+        File.WriteAllText(Path.Combine(_folder.FullName, "text"), "no kernel");
+        (int _, string text) = await NestedBed.RunAsync(
+            280,
+            [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (Path.Combine(_folder.FullName, "text"), "/b/text")],
+            "sh",
+            "-c",
+            $"try() {{ {Tool} run \"$@\"; echo \"status $?\"; }}; try --kernel /b/text; try --kernel /b/none; try --kernel /b/vmlinuz --memory 100T; "
+            + "try --kernel /b/vmlinuz --memory 8M; try --kernel /b/vmlinuz --disk /b/none; rm /dev/kvm; try --kernel /b/vmlinuz");
+
+        _output.WriteLine(text);
+        string[] lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        lines.Count(line => line == "status 2").ShouldBe(6, text);
+        lines.Length.ShouldBe(12, text);
+        lines.Where(line => line != "status 2").ShouldAllBe(line => line.StartsWith("hyperspan: ", StringComparison.Ordinal));
+        text.ShouldContain("/b/text is no kernel, but text");
+        text.ShouldContain("needs memory up to");
+        text.ShouldContain("/dev/kvm: ENOENT");
+    }
+
+    [SkippableFact]
+    public async Task Tests_of_partitions_pass()
+    {
+        string tests = Path.GetDirectoryName(BuiltProgram.Find("tests/Hyperspan.Kvm.Tests"))!;
+        (int code, string text) = await NestedBed.RunAsync(
+            540,
+            [(tests, "/t")],
+            "/dn/dotnet",
+            "/t/Hyperspan.Kvm.Tests.dll",
+            "ExitTests",
+            "MemorySlotTests",
+            "DoorbellTests",
+            "DirtyLogTests",
+            "RegisterTests",
+            "InterruptionTests",
+            "VirtualMachineTests");
+        _output.WriteLine(text);
+        code.ShouldBe(0, text);
+        text.ShouldContain(" 0 failed, 0 skipped");
+    }
+
+    private string Folder(string name) => _folder.CreateSubdirectory(name).FullName;
+
+    private string WriteInitrd(string script)
+    {
+        string[] modules = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk"];
+        var archive = new CpioArchive();
+        foreach (string folder in (string[])["bin", "dev", "proc", "sys", "modules"])
+        {
+            archive.AddDirectory(folder);
+        }
+
+        archive.AddCharacterDevice("dev/console", 5, 1);
+        archive.AddFile("bin/busybox", File.ReadAllBytes(TestBed.Program("busybox")!));
+        foreach (string module in modules)
+        {
+            archive.AddFile($"modules/{module}.ko", File.ReadAllBytes(TestBed.Module(module)));
+        }
+
+        archive.AddFile("init", $"""
+            #!/bin/busybox sh
+            /bin/busybox --install -s /bin
+            export PATH=/bin
+            mount -t proc proc /proc
+            mount -t sysfs sysfs /sys
+            mount -t devtmpfs dev /dev
+            for module in {string.Join(' ', modules)}; do insmod /modules/$module.ko; done
+            until [ -b /dev/vda ]; do sleep 0.1; done
+            {script.ReplaceLineEndings("\n")}
+            poweroff -f
+
+            """);
+        string path = Path.Combine(_folder.FullName, "initrd");
+        File.WriteAllBytes(path, archive.ToArray());
+        return path;
+    }
+}

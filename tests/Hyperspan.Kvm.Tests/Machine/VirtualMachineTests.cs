@@ -1,0 +1,145 @@
+using System.Text;
+
+using Hyperspan.Kvm.Tests.Infrastructure;
+using Iced.Intel;
+
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Hyperspan.Kvm.Tests.Machine;
+
+/// <summary>A machine with small programs: how each kind begins, and how it ends.</summary>
+public sealed class VirtualMachineTests : IDisposable
+{
+    private readonly string _path = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_path);
+
+    [SkippableFact]
+    public async Task A_flat_program_says_hello_and_turns_the_machine_off()
+    {
+        Need.Kvm();
+        using VirtualMachine machine = Flat(a =>
+        {
+            foreach (char c in "hello")
+            {
+                a.mov(dx, 0x3f8);
+                a.mov(al, (byte)c);
+                a.@out(dx, al);
+            }
+
+            PowerOff(a);
+        });
+        machine.Run(CancellationToken.None).ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
+        byte[] buffer = new byte[64];
+        Encoding.ASCII.GetString(buffer, 0, await machine.Console.ReadAsync(buffer, CancellationToken.None)).ShouldBe("hello");
+        machine.Statistics.Processors[0].Port.ShouldBe(6);
+        Should.Throw<InvalidOperationException>(() => machine.Run(CancellationToken.None));
+    }
+
+    [SkippableFact]
+    public void A_reset_a_triple_fault_and_a_stop_are_told_apart()
+    {
+        Need.Kvm();
+        using (VirtualMachine machine = Flat(a =>
+        {
+            a.mov(dx, 0x602);
+            a.mov(al, 1);
+            a.@out(dx, al);
+            a.hlt();
+        }))
+        {
+            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.Reset);
+        }
+
+        using (VirtualMachine machine = Flat(a => a.ud2()))
+        {
+            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.Reset);
+        }
+
+        using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        using (VirtualMachine machine = Flat(a => a.hlt(), processors: 2))
+        {
+            machine.Run(soon.Token).Kind.ShouldBe(MachineEndKind.Stopped);
+        }
+    }
+
+    [SkippableFact]
+    public void A_failure_says_where_and_why()
+    {
+        Need.Kvm();
+        using VirtualMachine machine = Flat(a =>
+        {
+            a.mov(eax, unchecked((int)0xd800_0000));
+            a.jmp(rax);
+        });
+        MachineEnd end = machine.Run(CancellationToken.None);
+        end.Kind.ShouldBe(MachineEndKind.Failed);
+        end.Reason.ShouldNotBeNull().ShouldContain("processor 0 at 0xd8000000");
+    }
+
+    [SkippableFact]
+    public void ELF_files_begin_in_long_mode_or_by_their_note_in_protected_mode()
+    {
+        Need.Kvm();
+        File.WriteAllBytes(_path, KernelImageTests.Elf(note: false, Assembled(64, 0x20_0000, PowerOff)));
+        using (var machine = new VirtualMachine(new MachineOptions { Kernel = _path, Memory = 8 << 20 }))
+        {
+            machine.Format.ShouldBe(KernelFormat.Elf);
+            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+        }
+
+        // The mark of the start information decides.
+        byte[] code = Assembled(32, 0x20_0010, a =>
+        {
+            a.cmp(__dword_ptr[ebx], 0x336e_c578);
+            Label wrong = a.CreateLabel();
+            a.jne(wrong);
+            PowerOff(a);
+            a.Label(ref wrong);
+            a.ud2();
+        });
+        File.WriteAllBytes(_path, KernelImageTests.Elf(note: true, code));
+        using (var machine = new VirtualMachine(new MachineOptions { Kernel = _path, Memory = 8 << 20 }))
+        {
+            machine.Format.ShouldBe(KernelFormat.PvhElf);
+            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+        }
+    }
+
+    [SkippableFact]
+    public void A_machine_of_64_GiB_takes_what_its_guest_touches()
+    {
+        Need.Kvm();
+        const ulong High = 0x1_0000_0000;
+        using VirtualMachine machine = Flat(PowerOff, memory: 64UL << 30);
+        machine.Memory.Write(High + (60UL << 30), 1u);
+        machine.Memory.GetRegions().Count.ShouldBe(2);
+        machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+    }
+
+    private static void PowerOff(Assembler a)
+    {
+        a.mov(dx, 0x600);
+        a.mov(al, 0x34);
+        a.@out(dx, al);
+        Label loop = a.CreateLabel();
+        a.Label(ref loop);
+        a.hlt();
+        a.jmp(loop);
+    }
+
+    private static byte[] Assembled(int bits, ulong address, Action<Assembler> program)
+    {
+        var assembler = new Assembler(bits);
+        program(assembler);
+        using var code = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(code), address);
+        return code.ToArray();
+    }
+
+    private VirtualMachine Flat(Action<Assembler> program, int processors = 1, ulong memory = 4 << 20)
+    {
+        File.WriteAllBytes(_path, Assembled(64, 0x10_0000, program));
+        return new VirtualMachine(new MachineOptions { Kernel = _path, Memory = memory, Processors = processors });
+    }
+}
