@@ -2,7 +2,6 @@ using System.Diagnostics;
 
 using Hyperspan.Interop.Linux;
 using Hyperspan.Testing;
-using Hyperspan.Tests;
 using Hyperspan.Tool.Tests.Infrastructure;
 using Hyperspan.Virtio;
 

@@ -1,4 +1,3 @@
-using Hyperspan.Tests;
 using Hyperspan.VhostUser.Interop;
 
 using Microsoft.Win32.SafeHandles;
