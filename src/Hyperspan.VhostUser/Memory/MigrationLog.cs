@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 using Hyperspan.VhostUser.Interop;
 
 using Microsoft.Win32.SafeHandles;
@@ -12,6 +14,7 @@ namespace Hyperspan.VhostUser;
 /// A page is marked when it has been written. The front end takes the bit first and reads the page then: either it reads what was written, or the bit is there for its next
 /// turn. The look whether a bit is there already comes after a full fence, for a look that overtakes the store would see a bit that is taken before the store is there.
 /// </remarks>
+[SuppressMessage("Design", "CA1001", Justification = "Close ends it, in one of two ways.")]
 internal sealed class MigrationLog : IWriteObserver
 {
     private const int PageShift = GuestAddress.PageShift;
