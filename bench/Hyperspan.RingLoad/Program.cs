@@ -7,7 +7,6 @@ using System.Globalization;
 using Hyperspan;
 using Hyperspan.RingLoad;
 using Hyperspan.Testing;
-using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
 string socket = args[0];

@@ -42,14 +42,14 @@ public partial class UnusedMemberTests
         [
             .. from file in files
                from Match declared in Constant().Matches(File.ReadAllText(file))
-               let name = declared.Groups[1].Value
+               let name = declared.Groups["name"].Value
                where Regex.Count(all, $@"\b{name}\b", RegexOptions.None, TimeSpan.FromSeconds(10)) < 2
                select $"{Path.GetFileName(file)}: {name}",
         ];
         unused.ShouldBe([]);
     }
 
-    [GeneratedRegex(@"\b(?:internal|private) const [\w?]+ (\w+) =", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"\b(?:internal|private) const [\w?]+ (?<name>\w+) =", RegexOptions.NonBacktracking)]
     private static partial Regex Constant();
 
     /// <summary>What the search is tried with: some of it is used by <see cref="Use"/>, some by nothing.</summary>

@@ -152,6 +152,7 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
         })!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string said = process.StandardOutput.ReadToEnd();
@@ -171,7 +172,7 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
         for (long done = 0; done < first.Length; done += a.Length)
         {
             int length = first.ReadAtLeast(a, a.Length, throwOnEndOfStream: false);
-            second.ReadAtLeast(b, a.Length, throwOnEndOfStream: false);
+            second.ReadAtLeast(b, a.Length, throwOnEndOfStream: false).ShouldBe(length);
             a.AsSpan(0, length).SequenceEqual(b.AsSpan(0, length)).ShouldBeTrue($"near 0x{done:x}");
         }
     }

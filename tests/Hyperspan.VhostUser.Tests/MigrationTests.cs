@@ -1,5 +1,3 @@
-using Hyperspan.Virtio;
-
 using M = Hyperspan.VhostUser.VhostUserMessage;
 using P = Hyperspan.VhostUser.VhostUserProtocolFeatures;
 
@@ -20,7 +18,7 @@ public sealed class MigrationTests : IDisposable
     [InlineData(4, false)]
     [InlineData(1, true)]
     [InlineData(4, true)]
-    public void A_guest_is_copied_while_it_is_served(int queues, bool drop)
+    public async Task A_guest_is_copied_while_it_is_served(int queues, bool drop)
     {
         using var harness = new Harness(new TestDevice(queues));
         VhostUserFrontEnd frontEnd = harness.FrontEnd;
@@ -70,7 +68,7 @@ public sealed class MigrationTests : IDisposable
         }
 
         Volatile.Write(ref stop, true);
-        Task.WaitAll(guests, Harness.Patience).ShouldBeTrue();
+        await Task.WhenAll(guests).WaitAsync(Harness.Patience);
         for (int i = 0; i < queues; i++)
         {
             frontEnd.StopQueue(i);

@@ -2,7 +2,6 @@ using System.CommandLine;
 
 using Hyperspan.Dumps;
 using Hyperspan.Tool.Dumps;
-using Hyperspan.Tool.Output;
 
 namespace Hyperspan.Tool.CommandLine;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 
-using Hyperspan.Tool.Output;
 using Hyperspan.Tool.Snapshots;
 
 namespace Hyperspan.Tool.CommandLine;

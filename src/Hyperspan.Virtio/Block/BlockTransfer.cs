@@ -1,7 +1,7 @@
 namespace Hyperspan.Virtio;
 
 /// <summary>The data of a block request: a piece of it after the other, since a hostile chain may have thousands of buffers.</summary>
-internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer
+internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDisposable
 {
     // So that neither memory nor the number of locked pages depends on what a guest chooses.
     private const int MaxSegments = 256;
@@ -96,7 +96,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer
 
     protected override void OnCompleted(in DiskResult result) => request.EndStep(result);
 
-    internal void Dispose() => _vectors.Dispose();
+    public void Dispose() => _vectors.Dispose();
 
     private ChainReader Reader(ulong at)
     {

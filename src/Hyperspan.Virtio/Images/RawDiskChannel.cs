@@ -2,8 +2,6 @@ using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
 
-using Microsoft.Win32.SafeHandles;
-
 namespace Hyperspan.Virtio;
 
 /// <summary>

@@ -17,7 +17,12 @@ internal static class NestedBed
     internal static async Task<(int ExitCode, string Output)> RunAsync(int seconds, IEnumerable<(string Host, string Guest)> adds, params string[] command)
     {
         Skip.If(Script is null, "the nested bed is not there: HYPERSPAN_NESTED_BED names its script");
-        var start = new ProcessStartInfo(Script, ["--timeout", $"{seconds}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Script!, ["--timeout", $"{seconds}"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         string root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
         (string, string)[] runtime =
         [

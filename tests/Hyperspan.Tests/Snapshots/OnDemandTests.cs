@@ -154,7 +154,8 @@ public sealed class OnDemandTests : IDisposable
         }
         catch (PlatformNotSupportedException e)
         {
-            throw new SkipException(e.Message);
+            Skip.If(true, e.Message);
+            throw;
         }
     }
 
@@ -166,7 +167,8 @@ public sealed class OnDemandTests : IDisposable
         }
         catch (PlatformNotSupportedException e)
         {
-            throw new SkipException(e.Message);
+            Skip.If(true, e.Message);
+            throw;
         }
     }
 

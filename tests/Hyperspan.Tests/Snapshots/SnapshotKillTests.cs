@@ -71,6 +71,7 @@ public sealed class SnapshotKillTests : IDisposable
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost.dll"), "snapshot-kill", _bed.PathOf("a"), "-1"])
         {
             RedirectStandardOutput = true,
+            UseShellExecute = false,
         };
         using Process child = Process.Start(start)!;
         child.StandardOutput.ReadLine().ShouldBe("nearly done");

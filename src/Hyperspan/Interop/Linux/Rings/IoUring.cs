@@ -47,7 +47,7 @@ internal sealed unsafe class IoUring : IDisposable
     private uint _tail;
     private uint _head;
 
-    private IoUring(SafeFileHandle ring, in IoUringParameters parameters)
+    private IoUring(SafeFileHandle ring, IoUringParameters parameters)
     {
         _ring = ring;
         bool held = false;
@@ -173,7 +173,7 @@ internal sealed unsafe class IoUring : IDisposable
 
     /// <summary>Puts an operation into the ring.</summary>
     /// <returns>Whether there was room; if not, <see cref="Enter"/> makes some.</returns>
-    internal bool TryPut(in IoUringSubmission submission)
+    internal bool TryPut(IoUringSubmission submission)
     {
         // Acquire: the kernel has read the entry that is written now.
         if (_tail - Volatile.Read(ref *_submissionHead) > _submissionMask)
