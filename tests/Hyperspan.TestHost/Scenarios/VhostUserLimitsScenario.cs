@@ -1,7 +1,6 @@
 using System.Net.Sockets;
-
-using Hyperspan.Testing;
 using Hyperspan.TestHost.Storms;
+using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
