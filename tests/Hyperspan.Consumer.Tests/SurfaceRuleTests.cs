@@ -125,7 +125,7 @@ public partial class SurfaceRuleTests
                where !type.Name.EndsWith("JsonConverter", StringComparison.Ordinal)
                where !type.IsEnum && !type.IsInterface && !(type.IsAbstract && type.IsSealed) && !typeof(Delegate).IsAssignableFrom(type) && !type.IsByRefLike
                where type.GetMethod("ToString", Type.EmptyTypes)!.DeclaringType!.Assembly == typeof(object).Assembly
-               where !typeof(Exception).IsAssignableFrom(type) && type.GetCustomAttribute<DebuggerDisplayAttribute>() is null
+               where !typeof(Exception).IsAssignableFrom(type) && !type.GetCustomAttributes<DebuggerDisplayAttribute>().Any()
                select type.Name,
         ];
         silent.Order(StringComparer.Ordinal).ShouldBe([]);

@@ -29,6 +29,7 @@ namespace Hyperspan.Virtio;
 /// </code>
 /// </example>
 /// </remarks>
+[DebuggerDisplay("{InFlight} requests in flight")]
 public abstract class RequestQueueHandler : IOverlappedQueueHandler
 {
     // With a notifier, the driver hears of what is done before the whole queue is: often enough that it can go on meanwhile, seldom enough that

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>
@@ -5,6 +7,7 @@ namespace Hyperspan.Virtio;
 /// <see cref="Complete"/> has been called; the memory stays where it is for as long.
 /// </summary>
 /// <remarks>Used by one thread at a time, whichever.</remarks>
+[DebuggerDisplay("{Length} bytes at {Offset}")]
 public abstract class DiskTransfer
 {
     private int _isUnderWay;

@@ -157,7 +157,10 @@ internal sealed unsafe partial class ModelWorld
 
     private void Subrange(ModelView view, ulong address, ulong length, int how)
     {
-        ExpectedFault? expected = view.CheckRange(address, length);
+        // A view of nothing may start anywhere but past the end.
+        ExpectedFault? expected = length == 0 && address > 0 && !view.Regions.Any(region => region.Last >= address - 1)
+            ? new ExpectedFault(GuestMemoryFaultKind.OutOfRange, FaultCause.Check, address)
+            : view.CheckRange(address, length);
         bool succeeded = view.Real.TrySubrange(address, length, how % 2 == 0, out GuestMemory? part, out GuestMemoryFault fault);
         Judge(succeeded, fault, expected, GuestMemoryOperation.Subrange, (address, length));
         if (part is null)
