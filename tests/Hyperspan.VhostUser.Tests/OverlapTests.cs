@@ -102,6 +102,30 @@ public sealed class OverlapTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("stop")]
+    [InlineData("memory")]
+    public void A_notification_is_not_taken_back_while_a_queue_waits_for_the_rest(string reason)
+    {
+        using Harness harness = NewHarness();
+        TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
+        using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(0, driver.Layout);
+
+        // The one that comes with the event.
+        queue.WaitForCall(Harness.Patience).ShouldBeTrue();
+        Submit(driver, queue, 1, 2);
+        Thread end = BeginEnd(harness, queue, reason);
+        Harness.Eventually(() => _handler.Stops > 0, "requests are asked to end");
+        _handler.Answer(2);
+
+        // Long enough for whoever stops the queue to have looked several times whether its thread is kept in a signal.
+        end.Join(300).ShouldBeFalse("a request is in flight");
+        queue.WaitForCall(Harness.Patience).ShouldBeTrue();
+        driver.Reap().ShouldBe([2]);
+        _handler.Answer(1);
+        end.Join(Harness.Patience).ShouldBeTrue("it ends");
+    }
+
     [Fact]
     public void An_asynchronous_handler_is_told_that_its_queue_stops()
     {

@@ -170,9 +170,24 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
                 OnStuck?.Invoke(this, DescribeInFlight());
             }
 
-            // The thread may be in a write to an event that the front end has filled and made blocking.
-            freed = true;
-            tries = _signals.IsSignalling ? tries + 1 : 0;
+            // The thread may be in a write to an event that the front end has filled and made blocking: the event is emptied. One that was a signal to an honest
+            // front end is made again at once: it may wait for what has been returned while the rest is still in flight.
+            if (_signals.IsSignalling)
+            {
+                tries++;
+                freed = true;
+                _signals.Unblock();
+            }
+            else
+            {
+                tries = 0;
+                if (freed)
+                {
+                    freed = false;
+                    _signals.Restore(_queue.IsBroken);
+                }
+            }
+
             if (tries > MostTries)
             {
                 // It will do no more than end; until then it is waited for, since nothing but the front end holds it.
@@ -184,7 +199,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
                 Abandon();
             }
 
-            Unblock();
+            _kick?.UnblockReader();
         }
 
         if (freed)
