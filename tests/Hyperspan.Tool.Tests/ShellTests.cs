@@ -12,7 +12,7 @@ public sealed class ShellTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [SkippableTheory]
-    [InlineData("hyperspan d", "demo", "doctor")]
+    [InlineData("hyperspan d", "demo", "doctor", "dump")]
     [InlineData("hyperspan serve block --im", "--image")]
     [InlineData("hyperspan completion f", "fish")]
     public void Bash_completes(string line, params string[] expected)
