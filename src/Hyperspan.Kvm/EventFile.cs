@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -13,47 +12,19 @@ public sealed unsafe class EventFile : IDisposable
 {
     /// <summary>Initializes a new instance of the <see cref="EventFile"/> class, with a count of zero.</summary>
     /// <exception cref="IOException">There are too many open files.</exception>
-    public EventFile()
-    {
-        int descriptor = LibC.Eventfd(0, OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
-        Handle = descriptor >= 0
-            ? new SafeFileHandle(descriptor, ownsHandle: true)
-            : throw new IOException($"eventfd: {ErrorNumber.LastMessage}");
-    }
+    public EventFile() => Handle = EventCounter.Create();
 
     /// <summary>Gets the descriptor, closed with this object.</summary>
     public SafeFileHandle Handle { get; }
 
     /// <summary>Adds one. A counter that is full stays so.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public void Signal()
-    {
-        ulong one = 1;
-
-        // SAFETY: eight bytes of this stack.
-        while (LibC.Write(Handle, &one, sizeof(ulong)) < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.Interrupted)
-        {
-        }
-    }
+    public void Signal() => EventCounter.Signal(Handle);
 
     /// <summary>Takes the count and sets it to zero; does not wait.</summary>
     /// <returns>The count; zero where nothing has been added.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public ulong Take()
-    {
-        ulong count = 0;
-
-        // SAFETY: eight bytes of this stack.
-        while (LibC.Read(Handle, &count, sizeof(ulong)) < 0)
-        {
-            if (Marshal.GetLastPInvokeError() != ErrorNumber.Interrupted)
-            {
-                return 0;
-            }
-        }
-
-        return count;
-    }
+    public ulong Take() => EventCounter.Take(Handle);
 
     /// <summary>Waits until the count is not zero; leaves it.</summary>
     /// <param name="timeout">How long; <see cref="Timeout.InfiniteTimeSpan"/> for as long as it takes.</param>
@@ -66,28 +37,17 @@ public sealed unsafe class EventFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(milliseconds, timeout == Timeout.InfiniteTimeSpan ? -1 : 0, nameof(timeout));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(milliseconds, int.MaxValue, nameof(timeout));
         long end = Environment.TickCount64 + milliseconds;
-        bool held = false;
-        try
+        using var held = new HeldDescriptor(Handle);
+        var entry = new PollEntry { Descriptor = held.Number, Events = PollEvents.In };
+        int ready;
+        do
         {
-            Handle.DangerousAddRef(ref held);
-            var entry = new PollEntry { Descriptor = (int)Handle.DangerousGetHandle(), Events = PollEvents.In };
-            while (true)
-            {
-                // SAFETY: one entry on this stack.
-                int ready = LibC.Poll(&entry, 1, milliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64));
-                if (ready >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.Interrupted)
-                {
-                    return ready > 0;
-                }
-            }
+            // SAFETY: one entry on this stack.
+            ready = LibC.Poll(&entry, 1, milliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64));
         }
-        finally
-        {
-            if (held)
-            {
-                Handle.DangerousRelease();
-            }
-        }
+        while (ErrorNumber.IsInterrupted(ready));
+
+        return ready > 0;
     }
 
     /// <summary>Closes the descriptor. What the kernel was given stays with it until it is unregistered.</summary>

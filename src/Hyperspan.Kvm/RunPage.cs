@@ -10,22 +10,10 @@ internal static unsafe class RunPage
 {
     internal static byte* Map(SafeFileHandle processor, nuint length, long offset)
     {
-        bool held = false;
-        try
-        {
-            processor.DangerousAddRef(ref held);
+        using var held = new HeldDescriptor(processor);
 
-            // SAFETY: a new mapping, at an address of the kernel's choice.
-            byte* mapping = LibC.Mmap(
-                null, length, MappingProtection.ReadWrite, MappingFlags.Shared, (int)processor.DangerousGetHandle(), offset);
-            return mapping != LibC.MapFailed ? mapping : throw new KvmException("mmap of a processor", Marshal.GetLastPInvokeError());
-        }
-        finally
-        {
-            if (held)
-            {
-                processor.DangerousRelease();
-            }
-        }
+        // SAFETY: a new mapping, at an address of the kernel's choice.
+        byte* mapping = LibC.Mmap(null, length, MappingProtection.ReadWrite, MappingFlags.Shared, held.Number, offset);
+        return mapping != LibC.MapFailed ? mapping : throw new KvmException("mmap of a processor", Marshal.GetLastPInvokeError());
     }
 }

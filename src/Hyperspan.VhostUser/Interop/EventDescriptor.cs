@@ -13,9 +13,6 @@ namespace Hyperspan.VhostUser.Interop;
 /// <remarks>All methods may be called from any thread, also while another one disposes it: then they do nothing.</remarks>
 internal sealed unsafe class EventDescriptor : IDisposable
 {
-    // RWF_NOWAIT.
-    private const int NoWait = 8;
-
     // A peer that fills the event as fast as it is emptied keeps a thread of ours, not this one.
     private const int MostTries = 50;
 
@@ -40,13 +37,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
     /// <summary>Makes an eventfd.</summary>
     /// <exception cref="IOException">There are too many open files.</exception>
-    internal static EventDescriptor Create()
-    {
-        int descriptor = LibC.Eventfd(0, OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
-        return descriptor >= 0
-            ? new EventDescriptor(new SafeFileHandle(descriptor, ownsHandle: true))
-            : throw new IOException($"eventfd: {ErrorNumber.LastMessage}");
-    }
+    internal static EventDescriptor Create() => new(EventCounter.Create());
 
     /// <summary>Tells what a descriptor refers to, by the name the kernel gives it.</summary>
     internal static DescriptorKind KindOf(SafeFileHandle handle)
@@ -230,7 +221,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             try
             {
                 // SAFETY: eight bytes of the caller's stack.
-                nint written = LibC.Pwritev2(Handle, &vector, 1, -1, NoWait);
+                nint written = LibC.Pwritev2(Handle, &vector, 1, -1, LinuxConstants.RWF_NOWAIT);
                 if (written >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.NotSupported)
                 {
                     return written;
@@ -255,7 +246,7 @@ internal sealed unsafe class EventDescriptor : IDisposable
             try
             {
                 // SAFETY: so many bytes of the caller's stack.
-                nint read = LibC.Preadv2(Handle, &vector, 1, -1, NoWait);
+                nint read = LibC.Preadv2(Handle, &vector, 1, -1, LinuxConstants.RWF_NOWAIT);
                 if (read >= 0 || Marshal.GetLastPInvokeError() != ErrorNumber.NotSupported)
                 {
                     return read;

@@ -27,10 +27,10 @@ internal static unsafe class Waiting
     {
         long end = timeoutMilliseconds < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMilliseconds;
         using var heldStop = new HeldDescriptor(stop.Handle);
-        using HeldDescriptor held = handle is null ? default : new HeldDescriptor(handle);
+        using HeldDescriptor held = HeldDescriptor.OrNone(handle);
         PollEntry* entries = stackalloc PollEntry[2];
         entries[0] = new PollEntry { Descriptor = heldStop.Number, Events = PollEvents.In };
-        entries[1] = new PollEntry { Descriptor = handle is null ? -1 : held.Number, Events = events };
+        entries[1] = new PollEntry { Descriptor = held.Number, Events = events };
         int ready;
         do
         {

@@ -9,26 +9,14 @@ namespace Hyperspan.Virtio;
 /// <summary>
 /// Wakes the thread of a queue from its wait. A signal that comes while that thread works costs no system call: it is asked to look before it sleeps.
 /// </summary>
-internal sealed unsafe class CompletionSignal : IDisposable
+internal sealed class CompletionSignal : IDisposable
 {
     private SafeFileHandle? _event;
     private int _isSleeping;
 
     /// <summary>Gets the event to wait for besides others.</summary>
     /// <exception cref="IOException">There are too many open files.</exception>
-    internal SafeHandle Event
-    {
-        get
-        {
-            if (_event is null)
-            {
-                int descriptor = LibC.Eventfd(0, OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
-                _event = descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw new IOException($"eventfd: {ErrorNumber.LastMessage}");
-            }
-
-            return _event;
-        }
-    }
+    internal SafeHandle Event => _event ??= EventCounter.Create();
 
     /// <summary>Announces that the thread is going to wait for the event. It has to look for work once more between this and the wait.</summary>
     internal void BeginSleep()
@@ -52,13 +40,7 @@ internal sealed unsafe class CompletionSignal : IDisposable
     }
 
     /// <summary>Resets the event.</summary>
-    internal void Drain()
-    {
-        ulong count;
-
-        // SAFETY: eight bytes of this stack. One that is not signalled does not wait.
-        _ = LibC.Read(_event!, &count, sizeof(ulong));
-    }
+    internal void Drain() => EventCounter.Take(_event!);
 
     /// <summary>Signals, after what there is to do can be seen by other threads.</summary>
     internal void Signal()
@@ -69,13 +51,9 @@ internal sealed unsafe class CompletionSignal : IDisposable
             return;
         }
 
-        ulong one = 1;
         try
         {
-            // SAFETY: eight bytes of this stack. One that is full is signalled.
-            while (LibC.Write(_event!, &one, sizeof(ulong)) < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.Interrupted)
-            {
-            }
+            EventCounter.Signal(_event!);
         }
         catch (ObjectDisposedException)
         {

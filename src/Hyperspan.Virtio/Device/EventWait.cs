@@ -13,58 +13,36 @@ internal static unsafe class EventWait
     internal static QueueWake For(SafeHandle? kick, SafeHandle? stop, SafeHandle completion, int timeoutMilliseconds)
     {
         long end = timeoutMilliseconds < 0 ? long.MaxValue : Environment.TickCount64 + timeoutMilliseconds;
+        using HeldDescriptor heldKick = HeldDescriptor.OrNone(kick);
+        using HeldDescriptor heldStop = HeldDescriptor.OrNone(stop);
+        using var heldCompletion = new HeldDescriptor(completion);
         PollEntry* entries = stackalloc PollEntry[Count];
-        bool kickHeld = false;
-        bool stopHeld = false;
-        bool completionHeld = false;
-        try
+        entries[0] = EntryOf(heldKick);
+        entries[1] = EntryOf(heldStop);
+        entries[2] = EntryOf(heldCompletion);
+        int ready;
+        do
         {
-            // The numbers must not be given to another file during the call.
-            kick?.DangerousAddRef(ref kickHeld);
-            stop?.DangerousAddRef(ref stopHeld);
-            completion.DangerousAddRef(ref completionHeld);
-            entries[0] = EntryOf(kick);
-            entries[1] = EntryOf(stop);
-            entries[2] = EntryOf(completion);
-            while (true)
-            {
-                int left = timeoutMilliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
+            int left = timeoutMilliseconds < 0 ? -1 : (int)Math.Max(0, end - Environment.TickCount64);
 
-                // SAFETY: three entries on this stack.
-                if (LibC.Poll(entries, Count, left) >= 0)
-                {
-                    return Kick(entries[0].Returned)
-                        | (entries[1].Returned != PollEvents.None ? QueueWake.Stop : 0)
-                        | (entries[2].Returned != PollEvents.None ? QueueWake.Completion : 0);
-                }
-
-                int error = Marshal.GetLastPInvokeError();
-                if (error != ErrorNumber.Interrupted)
-                {
-                    throw new IOException($"poll: {Marshal.GetPInvokeErrorMessage(error)}");
-                }
-            }
+            // SAFETY: three entries on this stack.
+            ready = LibC.Poll(entries, Count, left);
         }
-        finally
+        while (ErrorNumber.IsInterrupted(ready));
+
+        if (ready < 0)
         {
-            Release(kick, kickHeld);
-            Release(stop, stopHeld);
-            Release(completion, completionHeld);
+            throw new IOException($"poll: {ErrorNumber.LastMessage}");
         }
+
+        return Kick(entries[0].Returned)
+            | (entries[1].Returned != PollEvents.None ? QueueWake.Stop : 0)
+            | (entries[2].Returned != PollEvents.None ? QueueWake.Completion : 0);
     }
 
     /// <summary>What the state of the driver's event means.</summary>
     internal static QueueWake Kick(PollEvents returned) =>
         returned == PollEvents.None ? 0 : (returned & PollEvents.In) != PollEvents.None ? QueueWake.Kick : QueueWake.KickClosed;
 
-    private static PollEntry EntryOf(SafeHandle? handle) =>
-        new() { Descriptor = handle is null ? -1 : (int)handle.DangerousGetHandle(), Events = PollEvents.In };
-
-    private static void Release(SafeHandle? handle, bool held)
-    {
-        if (held)
-        {
-            handle!.DangerousRelease();
-        }
-    }
+    private static PollEntry EntryOf(HeldDescriptor held) => new() { Descriptor = held.Number, Events = PollEvents.In };
 }

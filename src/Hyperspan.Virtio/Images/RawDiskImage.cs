@@ -341,7 +341,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
             {
                 got = LibC.Pread(file, start, (nuint)destination.Length, offset);
             }
-            while (got < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.Interrupted);
+            while (ErrorNumber.IsInterrupted(got));
 
             if (got != destination.Length)
             {

@@ -42,21 +42,9 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
     /// <returns>Zero or an error number.</returns>
     internal int MapRun(ulong address, ulong length, SafeFileHandle file, ulong fileOffset)
     {
-        bool added = false;
-        try
-        {
-            file.DangerousAddRef(ref added);
-            const MappingFlags Flags = MappingFlags.Private | MappingFlags.NoReserve | MappingFlags.Fixed;
-            return _reservation.MapFixed(
-                address - PagesStart, length, MappingProtection.ReadWrite, Flags, (int)file.DangerousGetHandle(), fileOffset, out _);
-        }
-        finally
-        {
-            if (added)
-            {
-                file.DangerousRelease();
-            }
-        }
+        const MappingFlags Flags = MappingFlags.Private | MappingFlags.NoReserve | MappingFlags.Fixed;
+        using var held = new HeldDescriptor(file);
+        return _reservation.MapFixed(address - PagesStart, length, MappingProtection.ReadWrite, Flags, held.Number, fileOffset, out _);
     }
 
     /// <summary>Gets private pages to be filled. Nobody else knows of the mapping yet.</summary>

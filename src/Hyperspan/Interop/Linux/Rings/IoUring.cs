@@ -153,22 +153,11 @@ internal sealed unsafe class IoUring : IDisposable
     /// <returns>Whether it was registered.</returns>
     internal bool TryRegister(SafeFileHandle file)
     {
-        bool held = false;
-        try
-        {
-            file.DangerousAddRef(ref held);
-            int descriptor = (int)file.DangerousGetHandle();
+        using var held = new HeldDescriptor(file);
+        int descriptor = held.Number;
 
-            // SAFETY: one number on this stack.
-            return LibC.IoUringRegister(_descriptor, RegisterFiles, &descriptor, 1) == 0;
-        }
-        finally
-        {
-            if (held)
-            {
-                file.DangerousRelease();
-            }
-        }
+        // SAFETY: one number on this stack.
+        return LibC.IoUringRegister(_descriptor, RegisterFiles, &descriptor, 1) == 0;
     }
 
     /// <summary>Puts an operation into the ring.</summary>
