@@ -28,16 +28,22 @@ public sealed class MigrationTests : IDisposable
         VhostUserFrontEndQueue[] events = [.. drivers.Select((driver, i) => frontEnd.StartQueue(i, driver.Layout))];
         using var migration = new Migration(_memory);
         bool stop = false;
-        Task[] guests = [.. drivers.Select((driver, i) => Task.Run(() =>
-        {
-            for (ulong number = 1; !Volatile.Read(ref stop); number++)
+        ulong[] rounds = new ulong[queues];
+        Task[] guests = [.. drivers.Select((driver, i) => Task.Factory.StartNew(
+            () =>
             {
-                driver.Submit(number);
-                driver.Submit(number + 1000);
-                events[i].Kick();
-                driver.WaitForAll(events[i]);
-            }
-        }))];
+                for (ulong number = 1; !Volatile.Read(ref stop); number++)
+                {
+                    driver.Submit(number);
+                    driver.Submit(number + 1000);
+                    events[i].Kick();
+                    driver.WaitForAll(events[i]);
+                    Volatile.Write(ref rounds[i], number);
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default))];
         if (drop)
         {
             migration.Dropped = drivers[^1].Layout.UsedRing.Value / Page;
@@ -64,6 +70,14 @@ public sealed class MigrationTests : IDisposable
             else if (i % 50 == 45)
             {
                 frontEnd.SetMemory(_memory.Region());
+            }
+            else if (i % 50 == 5)
+            {
+                // All of them have written since.
+                ulong[] before = [.. rounds];
+                Harness.Eventually(
+                    () => guests.Any(guest => guest.IsCompleted) || Enumerable.Range(0, queues).All(queue => Volatile.Read(ref rounds[queue]) > before[queue] + 1),
+                    "a round of each queue");
             }
         }
 

@@ -19,7 +19,7 @@ public sealed class OnDemandScenario : IScenario
         var crew = new StormCrew();
         long faults = 0;
         long reads = 0;
-        crew.Repeat("collector", () => GC.Collect());
+        crew.StartCollector();
         DateTime end = DateTime.UtcNow + TimeSpan.FromSeconds(seconds);
         int round = 0;
         while (DateTime.UtcNow < end && !crew.IsOver)
