@@ -32,14 +32,14 @@ public partial class TransferTasks
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
         using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
-        using var vectors = new GuestIoVectors();
-        vectors.Add(memory, 0x1ff0, 0x20, AccessType.Write);
-        vectors.Add(memory, new GuestRange(0x100, 0x10), AccessType.Write);
-        vectors.ReadFrom(file, 0).ThrowIfFailed();
+        using var vectors = new GuestIoVectors(AccessType.Write);
+        vectors.Add(memory, 0x1ff0, 0x20);
+        vectors.Add(memory, new GuestRange(0x100, 0x10));
+        vectors.ReadFrom(file, 0);
         memory.Read<byte>(0x2000).ShouldBe((byte)16);
         memory.Read<byte>(0x10f).ShouldBe((byte)47);
         vectors.Clear();
-        Should.Throw<GuestMemoryException>(() => vectors.Add(memory, 16 * Page - 1, 2, AccessType.Read)).Address.ShouldBe(new GuestAddress(16 * Page));
+        Should.Throw<GuestMemoryException>(() => vectors.Add(memory, 16 * Page - 1, 2)).Address.ShouldBe(new GuestAddress(16 * Page));
         vectors.Length.ShouldBe(0UL);
     }
 

@@ -116,9 +116,9 @@ public sealed class MemorySlotTests
         }
 
         // A request of a device, by vectors.
-        using (var vectors = new GuestIoVectors())
+        using (var vectors = new GuestIoVectors(AccessType.Read))
         {
-            vectors.Add(ram, 0x5000, 0x1000, AccessType.Read);
+            vectors.Add(ram, 0x5000, 0x1000);
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10005000");
         }
 

@@ -6,7 +6,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDispo
     // So that neither memory nor the number of locked pages depends on what a guest chooses.
     private const int MaxSegments = 256;
 
-    private readonly GuestIoVectors _vectors = new(16);
+    private readonly GuestIoVectors _vectors = new(AccessType.Read, 16);
     private ulong _start;
     private ulong _total;
     private ulong _done;
@@ -38,6 +38,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDispo
         {
             bool isLocked;
             ulong gathered;
+            _vectors.Access = IsWrite ? AccessType.Read : AccessType.Write;
             if (IsWrite)
             {
                 ChainReader reader = Reader(0);

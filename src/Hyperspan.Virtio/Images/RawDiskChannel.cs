@@ -65,7 +65,8 @@ internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
         {
             if (transfer.IsWrite)
             {
-                result = RawDiskImage.ResultOf(vectors.WriteTo(image.TransferFile, transfer.Offset), transfer.Length);
+                _ = vectors.TryWriteTo(image.TransferFile, (long)transfer.Offset, out FileTransfer written);
+                result = RawDiskImage.ResultOf(written, transfer.Length);
                 return true;
             }
 
@@ -188,7 +189,8 @@ internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
         result = default;
         if (image.NeverWaits)
         {
-            result = RawDiskImage.ResultOf(vectors.ReadFrom(image.TransferFile, transfer.Offset), transfer.Length);
+            _ = vectors.TryReadFrom(image.TransferFile, (long)transfer.Offset, out FileTransfer read);
+            result = RawDiskImage.ResultOf(read, transfer.Length);
             return true;
         }
 

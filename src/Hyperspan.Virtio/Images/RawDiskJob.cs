@@ -53,8 +53,10 @@ internal sealed unsafe class RawDiskJob(RawDiskImage image, DiskTransfer transfe
         }
 
         GuestIoVectors vectors = transfer.Vectors!;
-        return RawDiskImage.ResultOf(
-            transfer.IsWrite ? vectors.WriteTo(image.TransferFile, transfer.Offset) : vectors.ReadFrom(image.TransferFile, transfer.Offset), transfer.Length);
+        _ = transfer.IsWrite
+            ? vectors.TryWriteTo(image.TransferFile, (long)transfer.Offset, out FileTransfer moved)
+            : vectors.TryReadFrom(image.TransferFile, (long)transfer.Offset, out moved);
+        return RawDiskImage.ResultOf(moved, transfer.Length);
     }
 
     private DiskResult ByBuffer()

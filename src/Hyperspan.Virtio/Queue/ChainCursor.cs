@@ -55,13 +55,18 @@ internal ref struct ChainCursor
     internal bool TryGather(
         GuestMemory memory, GuestIoVectors vectors, ulong most, int maxSegments, AccessType access, out ulong gathered, out GuestMemoryFault fault)
     {
+        if (vectors.Access != access)
+        {
+            throw new ArgumentException($"the vectors are for {vectors.Access}, the buffers for {access}", nameof(vectors));
+        }
+
         gathered = 0;
         fault = default;
         most = Math.Min(most, Remaining);
         for (int added = 0; gathered < most && added < maxSegments; added++)
         {
             uint piece = Peek(most - gathered, out GuestAddress address);
-            if (!vectors.TryAdd(memory, address, piece, access, out fault))
+            if (!vectors.TryAdd(memory, address, piece, out fault))
             {
                 return false;
             }

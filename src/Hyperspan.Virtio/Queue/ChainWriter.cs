@@ -112,11 +112,12 @@ public ref struct ChainWriter : IChainPart
     public bool TrySkip(ulong length) => _cursor.TrySkip(length);
 
     /// <summary>Adds the next buffers to vectors that a file can be read into, and moves past them. Nothing is copied.</summary>
-    /// <param name="vectors">Receives the buffers, locked.</param>
+    /// <param name="vectors">Receives the buffers, locked; made for <see cref="AccessType.Write"/>.</param>
     /// <param name="length">How many bytes at most.</param>
     /// <param name="maxSegments">How many buffers at most.</param>
     /// <param name="gathered">How many bytes were added: fewer where there were more buffers.</param>
     /// <returns>Whether it went well; otherwise the vectors hold a part.</returns>
+    /// <exception cref="ArgumentException">The vectors are for the other access.</exception>
     public bool TryGather(GuestIoVectors vectors, ulong length, int maxSegments, out ulong gathered)
     {
         ArgumentNullException.ThrowIfNull(vectors);

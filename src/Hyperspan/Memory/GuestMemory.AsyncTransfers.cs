@@ -36,8 +36,7 @@ public sealed partial class GuestMemory
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        return TransferInPieces(
-            address, length, GuestMemoryOperation.Write, (done, piece) => ReadFrom(file, (ulong)fileOffset + done, address + done, piece), cancellationToken);
+        return TransferInPieces(address, length, AccessType.Write, new FileEnd(file, null, (ulong)fileOffset), cancellationToken);
     }
 
     /// <summary>Writes this memory to a file, on a thread of the pool.</summary>
@@ -66,8 +65,7 @@ public sealed partial class GuestMemory
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        return TransferInPieces(
-            address, length, GuestMemoryOperation.Read, (done, piece) => WriteTo(file, (ulong)fileOffset + done, address + done, piece), cancellationToken);
+        return TransferInPieces(address, length, AccessType.Read, new FileEnd(file, null, (ulong)fileOffset), cancellationToken);
     }
 
     /// <summary>Reads from a stream into this memory until the range is full.</summary>
@@ -174,8 +172,9 @@ public sealed partial class GuestMemory
     }
 
     private Task<FileTransfer> TransferInPieces(
-        GuestAddress address, ulong length, GuestMemoryOperation name, Func<ulong, ulong, FileTransfer> transfer, CancellationToken cancellationToken)
+        GuestAddress address, ulong length, AccessType access, FileEnd file, CancellationToken cancellationToken)
     {
+        GuestMemoryOperation name = access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read;
         return CheckRange(address.Value, length, name, out GuestMemoryFault fault)
             ? Task.Run(Pieces, cancellationToken)
             : Task.FromResult(new FileTransfer(0, length, 0, EndOfFile: false, fault));
@@ -185,7 +184,7 @@ public sealed partial class GuestMemory
             for (ulong done = 0; done < length;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                FileTransfer moved = transfer(done, Math.Min(AsyncTransferPiece, length - done));
+                FileTransfer moved = Transfer(address.Value + done, Math.Min(AsyncTransferPiece, length - done), access, file with { Offset = file.Offset + done });
                 done += moved.Transferred;
                 if (!moved.Succeeded)
                 {

@@ -13,72 +13,234 @@ public sealed unsafe partial class GuestMemory
     private static GuestIoVectors? IdleVectors;
 
     /// <summary>Reads from a file into this memory, without a copy where the memory can be locked.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
-    public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset, GuestAddress address, ulong length)
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TryReadFrom(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file ended first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public void ReadFrom(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset)
+    {
+        _ = TryReadFrom(address, length, file, fileOffset, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Reads from a file into this memory, without a copy where the memory can be locked; see <see cref="ReadFrom(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file ended first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public void ReadFrom(GuestRange range, SafeFileHandle file, long fileOffset) => ReadFrom(range.Base, range.Size, file, fileOffset);
+
+    /// <summary>Reads from a file into this memory, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public bool TryReadFrom(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(file);
-        return Transfer(address.Value, length, AccessType.Write, new FileEnd(file, null, fileOffset));
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        transfer = Transfer(address.Value, length, AccessType.Write, new FileEnd(file, null, (ulong)fileOffset));
+        return transfer.Succeeded;
     }
+
+    /// <summary>
+    /// Reads from a file into this memory, without a copy where the memory can be locked, and says how it ended; see
+    /// <see cref="TryReadFrom(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public bool TryReadFrom(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
+        TryReadFrom(range.Base, range.Size, file, fileOffset, out transfer);
 
     /// <summary>Writes this memory to a file, without a copy where the memory can be locked.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TryWriteTo(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file took no more.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public void WriteTo(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset)
+    {
+        _ = TryWriteTo(address, length, file, fileOffset, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Writes this memory to a file, without a copy where the memory can be locked; see <see cref="WriteTo(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file took no more.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public void WriteTo(GuestRange range, SafeFileHandle file, long fileOffset) => WriteTo(range.Base, range.Size, file, fileOffset);
+
+    /// <summary>Writes this memory to a file, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
-    public FileTransfer WriteTo(SafeFileHandle file, ulong fileOffset, GuestAddress address, ulong length)
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public bool TryWriteTo(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(file);
-        return Transfer(address.Value, length, AccessType.Read, new FileEnd(file, null, fileOffset));
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        transfer = Transfer(address.Value, length, AccessType.Read, new FileEnd(file, null, (ulong)fileOffset));
+        return transfer.Succeeded;
     }
+
+    /// <summary>
+    /// Writes this memory to a file, without a copy where the memory can be locked, and says how it ended; see
+    /// <see cref="TryWriteTo(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public bool TryWriteTo(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
+        TryWriteTo(range.Base, range.Size, file, fileOffset, out transfer);
 
     /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked.</summary>
-    /// <param name="socket">The socket.</param>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <returns>How it ended. Through the pooled buffer, bytes that were received but could not be written are lost; the count says how many were.</returns>
-    public FileTransfer Receive(Socket socket, GuestAddress address, ulong length)
+    /// <param name="socket">The socket.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TryReceive(GuestAddress, ulong, Socket, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    public void Receive(GuestAddress address, ulong length, Socket socket)
     {
-        ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(address.Value, length, AccessType.Write, new FileEnd(null, socket, 0));
+        _ = TryReceive(address, length, socket, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
     }
 
-    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked.</summary>
+    /// <summary>
+    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked; see
+    /// <see cref="Receive(GuestAddress, ulong, Socket)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
     /// <param name="socket">The socket.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    public void Receive(GuestRange range, Socket socket) => Receive(range.Base, range.Size, socket);
+
+    /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <returns>How it ended.</returns>
-    public FileTransfer Send(Socket socket, GuestAddress address, ulong length)
+    /// <param name="socket">The socket.</param>
+    /// <param name="transfer">
+    /// How it ended: partial transfers and errors with the exact count. Through the pooled buffer, bytes that were received but could not be written are lost.
+    /// </param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryReceive(GuestAddress address, ulong length, Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(address.Value, length, AccessType.Read, new FileEnd(null, socket, 0));
+        transfer = Transfer(address.Value, length, AccessType.Write, new FileEnd(null, socket, 0));
+        return transfer.Succeeded;
     }
+
+    /// <summary>
+    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked, and says how it ended; see
+    /// <see cref="TryReceive(GuestAddress, ulong, Socket, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="transfer">How it ended. Through the pooled buffer, bytes that were received but could not be written are lost.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryReceive(GuestRange range, Socket socket, out FileTransfer transfer) =>
+        TryReceive(range.Base, range.Size, socket, out transfer);
+
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="socket">The socket.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TrySend(GuestAddress, ulong, Socket, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    public void Send(GuestAddress address, ulong length, Socket socket)
+    {
+        _ = TrySend(address, length, socket, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked; see <see cref="Send(GuestAddress, ulong, Socket)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="socket">The socket.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    public void Send(GuestRange range, Socket socket) => Send(range.Base, range.Size, socket);
+
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TrySend(GuestAddress address, ulong length, Socket socket, out FileTransfer transfer)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        transfer = Transfer(address.Value, length, AccessType.Read, new FileEnd(null, socket, 0));
+        return transfer.Succeeded;
+    }
+
+    /// <summary>
+    /// Sends this memory over a connected socket, without a copy where the memory can be locked, and says how it ended; see
+    /// <see cref="TrySend(GuestAddress, ulong, Socket, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="transfer">How it ended.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TrySend(GuestRange range, Socket socket, out FileTransfer transfer) =>
+        TrySend(range.Base, range.Size, socket, out transfer);
 
     private FileTransfer Transfer(ulong address, ulong length, AccessType access, FileEnd end)
     {
         // A handler that runs while pages are probed may transfer on this thread as well: the list is taken, not borrowed.
-        GuestIoVectors vectors = IdleVectors ?? new GuestIoVectors();
+        GuestIoVectors vectors = IdleVectors ?? new GuestIoVectors(access);
         IdleVectors = null;
+        vectors.Access = access;
         try
         {
-            if (vectors.TryAdd(this, address, length, access, out GuestMemoryFault fault))
+            if (!vectors.TryAdd(this, address, length, out GuestMemoryFault fault))
             {
-                return (end.File, access) switch
-                {
-                    (null, AccessType.Write) => vectors.Receive(end.Socket!),
-                    (null, _) => vectors.Send(end.Socket!),
-                    (_, AccessType.Write) => vectors.ReadFrom(end.File, end.Offset),
-                    _ => vectors.WriteTo(end.File, end.Offset),
-                };
+                return fault.Kind == GuestMemoryFaultKind.NotLockable
+                    ? TransferPooled(address, length, access, end)
+                    : new FileTransfer(0, length, 0, EndOfFile: false, fault);
             }
 
-            return fault.Kind == GuestMemoryFaultKind.NotLockable
-                ? TransferPooled(address, length, access, end)
-                : new FileTransfer(0, length, 0, EndOfFile: false, fault);
+            FileTransfer transfer;
+            _ = (end.File, access) switch
+            {
+                (null, AccessType.Write) => vectors.TryReceive(end.Socket!, out transfer),
+                (null, _) => vectors.TrySend(end.Socket!, out transfer),
+                (_, AccessType.Write) => vectors.TryReadFrom(end.File, (long)end.Offset, out transfer),
+                _ => vectors.TryWriteTo(end.File, (long)end.Offset, out transfer),
+            };
+            return transfer;
         }
         finally
         {

@@ -25,14 +25,14 @@ internal sealed class StormLocker(StormCrew crew, int seed) : StormWorker("lock"
     private void Transfer(StormWorld world, ulong address, ulong length)
     {
         bool fromFile = Random.Next(2) == 0;
-        using var vectors = new GuestIoVectors();
-        if (!vectors.TryAdd(world.Memory, address, length, fromFile ? AccessType.Write : AccessType.Read, out GuestMemoryFault fault))
+        using var vectors = new GuestIoVectors(fromFile ? AccessType.Write : AccessType.Read);
+        if (!vectors.TryAdd(world.Memory, address, length, out GuestMemoryFault fault))
         {
             Failed("vectors", fault, writes: fromFile);
             return;
         }
 
-        FileTransfer transfer = fromFile ? vectors.ReadFrom(world.Source, 0) : vectors.WriteTo(world.Sink, 0);
+        _ = fromFile ? vectors.TryReadFrom(world.Source, 0, out FileTransfer transfer) : vectors.TryWriteTo(world.Sink, 0, out transfer);
         int read = RandomAccess.Read(world.Sink, _bytes, Random.Next((int)StormWorld.Length));
         bool transferred = transfer.Succeeded || transfer.Errno == BadAddress || transfer.Fault.IsFault || transfer.Transferred < length;
         Succeeded(transfer.ToString(), transferred && transfer.Transferred <= length && world.MayHold(_bytes.AsSpan(0, read)));

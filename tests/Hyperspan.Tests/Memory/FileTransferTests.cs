@@ -20,19 +20,23 @@ public sealed class FileTransferTests : IDisposable
         File.WriteAllBytes(_temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = lockable ? GuestMemory.Allocate(64 * Page) : new GuestMemory("io", new FallbackBacking((int)(64 * Page)));
-        memory.ReadFrom(file, 10, 77, 150_000).Succeeded.ShouldBeTrue();
+        memory.ReadFrom(77, 150_000, file, 10);
         memory.Read(77, 150_000).ShouldBe(content.AsSpan(10, 150_000).ToArray());
-        memory.WriteTo(file, 40_000, 77, 150_000).Succeeded.ShouldBeTrue();
+        memory.WriteTo(new GuestRange(77, 150_000), file, 40_000);
         File.ReadAllBytes(_temporary.Path).AsSpan(40_000, 150_000).ToArray().ShouldBe(content.AsSpan(10, 150_000).ToArray());
 
-        FileTransfer end = memory.ReadFrom(file, 150_000, 0, 100_000);
+        memory.TryReadFrom(0, 100_000, file, 150_000, out FileTransfer end).ShouldBeFalse();
         end.EndOfFile.ShouldBeTrue();
         end.Transferred.ShouldBe(50_000UL);
-        FileTransfer outside = memory.ReadFrom(file, 0, 63 * Page, 2 * Page);
+        Should.Throw<EndOfStreamException>(() => memory.ReadFrom(0, 100_000, file, 150_000));
+        memory.TryReadFrom(63 * Page, 2 * Page, file, 0, out FileTransfer outside).ShouldBeFalse();
         outside.Transferred.ShouldBe(0UL);
         outside.Fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 64 * Page);
+        Should.Throw<GuestMemoryException>(() => memory.ReadFrom(63 * Page, 2 * Page, file, 0)).Address.ShouldBe(new GuestAddress(64 * Page));
+        Should.Throw<ArgumentOutOfRangeException>(() => memory.TryReadFrom(0, 1, file, -1, out _));
         using SafeFileHandle readOnly = File.OpenHandle(_temporary.Path);
-        FileTransfer refused = memory.WriteTo(readOnly, 0, 0, 10);
+        memory.TryWriteTo(0, 10, readOnly, 0, out FileTransfer refused).ShouldBeFalse();
+        Should.Throw<IOException>(() => memory.WriteTo(0, 10, readOnly, 0)).HResult.ShouldBe(refused.Errno);
         refused.Errno.ShouldNotBe(0);
         refused.Transferred.ShouldBe(0UL);
     }
@@ -43,11 +47,12 @@ public sealed class FileTransferTests : IDisposable
         File.WriteAllBytes(_temporary.Path, Pattern(100_000));
         using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = new("io", new FallbackBacking((int)(32 * Page)) { Hole = 80_000 });
-        FileTransfer transfer = memory.ReadFrom(file, 0, 0, 100_000);
+        memory.TryReadFrom(0, 100_000, file, 0, out FileTransfer transfer).ShouldBeFalse();
         transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
         transfer.Fault.Length.ShouldBe(100_000UL);
         transfer.Transferred.ShouldBe(80_000UL);
-        memory.WriteTo(file, 0, 0, 100_000).Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
+        memory.TryWriteTo(0, 100_000, file, 0, out transfer).ShouldBeFalse();
+        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
     }
 
     [Fact]
@@ -83,9 +88,9 @@ public sealed class FileTransferTests : IDisposable
         File.WriteAllBytes(_temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path);
         using GuestMemory memory = GuestMemory.Allocate(16 * Page);
-        using var vectors = new GuestIoVectors();
-        vectors.TryAdd(memory, new PagedRange([7, 2, 3], 10, 9000), AccessType.Write, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
-        vectors.ReadFrom(file, 5).Succeeded.ShouldBeTrue();
+        using var vectors = new GuestIoVectors(AccessType.Write);
+        vectors.TryAdd(memory, new PagedRange([7, 2, 3], 10, 9000), out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+        vectors.ReadFrom(file, 5);
         memory.Read((7 * Page) + 10, 4086).ShouldBe(content.AsSpan(5, 4086).ToArray());
         memory.Read(2 * Page, 4914).ShouldBe(content.AsSpan(4091, 4914).ToArray());
     }

@@ -18,29 +18,32 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(temporary.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, LockTests.Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
-        using var vectors = new GuestIoVectors(1);
-        Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Write);
-        Add(vectors, memory, 9 * Page, 300, AccessType.Write);
-        Add(vectors, memory, 0, 7, AccessType.Write);
+        using var vectors = new GuestIoVectors(AccessType.Write, 1);
+        Add(vectors, memory, 3 * Page + 50, 5000);
+        Add(vectors, memory, 9 * Page, 300);
+        Add(vectors, memory, 0, 7);
         vectors.Length.ShouldBe(5307UL);
         vectors.Count.ShouldBe(4, "the first crosses from one mapping into another");
-        FileTransfer transfer = vectors.ReadFrom(file, 11);
-        transfer.Succeeded.ShouldBeTrue(transfer.ToString());
-        transfer.ThrowIfFailed();
+        vectors.ReadFrom(file, 11);
         memory.Read(3 * Page + 50, 5000).ShouldBe(content.AsSpan(11, 5000).ToArray());
         memory.Read(9 * Page, 300).ShouldBe(content.AsSpan(5011, 300).ToArray());
         memory.Read(0, 7).ShouldBe(content.AsSpan(5311, 7).ToArray());
         vectors.Clear();
 
-        Add(vectors, memory, 9 * Page, 300, AccessType.Read);
-        Add(vectors, memory, 3 * Page + 50, 5000, AccessType.Read);
-        vectors.WriteTo(file, 4096).Succeeded.ShouldBeTrue();
+        vectors.Access = AccessType.Read;
+        Add(vectors, memory, 9 * Page, 300);
+        Add(vectors, memory, 3 * Page + 50, 5000);
+        vectors.WriteTo(file, 4096);
         File.ReadAllBytes(temporary.Path).AsSpan(4096, 5300).ToArray()
             .ShouldBe([.. content.AsSpan(5011, 300), .. content.AsSpan(11, 5000)]);
         vectors.Clear();
 
-        Add(vectors, memory, 0, 4 * Page, AccessType.Write);
-        FileTransfer atEnd = vectors.ReadFrom(file, 3 * 4096);
+        vectors.Access = AccessType.Write;
+        Add(vectors, memory, 0, 4 * Page);
+        vectors.TryReadFrom(file, 3 * 4096, out FileTransfer atEnd).ShouldBeFalse();
+        Should.Throw<EndOfStreamException>(() => vectors.ReadFrom(file, 3 * 4096)).Message.ShouldBe(atEnd.ToString());
+        Should.Throw<ArgumentOutOfRangeException>(() => vectors.ReadFrom(file, -1));
+        Should.Throw<ArgumentOutOfRangeException>(() => vectors.TryWriteTo(file, -1, out _));
         atEnd.EndOfFile.ShouldBeTrue();
         atEnd.Transferred.ShouldBe((2UL * 4096) + 100);
         atEnd.ToString().ShouldBe("0x2064 of 0x4000 bytes transferred: end of file");
@@ -55,14 +58,14 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
         using GuestMemory memory = GuestMemory.Allocate(5000 * 16);
-        using var vectors = new GuestIoVectors(2);
+        using var vectors = new GuestIoVectors(AccessType.Write, 2);
         for (ulong i = 0; i < 5000; i++)
         {
-            Add(vectors, memory, i * 16, 3, AccessType.Write);
+            Add(vectors, memory, i * 16, 3);
         }
 
         vectors.Count.ShouldBe(5000);
-        vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+        vectors.ReadFrom(file, 0);
         for (ulong i = 0; i < 5000; i++)
         {
             memory.Read(i * 16, 4).ShouldBe([.. content.AsSpan((int)i * 3, 3), 0]);
@@ -78,15 +81,14 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
         using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = new("guest", FileMemory.Open(ram.Path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
-        using var vectors = new GuestIoVectors();
-        Add(vectors, memory, 0, 8 * Page, AccessType.Write);
+        using var vectors = new GuestIoVectors(AccessType.Write);
+        Add(vectors, memory, 0, 8 * Page);
         using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             truncating.SetLength(3 * 4096);
         }
 
-        FileTransfer transfer = vectors.ReadFrom(file, 0);
-        transfer.Succeeded.ShouldBeFalse();
+        vectors.TryReadFrom(file, 0, out FileTransfer transfer).ShouldBeFalse();
         transfer.Transferred.ShouldBe(3 * Page);
         transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
         transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
@@ -106,25 +108,29 @@ public class GuestIoVectorsTests
         using GuestMemory memory = GuestMemory.Allocate(4 * Page);
         byte[] data = Pattern(3000);
         memory.Write(50, data);
-        using var sending = new GuestIoVectors();
-        Add(sending, memory, 50, 1000, AccessType.Read);
-        Add(sending, memory, 1050, 2000, AccessType.Read);
+        using var sending = new GuestIoVectors(AccessType.Read);
+        Add(sending, memory, 50, 1000);
+        Add(sending, memory, 1050, 2000);
         sending.Count.ShouldBe(1, "they touch");
-        sending.Send(client).Succeeded.ShouldBeTrue();
-        using var receiving = new GuestIoVectors();
-        Add(receiving, memory, 2 * Page + 1, 3000, AccessType.Write);
-        receiving.Receive(server).Succeeded.ShouldBeTrue();
+        sending.Send(client);
+        using var receiving = new GuestIoVectors(AccessType.Write);
+        Add(receiving, memory, 2 * Page + 1, 3000);
+        receiving.Receive(server);
         memory.Read(2 * Page + 1, 3000).ShouldBe(data);
         client.Dispose();
-        FileTransfer end = receiving.Receive(server);
+        receiving.TryReceive(server, out FileTransfer end).ShouldBeFalse();
         end.EndOfFile.ShouldBeTrue();
         end.Transferred.ShouldBe(0UL);
+        Should.Throw<EndOfStreamException>(() => receiving.Receive(server));
+        Should.Throw<EndOfStreamException>(() => memory.Receive(0, 1, server));
+        memory.TryReceive(new GuestRange(0, 1), server, out end).ShouldBeFalse();
+        end.EndOfFile.ShouldBeTrue();
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void A_transfer_writes_only_to_pieces_that_were_added_for_writing(bool paged)
+    public void A_transfer_writes_only_to_pieces_of_a_list_for_writing(bool paged)
     {
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, Pattern(3 * 4096));
@@ -133,24 +139,28 @@ public class GuestIoVectorsTests
             .Add(0, new HeapMemory(4 * Page), protection: Protection.Read)
             .Add(4 * Page, new HeapMemory(Page))
             .Build();
-        using var vectors = new GuestIoVectors();
-        Add(vectors, memory, 4 * Page, 100, AccessType.Write);
+        using var vectors = new GuestIoVectors(AccessType.Read);
+        Add(vectors, memory, 4 * Page, 100);
+        Should.Throw<InvalidOperationException>(() => vectors.Access = AccessType.Write).Message.ShouldContain("clear");
         if (paged)
         {
-            vectors.TryAdd(memory, new PagedRange([2, 0], 5, 5000), AccessType.Read, out _).ShouldBeTrue();
+            vectors.TryAdd(memory, new PagedRange([2, 0], 5, 5000), out _).ShouldBeTrue();
         }
         else
         {
-            Add(vectors, memory, Page - 1, 5000, AccessType.Read);
+            Add(vectors, memory, Page - 1, 5000);
         }
 
-        Should.Throw<InvalidOperationException>(() => vectors.ReadFrom(file, 0)).Message.ShouldContain("added for reading");
+        Should.Throw<InvalidOperationException>(() => vectors.ReadFrom(file, 0)).Message.ShouldContain("for reading");
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         Should.Throw<InvalidOperationException>(() => vectors.Receive(socket));
         memory.Read(0, (int)(5 * Page)).ShouldAllBe(b => b == 0);
         vectors.Clear();
-        Add(vectors, memory, 4 * Page, 100, AccessType.Write);
-        vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+        vectors.Access = AccessType.Write;
+        vectors.TryAdd(memory, Page - 1, 5000, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, Page - 1);
+        Add(vectors, memory, 4 * Page, 100);
+        vectors.ReadFrom(file, 0);
     }
 
     [Theory]
@@ -171,18 +181,17 @@ public class GuestIoVectorsTests
         using GuestMemory target = Memory();
         byte[] data = Pattern(Length);
         source.Write(0, data);
-        Task<FileTransfer> receiving = Task.Run(() => target.Receive(server, 0, Length));
-        FileTransfer sent = source.Send(client, 0, Length);
-        sent.Succeeded.ShouldBeTrue(sent.ToString());
-        FileTransfer received = await receiving;
-        received.Succeeded.ShouldBeTrue(received.ToString());
+        Task receiving = Task.Run(() => target.Receive(0, Length, server));
+        source.Send(0, Length, client);
+        await receiving;
         target.Read(0, Length).AsSpan().SequenceEqual(data).ShouldBeTrue();
 
         server.ReceiveTimeout = 20;
-        target.Receive(server, 0, 10).Succeeded.ShouldBeFalse("nothing comes before the timeout");
+        target.TryReceive(0, 10, server, out _).ShouldBeFalse("nothing comes before the timeout");
         server.ReceiveTimeout = 0;
         server.Blocking = false;
-        FileTransfer none = target.Receive(server, 0, 10);
+        target.TryReceive(0, 10, server, out FileTransfer none).ShouldBeFalse();
+        Should.Throw<IOException>(() => target.Receive(0, 10, server)).HResult.ShouldBe(11);
         none.Errno.ShouldBe(11, "EAGAIN");
         none.Transferred.ShouldBe(0UL);
 
@@ -195,11 +204,11 @@ public class GuestIoVectorsTests
         SparseMapping mapping = LockTests.Committed(4);
         using GuestMemory memory = new("ram", mapping);
         using SafeFileHandle file = File.OpenHandle("/dev/zero");
-        var vectors = new GuestIoVectors();
+        var vectors = new GuestIoVectors(AccessType.Write);
         vectors.Dispose();
         vectors.Dispose();
-        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, Page, Page, AccessType.Write, out _));
-        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, new PagedRange([2], 0, 9), AccessType.Read, out _));
+        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, Page, Page, out _));
+        Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, new PagedRange([2], 0, 9), out _));
         Should.Throw<ObjectDisposedException>(() => vectors.ReadFrom(file, 0));
         Enumerable.Range(0, 4).ShouldAllBe(page => !mapping.IsLocked((ulong)page));
     }
@@ -211,7 +220,7 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(temporary.Path, new byte[1 << 16]);
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
         using GuestMemory memory = new("ram", LockTests.Committed(16));
-        using var vectors = new GuestIoVectors();
+        using var vectors = new GuestIoVectors(AccessType.Write);
         Request(vectors, memory, file, 200);
         long before = GC.GetAllocatedBytesForCurrentThread();
         Request(vectors, memory, file, 200);
@@ -221,14 +230,14 @@ public class GuestIoVectorsTests
         {
             for (int i = 0; i < count; i++)
             {
-                vectors.TryAdd(memory, 100, 5000, AccessType.Write, out _);
-                vectors.TryAdd(memory, 8 * Page, 4096, AccessType.Write, out _);
-                vectors.ReadFrom(file, 0);
+                vectors.TryAdd(memory, 100, 5000, out _);
+                vectors.TryAdd(memory, 8 * Page, 4096, out _);
+                vectors.TryReadFrom(file, 0, out _);
                 vectors.Clear();
             }
         }
     }
 
-    private static void Add(GuestIoVectors vectors, GuestMemory memory, ulong address, ulong length, AccessType access) =>
-        vectors.TryAdd(memory, address, length, access, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+    private static void Add(GuestIoVectors vectors, GuestMemory memory, ulong address, ulong length) =>
+        vectors.TryAdd(memory, address, length, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
 }

@@ -207,7 +207,7 @@ public class LockTests
         {
             _ = memory.LockPages([0, 2], AccessType.Read);
             _ = memory.LockRange(3 * Page, 2 * Page, AccessType.Write).Pieces[0].Pin();
-            new GuestIoVectors().TryAdd(memory, 6 * Page, 2 * Page, AccessType.Write, out _).ShouldBeTrue();
+            new GuestIoVectors(AccessType.Write).TryAdd(memory, 6 * Page, 2 * Page, out _).ShouldBeTrue();
         }
     }
 

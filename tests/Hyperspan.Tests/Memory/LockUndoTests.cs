@@ -52,13 +52,13 @@ public sealed class LockUndoTests
         using SparseMapping sparse = Committed(2);
         using var throwing = new UnwillingBacking(Committed(1)) { ThrowOnUnlock = true };
         using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, sparse).Add(2 * Page, throwing).LeaveBackingsOpen().Build();
-        using var vectors = new GuestIoVectors();
-        vectors.Add(memory, 0, 3 * Page, AccessType.Write);
+        using var vectors = new GuestIoVectors(AccessType.Write);
+        vectors.Add(memory, 0, 3 * Page);
         Should.Throw<NotSupportedException>(vectors.Clear);
         vectors.Count.ShouldBe(0);
         vectors.Length.ShouldBe(0UL);
         sparse.IsLocked(0).ShouldBeFalse();
-        vectors.Add(memory, 0, Page, AccessType.Write);
+        vectors.Add(memory, 0, Page);
         vectors.Count.ShouldBe(1);
         sparse.IsLocked(0).ShouldBeTrue();
     }

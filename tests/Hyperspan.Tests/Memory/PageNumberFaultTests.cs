@@ -38,8 +38,8 @@ public sealed class PageNumberFaultTests : IDisposable
         _memory.TryLockRange(range, AccessType.Write, kernelAccess: false, out _, out fault).ShouldBeFalse();
         ShouldName(fault, "lock", index, number);
 
-        using var vectors = new GuestIoVectors();
-        vectors.TryAdd(_memory, range, AccessType.Read, out fault).ShouldBeFalse();
+        using var vectors = new GuestIoVectors(AccessType.Read);
+        vectors.TryAdd(_memory, range, out fault).ShouldBeFalse();
         ShouldName(fault, "lock", index, number);
         new PagedReader(_memory, range).TryRead(buffer, out StreamingFault streaming).ShouldBeFalse();
         ShouldName(streaming.MemoryFault, "read", index, number);

@@ -89,7 +89,7 @@ public sealed class LockedWriteTests : IDisposable
         void Forget()
         {
             _memory.LockRange(0, Page, AccessType.Write);
-            new GuestIoVectors().Add(_memory, Page, 1, AccessType.Write);
+            new GuestIoVectors(AccessType.Write).Add(_memory, Page, 1);
         }
     }
 
@@ -102,14 +102,14 @@ public sealed class LockedWriteTests : IDisposable
         RandomAccess.Write(file, new byte[3 * Page], 0);
         var told = new Recorder();
         using IDisposable observation = _memory.ObserveWrites(told);
-        using var vectors = new GuestIoVectors();
-        vectors.Add(_memory, 100, Page, AccessType.Write);
-        vectors.Add(_memory, (8 * Page) - 8, 16, AccessType.Write);
-        vectors.ReadFrom(file, 0).Succeeded.ShouldBeTrue();
+        using var vectors = new GuestIoVectors(AccessType.Write);
+        vectors.Add(_memory, 100, Page);
+        vectors.Add(_memory, (8 * Page) - 8, 16);
+        vectors.ReadFrom(file, 0);
         vectors.Clear();
         told.Writes.ShouldBe([(100UL, Page), ((8 * Page) - 8, 8UL), (8 * Page, 8UL)]);
         told.Writes.Clear();
-        _memory.ReadFrom(file, 0, 5 * Page, 10).Succeeded.ShouldBeTrue();
+        _memory.ReadFrom(5 * Page, 10, file, 0);
         told.Writes.ShouldBe([(5 * Page, 10UL)]);
     }
 
@@ -134,7 +134,7 @@ public sealed class LockedWriteTests : IDisposable
 
     private (IDisposable Lock, ulong[] Pages) Lock(string kind, AccessType access)
     {
-        var vectors = new GuestIoVectors(1);
+        var vectors = new GuestIoVectors(access, 1);
         switch (kind)
         {
             case "range":
@@ -148,12 +148,12 @@ public sealed class LockedWriteTests : IDisposable
             case "vectors":
                 for (ulong i = 0; i < 12; i++)
                 {
-                    vectors.Add(_memory, i * Page, 1, access);
+                    vectors.Add(_memory, i * Page, 1);
                 }
 
                 return (vectors, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
             default:
-                vectors.Add(_memory.Subrange(Page, 14 * Page), new PagedRange([5, 12], 100, Page), access);
+                vectors.Add(_memory.Subrange(Page, 14 * Page), new PagedRange([5, 12], 100, Page));
                 return (vectors, [6, 13]);
         }
     }

@@ -11,7 +11,7 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Made once and used for one request after another: <see cref="TryAdd(GuestMemory, GuestAddress, ulong, AccessType, out GuestMemoryFault)"/> for each piece, a transfer,
+/// Made once and used for one request after another: <see cref="TryAdd(GuestMemory, GuestAddress, ulong, out GuestMemoryFault)"/> for each piece, a transfer,
 /// <see cref="Clear"/>. Nothing is allocated once it has grown to the largest request. The kernel accesses the pages itself: one that another process has taken away ends
 /// the transfer there, with the exact count and a fault.
 /// </para>
@@ -23,13 +23,15 @@ public sealed unsafe class GuestIoVectors : IDisposable
     private readonly VectorList _vectors;
     private readonly HeldLocks _locks = new(forSpans: false);
     private readonly PartsHold _parts = new();
-    private bool _readOnly;
+    private AccessType _access;
     private bool _disposed;
 
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
+    /// <param name="access"><see cref="AccessType.Write"/> where transfers will write to guest memory, as reading from a file does.</param>
     /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
-    public GuestIoVectors(int capacity = 256)
+    public GuestIoVectors(AccessType access, int capacity = 256)
     {
+        _access = access;
         _vectors = new VectorList(capacity);
         _parts.Enter();
     }
@@ -40,6 +42,22 @@ public sealed unsafe class GuestIoVectors : IDisposable
         _parts.Tell(isHeld: false);
         _parts.Leave();
         _locks.ReleaseForgotten();
+    }
+
+    /// <summary>Gets or sets what the pieces are locked for: <see cref="AccessType.Write"/> where transfers will write to guest memory.</summary>
+    /// <exception cref="InvalidOperationException">It is changed while there are pieces.</exception>
+    public AccessType Access
+    {
+        get => _access;
+        set
+        {
+            if (value != _access && Count != 0)
+            {
+                throw new InvalidOperationException("pieces are locked for one access: clear the list first");
+            }
+
+            _access = value;
+        }
     }
 
     /// <summary>Gets the number of pieces; those that touch in host memory have become one.</summary>
@@ -55,12 +73,11 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="memory">The memory.</param>
     /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
     /// <param name="length">The length in bytes. Zero appends nothing.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <exception cref="GuestMemoryException">It could not be locked; the list is unchanged then.</exception>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public void Add(GuestMemory memory, GuestAddress address, ulong length, AccessType access)
+    public void Add(GuestMemory memory, GuestAddress address, ulong length)
     {
-        if (!TryAdd(memory, address, length, access, out GuestMemoryFault fault))
+        if (!TryAdd(memory, address, length, out GuestMemoryFault fault))
         {
             throw fault.ToException();
         }
@@ -70,16 +87,15 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="memory">The memory.</param>
     /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
     /// <param name="length">The length in bytes. Zero appends nothing.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
     /// <returns>Whether it was locked and appended.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, AccessType access, out GuestMemoryFault fault)
+    public bool TryAdd(GuestMemory memory, GuestAddress address, ulong length, out GuestMemoryFault fault)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
         _parts.Reserve();
-        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, access, kernelAccess: true, out fault))
+        if (!memory.TryLockInto(_locks, _vectors, address.Value, length, Access, kernelAccess: true, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Lock, address.Value, length);
             return false;
@@ -87,39 +103,36 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
         if (length > 0)
         {
-            Add(new IoPart(memory, address.Value, length, access));
+            Add(new IoPart(memory, address.Value, length, Access));
         }
 
         return true;
     }
 
-    /// <summary>Locks a range of guest memory for the kernel's use and appends it; see <see cref="Add(GuestMemory, GuestAddress, ulong, AccessType)"/>.</summary>
+    /// <summary>Locks a range of guest memory for the kernel's use and appends it; see <see cref="Add(GuestMemory, GuestAddress, ulong)"/>.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory.</param>
     /// <exception cref="GuestMemoryException">It could not be locked; the list is unchanged then.</exception>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public void Add(GuestMemory memory, GuestRange range, AccessType access) => Add(memory, range.Base, range.Size, access);
+    public void Add(GuestMemory memory, GuestRange range) => Add(memory, range.Base, range.Size);
 
     /// <summary>Locks a range of guest memory for the kernel's use and appends it, and says why where it cannot.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory.</param>
     /// <param name="fault">Why it could not be locked; the list is unchanged then.</param>
     /// <returns>Whether it was locked and appended.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public bool TryAdd(GuestMemory memory, GuestRange range, AccessType access, out GuestMemoryFault fault) =>
-        TryAdd(memory, range.Base, range.Size, access, out fault);
+    public bool TryAdd(GuestMemory memory, GuestRange range, out GuestMemoryFault fault) =>
+        TryAdd(memory, range.Base, range.Size, out fault);
 
     /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <exception cref="GuestMemoryException">It could not be locked; runs before the one that failed stay in the list until <see cref="Clear"/>.</exception>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public void Add(GuestMemory memory, in PagedRange range, AccessType access)
+    public void Add(GuestMemory memory, in PagedRange range)
     {
-        if (!TryAdd(memory, range, access, out GuestMemoryFault fault))
+        if (!TryAdd(memory, range, out GuestMemoryFault fault))
         {
             throw fault.ToException();
         }
@@ -128,23 +141,22 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs, and says why where it cannot.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">The range.</param>
-    /// <param name="access"><see cref="AccessType.Write"/> where the transfer will write to guest memory, as reading from a file does.</param>
     /// <param name="fault">Why it could not be locked; runs before the one that failed stay in the list until <see cref="Clear"/>.</param>
     /// <returns>Whether all of it was locked and appended.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public bool TryAdd(GuestMemory memory, in PagedRange range, AccessType access, out GuestMemoryFault fault)
+    public bool TryAdd(GuestMemory memory, in PagedRange range, out GuestMemoryFault fault)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
         foreach (PagedRun run in range.Runs)
         {
             _parts.Reserve();
-            if (!memory.TryLockRun(_locks, _vectors, run, access, kernelAccess: true, out fault))
+            if (!memory.TryLockRun(_locks, _vectors, run, Access, kernelAccess: true, out fault))
             {
                 return false;
             }
 
-            Add(new IoPart(memory, run.Address.Value, run.Length, access));
+            Add(new IoPart(memory, run.Address.Value, run.Length, Access));
         }
 
         fault = default;
@@ -157,7 +169,6 @@ public sealed unsafe class GuestIoVectors : IDisposable
         // Whatever a backing throws when its pages are unlocked: nothing that was unlocked stays in the list.
         _vectors.Clear();
         _parts.Clear();
-        _readOnly = false;
         Length = 0;
         _locks.Release();
     }
@@ -165,33 +176,106 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <returns>How it ended.</returns>
-    /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
-    public FileTransfer ReadFrom(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.FromFile, socket: null);
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file ended first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    /// <exception cref="InvalidOperationException">The list is for reading.</exception>
+    public void ReadFrom(SafeFileHandle file, long fileOffset)
+    {
+        _ = TryReadFrom(file, fileOffset, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it, and says how it ended.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    /// <exception cref="InvalidOperationException">The list is for reading.</exception>
+    public bool TryReadFrom(SafeFileHandle file, long fileOffset, out FileTransfer transfer)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        transfer = Transfer(file, (ulong)fileOffset, Direction.FromFile, socket: null);
+        return transfer.Succeeded;
+    }
 
     /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <returns>How it ended.</returns>
-    public FileTransfer WriteTo(SafeFileHandle file, ulong fileOffset) => Transfer(file, fileOffset, Direction.ToFile, socket: null);
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file took no more.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public void WriteTo(SafeFileHandle file, long fileOffset)
+    {
+        _ = TryWriteTo(file, fileOffset, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it, and says how it ended.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
+    public bool TryWriteTo(SafeFileHandle file, long fileOffset, out FileTransfer transfer)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        transfer = Transfer(file, (ulong)fileOffset, Direction.ToFile, socket: null);
+        return transfer.Succeeded;
+    }
 
     /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more.</summary>
     /// <param name="socket">The socket.</param>
-    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more, or after the socket's timeout.</returns>
-    /// <exception cref="InvalidOperationException">A piece was added for reading.</exception>
-    public FileTransfer Receive(Socket socket)
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="InvalidOperationException">The list is for reading.</exception>
+    public void Receive(Socket socket)
+    {
+        _ = TryReceive(socket, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more, and says how it ended.</summary>
+    /// <param name="socket">The socket.</param>
+    /// <param name="transfer">
+    /// How it ended: partial transfers and errors with the exact count; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket had no more, or after
+    /// the socket's timeout.
+    /// </param>
+    /// <returns>Whether all of it was transferred.</returns>
+    /// <exception cref="InvalidOperationException">The list is for reading.</exception>
+    public bool TryReceive(Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(socket.SafeHandle, 0, Direction.FromStream, socket);
+        transfer = Transfer(socket.SafeHandle, 0, Direction.FromStream, socket);
+        return transfer.Succeeded;
     }
 
     /// <summary>Sends the pieces over a connected socket.</summary>
     /// <param name="socket">The socket. It should be one that a closed peer does not kill the process over; .NET ignores SIGPIPE.</param>
-    /// <returns>How it ended; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket took no more, or after the socket's timeout.</returns>
-    public FileTransfer Send(Socket socket)
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    public void Send(Socket socket)
+    {
+        _ = TrySend(socket, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Sends the pieces over a connected socket, and says how it ended.</summary>
+    /// <param name="socket">The socket. It should be one that a closed peer does not kill the process over; .NET ignores SIGPIPE.</param>
+    /// <param name="transfer">
+    /// How it ended: partial transfers and errors with the exact count; EAGAIN in <see cref="FileTransfer.Errno"/> where a non-blocking socket took no more, or
+    /// after the socket's timeout.
+    /// </param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TrySend(Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        return Transfer(socket.SafeHandle, 0, Direction.ToStream, socket);
+        transfer = Transfer(socket.SafeHandle, 0, Direction.ToStream, socket);
+        return transfer.Succeeded;
     }
 
     /// <summary>Unlocks everything and frees the list.</summary>
@@ -218,7 +302,6 @@ public sealed unsafe class GuestIoVectors : IDisposable
     private void Add(in IoPart part)
     {
         _parts.Add(part);
-        _readOnly |= part.Access == AccessType.Read;
         Length += part.Length;
     }
 
@@ -233,9 +316,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
         if (direction is Direction.FromFile or Direction.FromStream)
         {
-            if (_readOnly)
+            if (_access == AccessType.Read)
             {
-                throw new InvalidOperationException("a piece was added for reading: add all pieces for writing to have the transfer write to them");
+                throw new InvalidOperationException("the list is for reading: make it for writing to have a transfer write to its pieces");
             }
         }
         else if (!CanBeRead(out GuestMemoryFault refused))
@@ -304,7 +387,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         _ => LibC.Writev(file, vectors, count),
     };
 
-    /// <summary>Whether what was added for writing, and so probed for writing only, can be read as well.</summary>
+    /// <summary>Whether what was locked for writing, and so probed for writing only, can be read as well.</summary>
     private bool CanBeRead(out GuestMemoryFault fault)
     {
         foreach (IoPart part in _parts.Parts)
