@@ -87,7 +87,7 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
                 "-c", Script, System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"),
                 path, _folder.CreateImage($"disk{round}", Size), exit, _folder.PathOf($"pipe{round}"),
             ]);
-        SpinWait.SpinUntil(() => Listens(path), TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        Guest.WaitForServer(path);
         for (int i = 0; i < 300; i++)
         {
             using var wrong = VhostUserFrontEnd.Connect(path);
@@ -113,21 +113,6 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
     });
 
     public void Dispose() => _folder.Dispose();
-
-    /// <summary>Where the server says so is not read.</summary>
-    private static bool Listens(string path)
-    {
-        try
-        {
-            VhostUserFrontEnd.Connect(path).Dispose();
-            return true;
-        }
-        catch (System.Net.Sockets.SocketException)
-        {
-            Thread.Sleep(20);
-            return false;
-        }
-    }
 
     private static unsafe void KeepFull(SafeFileHandle handle, CancellationToken stop)
     {

@@ -51,7 +51,7 @@ public sealed class GivenSocketTests : IDisposable
         string path = _folder.PathOf("s");
         using ToolProcess server = ToolProcess.StartProgram(
             Activator, "-l", path, "env", "dotnet", Program, "serve", "block", "--image", _folder.CreateImage("disk.img", Size));
-        server.WaitUntil(() => File.Exists(path));
+        Guest.WaitForServer(path);
         using (var guest = new Guest(path))
         {
             guest.Disk.Read(0, Data, 512).ShouldBe(BlockStatus.Ok);
@@ -60,7 +60,7 @@ public sealed class GivenSocketTests : IDisposable
         server.Signal(Terminate);
         ToolResult result = server.WaitForExit();
         result.ShouldEndWith(0);
-        result.Error.ShouldContain("done: 1 connection, 1 request");
+        result.Error.ShouldContain("done: 2 connections, 1 request");
     }
 
     private static string Program => Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll");

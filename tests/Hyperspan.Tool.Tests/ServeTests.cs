@@ -142,7 +142,7 @@ public sealed class ServeTests : IDisposable
         using var shell = Process.Start(
             "bash",
             ["-c", script, Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), socket, image, _folder.PathOf("pid"), _folder.PathOf("exit"), _folder.PathOf("pipe")]);
-        Until(() => File.Exists(socket));
+        Guest.WaitForServer(socket);
         for (int i = 0; i < 3; i++)
         {
             using var guest = new Guest(socket);
@@ -242,16 +242,6 @@ public sealed class ServeTests : IDisposable
         ToolResult result = ToolProcess.Run("serve", "block", "--socket", _folder.PathOf("s"), "--image", _folder.CreateImage("disk.img", Size));
         result.ShouldEndWith(2);
         result.Error.ShouldContain("exists already");
-    }
-
-    private static void Until(Func<bool> condition)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!condition())
-        {
-            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
-            Thread.Sleep(10);
-        }
     }
 
     private ToolProcess Start(out string socket, out string image, params string[] more)

@@ -151,23 +151,5 @@ internal sealed class MappingTable
         }
     }
 
-    private int FirstEndingAfter(ulong address)
-    {
-        int low = 0;
-        int high = _segments.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_segments[middle].End > address)
-            {
-                high = middle;
-            }
-            else
-            {
-                low = middle + 1;
-            }
-        }
-
-        return low;
-    }
+    private int FirstEndingAfter(ulong address) => SortedSearch.FirstNotBelow(CollectionsMarshal.AsSpan(_segments), address + 1, static segment => segment.End);
 }

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
@@ -49,14 +48,11 @@ internal sealed class DumpImage : MemoryImage
     internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
     {
         ulong start = chunk << SnapshotFormat.ChunkShift;
-        for (ulong left = pages; left != 0;)
+        foreach (BitRun run in new BitRuns(pages))
         {
-            int page = BitOperations.TrailingZeroCount(left);
-            int run = BitOperations.TrailingZeroCount(~(left >> page));
-            int length = run << SnapshotFormat.PageShift;
-            ReadRange(start + ((ulong)page << SnapshotFormat.PageShift), packed[..length]);
+            int length = run.Count << SnapshotFormat.PageShift;
+            ReadRange(start + ((ulong)run.First << SnapshotFormat.PageShift), packed[..length]);
             packed = packed[length..];
-            left &= ~SnapshotFormat.Pages(page, page + run);
         }
     }
 
@@ -157,23 +153,6 @@ internal sealed class DumpImage : MemoryImage
         return hole > at ? data + (ulong)(hole - at) : segment.FileLength;
     }
 
-    private int FirstEndingAtOrAfter(ulong chunk)
-    {
-        int low = 0;
-        int high = _segments.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_segments[middle].Range.Last!.Value.Value >> SnapshotFormat.ChunkShift < chunk)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
-    }
+    private int FirstEndingAtOrAfter(ulong chunk) =>
+        SortedSearch.FirstNotBelow<DumpSegment>(_segments, chunk, static segment => segment.Range.Last!.Value.Value >> SnapshotFormat.ChunkShift);
 }

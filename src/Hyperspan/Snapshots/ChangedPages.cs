@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Hyperspan.Snapshots;
 
 /// <summary>The pages that ranges touch, chunk by chunk in ascending order. Its memory grows with the ranges.</summary>
@@ -27,21 +29,7 @@ internal sealed class ChangedPages
     internal bool TryNext(ulong from, out ulong chunk, out ulong pages)
     {
         const int Shift = SnapshotFormat.ChunkShift - SnapshotFormat.PageShift;
-        int low = 0;
-        int high = _runs.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_runs[middle].Last >> Shift < from)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
+        int low = SortedSearch.FirstNotBelow(CollectionsMarshal.AsSpan(_runs), from, static run => run.Last >> Shift);
         pages = 0;
         chunk = low < _runs.Count ? Math.Max(from, _runs[low].First >> Shift) : 0;
         for (; low < _runs.Count && _runs[low].First >> Shift <= chunk; low++)

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Snapshots;
@@ -92,21 +90,19 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
     {
         ulong start = chunk << SnapshotFormat.ChunkShift;
-        for (ulong left = pages; left != 0;)
+        foreach (BitRun run in new BitRuns(pages))
         {
-            int page = BitOperations.TrailingZeroCount(left);
-            int run = BitOperations.TrailingZeroCount(~(left >> page));
-            int length = run << SnapshotFormat.PageShift;
-            if (!TryRead(start + ((ulong)page << SnapshotFormat.PageShift), packed[..length]))
+            int length = run.Count << SnapshotFormat.PageShift;
+            ulong address = start + ((ulong)run.First << SnapshotFormat.PageShift);
+            if (!TryRead(address, packed[..length]))
             {
-                for (int i = 0; i < run; i++)
+                for (int at = 0; at < length; at += SnapshotFormat.PageSize)
                 {
-                    ReadPage(start + ((ulong)(page + i) << SnapshotFormat.PageShift), packed.Slice(i << SnapshotFormat.PageShift, SnapshotFormat.PageSize));
+                    ReadPage(address + (ulong)at, packed.Slice(at, SnapshotFormat.PageSize));
                 }
             }
 
             packed = packed[length..];
-            left &= ~SnapshotFormat.Pages(page, page + run);
         }
     }
 

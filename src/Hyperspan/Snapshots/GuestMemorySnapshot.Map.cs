@@ -105,22 +105,18 @@ public sealed partial class GuestMemorySnapshot
                 }
                 else
                 {
-                    for (ulong left = entry.Stored & open; left != 0;)
+                    foreach (BitRun together in new BitRuns(entry.Stored & open))
                     {
-                        int page = BitOperations.TrailingZeroCount(left);
-                        int count = BitOperations.TrailingZeroCount(~(left >> page));
                         var next = new StoredRun(
                             file,
-                            (chunk << SnapshotFormat.ChunkShift) + ((ulong)page << SnapshotFormat.PageShift),
-                            (ulong)count << SnapshotFormat.PageShift,
-                            entry.FileOffset + (ulong)SnapshotImage.PackedOffset(entry.Stored, page));
+                            (chunk << SnapshotFormat.ChunkShift) + ((ulong)together.First << SnapshotFormat.PageShift),
+                            (ulong)together.Count << SnapshotFormat.PageShift,
+                            entry.FileOffset + (ulong)SnapshotImage.PackedOffset(entry.Stored, together.First));
                         if (!run.TryJoin(next))
                         {
                             Place(backings, run, ref mappings);
                             run = next;
                         }
-
-                        left &= ~SnapshotFormat.Pages(page, page + count);
                     }
                 }
 

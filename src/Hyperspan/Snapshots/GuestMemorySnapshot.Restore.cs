@@ -133,15 +133,12 @@ public sealed partial class GuestMemorySnapshot
         for (int i = regions.FirstEndingAtOrAfter(chunk); i < regions.All.Count && regions.All[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
         {
             GuestRange region = regions.All[i].Range;
-            for (ulong left = pages & regions.All[i].PagesOf(chunk); left != 0;)
+            foreach (BitRun run in new BitRuns(pages & regions.All[i].PagesOf(chunk)))
             {
-                int page = BitOperations.TrailingZeroCount(left);
-                int run = BitOperations.TrailingZeroCount(~(left >> page));
-                ulong runStart = start + ((ulong)page << SnapshotFormat.PageShift);
+                ulong runStart = start + ((ulong)run.First << SnapshotFormat.PageShift);
                 ulong first = Math.Max(runStart, region.Base.Value);
-                ulong last = Math.Min(runStart + (((ulong)run << SnapshotFormat.PageShift) - 1), region.Last!.Value.Value);
-                yield return (new GuestRange(first, last - first + 1), SnapshotImage.PackedOffset(pages, page) + (int)(first - runStart));
-                left &= ~SnapshotFormat.Pages(page, page + run);
+                ulong last = Math.Min(runStart + (((ulong)run.Count << SnapshotFormat.PageShift) - 1), region.Last!.Value.Value);
+                yield return (new GuestRange(first, last - first + 1), SnapshotImage.PackedOffset(pages, run.First) + (int)(first - runStart));
             }
         }
     }

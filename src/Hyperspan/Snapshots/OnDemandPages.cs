@@ -197,18 +197,17 @@ internal sealed class OnDemandPages : IDisposable
                     int page = BitOperations.TrailingZeroCount(left);
                     bool isZero = (zero >> page & 1) != 0;
                     ulong alike = isZero ? zero : missing & ~zero;
-                    int run = BitOperations.TrailingZeroCount(~(alike >> page));
+                    BitRun run = BitRuns.At(alike, page);
                     ulong address = (chunk << SnapshotFormat.ChunkShift) + ((ulong)page << SnapshotFormat.PageShift);
-                    Memory<byte> bytes = buffer.AsMemory(0, run << SnapshotFormat.PageShift);
+                    Memory<byte> bytes = buffer.AsMemory(0, run.Count << SnapshotFormat.PageShift);
                     if (!isZero)
                     {
                         await _source.ReadPagesAsync(address, bytes, _end.Token);
                     }
 
                     Place(i, address, isZero, bytes.Span);
-                    ulong pages = SnapshotFormat.Pages(page, page + run);
-                    Interlocked.Or(ref _present[i][place], pages);
-                    left &= ~pages;
+                    Interlocked.Or(ref _present[i][place], run.Bits);
+                    left &= ~run.Bits;
                 }
             }
         }

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Hyperspan.Snapshots;
 
 /// <summary>Pages of chunks as ranges of addresses.</summary>
@@ -13,11 +11,9 @@ internal static class PageRanges
         ulong end = 0;
         foreach ((ulong chunk, ulong pages) in chunks)
         {
-            for (ulong left = pages; left != 0;)
+            foreach (BitRun run in new BitRuns(pages))
             {
-                int page = BitOperations.TrailingZeroCount(left);
-                int run = BitOperations.TrailingZeroCount(~(left >> page));
-                ulong start = (chunk * SnapshotFormat.ChunkPages) + (ulong)page;
+                ulong start = (chunk * SnapshotFormat.ChunkPages) + (ulong)run.First;
                 if (start != end)
                 {
                     if (first != end)
@@ -28,8 +24,7 @@ internal static class PageRanges
                     first = start;
                 }
 
-                end = start + (ulong)run;
-                left &= ~SnapshotFormat.Pages(page, page + run);
+                end = start + (ulong)run.Count;
             }
         }
 

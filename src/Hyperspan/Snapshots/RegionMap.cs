@@ -46,23 +46,6 @@ internal sealed class RegionMap
     }
 
     /// <summary>The first region whose last byte is in a chunk or after it.</summary>
-    internal int FirstEndingAtOrAfter(ulong chunk)
-    {
-        int low = 0;
-        int high = _regions.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_regions[middle].Range.Last!.Value.Value >> SnapshotFormat.ChunkShift < chunk)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
-    }
+    internal int FirstEndingAtOrAfter(ulong chunk) =>
+        SortedSearch.FirstNotBelow<SnapshotRegion>(_regions, chunk, static region => region.Range.Last!.Value.Value >> SnapshotFormat.ChunkShift);
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Text;
 
 using Microsoft.Win32.SafeHandles;
@@ -125,45 +126,16 @@ internal sealed class SnapshotFile : IDisposable
     /// <summary>The first entry whose chunk is a number or comes after it.</summary>
     internal bool TryNext(ulong from, out SnapshotEntry entry)
     {
-        int low = 0;
-        int high = _blocks.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_blocks[middle].Last < from)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        if (low == _blocks.Count)
+        int block = SortedSearch.FirstNotBelow(CollectionsMarshal.AsSpan(_blocks), from, static block => block.Last);
+        if (block == _blocks.Count)
         {
             entry = default;
             return false;
         }
 
-        SnapshotEntry[] entries = Block(low);
-        int first = 0;
-        int end = entries.Length;
-        while (first < end)
-        {
-            int middle = (first + end) >>> 1;
-            if (entries[middle].Chunk < from)
-            {
-                first = middle + 1;
-            }
-            else
-            {
-                end = middle;
-            }
-        }
-
         // The last entry of a block is the last that its reference names.
-        entry = entries[first];
+        SnapshotEntry[] entries = Block(block);
+        entry = entries[SortedSearch.FirstNotBelow<SnapshotEntry>(entries, from, static entry => entry.Chunk)];
         return true;
     }
 

@@ -84,13 +84,9 @@ internal sealed class SnapshotImage(SnapshotFile[] files, RegionMap regions) : M
     /// <summary>Copies pages from where they are packed with others to where they are packed with yet others.</summary>
     internal static void Scatter(ulong sourcePages, ulong wanted, ReadOnlySpan<byte> source, ulong targetPages, Span<byte> target)
     {
-        for (ulong left = wanted; left != 0;)
+        foreach (BitRun run in new BitRuns(wanted))
         {
-            int page = BitOperations.TrailingZeroCount(left);
-            int run = BitOperations.TrailingZeroCount(~(left >> page));
-            int length = run << SnapshotFormat.PageShift;
-            source.Slice(PackedOffset(sourcePages, page), length).CopyTo(target[PackedOffset(targetPages, page)..]);
-            left &= ~SnapshotFormat.Pages(page, page + run);
+            source.Slice(PackedOffset(sourcePages, run.First), run.Count << SnapshotFormat.PageShift).CopyTo(target[PackedOffset(targetPages, run.First)..]);
         }
     }
 

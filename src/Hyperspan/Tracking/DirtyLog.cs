@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Hyperspan.Synchronization;
 
 namespace Hyperspan;
@@ -179,17 +180,14 @@ public sealed class DirtyLog : IDisposable
         {
             ulong last = region.BackingOffset + (region.Length - 1);
             List<DirtyWord> words = _taken.Words;
-            int at = words.BinarySearch(new DirtyWord(region.BackingOffset >> GuestAddress.PageShift >> DirtyMap.WordShift, 0), DirtyWord.ByIndex);
-            for (at = at < 0 ? ~at : at; at < words.Count && words[at].Index << DirtyMap.WordShift << GuestAddress.PageShift <= last; at++)
+            ulong first = region.BackingOffset >> GuestAddress.PageShift >> DirtyMap.WordShift;
+            for (int at = DirtyWord.FirstAtOrAbove(CollectionsMarshal.AsSpan(words), first); at < words.Count && words[at].Index << DirtyMap.WordShift << GuestAddress.PageShift <= last; at++)
             {
                 DirtyWord word = words[at];
-                for (ulong bits = word.Bits; bits != 0;)
+                foreach (BitRun run in new BitRuns(word.Bits))
                 {
-                    int skip = BitOperations.TrailingZeroCount(bits);
-                    int run = BitOperations.TrailingZeroCount(~(bits >> skip));
-                    bits = skip + run >= 64 ? 0 : bits & (ulong.MaxValue << (skip + run));
-                    ulong from = ((word.Index << DirtyMap.WordShift) + (ulong)skip) << GuestAddress.PageShift;
-                    ulong to = Math.Min(from + (((ulong)run << GuestAddress.PageShift) - 1), last);
+                    ulong from = ((word.Index << DirtyMap.WordShift) + (ulong)run.First) << GuestAddress.PageShift;
+                    ulong to = Math.Min(from + (((ulong)run.Count << GuestAddress.PageShift) - 1), last);
                     from = Math.Max(from, region.BackingOffset);
                     if (from <= to)
                     {

@@ -101,15 +101,12 @@ public sealed class DirtyPages : IEnumerable<GuestRange>
         ulong pages = 0;
         foreach (DirtyWord word in _words)
         {
-            for (ulong bits = word.Bits; bits != 0;)
+            foreach (BitRun run in new BitRuns(word.Bits))
             {
-                int skip = BitOperations.TrailingZeroCount(bits);
-                int run = BitOperations.TrailingZeroCount(~(bits >> skip));
-                ulong first = (word.Index << DirtyMap.WordShift) + (ulong)skip;
-                bits = skip + run >= 64 ? 0 : bits & (ulong.MaxValue << (skip + run));
+                ulong first = (word.Index << DirtyMap.WordShift) + (ulong)run.First;
                 if (pages != 0 && first == start + pages)
                 {
-                    pages += (ulong)run;
+                    pages += (ulong)run.Count;
                     continue;
                 }
 
@@ -118,7 +115,7 @@ public sealed class DirtyPages : IEnumerable<GuestRange>
                     yield return RangeOf(start, pages);
                 }
 
-                (start, pages) = (first, (ulong)run);
+                (start, pages) = (first, (ulong)run.Count);
             }
         }
 
@@ -132,16 +129,5 @@ public sealed class DirtyPages : IEnumerable<GuestRange>
 
     private GuestRange RangeOf(ulong page, ulong count) => new(page << _shift, count << _shift);
 
-    private int IndexAtOrAbove(ulong index)
-    {
-        int low = 0;
-        int high = _words.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            (low, high) = _words[middle].Index < index ? (middle + 1, high) : (low, middle);
-        }
-
-        return low;
-    }
+    private int IndexAtOrAbove(ulong index) => DirtyWord.FirstAtOrAbove(_words, index);
 }

@@ -5,5 +5,6 @@ namespace Hyperspan;
 /// <param name="Bits">The dirty ones.</param>
 internal readonly record struct DirtyWord(ulong Index, ulong Bits)
 {
-    internal static readonly IComparer<DirtyWord> ByIndex = Comparer<DirtyWord>.Create(static (left, right) => left.Index.CompareTo(right.Index));
+    /// <summary>Finds the first of sorted words whose index is not below a number; their count where there is none.</summary>
+    internal static int FirstAtOrAbove(ReadOnlySpan<DirtyWord> words, ulong index) => SortedSearch.FirstNotBelow(words, index, static word => word.Index);
 }

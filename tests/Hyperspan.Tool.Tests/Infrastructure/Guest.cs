@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 using Hyperspan.Testing;
 using Hyperspan.Virtio;
 
@@ -31,6 +33,23 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
 
     /// <summary>Gets the event that is signalled when requests are done. The server has the same one.</summary>
     internal Microsoft.Win32.SafeHandles.SafeFileHandle CallHandle => _queue.CallHandle;
+
+    /// <summary>Waits for a server whose log is not read: its socket has a name a moment before it listens.</summary>
+    internal static void WaitForServer(string socket) => SpinWait.SpinUntil(
+        () =>
+        {
+            try
+            {
+                VhostUserFrontEnd.Connect(socket).Dispose();
+                return true;
+            }
+            catch (SocketException)
+            {
+                Thread.Sleep(20);
+                return false;
+            }
+        },
+        TimeSpan.FromSeconds(60)).ShouldBeTrue("nobody listens");
 
     public void Kick() => _queue.Kick();
 
