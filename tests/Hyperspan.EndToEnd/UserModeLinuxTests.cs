@@ -1,5 +1,3 @@
-using System.Reflection;
-
 using Hyperspan.EndToEnd.Harness;
 
 using Xunit.Abstractions;
@@ -20,16 +18,7 @@ public sealed class UserModeLinuxTests(ITestOutputHelper output) : GuestTest(out
         await using GuestScenario scenario = await StartAsync(
             DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 25), new DiskBackendOptions { FlushTrace = flushes.Path });
         string before = scenario.Image.Sha256();
-        string initramfs = Path.Combine(scenario.Folder, "initramfs");
-        WriteInitramfs(initramfs, uml);
-
-        await using var kernel = LeashedProcess.Start(
-            "user-mode Linux",
-            "env",
-            [
-                "TMPDIR=/dev/shm", Path.Combine(uml, "usr/bin/linux.uml"), "mem=128M", "initrd=" + initramfs, "rdinit=/init", "uml_dir=" + scenario.Folder,
-                $"virtio_uml.device={scenario.Backend.SocketPath}:{BlockDevice}", "con=null", "con0=null,fd:1", "console=tty0", "panic=1",
-            ]);
+        await using LeashedProcess kernel = UserModeLinux.Start(uml, scenario.Folder, "uml-init", "virtio_blk", scenario.Backend.SocketPath, BlockDevice);
         (await kernel.WaitForExitAsync(TimeSpan.FromSeconds(60))).ShouldBe(0, kernel.Log);
 
         Said("sha256").ShouldBe(before);
@@ -39,21 +28,6 @@ public sealed class UserModeLinuxTests(ITestOutputHelper output) : GuestTest(out
         flushes.Count().ShouldBe(11, "flushes that reached the image");
         (await scenario.Backend.StopAsync()).ShouldBe(0);
 
-        string Said(string name) => kernel.Log.Split('\n').Select(line => line.Trim()).Where(line => line.Contains($"HS:{name}=", StringComparison.Ordinal))
-            .Select(line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]).FirstOrDefault() ?? throw new EndToEndException($"no {name}:\n{kernel.Log}");
-    }
-
-    private static void WriteInitramfs(string path, string uml)
-    {
-        var archive = new CpioArchive();
-        archive.AddDirectory("bin");
-        archive.AddDirectory("dev");
-        archive.AddCharacterDevice("dev/console", 5, 1);
-        archive.AddFile("bin/busybox", File.ReadAllBytes(TestBed.Program("busybox")!));
-        archive.AddFile("virtio_blk.ko", File.ReadAllBytes(Directory.EnumerateFiles(uml, "virtio_blk.ko", SearchOption.AllDirectories).Single()));
-        using Stream script = Assembly.GetExecutingAssembly().GetManifestResourceStream("Guest/uml-init")!;
-        using var reader = new StreamReader(script);
-        archive.AddFile("init", reader.ReadToEnd());
-        File.WriteAllBytes(path, archive.ToArray());
+        string Said(string name) => UserModeLinux.Said(kernel, name);
     }
 }

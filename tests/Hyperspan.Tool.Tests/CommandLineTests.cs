@@ -9,6 +9,8 @@ public sealed class CommandLineTests
     [InlineData("demo", "--help")]
     [InlineData("doctor", "-h")]
     [InlineData("serve", "block", "--help")]
+    [InlineData("serve", "entropy", "--help")]
+    [InlineData("serve", "console", "--help")]
     public void Help_has_usage_and_examples(params string[] arguments)
     {
         ToolResult result = ToolProcess.Run(arguments);
@@ -48,7 +50,12 @@ public sealed class CommandLineTests
     {
         ToolResult result = ToolProcess.Run("[suggest:6]", "serve ");
         result.ShouldEndWith(0);
-        result.Output.Split('\n').ShouldContain(line => line == "block");
+        foreach (string device in (string[])["block", "entropy", "console"])
+        {
+            result.Output.Split('\n').ShouldContain(line => line == device);
+        }
+
+        ToolProcess.Run("[suggest:16]", "serve console --").Output.Split('\n').ShouldContain(line => line == "--console");
         ToolProcess.Run("[suggest:14]", "serve block --").Output.Split('\n').ShouldContain(line => line == "--socket");
     }
 }

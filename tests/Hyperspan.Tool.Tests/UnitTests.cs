@@ -22,7 +22,7 @@ public sealed class UnitTests
     [InlineData("/tmp/a,b", "socket,id=disk,path=/tmp/a,,b ")]
     [InlineData("/tmp/a b", "'socket,id=disk,path=/tmp/a b' ")]
     [InlineData("/tmp/a'b$", @"'socket,id=disk,path=/tmp/a'\''b$' ")]
-    public void Line_for_qemu_is_quoted_for_it_and_for_the_shell(string path, string part) => QemuLine.Create(path, 1).ShouldContain(part);
+    public void Line_for_qemu_is_quoted_for_it_and_for_the_shell(string path, string part) => QemuLine.ForBlock(path, 1).ShouldContain(part);
 
     [Theory]
     [InlineData(200)]

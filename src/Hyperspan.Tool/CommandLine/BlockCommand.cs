@@ -2,9 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-using Hyperspan.Tool.Output;
 using Hyperspan.Tool.Serve;
-using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.CommandLine;
@@ -17,37 +15,6 @@ internal static class BlockCommand
 
     internal static Command Create()
     {
-        var socket = new Option<string?>("--socket", "--socket-path")
-        {
-            Description = "The Unix socket to make. One that nobody listens on any more is replaced; anything else there is left alone.",
-            HelpName = "PATH",
-        };
-        var descriptor = new Option<int?>("--fd")
-        {
-            Description = "The descriptor of a socket that listens already, instead of --socket. One that systemd hands over is taken without it.",
-            HelpName = "N",
-        };
-        var socketMode = new Option<UnixFileMode?>("--socket-mode")
-        {
-            Description = "Who may connect: the permissions of the socket, in octal, such as 0660.",
-            HelpName = "MODE",
-            CustomParser = SocketAccess.ParseMode,
-        };
-        var socketGroup = new Option<uint?>("--socket-group")
-        {
-            Description = "The group that the socket belongs to: a name or a number.",
-            HelpName = "GROUP",
-            CustomParser = SocketAccess.ParseGroup,
-        };
-        var fileMemory = new Option<bool>("--allow-file-memory")
-        {
-            Description = "Accept guest memory in a file on any file system. The price: an access waits as long as that file system does, and with it the queue, the "
-                + "connection and the end of this process; one served by the virtual machine's own side can so hold it for ever.",
-        };
-        Option<ulong> memoryLimit = Sizes.CreateOption(
-            "--memory-limit",
-            "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
-            new VhostUserOptions().MaximumMemory);
         var capabilities = new Option<bool>("--print-capabilities") { Description = "Say in JSON what management software may use, and do nothing else." };
         var image = new Option<string>("--image", "--blk-file")
         {
@@ -89,8 +56,6 @@ internal static class BlockCommand
             HelpName = "TEXT",
             DefaultValueFactory = static _ => "hyperspan",
         };
-        Option<ulong> features = Masks.CreateOption("--features", "The virtio features that may be offered, with bit 30 for protocol features.");
-        Option<ulong> protocolFeatures = Masks.CreateOption("--protocol-features", "The vhost-user protocol features that may be offered.");
         queues.Validators.Add(ValidateQueues);
         id.Validators.Add(ValidateId);
 
@@ -109,36 +74,15 @@ internal static class BlockCommand
                 (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
             ],
         };
-        foreach (Option option in (Option[])
-            [
-                socket, descriptor, socketMode, socketGroup, image, readOnly, cache, format, locking, force, queues, id, fileMemory, memoryLimit, capabilities, features,
-                protocolFeatures,
-            ])
+        var socket = new SocketArguments(command, image);
+        foreach (Option option in (Option[])[image, readOnly, cache, format, locking, force, queues, id, capabilities])
         {
             command.Add(option);
         }
 
-        command.Validators.Add(result =>
-        {
-            if (result.GetResult(socket) is null && result.GetResult(descriptor) is null && !GivenSocket.IsOffered)
-            {
-                result.AddError("Option '--socket' is required, or '--fd'.");
-
-                // After an error of a validator, what else is required is not looked at.
-                if (result.GetResult(image) is null)
-                {
-                    result.AddError("Option '--image' is required.");
-                }
-            }
-        });
         command.SetAction(result => Run(new BlockServerOptions
         {
-            SocketPath = result.GetValue(socket),
-            Descriptor = result.GetValue(descriptor),
-            SocketMode = result.GetValue(socketMode),
-            SocketGroup = result.GetValue(socketGroup),
-            AllowFileMemory = result.GetValue(fileMemory),
-            MemoryLimit = result.GetValue(memoryLimit),
+            Socket = socket.Of(result),
             ImagePath = result.GetRequiredValue(image),
             ReadOnly = result.GetValue(readOnly),
             Cache = result.GetValue(cache),
@@ -147,29 +91,14 @@ internal static class BlockCommand
             Force = result.GetValue(force),
             Queues = result.GetValue(queues),
             Id = result.GetValue(id)!,
-            Features = result.GetValue(features),
-            ProtocolFeatures = (VhostUserProtocolFeatures)result.GetValue(protocolFeatures),
         }));
         return command;
     }
 
     private static int Run(BlockServerOptions options)
     {
-        BlockServer server;
-        try
-        {
-            server = BlockServer.Open(options);
-        }
-        catch (InvalidInputException e)
-        {
-            Terminal.Error(e.Message);
-            return ExitCode.BadInput;
-        }
-
-        using (server)
-        {
-            return server.Run();
-        }
+        using var server = BlockServer.Open(options);
+        return server.Run();
     }
 
     private static DiskCache ParseCache(ArgumentResult result)

@@ -35,6 +35,11 @@ internal static class CommandTree
             // Signals are the commands' own business: each knows what it has to put in order.
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
+        catch (InvalidInputException e)
+        {
+            Terminal.Error(e.Message);
+            return ExitCode.BadInput;
+        }
         catch (OperationCanceledException)
         {
             return ExitCode.Interrupted;
@@ -53,10 +58,10 @@ internal static class CommandTree
 
     internal static RootCommand Create()
     {
-        var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create() };
+        var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create(), EntropyCommand.Create(), ConsoleCommand.Create() };
         Command snapshot = SnapshotCommand.Create();
         Command dump = DumpCommand.Create();
-        var root = new RootCommand("Guest memory for virtual machines: serve a disk out of it, save it, see it work, check this machine.")
+        var root = new RootCommand("Guest memory for virtual machines: serve devices out of it, save it, see it work, check this machine.")
         {
             DemoCommand.Create(),
             serve,

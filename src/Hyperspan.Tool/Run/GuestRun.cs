@@ -43,7 +43,7 @@ internal sealed class GuestRun : IDisposable
         MachineEnd end;
         try
         {
-            _console = OpenConsole();
+            _console = ConsoleEndPoint.Open(_options.Console);
             using var termination = new Termination(() => (_console as StandardConsole)?.Restore());
             var reader = new Thread(ReadConsole) { IsBackground = true, Name = "console" };
             _port = machine.Console;
@@ -153,24 +153,6 @@ internal sealed class GuestRun : IDisposable
         {
             throw new InvalidInputException("--disk: the name of the file is empty", e);
         }
-    }
-
-    private IConsoleEndPoint OpenConsole()
-    {
-        const string Unix = "unix:";
-        if (_options.Console == "stdio")
-        {
-            return new StandardConsole();
-        }
-
-        if (_options.Console == "pty")
-        {
-            var terminal = new PseudoTerminalConsole();
-            Console.Error.WriteLine($"console: {terminal.Path}");
-            return terminal;
-        }
-
-        return new SocketConsole(_options.Console[Unix.Length..]);
     }
 
     private MachineEnd RunOnce(VirtualMachine machine, CancellationToken token)

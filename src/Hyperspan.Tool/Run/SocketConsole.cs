@@ -2,9 +2,13 @@ using System.Net.Sockets;
 
 namespace Hyperspan.Tool.Run;
 
-/// <summary>A Unix socket that one program at a time may connect to. What comes while nobody is, or faster than it is read, is dropped.</summary>
+/// <summary>
+/// A Unix socket that one program at a time may connect to. What comes while nobody is, is dropped; while somebody is who does not read, the guest is held up.
+/// </summary>
 internal sealed class SocketConsole : IConsoleEndPoint
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
     private readonly string _path;
     private readonly Socket _listener;
     private Socket? _client;
@@ -30,9 +34,20 @@ internal sealed class SocketConsole : IConsoleEndPoint
     {
         try
         {
-            Volatile.Read(ref _client)?.Send(data, SocketFlags.None, out _);
+            while (!data.IsEmpty && !Volatile.Read(ref _disposed) && Volatile.Read(ref _client) is { } client)
+            {
+                data = data[client.Send(data, SocketFlags.None, out SocketError error)..];
+                if (error == SocketError.WouldBlock)
+                {
+                    client.Poll(Patience, SelectMode.SelectWrite);
+                }
+                else if (error != SocketError.Success)
+                {
+                    break;
+                }
+            }
         }
-        catch (ObjectDisposedException)
+        catch (Exception e) when (e is ObjectDisposedException or SocketException)
         {
             // It has gone this moment.
         }
@@ -67,7 +82,7 @@ internal sealed class SocketConsole : IConsoleEndPoint
                 }
 
                 Interlocked.Exchange(ref _client, null)?.Dispose();
-                Thread.Sleep(TimeSpan.FromMilliseconds(100));
+                Thread.Sleep(Patience);
             }
         }
 

@@ -1,4 +1,3 @@
-using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.Serve;
@@ -6,18 +5,7 @@ namespace Hyperspan.Tool.Serve;
 /// <summary>What to serve, and how.</summary>
 internal sealed record BlockServerOptions
 {
-    internal string? SocketPath { get; init; }
-
-    internal int? Descriptor { get; init; }
-
-    internal UnixFileMode? SocketMode { get; init; }
-
-    internal uint? SocketGroup { get; init; }
-
-    internal bool AllowFileMemory { get; init; }
-
-    /// <summary>Gets how much memory a guest may share, in bytes.</summary>
-    internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
+    internal required SocketOptions Socket { get; init; }
 
     internal required string ImagePath { get; init; }
 
@@ -36,8 +24,4 @@ internal sealed record BlockServerOptions
     internal int Queues { get; init; } = 1;
 
     internal string Id { get; init; } = "hyperspan";
-
-    internal ulong Features { get; init; } = ulong.MaxValue;
-
-    internal VhostUserProtocolFeatures ProtocolFeatures { get; init; } = VhostUserProtocolFeatures.All;
 }

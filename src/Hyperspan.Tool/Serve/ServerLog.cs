@@ -27,13 +27,18 @@ internal sealed class ServerLog : IDisposable
     private readonly LineBudget _budget = new(EventBurst, EventsPerSecond, TimeProvider.System);
     private readonly Thread _writer;
     private readonly IAnsiConsole _console;
+    private readonly string _lineEnd;
     private string _status = "";
     private long _dropped;
 
-    internal ServerLog(IAnsiConsole console)
+    /// <summary>Initializes a new instance of the <see cref="ServerLog"/> class.</summary>
+    /// <param name="console">Where it is written.</param>
+    /// <param name="isRaw">Whether a guest writes to the same terminal, which is raw: then lines alone are written, each with its own carriage return.</param>
+    internal ServerLog(IAnsiConsole console, bool isRaw)
     {
         _console = console;
-        IsLive = console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
+        IsLive = console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi && !isRaw;
+        _lineEnd = isRaw && console.Profile.Out.IsTerminal ? "\r\n" : Environment.NewLine;
         Width = console.Profile.Width;
         _writer = new Thread(WriteEntries) { IsBackground = true, Name = "log" };
         _writer.Start();
@@ -141,7 +146,8 @@ internal sealed class ServerLog : IDisposable
         else if (!IsLive)
         {
             string time = entry.Time.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-            _console.Profile.Out.Writer.WriteLine($"{time} {(entry.IsError ? "error " : "")}{entry.Text}");
+            _console.Profile.Out.Writer.Write($"{time} {(entry.IsError ? "error " : "")}{entry.Text}{_lineEnd}");
+            _console.Profile.Out.Writer.Flush();
         }
         else
         {

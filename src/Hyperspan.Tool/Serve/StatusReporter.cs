@@ -13,7 +13,7 @@ internal sealed class StatusReporter : IDisposable
 
     private readonly VhostUserServer _server;
     private readonly ServerLog _log;
-    private readonly FailureLog _failures;
+    private readonly Func<long> _failures;
     private readonly ITimer _timer;
     private readonly Lock _gate = new();
     private long _at = Stopwatch.GetTimestamp();
@@ -21,7 +21,7 @@ internal sealed class StatusReporter : IDisposable
     private long _bytes;
     private bool _disposed;
 
-    internal StatusReporter(VhostUserServer server, ServerLog log, FailureLog failures)
+    internal StatusReporter(VhostUserServer server, ServerLog log, Func<long> failures)
     {
         _server = server;
         _log = log;
@@ -54,7 +54,7 @@ internal sealed class StatusReporter : IDisposable
             (long requests, long bytes) = (statistics.Requests - _requests, statistics.Bytes - _bytes);
             (_at, _requests, _bytes) = (Stopwatch.GetTimestamp(), statistics.Requests, statistics.Bytes);
             var sample = new StatusSample(
-                _server.IsConnected, statistics.Connections, Units.PerSecond(requests, time), Units.PerSecond(bytes, time), statistics.Errors + _failures.Count);
+                _server.IsConnected, statistics.Connections, Units.PerSecond(requests, time), Units.PerSecond(bytes, time), statistics.Errors + _failures());
             if (_log.IsLive)
             {
                 _log.SetStatus(sample.ToLine(_log.Width - 1));

@@ -8,7 +8,7 @@ namespace Hyperspan.EndToEnd.Harness;
 internal static class Initramfs
 {
     private static readonly string[] Modules =
-        ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk", "virtio-rng"];
+        ["virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk", "virtio-rng", "virtio_console"];
 
     // Real programs where busybox has none or a poorer one of the same name; those not installed are left out.
     private static readonly string[] Programs = ["mke2fs", "e2fsck", "blkdiscard", "fallocate", "ioping", "date"];

@@ -110,6 +110,8 @@ public sealed class ToolProcess : IDisposable
     }
 
     /// <summary>Waits for a line on standard error, where the log is.</summary>
+    public void WaitForOutput(string part) => WaitUntil(() => _output.Any(line => line.Contains(part, StringComparison.Ordinal)));
+
     public void WaitForLog(string part) => WaitUntil(() => _error.Any(line => line.Contains(part, StringComparison.Ordinal)));
 
     public void Dispose()

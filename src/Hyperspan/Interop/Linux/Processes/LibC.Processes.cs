@@ -12,6 +12,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "_exit")]
     internal static partial void ExitGroup(int status);
 
+    /// <summary>Random bytes of the kernel. A call for more than 256 may give fewer.</summary>
+    [LibraryImport("libc", EntryPoint = "getrandom", SetLastError = true)]
+    internal static partial nint GetRandom(byte* buffer, nuint length, uint flags);
+
     // The C prototype is variadic; on the 64-bit Linux calling conventions integer arguments travel alike either way.
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     internal static partial int Prctl(int option, nuint argument2, void* argument3, nuint argument4, byte* argument5);

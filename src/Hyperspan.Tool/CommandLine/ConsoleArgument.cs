@@ -1,0 +1,29 @@
+using System.CommandLine;
+
+using Hyperspan.Tool.Run;
+
+namespace Hyperspan.Tool.CommandLine;
+
+/// <summary>The option that says where a console leads.</summary>
+internal static class ConsoleArgument
+{
+    internal static Option<string> Create(string subject)
+    {
+        var console = new Option<string>("--console")
+        {
+            Description = $"Where {subject} leads: stdio, pty (a new pseudo-terminal, whose name is printed) or unix:PATH (a socket that is made).",
+            HelpName = "WHERE",
+            DefaultValueFactory = static _ => ConsoleEndPoint.Standard,
+        };
+        console.Validators.Add(static result =>
+        {
+            if (result.Tokens is [{ Value: string where }]
+                && where is not (ConsoleEndPoint.Standard or ConsoleEndPoint.PseudoTerminal)
+                && !(where.StartsWith(ConsoleEndPoint.Unix, StringComparison.Ordinal) && where.Length > ConsoleEndPoint.Unix.Length))
+            {
+                result.AddError($"--console: '{where}' is none of stdio, pty and unix:PATH.");
+            }
+        });
+        return console;
+    }
+}

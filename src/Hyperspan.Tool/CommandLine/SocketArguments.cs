@@ -1,0 +1,89 @@
+using System.CommandLine;
+
+using Hyperspan.Tool.Serve;
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Tool.CommandLine;
+
+/// <summary>The options that say where a device is served, and to whom: the same for all of them.</summary>
+internal sealed class SocketArguments
+{
+    private readonly Option<string?> _path = new("--socket", "--socket-path")
+    {
+        Description = "The Unix socket to make. One that nobody listens on any more is replaced; anything else there is left alone.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<int?> _descriptor = new("--fd")
+    {
+        Description = "The descriptor of a socket that listens already, instead of --socket. One that systemd hands over is taken without it.",
+        HelpName = "N",
+    };
+
+    private readonly Option<UnixFileMode?> _mode = new("--socket-mode")
+    {
+        Description = "Who may connect: the permissions of the socket, in octal, such as 0660.",
+        HelpName = "MODE",
+        CustomParser = SocketAccess.ParseMode,
+    };
+
+    private readonly Option<uint?> _group = new("--socket-group")
+    {
+        Description = "The group that the socket belongs to: a name or a number.",
+        HelpName = "GROUP",
+        CustomParser = SocketAccess.ParseGroup,
+    };
+
+    private readonly Option<bool> _fileMemory = new("--allow-file-memory")
+    {
+        Description = "Accept guest memory in a file on any file system. The price: an access waits as long as that file system does, and with it the queue, the "
+            + "connection and the end of this process; one served by the virtual machine's own side can so hold it for ever.",
+    };
+
+    private readonly Option<ulong> _memoryLimit = Sizes.CreateOption(
+        "--memory-limit",
+        "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
+        new VhostUserOptions().MaximumMemory);
+
+    private readonly Option<ulong> _features = Masks.CreateOption("--features", "The virtio features that may be offered, with bit 30 for protocol features.");
+
+    private readonly Option<ulong> _protocolFeatures = Masks.CreateOption("--protocol-features", "The vhost-user protocol features that may be offered.");
+
+    /// <summary>Initializes a new instance of the <see cref="SocketArguments"/> class and adds them to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="required">What else that command requires.</param>
+    internal SocketArguments(Command command, params Option[] required)
+    {
+        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _memoryLimit, _features, _protocolFeatures])
+        {
+            command.Add(option);
+        }
+
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(_path) is null && result.GetResult(_descriptor) is null && !GivenSocket.IsOffered)
+            {
+                result.AddError("Option '--socket' is required, or '--fd'.");
+
+                // After an error of a validator, what else is required is not looked at.
+                foreach (Option missing in required.Where(option => result.GetResult(option) is null))
+                {
+                    result.AddError($"Option '{missing.Name}' is required.");
+                }
+            }
+        });
+    }
+
+    /// <summary>Gets what was said.</summary>
+    internal SocketOptions Of(ParseResult result) => new()
+    {
+        Path = result.GetValue(_path),
+        Descriptor = result.GetValue(_descriptor),
+        Mode = result.GetValue(_mode),
+        Group = result.GetValue(_group),
+        AllowFileMemory = result.GetValue(_fileMemory),
+        MemoryLimit = result.GetValue(_memoryLimit),
+        Features = result.GetValue(_features),
+        ProtocolFeatures = (VhostUserProtocolFeatures)result.GetValue(_protocolFeatures),
+    };
+}

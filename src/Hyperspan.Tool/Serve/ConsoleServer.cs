@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Tool.Output;
+using Hyperspan.Tool.Run;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Tool.Serve;
+
+/// <summary>Serves a console on a socket, and passes on what is typed and shown, until the process is asked to end.</summary>
+internal sealed class ConsoleServer : IDisposable
+{
+    // What is left of the output has this long to go where it goes.
+    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
+
+    private readonly VirtioConsoleDevice _device;
+    private readonly DeviceServer _server;
+    private readonly ServerLog _log;
+    private readonly IConsoleEndPoint _console;
+    private readonly bool _hasSize;
+
+    private ConsoleServer(VirtioConsoleDevice device, DeviceServer server, ServerLog log, IConsoleEndPoint console, bool hasSize)
+    {
+        _device = device;
+        _server = server;
+        _log = log;
+        _console = console;
+        _hasSize = hasSize;
+    }
+
+    /// <summary>Listens on the socket and opens the console.</summary>
+    /// <exception cref="InvalidInputException">One of them cannot be used. Nothing has been changed.</exception>
+    internal static ConsoleServer Open(SocketOptions options, string where)
+    {
+        bool isStandard = where == ConsoleEndPoint.Standard;
+        bool hasSize = isStandard && !Console.IsOutputRedirected;
+        var log = new ServerLog(Terminal.CreateError(), isRaw: isStandard);
+        DeviceServer? server = null;
+        IConsoleEndPoint? console = null;
+        try
+        {
+            VirtioConsoleDevice device = hasSize ? new(Columns, Rows) : new();
+            server = DeviceServer.Open(options, device, log);
+            console = isStandard ? null : ConsoleEndPoint.Open(where);
+
+            // Before a terminal is made raw.
+            server.WriteHeader(
+                isStandard ? Console.Error : Console.Out,
+                "Serving a console, where the virtual machine has a device for it",
+                QemuLine.ForConsole(server.SocketName));
+            return new ConsoleServer(device, server, log, console ?? ConsoleEndPoint.Open(where), hasSize);
+        }
+        catch
+        {
+            console?.Dispose();
+            server?.Dispose();
+            log.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Serves.</summary>
+    /// <returns>The exit code.</returns>
+    internal int Run()
+    {
+        using var termination = new Termination(() => EndAtOnce(_server.Dispose), () => EndAtOnce(_server.EndLimit.Start));
+        using PosixSignalRegistration? resized = _hasSize && !OperatingSystem.IsWindows()
+            ? PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => Resize())
+            : null;
+        using var ended = new CancellationTokenSource();
+        new Thread(Read) { IsBackground = true, Name = "console input" }.Start();
+        var writer = new Thread(() => Write(ended.Token)) { IsBackground = true, Name = "console output" };
+        writer.Start();
+        bool isWell = _server.Run(static () => 0, termination.Token);
+        ended.Cancel();
+        writer.Join(OutputPatience);
+        _server.WriteSummary();
+        return isWell ? ExitCode.Success : ExitCode.Failure;
+    }
+
+    public void Dispose()
+    {
+        _console.Dispose();
+        _server.Dispose();
+        _device.Dispose();
+        _log.Dispose();
+    }
+
+    private static ushort Columns => (ushort)Math.Clamp(Console.WindowWidth, 0, ushort.MaxValue);
+
+    private static ushort Rows => (ushort)Math.Clamp(Console.WindowHeight, 0, ushort.MaxValue);
+
+    /// <summary>Puts the terminal back, whatever comes of the rest.</summary>
+    private void EndAtOnce(Action rest)
+    {
+        (_console as StandardConsole)?.Restore();
+        rest();
+    }
+
+    private void Resize()
+    {
+        _device.SetSize(Columns, Rows);
+        _server.Server.NotifyConfigChanged();
+    }
+
+    private void Read()
+    {
+        byte[] buffer = new byte[4096];
+        while (_console.Read(buffer) is > 0 and var count)
+        {
+            // Where the guest does not take it, it is typed ahead, and then waits.
+            _device.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        }
+    }
+
+    /// <summary>Passes on what the guest sends, until it is to end and all is through.</summary>
+    private void Write(CancellationToken ended)
+    {
+        byte[] buffer = new byte[4096];
+        try
+        {
+            while (true)
+            {
+                int count = _device.ReadAsync(buffer, ended).AsTask().GetAwaiter().GetResult();
+                _console.Write(buffer.AsSpan(0, count));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // All is through.
+        }
+    }
+}

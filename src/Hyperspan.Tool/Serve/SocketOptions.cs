@@ -1,0 +1,24 @@
+using Hyperspan.VhostUser;
+
+namespace Hyperspan.Tool.Serve;
+
+/// <summary>Where a device is served, and what its front ends may do.</summary>
+internal sealed record SocketOptions
+{
+    internal string? Path { get; init; }
+
+    internal int? Descriptor { get; init; }
+
+    internal UnixFileMode? Mode { get; init; }
+
+    internal uint? Group { get; init; }
+
+    internal bool AllowFileMemory { get; init; }
+
+    /// <summary>Gets how much memory a guest may share, in bytes.</summary>
+    internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
+
+    internal ulong Features { get; init; } = ulong.MaxValue;
+
+    internal VhostUserProtocolFeatures ProtocolFeatures { get; init; } = VhostUserProtocolFeatures.All;
+}

@@ -1,0 +1,102 @@
+namespace Hyperspan.Virtio;
+
+/// <summary>The queue by which the guest sends something. One request at a time waits for room, and whoever makes room goes on with it.</summary>
+internal sealed class ConsoleTransmitHandler(VirtioConsoleDevice device) : RequestQueueHandler
+{
+    private readonly Lock _gate = new();
+    private readonly byte[] _page = new byte[GuestAddress.PageSize];
+    private QueueRequest? _waiting;
+    private ulong _sent;
+
+    protected override bool MayTake => Volatile.Read(ref _waiting) is null;
+
+    /// <summary>There is room. From any thread.</summary>
+    internal void Continue()
+    {
+        lock (_gate)
+        {
+            // Where its buffers cannot be read any more it is done as well: the queue meets the fault itself.
+            if (_waiting is { } request && Send(request, out _) is not false)
+            {
+                End(request);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void CancelRequests()
+    {
+        lock (_gate)
+        {
+            if (_waiting is { } request)
+            {
+                End(request);
+            }
+        }
+
+        base.CancelRequests();
+    }
+
+    protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
+    {
+        written = 0;
+        AddBytes(request.Readable.Length);
+        lock (_gate)
+        {
+            _sent = 0;
+            switch (Send(request, out GuestMemoryFault fault))
+            {
+                case false:
+                    Volatile.Write(ref _waiting, request);
+                    return false;
+                case null:
+                    queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: fault));
+                    return true;
+                default:
+                    return true;
+            }
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        device.Forget(this);
+        base.Dispose(disposing);
+    }
+
+    private void End(QueueRequest request)
+    {
+        Volatile.Write(ref _waiting, null);
+        request.Complete(0);
+    }
+
+    /// <summary>Sends as much as there is room for, on from where it stopped.</summary>
+    /// <returns>Whether that was all of it; <see langword="null"/> where it cannot be read.</returns>
+    private bool? Send(QueueRequest request, out GuestMemoryFault fault)
+    {
+        ChainReader reader = request.Readable.CreateReader();
+        reader.TrySkip(_sent);
+        fault = default;
+        while (reader.Remaining != 0)
+        {
+            int length = (int)Math.Min((ulong)Math.Min(device.OutputRoom, _page.Length), reader.Remaining);
+            if (length == 0)
+            {
+                return false;
+            }
+
+            Span<byte> bytes = _page.AsSpan(0, length);
+            if (!reader.TryRead(bytes))
+            {
+                fault = reader.Fault;
+                return null;
+            }
+
+            // Nobody but an emergency can have taken the room meanwhile: what finds none is lost then, as its characters are.
+            device.PutOutput(bytes);
+            _sent += (uint)length;
+        }
+
+        return true;
+    }
+}
