@@ -147,7 +147,7 @@ internal static class Operations
     private static IEnumerable<Operation> Ranges()
     {
         yield return Operation.Timed("lock_16_pages", 80, () => Walk(new LockPages(Memories.Direct.Memory, Pages()), default(Strides.Scalars), 64));
-        yield return Operation.Timed("subrange_read_u64", 15, () => Walk(new SubrangeRead(Memories.Direct.Memory)));
+        yield return Operation.Timed("subrange_read_u64", 15, () => Walk(new SliceRead(Memories.Direct.Memory)));
         yield return Operation.Timed("view_read_u64", 4, () => Walk(new ViewRead(Memories.Direct.Memory)));
         yield return new(
             "scattered_read_64k", 1.1, () => Walk(new ScatteredRead(Memories.Direct.Memory, Buffer(65536)), 65536), RawReads(65536, () => Memories.Direct));

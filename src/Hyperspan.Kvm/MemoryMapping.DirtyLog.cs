@@ -26,7 +26,7 @@ public sealed unsafe partial class MemoryMapping
     public static int DirtyBitmapLength(MemorySlot slot)
     {
         ArgumentNullException.ThrowIfNull(slot);
-        return (int)(((slot.Range.Size / GuestAddress.PageSize) + 63) / 64);
+        return (int)(((slot.Range.Length / GuestAddress.PageSize) + 63) / 64);
     }
 
     /// <summary>Reads which pages of a slot were written to since they were last cleared.</summary>
@@ -74,7 +74,7 @@ public sealed unsafe partial class MemoryMapping
 
         fixed (ulong* at = bitmap)
         {
-            var log = new KvmClearDirtyLog { Slot = slot.Number, PageCount = (uint)(slot.Range.Size / GuestAddress.PageSize), Bitmap = at };
+            var log = new KvmClearDirtyLog { Slot = slot.Number, PageCount = (uint)(slot.Range.Length / GuestAddress.PageSize), Bitmap = at };
             KvmClearDirtyLog* argument = &log;
             _partition.WithSlots(this, () => _partition.Request(KvmRequest.ClearDirtyLog, argument, "KVM_CLEAR_DIRTY_LOG"));
         }

@@ -27,7 +27,7 @@ public sealed unsafe partial class Partition
 
         lock (_ringLock)
         {
-            var bases = Slots.ToDictionary(static slot => slot.Number, static slot => slot.Range.Base);
+            var bases = Slots.ToDictionary(static slot => slot.Number, static slot => slot.Range.Start);
             int taken = 0;
             foreach (VirtualProcessor processor in Processors)
             {

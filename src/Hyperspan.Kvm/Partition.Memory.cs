@@ -21,7 +21,7 @@ public sealed unsafe partial class Partition
         {
             lock (_slotLock)
             {
-                return [.. _mappings.SelectMany(static mapping => mapping.Slots).OrderBy(static slot => slot.Range.Base.Value)];
+                return [.. _mappings.SelectMany(static mapping => mapping.Slots).OrderBy(static slot => slot.Range.Start.Value)];
             }
         }
     }
@@ -81,7 +81,7 @@ public sealed unsafe partial class Partition
     {
         foreach (SlotState slot in mapping.States)
         {
-            SetSlot(mapping, slot, slot.Range.Size, "change the flags of");
+            SetSlot(mapping, slot, slot.Range.Length, "change the flags of");
         }
     }
 
@@ -116,7 +116,7 @@ public sealed unsafe partial class Partition
         {
             ObjectDisposedException.ThrowIf(mapping.IsUnmapped, mapping);
             ThrowIfLocked(mapping);
-            ulong first = mapping.States.Min(static slot => slot.Range.Base.Value);
+            ulong first = mapping.States.Min(static slot => slot.Range.Start.Value);
             ulong delta = unchecked(to.Value - first);
             if (delta == 0)
             {
@@ -141,7 +141,7 @@ public sealed unsafe partial class Partition
                 states[at].Range = ranges[at];
                 try
                 {
-                    SetSlot(mapping, states[at], before.Size, "move");
+                    SetSlot(mapping, states[at], before.Length, "move");
                 }
                 catch
                 {
@@ -155,7 +155,7 @@ public sealed unsafe partial class Partition
     private void AddSlot(MemoryMapping mapping, GuestAddress address, GuestMemory memory, GuestMemoryRegion region)
     {
         string name = $"{memory.Name} at {region.Range}";
-        if (region.Backing is not { } backing || !memory.TryGetMapping(region.Range.Base, out byte* host, out ulong length) || length < region.Range.Size)
+        if (region.Backing is not { } backing || !memory.TryGetMapping(region.Range.Start, out byte* host, out ulong length) || length < region.Range.Length)
         {
             throw new ArgumentException($"The region {name} has no mapping in this process, only fallback methods: a guest's processor cannot call them.", nameof(memory));
         }
@@ -171,7 +171,7 @@ public sealed unsafe partial class Partition
         }
 
         GuestRange range = PlaceOf(region.Range, address.Value, name);
-        if (range.Base.Value % GuestAddress.PageSize != 0 || range.Size % GuestAddress.PageSize != 0 || (nuint)host % GuestAddress.PageSize != 0)
+        if (range.Start.Value % GuestAddress.PageSize != 0 || range.Length % GuestAddress.PageSize != 0 || (nuint)host % GuestAddress.PageSize != 0)
         {
             throw new ArgumentException($"The region {name} does not consist of whole pages of 4096 bytes, in the guest and in this process.", nameof(memory));
         }
@@ -211,7 +211,7 @@ public sealed unsafe partial class Partition
         var slot = new SlotState(number, range, (ulong)host, hold, region.BackingOffset);
         try
         {
-            SetSlot(mapping, slot, range.Size, "map", mapping.IsReadOnly(region));
+            SetSlot(mapping, slot, range.Length, "map", mapping.IsReadOnly(region));
         }
         catch
         {
@@ -225,9 +225,9 @@ public sealed unsafe partial class Partition
 
     private static GuestRange PlaceOf(GuestRange range, ulong delta, string name)
     {
-        ulong start = unchecked(range.Base.Value + delta);
-        return start % GuestAddress.PageSize == 0 && range.Size - 1 <= ulong.MaxValue - start
-            ? new GuestRange(start, range.Size)
+        ulong start = unchecked(range.Start.Value + delta);
+        return start % GuestAddress.PageSize == 0 && range.Length - 1 <= ulong.MaxValue - start
+            ? new GuestRange(start, range.Length)
             : throw new ArgumentException(
                 string.Create(
                     CultureInfo.InvariantCulture,
@@ -253,9 +253,9 @@ public sealed unsafe partial class Partition
     {
         foreach (SlotState slot in mapping.States)
         {
-            if (slot.Hold.TryFindLocked(slot.BackingOffset, slot.Range.Size, out ulong locked))
+            if (slot.Hold.TryFindLocked(slot.BackingOffset, slot.Range.Length, out ulong locked))
             {
-                ulong at = Math.Max(locked, slot.BackingOffset) - slot.BackingOffset + slot.Range.Base.Value;
+                ulong at = Math.Max(locked, slot.BackingOffset) - slot.BackingOffset + slot.Range.Start.Value;
                 throw new InvalidOperationException(
                     string.Create(CultureInfo.InvariantCulture, $"The page at 0x{at:x} of the memory '{mapping.Memory.Name}' is locked: unlock it before the guest loses it."));
             }
@@ -281,7 +281,7 @@ public sealed unsafe partial class Partition
         {
             Slot = slot.Number,
             Flags = (readOnly ?? mapping.IsReadOnly(slot) ? KvmMemoryRegion.ReadOnly : 0) | (mapping.IsLogged ? KvmMemoryRegion.LogDirtyPages : 0),
-            GuestAddress = slot.Range.Base.Value,
+            GuestAddress = slot.Range.Start.Value,
             Size = size,
             HostAddress = slot.Host,
         };

@@ -57,7 +57,7 @@ public class AccessTasks
         memory.Or(at, 5u).ShouldBe(10u);
         memory.CompareExchange(at, 7u, 15u).ShouldBe(15u);
         memory.Fill(new GuestRange(at, 64), 0xff);
-        memory.Zero(new GuestRange(at, 8));
+        memory.Clear(new GuestRange(at, 8));
         memory.Read<ulong>(at + 8L).ShouldBe(ulong.MaxValue);
     }
 
@@ -71,7 +71,7 @@ public class AccessTasks
         memory.Write(0x200, Encoding.Latin1.GetBytes("größe\0"));
         memory.ReadString(0x200, 64, Encoding.Latin1).ShouldBe("größe");
 
-        memory.Fill(0xff0, 16, (byte)'x');
+        memory.Fill(0xff0, (byte)'x', 16);
         memory.ReadString(0xff0, 16).ShouldBe(new string('x', 16));
         memory.TryReadString(0xff0, 17, out string? text, out GuestMemoryFault fault).ShouldBeFalse();
         text.ShouldBeNull();

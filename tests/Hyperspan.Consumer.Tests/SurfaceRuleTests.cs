@@ -64,7 +64,7 @@ public partial class SurfaceRuleTests
         ];
         without.Except(NeverFail, StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(
         [
-            "GuestMemory.LockableSubrange(start, length)",
+            "GuestMemory.LockableSlice(start, length)",
         ]);
     }
 
@@ -79,7 +79,7 @@ public partial class SurfaceRuleTests
                where !type.GetMethods(Declared).Any(other => other.Name == method.Name && other.GetParameters().Any(p => p.ParameterType == typeof(GuestRange)))
                select method.Name,
         ];
-        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["LockableSubrange"]);
+        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["LockableSlice"]);
 
         static bool IsAddressAndLength((ParameterInfo Address, ParameterInfo Length) pair) =>
             pair.Address.ParameterType == typeof(GuestAddress) && pair.Length.ParameterType == typeof(ulong) && pair.Length.Name == "length";
@@ -101,7 +101,7 @@ public partial class SurfaceRuleTests
             "DeviceAddressSpace.AddMemory(writable)",
             "GuestMemory.LockPages(kernelAccess)",
             "GuestMemory.LockRange(kernelAccess)",
-            "GuestMemory.Subrange(allowPreemptiveLocking)",
+            "GuestMemory.Slice(allowPreemptiveLocking)",
             "PagedListWriter..ctor(isReadOnly)",
             "PagedWriter..ctor(isReadOnly)",
             "RangeWriter..ctor(isReadOnly)",
@@ -147,7 +147,7 @@ public partial class SurfaceRuleTests
     public void After_Dispose_accesses_fault_and_all_else_throws()
     {
         GuestMemory memory = GuestMemory.Allocate(1 << 16);
-        GuestMemory view = memory.Subrange(0x1000, 0x1000);
+        GuestMemory view = memory.Slice(0x1000, 0x1000);
         var vectors = new GuestIoVectors(AccessType.Read);
         vectors.Add(memory, 0, 8);
         LockedMemory locked = memory.LockRange(0, 8, AccessType.Read);
@@ -163,12 +163,12 @@ public partial class SurfaceRuleTests
             Faults(() => closed.ReadArray<int>(0, 2));
             Faults(() => closed.ReadString(0, 2));
             Faults(() => closed.Exchange(0, 1));
-            Faults(() => closed.Fill(0, 8, 1));
+            Faults(() => closed.Fill(0, 1, 8));
             Faults(() => closed.CopyTo(0, closed, 8, 8));
             Faults(() => closed.IndexOf(0, 8, [1]));
             Faults(() => closed.Probe(0, 8, AccessType.Read));
             Faults(() => closed.LockRange(0, 8, AccessType.Read));
-            Faults(() => closed.Subrange(0, 8));
+            Faults(() => closed.Slice(0, 8));
             closed.Contains(0, 8).ShouldBeFalse();
             closed.TryFindRegion(0, out _).ShouldBeFalse();
             closed.ReadAvailable(0, new byte[8]).ShouldBe(0);

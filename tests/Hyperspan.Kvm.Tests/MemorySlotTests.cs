@@ -50,7 +50,7 @@ public sealed class MemorySlotTests
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, restricted, readOnly: false)).Message.ShouldContain("access bitmaps");
         using var moving = new GuestMemory("moving", new MovingMemory());
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, moving, readOnly: false)).Message.ShouldContain("moved");
-        using var odd = ram.Subrange(0x800, 0x1000);
+        using var odd = ram.Slice(0x800, 0x1000);
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, odd, readOnly: false)).Message.ShouldContain("whole pages");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere + 0x10, ram, readOnly: false)).Message.ShouldContain("4096");
         Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_ffff_f000, ram, readOnly: false)).Message.ShouldContain("end of the address space");
@@ -69,7 +69,7 @@ public sealed class MemorySlotTests
         partition.Map(0x5000, ram, readOnly: false);
         using var two = new GuestMemoryBuilder("two").Add(0, new HeapMemory(0x1000)).Add(0x5000, new HeapMemory(0x1000)).Build();
         Should.Throw<InvalidOperationException>(() => partition.Map(two));
-        partition.Slots.Select(slot => slot.Range.Base.Value).ShouldBe([0x5000UL]);
+        partition.Slots.Select(slot => slot.Range.Start.Value).ShouldBe([0x5000UL]);
     }
 
     [SkippableFact]
@@ -112,7 +112,7 @@ public sealed class MemorySlotTests
         {
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10003000");
             Should.Throw<InvalidOperationException>(() => mapping.MoveTo(0x2000_0000)).Message.ShouldContain("locked");
-            mapping.Slots.Single().Range.Base.ShouldBe(new GuestAddress(Elsewhere));
+            mapping.Slots.Single().Range.Start.ShouldBe(new GuestAddress(Elsewhere));
         }
 
         // A request of a device, by vectors.

@@ -59,7 +59,7 @@ public sealed class ServeTests : IDisposable
             guest.FrontEnd.GetQueueCount().ShouldBe(2UL);
             guest.Memory.Write(Data, bytes);
             guest.Disk.Write(8, Data, (uint)bytes.Length).ShouldBe(BlockStatus.Ok);
-            guest.Memory.Zero(Data, (ulong)bytes.Length);
+            guest.Memory.Clear(Data, (ulong)bytes.Length);
             guest.Disk.Read(8, Data, (uint)bytes.Length).ShouldBe(BlockStatus.Ok);
             byte[] read = new byte[bytes.Length];
             guest.Memory.Read(Data, read);

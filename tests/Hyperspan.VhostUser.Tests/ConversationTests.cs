@@ -240,7 +240,7 @@ public class ConversationTests
 
     internal static TestDriver NewDriver(TestMemory memory, ulong at)
     {
-        memory.Memory.Zero(at, TestDriver.Length);
+        memory.Memory.Clear(at, TestDriver.Length);
         return new TestDriver(memory.Memory, at);
     }
 

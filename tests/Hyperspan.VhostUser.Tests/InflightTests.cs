@@ -378,7 +378,7 @@ public sealed class InflightTests : IDisposable
 
     private void ShouldServe(Harness harness, int index, ushort size)
     {
-        _memory.Memory.Zero(0x1000, TestDriver.Length);
+        _memory.Memory.Clear(0x1000, TestDriver.Length);
         var driver = new TestDriver(_memory.Memory, 0x1000, size);
         using VhostUserFrontEndQueue queue = harness.FrontEnd.StartQueue(index, driver.Layout);
         driver.Submit(size);

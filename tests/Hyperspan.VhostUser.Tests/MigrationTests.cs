@@ -326,7 +326,7 @@ public sealed class MigrationTests : IDisposable
         }
 
         frontEnd.SetMemory(_memory.Region());
-        _memory.Memory.Zero(0, Mega);
+        _memory.Memory.Clear(0, Mega);
         var driver = new TestDriver(_memory.Memory);
         queue = frontEnd.StartQueue(0, driver.Layout);
         return driver;

@@ -60,7 +60,7 @@ internal static class KeepCommand
 
         List<GuestRange> changed = Change(memory);
         using GuestMemorySnapshot since = GuestMemorySnapshot.Open(full);
-        ulong changedBytes = changed.Aggregate(0UL, (sum, range) => sum + range.Size);
+        ulong changedBytes = changed.Aggregate(0UL, (sum, range) => sum + range.Length);
         floor = double.MaxValue;
         double known = double.MaxValue;
         double compared = double.MaxValue;

@@ -59,7 +59,7 @@ internal static unsafe class Memories
         Measured measured = Make(NewHeap());
         var log = new DirtyLog(measured.Memory);
         log.Start();
-        measured.Memory.Zero(0, Window.Size);
+        measured.Memory.Clear(0, Window.Size);
         return measured;
     }
 

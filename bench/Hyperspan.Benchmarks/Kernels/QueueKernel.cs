@@ -17,7 +17,7 @@ internal sealed unsafe class QueueKernel : Kernel
     internal QueueKernel(Memories.Measured measured)
     {
         GuestMemory memory = measured.Memory;
-        memory.Zero(0, 0x10000);
+        memory.Clear(0, 0x10000);
         for (uint i = 0; i < Size; i++)
         {
             // Chains of three: a header, data, a status.

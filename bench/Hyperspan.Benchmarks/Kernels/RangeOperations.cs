@@ -2,11 +2,11 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan.Benchmarks.Kernels;
 
-/// <summary>A subrange and one read through it. Nothing disposes it: it holds nothing but memory of the collector.</summary>
-public readonly struct SubrangeRead(GuestMemory memory) : IWalkOperation
+/// <summary>A slice and one read through it. Nothing disposes it: it holds nothing but memory of the collector.</summary>
+public readonly struct SliceRead(GuestMemory memory) : IWalkOperation
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ulong Access(ulong address) => memory.Subrange(address, 4096).Read<ulong>(8);
+    public ulong Access(ulong address) => memory.Slice(address, 4096).Read<ulong>(8);
 }
 
 /// <summary>A view and one read through it.</summary>

@@ -53,7 +53,7 @@ internal static class HoldUp
         var sparse = new SparseMapping(Length);
         sparse.Commit(0, Length);
         var memory = new GuestMemory("long", sparse);
-        memory.Zero(0, Length);
+        memory.Clear(0, Length);
         return memory;
     }
 
@@ -71,7 +71,7 @@ internal static class HoldUp
                 byte[] from = new byte[Length];
                 return () => memory.Write(0, from);
             case "fill":
-                return () => memory.Fill(0, Length, 3);
+                return () => memory.Fill(0, 3, Length);
             case "copy":
                 return () => memory.CopyTo(0, memory, Length / 2, Length / 2);
             case "search":

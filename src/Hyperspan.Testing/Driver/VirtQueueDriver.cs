@@ -59,7 +59,7 @@ public sealed partial class VirtQueueDriver
         GuestAddress used = (available + VirtQueueLayout.AvailableRingLength(size)).AlignUp(4);
         Layout = new VirtQueueLayout(size, start, available, used);
         _indirectTables = (used + VirtQueueLayout.UsedRingLength(size)).AlignUp(16).Value;
-        memory.Zero(start, GetRequiredLength(size, features, indirectEntries));
+        memory.Clear(start, GetRequiredLength(size, features, indirectEntries));
 
         _free = new ushort[size];
         _nextInChain = new ushort[size];

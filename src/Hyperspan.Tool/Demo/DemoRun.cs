@@ -187,7 +187,7 @@ internal sealed partial class DemoRun : IDisposable
     private DemoSuperblock? ReadSuperblock()
     {
         // What is in memory must come from the disk.
-        _guest!.Memory.Zero(DemoLayout.MetadataBuffer, DemoSuperblock.Length);
+        _guest!.Memory.Clear(DemoLayout.MetadataBuffer, DemoSuperblock.Length);
         _transfer!.Count(
             _guest.Disks[0].Read(0, DemoLayout.MetadataBuffer, DemoSuperblock.Length), DemoSuperblock.Length, "reading the superblock");
         byte[] block = new byte[DemoSuperblock.Length];

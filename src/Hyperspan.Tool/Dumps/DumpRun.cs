@@ -51,15 +51,15 @@ internal static class DumpRun
     {
         SnapshotRegion[] regions = [.. dump.Segments.Select((segment, i) => new SnapshotRegion(segment.Range, $"segment {i}", 4096, Protection.ReadWriteExecute))];
         IReadOnlyList<UsedMemory> used = UsedMemory.Count(regions.Take(ShownSegments), dump.GetStoredRanges());
-        ulong stored = dump.GetStoredRanges().Aggregate(0UL, static (sum, range) => sum + range.Size);
-        ulong all = dump.Segments.Aggregate(0UL, static (sum, segment) => unchecked(sum + segment.Range.Size));
+        ulong stored = dump.GetStoredRanges().Aggregate(0UL, static (sum, range) => sum + range.Length);
+        ulong all = dump.Segments.Aggregate(0UL, static (sum, segment) => unchecked(sum + segment.Range.Length));
         var report = new DumpReport(
             dump.Path,
             dump.Format.ToString().ToLowerInvariant(),
             dump.FileBytes,
             all,
             Math.Min(stored, all),
-            [.. dump.Segments.Select(segment => new DumpSegmentReport(segment.Range.Base, segment.Range.Size, segment.FileOffset))],
+            [.. dump.Segments.Select(segment => new DumpSegmentReport(segment.Range.Start, segment.Range.Length, segment.FileOffset))],
             dump.Processors,
             dump.VmCoreInfo is { } information ? Encoding.UTF8.GetString(information.Span).TrimEnd('\0') : null);
         if (json)

@@ -147,7 +147,7 @@ internal static class SnapshotRun
 
         foreach (GuestRange range in ranges)
         {
-            Console.Out.WriteLine($"{range} {Units.Bytes(range.Size)}");
+            Console.Out.WriteLine($"{range} {Units.Bytes(range.Length)}");
         }
 
         if (count > ranges.Count)
@@ -170,7 +170,7 @@ internal static class SnapshotRun
             foreach (GuestRange range in differences)
             {
                 count++;
-                bytes += range.Size;
+                bytes += range.Length;
                 if (json || ranges.Count < ShownRanges)
                 {
                     ranges.Add(range);
@@ -265,11 +265,11 @@ internal static class SnapshotRun
             Parent = snapshot.ParentId,
             CreatedAt = snapshot.CreatedAt,
             FileBytes = snapshot.FileBytes,
-            MemoryBytes = Sum(snapshot.Regions.Select(region => region.Range.Size)),
+            MemoryBytes = Sum(snapshot.Regions.Select(region => region.Range.Length)),
             StoredBytes = Sum(used.Select(region => region.Bytes)),
-            ChangedBytes = snapshot.ParentId is null ? null : Sum(snapshot.GetOwnRanges().Select(range => range.Size)),
+            ChangedBytes = snapshot.ParentId is null ? null : Sum(snapshot.GetOwnRanges().Select(range => range.Length)),
             Regions = [.. used.Select(one => new SnapshotRegionReport(
-                one.Region.Range.Base, one.Region.Range.Size, one.Region.Name, one.Region.PageSize, one.Bytes))],
+                one.Region.Range.Start, one.Region.Range.Length, one.Region.Name, one.Region.PageSize, one.Bytes))],
             Sections = [.. snapshot.Sections.Select(section => new SnapshotSectionReport(section.Name, section.Length))],
             Chain = snapshot.Chain,
         };

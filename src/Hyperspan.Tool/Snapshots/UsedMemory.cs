@@ -47,15 +47,15 @@ internal sealed class UsedMemory(SnapshotRegion region)
 
     private void Add(GuestRange range)
     {
-        ulong first = Math.Max(range.Base.Value, Region.Range.Base.Value);
+        ulong first = Math.Max(range.Start.Value, Region.Range.Start.Value);
         ulong last = Math.Min(range.Last!.Value.Value, Region.Range.Last!.Value.Value);
         if (first > last)
         {
             return;
         }
 
-        ulong from = first - Region.Range.Base.Value;
-        ulong to = last - Region.Range.Base.Value + 1;
+        ulong from = first - Region.Range.Start.Value;
+        ulong to = last - Region.Range.Start.Value + 1;
         Bytes += to - from;
         for (int i = PartOf(from); i < Parts && Bound(i) < to; i++)
         {
@@ -65,7 +65,7 @@ internal sealed class UsedMemory(SnapshotRegion region)
         }
     }
 
-    private int PartOf(ulong offset) => Math.Max((int)((UInt128)offset * Parts / Region.Range.Size) - 1, 0);
+    private int PartOf(ulong offset) => Math.Max((int)((UInt128)offset * Parts / Region.Range.Length) - 1, 0);
 
-    private ulong Bound(int part) => (ulong)((UInt128)Region.Range.Size * (uint)part / Parts);
+    private ulong Bound(int part) => (ulong)((UInt128)Region.Range.Length * (uint)part / Parts);
 }

@@ -15,7 +15,7 @@ internal static class UsedMemoryPicture
         int cells = Math.Clamp(console.Profile.Width - 4, NarrowestBar, UsedMemory.Parts);
         foreach (UsedMemory region in regions)
         {
-            string head = $"{region.Region.Range.Base} {Units.Bytes(region.Region.Range.Size)} {Printable.Of(region.Region.Name)}, {Units.Bytes(region.Bytes)} {verb}";
+            string head = $"{region.Region.Range.Start} {Units.Bytes(region.Region.Range.Length)} {Printable.Of(region.Region.Name)}, {Units.Bytes(region.Bytes)} {verb}";
             console.Write(new Padder(new Text(head), new Padding(2, 0, 0, 0)));
             var bar = new Paragraph("  ");
             for (int i = 0; i < cells; i++)

@@ -82,7 +82,7 @@ internal static class AddressText
         where TChar : unmanaged, IBinaryInteger<TChar>
     {
         written = 0;
-        if (!TryFormat(range.Base.Value, style, destination, out int first) || first == destination.Length)
+        if (!TryFormat(range.Start.Value, style, destination, out int first) || first == destination.Length)
         {
             return false;
         }

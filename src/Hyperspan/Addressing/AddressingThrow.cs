@@ -15,9 +15,9 @@ internal static class AddressingThrow
             nameof(gpn), $"Invalid guest page number 0x{gpn:x}: the highest is 0x{GuestAddress.MaxValue.PageNumber:x}.");
 
     [DoesNotReturn]
-    public static void RangeOverflow(GuestAddress @base, ulong size) =>
+    public static void RangeOverflow(GuestAddress start, ulong length) =>
         throw new ArgumentException(
-            $"The range overflows the address space: base {@base}, size {size} (0x{size:x}).", nameof(size));
+            $"The range overflows the address space: start {start}, length {length} (0x{length:x}).", nameof(length));
 
     [DoesNotReturn]
     public static void ReversedBounds(GuestAddress start, GuestAddress endExclusive) =>

@@ -5,10 +5,10 @@ using System.Text.Json.Serialization;
 namespace Hyperspan;
 
 /// <summary>
-/// A half-open range of guest-physical addresses: from <see cref="Base"/> up to, and not including, <see cref="End"/>.
+/// A half-open range of guest-physical addresses: from <see cref="Start"/> up to, and not including, <see cref="End"/>.
 /// </summary>
 /// <remarks>
-/// <para>A range never overflows: <see cref="Base"/> plus <see cref="Size"/> is at most 2^64. A range that has the last byte, 2^64 - 1, ends where no address is:
+/// <para>A range never overflows: <see cref="Start"/> plus <see cref="Length"/> is at most 2^64. A range that has the last byte, 2^64 - 1, ends where no address is:
 /// its <see cref="End"/> is zero. <see cref="Last"/> says where any range ends, and the relations here go by it.</para>
 /// <para>An empty range has a place and no bytes: it contains nothing, nothing contains it, it overlaps and touches nothing. The
 /// default value is the empty range at zero.</para>
@@ -18,60 +18,60 @@ namespace Hyperspan;
 [JsonConverter(typeof(GuestRangeJsonConverter))]
 public readonly partial struct GuestRange : IEquatable<GuestRange>
 {
-    /// <summary>Creates a range from its first address and its size.</summary>
-    /// <param name="base">The first address of the range.</param>
-    /// <param name="size">The size in bytes; zero gives an empty range.</param>
-    /// <exception cref="ArgumentException"><paramref name="base"/> plus <paramref name="size"/> is above 2^64.</exception>
-    public GuestRange(GuestAddress @base, ulong size)
+    /// <summary>Creates a range from its first address and its length.</summary>
+    /// <param name="start">The first address of the range.</param>
+    /// <param name="length">The length in bytes; zero gives an empty range.</param>
+    /// <exception cref="ArgumentException"><paramref name="start"/> plus <paramref name="length"/> is above 2^64.</exception>
+    public GuestRange(GuestAddress start, ulong length)
     {
-        if (!Fits(@base, size))
+        if (!Fits(start, length))
         {
-            AddressingThrow.RangeOverflow(@base, size);
+            AddressingThrow.RangeOverflow(start, length);
         }
 
-        Base = @base;
-        Size = size;
+        Start = start;
+        Length = length;
     }
 
     /// <summary>The first address of the range.</summary>
-    public GuestAddress Base { get; }
+    public GuestAddress Start { get; }
 
-    /// <summary>The size in bytes.</summary>
-    public ulong Size { get; }
+    /// <summary>The length in bytes.</summary>
+    public ulong Length { get; }
 
     /// <summary>The first address past the range; zero where that is 2^64, which an empty range's is not.</summary>
     public GuestAddress End
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)] // Part of most relations; the JIT alone does not always inline it.
-        get => new(unchecked(Base.Value + Size));
+        get => new(unchecked(Start.Value + Length));
     }
 
     /// <summary>The last address in the range, or <see langword="null"/> for an empty one.</summary>
-    public GuestAddress? Last => IsEmpty ? null : new(Base.Value + (Size - 1));
+    public GuestAddress? Last => IsEmpty ? null : new(Start.Value + (Length - 1));
 
     /// <summary>Whether the range has no bytes.</summary>
-    public bool IsEmpty => Size == 0;
+    public bool IsEmpty => Length == 0;
 
     /// <summary>The number of the 4 KiB page in which the range starts.</summary>
-    public ulong FirstPageNumber => Base.PageNumber;
+    public ulong FirstPageNumber => Start.PageNumber;
 
     /// <summary>The number of 4 KiB pages of which the range has at least one byte; zero for an empty range.</summary>
     public ulong PageCount => Last is { } last ? last.PageNumber - FirstPageNumber + 1 : 0;
 
-    /// <summary>Creates a range from its first address and its size, without throwing.</summary>
-    /// <param name="base">The first address of the range.</param>
-    /// <param name="size">The size in bytes; zero gives an empty range.</param>
+    /// <summary>Creates a range from its first address and its length, without throwing.</summary>
+    /// <param name="start">The first address of the range.</param>
+    /// <param name="length">The length in bytes; zero gives an empty range.</param>
     /// <param name="range">The range; empty at zero on failure.</param>
-    /// <returns><see langword="false"/> if <paramref name="base"/> plus <paramref name="size"/> is above 2^64.</returns>
-    public static bool TryCreate(GuestAddress @base, ulong size, out GuestRange range)
+    /// <returns><see langword="false"/> if <paramref name="start"/> plus <paramref name="length"/> is above 2^64.</returns>
+    public static bool TryCreate(GuestAddress start, ulong length, out GuestRange range)
     {
-        if (!Fits(@base, size))
+        if (!Fits(start, length))
         {
             range = default;
             return false;
         }
 
-        range = new(@base, size);
+        range = new(start, length);
         return true;
     }
 
@@ -93,24 +93,24 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
     /// <summary>Tells whether an address lies in the range.</summary>
     /// <param name="address">The address.</param>
     /// <returns><see langword="true"/> if it does; <see cref="End"/> does not.</returns>
-    // One compare instead of two: an address below the base wraps to a distance that no size reaches.
-    public bool Contains(GuestAddress address) => unchecked(address.Value - Base.Value) < Size;
+    // One compare instead of two: an address below the start wraps to a distance that no length reaches.
+    public bool Contains(GuestAddress address) => unchecked(address.Value - Start.Value) < Length;
 
     /// <summary>Tells whether every byte of another range lies in this one.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
-    public bool Contains(GuestRange other) => !other.IsEmpty && Contains(other.Base) && other.Size <= Size - (other.Base.Value - Base.Value);
+    public bool Contains(GuestRange other) => !other.IsEmpty && Contains(other.Start) && other.Length <= Length - (other.Start.Value - Start.Value);
 
     /// <summary>Tells whether the ranges have a byte in common.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
-    public bool Overlaps(GuestRange other) => !IsEmpty && !other.IsEmpty && (Contains(other.Base) || other.Contains(Base));
+    public bool Overlaps(GuestRange other) => !IsEmpty && !other.IsEmpty && (Contains(other.Start) || other.Contains(Start));
 
     /// <summary>Tells whether one range starts where the other ends, with neither a gap nor a byte in common.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if so; always <see langword="false"/> if either is empty.</returns>
     public bool Touches(GuestRange other) => !IsEmpty && !other.IsEmpty
-        && (Base < other.Base ? other.Base.Value - Base.Value == Size : Base.Value - other.Base.Value == other.Size);
+        && (Start < other.Start ? other.Start.Value - Start.Value == Length : Start.Value - other.Start.Value == other.Length);
 
     /// <summary>Gives the bytes that the ranges have in common.</summary>
     /// <param name="other">The other range.</param>
@@ -122,39 +122,39 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
             return null;
         }
 
-        ulong start = Math.Max(Base.Value, other.Base.Value);
-        return new GuestRange(start, Math.Min(Size - (start - Base.Value), other.Size - (start - other.Base.Value)));
+        ulong start = Math.Max(Start.Value, other.Start.Value);
+        return new GuestRange(start, Math.Min(Length - (start - Start.Value), other.Length - (start - other.Start.Value)));
     }
 
     /// <summary>Takes the range apart.</summary>
-    /// <param name="base">The first address of the range.</param>
-    /// <param name="size">The size in bytes.</param>
-    public void Deconstruct(out GuestAddress @base, out ulong size)
+    /// <param name="start">The first address of the range.</param>
+    /// <param name="length">The length in bytes.</param>
+    public void Deconstruct(out GuestAddress start, out ulong length)
     {
-        @base = Base;
-        size = Size;
+        start = Start;
+        length = Length;
     }
 
-    /// <summary>Tells whether base and size are equal; empty ranges at different places differ.</summary>
+    /// <summary>Tells whether start and length are equal; empty ranges at different places differ.</summary>
     /// <param name="other">The other range.</param>
     /// <returns><see langword="true"/> if they are.</returns>
-    public bool Equals(GuestRange other) => Base == other.Base && Size == other.Size;
+    public bool Equals(GuestRange other) => Start == other.Start && Length == other.Length;
 
     /// <inheritdoc/>
     public override bool Equals([NotNullWhen(true)] object? obj) => obj is GuestRange other && Equals(other);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Base, Size);
+    public override int GetHashCode() => HashCode.Combine(Start, Length);
 
-    /// <summary>Tells whether two ranges have the same base and size.</summary>
+    /// <summary>Tells whether two ranges have the same start and length.</summary>
     /// <param name="left">One range.</param>
     /// <param name="right">The other range.</param>
     public static bool operator ==(GuestRange left, GuestRange right) => left.Equals(right);
 
-    /// <summary>Tells whether two ranges differ in base or size.</summary>
+    /// <summary>Tells whether two ranges differ in start or length.</summary>
     /// <param name="left">One range.</param>
     /// <param name="right">The other range.</param>
     public static bool operator !=(GuestRange left, GuestRange right) => !left.Equals(right);
 
-    private static bool Fits(GuestAddress @base, ulong size) => size == 0 || size - 1 <= ulong.MaxValue - @base.Value;
+    private static bool Fits(GuestAddress start, ulong length) => length == 0 || length - 1 <= ulong.MaxValue - start.Value;
 }

@@ -147,9 +147,9 @@ public abstract partial class GuestMemoryBacking
     protected internal virtual bool KeepsLockedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
     /// <summary>
-    /// Gets a value indicating whether <see cref="CreateSubrange"/> has to be asked. The backings of this library leave all to the default, and are not.
+    /// Gets a value indicating whether <see cref="CreateSlice"/> has to be asked. The backings of this library leave all to the default, and are not.
     /// </summary>
-    internal virtual bool MakesSubranges => true;
+    internal virtual bool MakesSlices => true;
 
     /// <summary>Says what this is: <c>SharedMemory 'ram', 0x10000000 bytes</c>.</summary>
     /// <returns>The text.</returns>
@@ -159,13 +159,13 @@ public abstract partial class GuestMemoryBacking
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="allowPreemptiveLocking">Whether the caller owns the range and so permits its pages to be locked for faster access.</param>
-    /// <param name="subrange">The memory, of exactly <paramref name="length"/> bytes from address zero on, or <see langword="null"/> for the default.</param>
-    /// <returns>Success, or a failure, which fails the subrange.</returns>
-    /// <remarks>What the caller gets is a view of that memory, closed with it and with the memory the subrange was asked of. Another length fails the subrange.</remarks>
-    protected internal virtual BackingResult CreateSubrange(
-        ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+    /// <param name="slice">The memory, of exactly <paramref name="length"/> bytes from address zero on, or <see langword="null"/> for the default.</param>
+    /// <returns>Success, or a failure, which fails the slice.</returns>
+    /// <remarks>What the caller gets is a view of that memory, closed with it and with the memory the slice was asked of. Another length fails the slice.</remarks>
+    protected internal virtual BackingResult CreateSlice(
+        ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
     {
-        subrange = null;
+        slice = null;
         return BackingResult.Success;
     }
 

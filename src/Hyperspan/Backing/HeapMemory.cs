@@ -31,7 +31,7 @@ public sealed unsafe partial class HeapMemory : GuestMemoryBacking
     {
     }
 
-    internal override bool MakesSubranges => false;
+    internal override bool MakesSlices => false;
 
     internal HeapMemory(ulong length, HeapMemoryOptions options, bool onLinux)
     {

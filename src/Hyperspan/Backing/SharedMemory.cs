@@ -97,7 +97,7 @@ public sealed unsafe class SharedMemory : GuestMemoryBacking
     /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
     public override IReadOnlyList<ShareableRegion> GetShareableRegions() => _file.GetShareableRegions(this);
 
-    internal override bool MakesSubranges => false;
+    internal override bool MakesSlices => false;
 
     /// <inheritdoc/>
     protected override void Release() => _file.Release(keepAccessible: FaultBehavior == FaultBehavior.Never);

@@ -75,7 +75,7 @@ public sealed unsafe partial class SparseMapping : GuestMemoryBacking
     /// <inheritdoc/>
     public override string Name { get; }
 
-    internal override bool MakesSubranges => false;
+    internal override bool MakesSlices => false;
 
     /// <inheritdoc/>
     protected override void Release()

@@ -118,7 +118,7 @@ internal sealed class AddressMap
         var list = new List<T>(targets);
         foreach (T target in added)
         {
-            int at = IndexAtOrBelow(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(list), target.Range.Base.Value) + 1;
+            int at = IndexAtOrBelow(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(list), target.Range.Start.Value) + 1;
             T? clash = at > 0 && list[at - 1].Range.Overlaps(target.Range)
                 ? list[at - 1]
                 : at < list.Count && list[at].Range.Overlaps(target.Range) ? list[at] : null;
@@ -142,7 +142,7 @@ internal sealed class AddressMap
         while (low < high)
         {
             int middle = (int)(((uint)low + (uint)high) / 2);
-            if (targets[middle].Range.Base.Value <= address)
+            if (targets[middle].Range.Start.Value <= address)
             {
                 low = middle + 1;
             }
@@ -162,7 +162,7 @@ internal sealed class AddressMap
         memory = index >= 0 && _memory[index].Range.Contains(address) ? _memory[index] : null;
         ulong extent = memory is not null
             ? memory.Range.End.Value - address
-            : index + 1 < _memory.Length ? _memory[index + 1].Range.Base.Value - address : ulong.MaxValue;
+            : index + 1 < _memory.Length ? _memory[index + 1].Range.Start.Value - address : ulong.MaxValue;
         return (int)Math.Min(extent, int.MaxValue);
     }
 

@@ -58,7 +58,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
         var targets = new List<MemoryTarget>();
         foreach (GuestMemoryRegion region in memory.GetRegions())
         {
-            targets.Add(new MemoryTarget(memory.Name, region.Range, memory, region.Range.Base.Value, writable && region.Protection.CanWrite));
+            targets.Add(new MemoryTarget(memory.Name, region.Range, memory, region.Range.Start.Value, writable && region.Protection.CanWrite));
         }
 
         return Add(targets);
@@ -76,7 +76,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
     {
         ArgumentNullException.ThrowIfNull(memory);
         RequireBytes(part, nameof(part));
-        return Add([new MemoryTarget(memory.Name, new GuestRange(address, part.Size), memory, part.Base.Value, writable)]);
+        return Add([new MemoryTarget(memory.Name, new GuestRange(address, part.Length), memory, part.Start.Value, writable)]);
     }
 
     /// <summary>Adds a device's handler.</summary>
@@ -108,7 +108,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
         ArgumentNullException.ThrowIfNull(read);
         ArgumentNullException.ThrowIfNull(write);
         ArgumentNullException.ThrowIfNull(name);
-        return AddHandler(range, new CallbackHandler(range.Base, read, write), name);
+        return AddHandler(range, new CallbackHandler(range.Start, read, write), name);
     }
 
     /// <inheritdoc/>

@@ -56,7 +56,7 @@ internal sealed class MemoryTarget(string name, GuestRange range, GuestMemory me
     }
 
     /// <summary>The address in the space of an address in the memory, as a fault names it.</summary>
-    internal ulong TranslateBack(GuestAddress address) => address.Value - memoryAddress + range.Base.Value;
+    internal ulong TranslateBack(GuestAddress address) => address.Value - memoryAddress + range.Start.Value;
 
-    private GuestAddress Translate(ulong address) => address - range.Base.Value + memoryAddress;
+    private GuestAddress Translate(ulong address) => address - range.Start.Value + memoryAddress;
 }

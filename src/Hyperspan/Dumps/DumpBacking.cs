@@ -3,7 +3,7 @@ namespace Hyperspan.Dumps;
 /// <summary>A region of a dump as memory that can be read: by the fallback, each read from the file.</summary>
 internal sealed class DumpBacking(DumpImage image, GuestRange range, string name) : GuestMemoryBacking
 {
-    public override ulong Length => range.Size;
+    public override ulong Length => range.Length;
 
     public override bool IsWritable => false;
 
@@ -15,7 +15,7 @@ internal sealed class DumpBacking(DumpImage image, GuestRange range, string name
     {
         try
         {
-            image.ReadRange(range.Base.Value + address, destination);
+            image.ReadRange(range.Start.Value + address, destination);
             return BackingResult.Success;
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

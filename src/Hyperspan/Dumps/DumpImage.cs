@@ -29,14 +29,14 @@ internal sealed class DumpImage : MemoryImage
         for (int i = FirstEndingAtOrAfter(from); i < _segments.Length; i++)
         {
             DumpSegment segment = _segments[i];
-            ulong start = Math.Max(segment.Range.Base.Value, from << SnapshotFormat.ChunkShift);
-            ulong offset = start - segment.Range.Base.Value;
+            ulong start = Math.Max(segment.Range.Start.Value, from << SnapshotFormat.ChunkShift);
+            ulong offset = start - segment.Range.Start.Value;
             if (!TryNextData(segment, offset, out ulong data))
             {
                 continue;
             }
 
-            chunk = (segment.Range.Base.Value + data) >> SnapshotFormat.ChunkShift;
+            chunk = (segment.Range.Start.Value + data) >> SnapshotFormat.ChunkShift;
             pages = PagesOf(chunk);
             return true;
         }
@@ -67,19 +67,19 @@ internal sealed class DumpImage : MemoryImage
         }
 
         ulong last = address + (ulong)(destination.Length - 1);
-        for (int i = FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift); i < _segments.Length && _segments[i].Range.Base.Value <= last; i++)
+        for (int i = FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift); i < _segments.Length && _segments[i].Range.Start.Value <= last; i++)
         {
             DumpSegment segment = _segments[i];
-            ulong from = Math.Max(address, segment.Range.Base.Value);
-            if (segment.FileLength == 0 || from - segment.Range.Base.Value >= segment.FileLength)
+            ulong from = Math.Max(address, segment.Range.Start.Value);
+            if (segment.FileLength == 0 || from - segment.Range.Start.Value >= segment.FileLength)
             {
                 continue;
             }
 
-            ulong to = Math.Min(last, segment.Range.Base.Value + (segment.FileLength - 1));
+            ulong to = Math.Min(last, segment.Range.Start.Value + (segment.FileLength - 1));
             if (to >= from)
             {
-                ReadAt(segment.FileOffset + (from - segment.Range.Base.Value), destination.Slice((int)(from - address), (int)(to - from) + 1));
+                ReadAt(segment.FileOffset + (from - segment.Range.Start.Value), destination.Slice((int)(from - address), (int)(to - from) + 1));
             }
         }
     }
@@ -103,17 +103,17 @@ internal sealed class DumpImage : MemoryImage
     {
         ulong start = chunk << SnapshotFormat.ChunkShift;
         ulong pages = 0;
-        for (int i = FirstEndingAtOrAfter(chunk); i < _segments.Length && _segments[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        for (int i = FirstEndingAtOrAfter(chunk); i < _segments.Length && _segments[i].Range.Start.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
         {
             DumpSegment segment = _segments[i];
-            ulong offset = Math.Max(segment.Range.Base.Value, start) - segment.Range.Base.Value;
-            ulong limit = Math.Min(segment.FileLength, start + (SnapshotFormat.ChunkSize - 1) - segment.Range.Base.Value + 1);
+            ulong offset = Math.Max(segment.Range.Start.Value, start) - segment.Range.Start.Value;
+            ulong limit = Math.Min(segment.FileLength, start + (SnapshotFormat.ChunkSize - 1) - segment.Range.Start.Value + 1);
             while (offset < limit && TryNextData(segment, offset, out ulong data) && data < limit)
             {
                 ulong stop = Math.Min(limit, EndOfData(segment, data));
                 pages |= SnapshotFormat.Pages(
-                    (int)((segment.Range.Base.Value + data - start) >> SnapshotFormat.PageShift),
-                    (int)((segment.Range.Base.Value + (stop - 1) - start) >> SnapshotFormat.PageShift) + 1);
+                    (int)((segment.Range.Start.Value + data - start) >> SnapshotFormat.PageShift),
+                    (int)((segment.Range.Start.Value + (stop - 1) - start) >> SnapshotFormat.PageShift) + 1);
                 offset = stop;
             }
         }

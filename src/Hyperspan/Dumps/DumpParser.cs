@@ -69,9 +69,9 @@ internal sealed class DumpParser
         foreach (DumpSegment segment in Segments)
         {
             if (regions is [.., var previous] && previous.Range.Last!.Value is var last
-                && (last.PageNumber == segment.Range.FirstPageNumber || last.Value + 1 == segment.Range.Base.Value))
+                && (last.PageNumber == segment.Range.FirstPageNumber || last.Value + 1 == segment.Range.Start.Value))
             {
-                ulong first = previous.Range.Base.Value;
+                ulong first = previous.Range.Start.Value;
                 regions[^1] = previous with { Range = new GuestRange(first, segment.Range.Last!.Value.Value - first + 1) };
             }
             else
@@ -162,10 +162,10 @@ internal sealed class DumpParser
         }
 
         // The core of a process has no physical addresses.
-        bool isPhysical = _loads.Count < 2 || _loads.Exists(load => load.Segment.Range.Base.Value != 0);
+        bool isPhysical = _loads.Count < 2 || _loads.Exists(load => load.Segment.Range.Start.Value != 0);
         foreach ((DumpSegment segment, ulong address) in _loads)
         {
-            _segments.Add(isPhysical ? segment : segment with { Range = RangeOf(address, segment.Range.Size) });
+            _segments.Add(isPhysical ? segment : segment with { Range = RangeOf(address, segment.Range.Length) });
         }
     }
 
@@ -264,9 +264,9 @@ internal sealed class DumpParser
     {
         var sorted = new List<DumpSegment>();
         ulong? end = null;
-        foreach (DumpSegment segment in _segments.OrderBy(segment => segment.Range.Base.Value).ThenByDescending(segment => segment.Range.Size))
+        foreach (DumpSegment segment in _segments.OrderBy(segment => segment.Range.Start.Value).ThenByDescending(segment => segment.Range.Length))
         {
-            ulong first = segment.Range.Base.Value;
+            ulong first = segment.Range.Start.Value;
             ulong last = segment.Range.Last!.Value.Value;
             if (end is { } covered && first <= covered)
             {
@@ -277,7 +277,7 @@ internal sealed class DumpParser
 
                 ulong cut = covered + 1 - first;
                 sorted.Add(new DumpSegment(
-                    new GuestRange(covered + 1, segment.Range.Size - cut),
+                    new GuestRange(covered + 1, segment.Range.Length - cut),
                     segment.FileOffset + Math.Min(cut, segment.FileLength),
                     segment.FileLength - Math.Min(cut, segment.FileLength)));
             }

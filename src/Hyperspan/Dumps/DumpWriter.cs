@@ -19,7 +19,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
     internal void Write(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         List<DumpSegment> segments = options.Format == DumpFormat.Raw ? RawSegments() : Place();
-        ulong end = segments.Count == 0 ? 0 : checked(segments[^1].FileOffset + segments[^1].Range.Size);
+        ulong end = segments.Count == 0 ? 0 : checked(segments[^1].FileOffset + segments[^1].Range.Length);
         if (end > long.MaxValue)
         {
             throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
@@ -36,7 +36,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             Span<byte> header = stackalloc byte[LimeFormat.HeaderLength];
             foreach (DumpSegment segment in segments)
             {
-                LimeFormat.WriteHeader(header, segment.Range.Base.Value, segment.Range.Last!.Value.Value);
+                LimeFormat.WriteHeader(header, segment.Range.Start.Value, segment.Range.Last!.Value.Value);
                 RandomAccess.Write(file, header, (long)segment.FileOffset - LimeFormat.HeaderLength);
             }
         }
@@ -52,7 +52,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
             }
 
-            segments.Add(new DumpSegment(region.Range, region.Range.Base.Value, region.Range.Size));
+            segments.Add(new DumpSegment(region.Range, region.Range.Start.Value, region.Range.Length));
         }
 
         return segments;
@@ -72,7 +72,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             {
                 foreach (SnapshotRegion region in image.Regions.All)
                 {
-                    ulong first = Math.Max(run.Base.Value, region.Range.Base.Value);
+                    ulong first = Math.Max(run.Start.Value, region.Range.Start.Value);
                     ulong last = Math.Min(run.Last!.Value.Value, region.Range.Last!.Value.Value);
                     if (first <= last)
                     {
@@ -100,11 +100,11 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             else
             {
                 // As in memory, so that a reader may map it.
-                at = PageMath.RoundUp(at, Alignment) + (range.Base.Value & (Alignment - 1));
+                at = PageMath.RoundUp(at, Alignment) + (range.Start.Value & (Alignment - 1));
             }
 
-            segments.Add(new DumpSegment(range, at, range.Size));
-            at = checked(at + range.Size);
+            segments.Add(new DumpSegment(range, at, range.Length));
+            at = checked(at + range.Length);
         }
 
         return segments;
@@ -142,7 +142,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             image.Read(chunk, pages, packed);
             foreach ((GuestRange part, int at) in GuestMemorySnapshot.Parts(image.Regions, chunk, pages))
             {
-                moved += WriteNonZero(segments, ref next, part, packed.Slice(at, (int)part.Size));
+                moved += WriteNonZero(segments, ref next, part, packed.Slice(at, (int)part.Length));
             }
 
             FindVmCoreInfo(chunk, pages, packed);
@@ -156,7 +156,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
     private ulong WriteNonZero(List<DumpSegment> segments, ref int next, GuestRange part, ReadOnlySpan<byte> bytes)
     {
         ulong moved = 0;
-        ulong at = part.Base.Value;
+        ulong at = part.Start.Value;
         while (!bytes.IsEmpty)
         {
             // As many pages as are alike: zero or not.
@@ -174,7 +174,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                     next++;
                 }
 
-                if (next == segments.Count || segments[next].Range.Base.Value > at)
+                if (next == segments.Count || segments[next].Range.Start.Value > at)
                 {
                     // Written since it was zero: a dump of memory in use is of no one moment.
                     length = PageRemainder(at, bytes.Length);
@@ -184,7 +184,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 }
 
                 length = (int)Math.Min((ulong)length, segments[next].Range.Last!.Value.Value - at + 1);
-                RandomAccess.Write(file, bytes[..length], (long)(segments[next].FileOffset + (at - segments[next].Range.Base.Value)));
+                RandomAccess.Write(file, bytes[..length], (long)(segments[next].FileOffset + (at - segments[next].Range.Start.Value)));
                 moved += (ulong)length;
             }
 
@@ -279,8 +279,8 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 head.AsSpan(ElfFormat.HeaderLength + ((i + 1) * ElfFormat.SegmentLength)),
                 ElfFormat.Load,
                 segment.FileOffset,
-                segment.Range.Base.Value,
-                segment.Range.Size);
+                segment.Range.Start.Value,
+                segment.Range.Length);
         }
 
         RandomAccess.Write(file, head, 0);

@@ -10,7 +10,7 @@ internal static class GuestMemoryFaultText
         GuestMemoryOperation.Fill => "fill",
         GuestMemoryOperation.CompareExchange => "compare exchange",
         GuestMemoryOperation.Lock => "lock",
-        GuestMemoryOperation.Subrange => "subrange",
+        GuestMemoryOperation.Slice => "slice",
         GuestMemoryOperation.Probe => "probe",
         GuestMemoryOperation.Copy => "copy",
         _ => "access",

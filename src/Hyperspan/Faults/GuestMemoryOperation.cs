@@ -18,8 +18,8 @@ public enum GuestMemoryOperation : byte
     /// <summary>A lock of pages.</summary>
     Lock,
 
-    /// <summary>The making of a subrange.</summary>
-    Subrange,
+    /// <summary>The making of a slice.</summary>
+    Slice,
 
     /// <summary>A probe of whether memory can be read or written.</summary>
     Probe,

@@ -265,7 +265,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>
     /// Checks that a value can be accessed by one instruction: its size, and the alignment of where it lies in the host. That is the alignment of the guest address,
-    /// except in subranges that do not start on a page.
+    /// except in slices that do not start on a page.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool CheckAtomic<T>(ulong address, GuestMemoryOperation name, out GuestMemoryFault fault)

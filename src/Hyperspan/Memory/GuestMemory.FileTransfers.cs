@@ -36,7 +36,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="EndOfStreamException">The file ended first.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
-    public void ReadFrom(GuestRange range, SafeFileHandle file, long fileOffset) => ReadFrom(range.Base, range.Size, file, fileOffset);
+    public void ReadFrom(GuestRange range, SafeFileHandle file, long fileOffset) => ReadFrom(range.Start, range.Length, file, fileOffset);
 
     /// <summary>Reads from a file into this memory, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -65,7 +65,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryReadFrom(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
-        TryReadFrom(range.Base, range.Size, file, fileOffset, out transfer);
+        TryReadFrom(range.Start, range.Length, file, fileOffset, out transfer);
 
     /// <summary>Writes this memory to a file, without a copy where the memory can be locked.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -91,7 +91,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="EndOfStreamException">The file took no more.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
-    public void WriteTo(GuestRange range, SafeFileHandle file, long fileOffset) => WriteTo(range.Base, range.Size, file, fileOffset);
+    public void WriteTo(GuestRange range, SafeFileHandle file, long fileOffset) => WriteTo(range.Start, range.Length, file, fileOffset);
 
     /// <summary>Writes this memory to a file, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -120,7 +120,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryWriteTo(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
-        TryWriteTo(range.Base, range.Size, file, fileOffset, out transfer);
+        TryWriteTo(range.Start, range.Length, file, fileOffset, out transfer);
 
     /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -145,7 +145,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
-    public void Receive(GuestRange range, Socket socket) => Receive(range.Base, range.Size, socket);
+    public void Receive(GuestRange range, Socket socket) => Receive(range.Start, range.Length, socket);
 
     /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -171,7 +171,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="transfer">How it ended. Through the pooled buffer, bytes that were received but could not be written are lost.</param>
     /// <returns>Whether all of it was transferred.</returns>
     public bool TryReceive(GuestRange range, Socket socket, out FileTransfer transfer) =>
-        TryReceive(range.Base, range.Size, socket, out transfer);
+        TryReceive(range.Start, range.Length, socket, out transfer);
 
     /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -191,7 +191,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="socket">The socket.</param>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
-    public void Send(GuestRange range, Socket socket) => Send(range.Base, range.Size, socket);
+    public void Send(GuestRange range, Socket socket) => Send(range.Start, range.Length, socket);
 
     /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -215,7 +215,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="transfer">How it ended.</param>
     /// <returns>Whether all of it was transferred.</returns>
     public bool TrySend(GuestRange range, Socket socket, out FileTransfer transfer) =>
-        TrySend(range.Base, range.Size, socket, out transfer);
+        TrySend(range.Start, range.Length, socket, out transfer);
 
     private FileTransfer Transfer(ulong address, ulong length, AccessType access, FileEnd end)
     {

@@ -283,7 +283,7 @@ public sealed unsafe partial class GuestMemory
         ulong offset = address - region.Start;
         if (region.Length - offset < GuestAddress.PageSize)
         {
-            // Only in subranges that start inside a page: this page of theirs is made of two that lie apart.
+            // Only in slices that start inside a page: this page of theirs is made of two that lie apart.
             fault = LockFault(region, new RegionFault(GuestMemoryFaultKind.NotLockable, FaultCause.Check, offset));
             return false;
         }

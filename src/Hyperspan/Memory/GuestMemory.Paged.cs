@@ -212,7 +212,7 @@ public sealed unsafe partial class GuestMemory
             for (ulong left = run.Length; left > 0;)
             {
                 ulong piece = PieceOfRun(at, left);
-                if (!TryFill(at, piece, value, out fault))
+                if (!TryFill(at, value, piece, out fault))
                 {
                     fault = fault.WithoutRange(GuestMemoryOperation.Fill);
                     return false;
@@ -232,13 +232,13 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">
     /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
     /// </exception>
-    public void Zero(in PagedRange range) => Fill(range, 0);
+    public void Clear(in PagedRange range) => Fill(range, 0);
 
     /// <summary>Fills a paged range with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="range">The range.</param>
     /// <param name="fault">Why not all of it could be written.</param>
     /// <returns>Whether all of it was written.</returns>
-    public bool TryZero(in PagedRange range, out GuestMemoryFault fault) => TryFill(range, 0, out fault);
+    public bool TryClear(in PagedRange range, out GuestMemoryFault fault) => TryFill(range, 0, out fault);
 
     /// <summary>Gives the address of a run, or the fault of one that has none.</summary>
     private bool TryStartRun(in PagedRun run, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)

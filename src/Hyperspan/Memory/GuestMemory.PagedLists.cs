@@ -155,11 +155,11 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Fills a list of paged ranges with zeros.</summary>
     /// <param name="ranges">The ranges.</param>
     /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
-    public void Zero(in PagedRanges ranges) => Fill(ranges, 0);
+    public void Clear(in PagedRanges ranges) => Fill(ranges, 0);
 
     /// <summary>Fills a list of paged ranges with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="ranges">The ranges.</param>
     /// <param name="fault">Why not all of them could be written.</param>
     /// <returns>Whether all of them were written.</returns>
-    public bool TryZero(in PagedRanges ranges, out GuestMemoryFault fault) => TryFill(ranges, 0, out fault);
+    public bool TryClear(in PagedRanges ranges, out GuestMemoryFault fault) => TryFill(ranges, 0, out fault);
 }

@@ -9,31 +9,31 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Tells whether every byte of a range is memory; see <see cref="Contains(GuestAddress, ulong)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <returns>Whether an access to the range would be in bounds.</returns>
-    public bool Contains(GuestRange range) => Contains(range.Base, range.Size);
+    public bool Contains(GuestRange range) => Contains(range.Start, range.Length);
 
-    /// <summary>Fills a range with one byte value; see <see cref="Fill(GuestAddress, ulong, byte)"/>.</summary>
+    /// <summary>Fills a range with one byte value; see <see cref="Fill(GuestAddress, byte, ulong)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The value.</param>
     /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
-    public void Fill(GuestRange range, byte value) => Fill(range.Base, range.Size, value);
+    public void Fill(GuestRange range, byte value) => Fill(range.Start, value, range.Length);
 
-    /// <summary>Fills a range with one byte value; see <see cref="TryFill(GuestAddress, ulong, byte, out GuestMemoryFault)"/>.</summary>
+    /// <summary>Fills a range with one byte value; see <see cref="TryFill(GuestAddress, byte, ulong, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The value.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was done for all of the range.</returns>
-    public bool TryFill(GuestRange range, byte value, out GuestMemoryFault fault) => TryFill(range.Base, range.Size, value, out fault);
+    public bool TryFill(GuestRange range, byte value, out GuestMemoryFault fault) => TryFill(range.Start, value, range.Length, out fault);
 
-    /// <summary>Fills a range with zeros; see <see cref="Zero(GuestAddress, ulong)"/>.</summary>
+    /// <summary>Fills a range with zeros; see <see cref="Clear(GuestAddress, ulong)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
-    public void Zero(GuestRange range) => Zero(range.Base, range.Size);
+    public void Clear(GuestRange range) => Clear(range.Start, range.Length);
 
-    /// <summary>Fills a range with zeros; see <see cref="TryZero(GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
+    /// <summary>Fills a range with zeros; see <see cref="TryClear(GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was done for all of the range.</returns>
-    public bool TryZero(GuestRange range, out GuestMemoryFault fault) => TryZero(range.Base, range.Size, out fault);
+    public bool TryClear(GuestRange range, out GuestMemoryFault fault) => TryClear(range.Start, range.Length, out fault);
 
     /// <summary>Copies a range; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>.</summary>
     /// <param name="source">The range in this memory.</param>
@@ -41,7 +41,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="destinationAddress">The guest-physical address of the first byte there.</param>
     /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
     public void CopyTo(GuestRange source, GuestMemory destination, GuestAddress destinationAddress) =>
-        CopyTo(source.Base, destination, destinationAddress, source.Size);
+        CopyTo(source.Start, destination, destinationAddress, source.Length);
 
     /// <summary>Copies a range; see <see cref="TryCopyTo(GuestAddress, GuestMemory, GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
     /// <param name="source">The range in this memory.</param>
@@ -50,41 +50,41 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was done for all of the range.</returns>
     public bool TryCopyTo(GuestRange source, GuestMemory destination, GuestAddress destinationAddress, out GuestMemoryFault fault) =>
-        TryCopyTo(source.Base, destination, destinationAddress, source.Size, out fault);
+        TryCopyTo(source.Start, destination, destinationAddress, source.Length, out fault);
 
     /// <summary>Checks that every page of a range can be accessed; see <see cref="Probe(GuestAddress, ulong, AccessType)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="access">Whether to read or to write.</param>
     /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
-    public void Probe(GuestRange range, AccessType access) => Probe(range.Base, range.Size, access);
+    public void Probe(GuestRange range, AccessType access) => Probe(range.Start, range.Length, access);
 
     /// <summary>Checks that every page of a range can be accessed; see <see cref="TryProbe(GuestAddress, ulong, AccessType, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="access">Whether to read or to write.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was done for all of the range.</returns>
-    public bool TryProbe(GuestRange range, AccessType access, out GuestMemoryFault fault) => TryProbe(range.Base, range.Size, access, out fault);
+    public bool TryProbe(GuestRange range, AccessType access, out GuestMemoryFault fault) => TryProbe(range.Start, range.Length, access, out fault);
 
-    /// <summary>Makes a view of a range; see <see cref="Subrange(GuestAddress, ulong, bool)"/>.</summary>
+    /// <summary>Makes a view of a range; see <see cref="Slice(GuestAddress, ulong, bool)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <returns>The view.</returns>
     /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
-    public GuestMemory Subrange(GuestRange range) => Subrange(range.Base, range.Size);
+    public GuestMemory Slice(GuestRange range) => Slice(range.Start, range.Length);
 
-    /// <summary>Makes a view of a range; see <see cref="TrySubrange(GuestAddress, ulong, bool, out GuestMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <summary>Makes a view of a range; see <see cref="TrySlice(GuestAddress, ulong, bool, out GuestMemory?, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
-    /// <param name="subrange">The view.</param>
+    /// <param name="slice">The view.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was made.</returns>
-    public bool TrySubrange(GuestRange range, [NotNullWhen(true)] out GuestMemory? subrange, out GuestMemoryFault fault) =>
-        TrySubrange(range.Base, range.Size, allowPreemptiveLocking: false, out subrange, out fault);
+    public bool TrySlice(GuestRange range, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
+        TrySlice(range.Start, range.Length, allowPreemptiveLocking: false, out slice, out fault);
 
     /// <summary>Locks the pages of a range for the kernel or a device; see <see cref="LockRange(GuestAddress, ulong, AccessType, bool)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="access">What the pages are locked for.</param>
     /// <returns>The lock.</returns>
     /// <exception cref="GuestMemoryException">A page cannot be locked or accessed.</exception>
-    public LockedMemory LockRange(GuestRange range, AccessType access) => LockRange(range.Base, range.Size, access);
+    public LockedMemory LockRange(GuestRange range, AccessType access) => LockRange(range.Start, range.Length, access);
 
     /// <summary>
     /// Locks the pages of a range for the kernel or a device; see
@@ -96,14 +96,14 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether the pages were locked.</returns>
     public bool TryLockRange(GuestRange range, AccessType access, [NotNullWhen(true)] out LockedMemory? locked, out GuestMemoryFault fault) =>
-        TryLockRange(range.Base, range.Size, access, kernelAccess: true, out locked, out fault);
+        TryLockRange(range.Start, range.Length, access, kernelAccess: true, out locked, out fault);
 
     /// <summary>Looks for bytes in a range; see <see cref="IndexOf(GuestAddress, ulong, ReadOnlySpan{byte})"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The bytes to look for.</param>
     /// <returns>The address of the first occurrence, or <see langword="null"/> where there is none.</returns>
     /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before an occurrence was found.</exception>
-    public GuestAddress? IndexOf(GuestRange range, ReadOnlySpan<byte> value) => IndexOf(range.Base, range.Size, value);
+    public GuestAddress? IndexOf(GuestRange range, ReadOnlySpan<byte> value) => IndexOf(range.Start, range.Length, value);
 
     /// <summary>Looks for bytes in a range; see <see cref="TryIndexOf(GuestAddress, ulong, ReadOnlySpan{byte}, out GuestAddress?, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -112,12 +112,12 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether the answer holds.</returns>
     public bool TryIndexOf(GuestRange range, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault) =>
-        TryIndexOf(range.Base, range.Size, value, out found, out fault);
+        TryIndexOf(range.Start, range.Length, value, out found, out fault);
 
     /// <summary>Writes a range as lines of addresses, bytes and characters; see <see cref="Dump(GuestAddress, ulong, TextWriter)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="writer">What to write to.</param>
-    public void Dump(GuestRange range, TextWriter writer) => Dump(range.Base, range.Size, writer);
+    public void Dump(GuestRange range, TextWriter writer) => Dump(range.Start, range.Length, writer);
 
     /// <summary>Reads a range from a file; see <see cref="ReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -130,7 +130,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="IOException">The system reported an error.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task ReadFromAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
-        ReadFromAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+        ReadFromAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Reads a range from a file; see <see cref="TryReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -140,7 +140,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryReadFromAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
-        TryReadFromAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+        TryReadFromAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Reads a range from a stream; see <see cref="ReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -151,7 +151,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="EndOfStreamException">The stream ended first.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task ReadFromAsync(GuestRange range, Stream source, CancellationToken cancellationToken = default) =>
-        ReadFromAsync(range.Base, range.Size, source, cancellationToken);
+        ReadFromAsync(range.Start, range.Length, source, cancellationToken);
 
     /// <summary>Reads a range from a stream; see <see cref="TryReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -160,7 +160,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryReadFromAsync(GuestRange range, Stream source, CancellationToken cancellationToken = default) =>
-        TryReadFromAsync(range.Base, range.Size, source, cancellationToken);
+        TryReadFromAsync(range.Start, range.Length, source, cancellationToken);
 
     /// <summary>Writes a range to a file; see <see cref="WriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -172,7 +172,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="IOException">The system reported an error.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task WriteToAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
-        WriteToAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+        WriteToAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Writes a range to a file; see <see cref="TryWriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -182,7 +182,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
-        TryWriteToAsync(range.Base, range.Size, file, fileOffset, cancellationToken);
+        TryWriteToAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Writes a range to a stream; see <see cref="WriteToAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -192,7 +192,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task WriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>
-        WriteToAsync(range.Base, range.Size, destination, cancellationToken);
+        WriteToAsync(range.Start, range.Length, destination, cancellationToken);
 
     /// <summary>Writes a range to a stream; see <see cref="TryWriteToAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
     /// <param name="range">The range.</param>
@@ -201,5 +201,5 @@ public sealed unsafe partial class GuestMemory
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>
-        TryWriteToAsync(range.Base, range.Size, destination, cancellationToken);
+        TryWriteToAsync(range.Start, range.Length, destination, cancellationToken);
 }

@@ -6,7 +6,7 @@ namespace Hyperspan;
 public sealed unsafe partial class GuestMemory
 {
     /// <summary>
-    /// Has an observer told of each write that is made through any memory, region or subrange over the backings of this one: values, bytes, fills, copies, atomic
+    /// Has an observer told of each write that is made through any memory, region or slice over the backings of this one: values, bytes, fills, copies, atomic
     /// operations, what fallback methods do, and what was locked for writing, when it is unlocked. It is told by the thread that wrote, when the bytes are there and before
     /// the access returns.
     /// </summary>
@@ -43,7 +43,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// As <see cref="CountWrite"/>, without a call, for a value in the region at address zero of a memory that is no subrange, where a dirty log is all there is to be told.
+    /// As <see cref="CountWrite"/>, without a call, for a value in the region at address zero of a memory that is no slice, where a dirty log is all there is to be told.
     /// Otherwise <see langword="false"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,7 +6,7 @@ namespace Hyperspan;
 public sealed unsafe partial class GuestMemory
 {
     /// <summary>
-    /// Makes a view of a part of this memory without an allocation; see <see cref="Subrange(GuestAddress, ulong, bool)"/> for a part that is a memory of its own.
+    /// Makes a view of a part of this memory without an allocation; see <see cref="Slice(GuestAddress, ulong, bool)"/> for a part that is a memory of its own.
     /// </summary>
     /// <param name="start">The first address; any alignment.</param>
     /// <param name="length">The length in bytes. All of it must be memory; it may span regions that touch.</param>
@@ -31,7 +31,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether the range is all memory.</returns>
     public bool TryView(GuestAddress start, ulong length, out GuestMemoryView view, out GuestMemoryFault fault)
     {
-        if (!CheckRange(start.Value, length, GuestMemoryOperation.Subrange, out fault))
+        if (!CheckRange(start.Value, length, GuestMemoryOperation.Slice, out fault))
         {
             view = default;
             return false;
@@ -45,19 +45,19 @@ public sealed unsafe partial class GuestMemory
     /// <param name="range">The range.</param>
     /// <returns>The view.</returns>
     /// <exception cref="GuestMemoryException">The range is not all memory.</exception>
-    public GuestMemoryView View(GuestRange range) => View(range.Base, range.Size);
+    public GuestMemoryView View(GuestRange range) => View(range.Start, range.Length);
 
     /// <summary>Makes a view of a range; see <see cref="TryView(GuestAddress, ulong, out GuestMemoryView, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="view">The view; empty where there is none.</param>
     /// <param name="fault">Why there is none.</param>
     /// <returns>Whether the range is all memory.</returns>
-    public bool TryView(GuestRange range, out GuestMemoryView view, out GuestMemoryFault fault) => TryView(range.Base, range.Size, out view, out fault);
+    public bool TryView(GuestRange range, out GuestMemoryView view, out GuestMemoryFault fault) => TryView(range.Start, range.Length, out view, out fault);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ThrowUnlessView(GuestAddress start, ulong length)
     {
-        if (!CheckRange(start.Value, length, GuestMemoryOperation.Subrange, out GuestMemoryFault fault))
+        if (!CheckRange(start.Value, length, GuestMemoryOperation.Slice, out GuestMemoryFault fault))
         {
             Throw(fault);
         }

@@ -51,12 +51,12 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private ulong _directReadBytes;
     private ulong _directWriteBytes;
 
-    // Null in a subrange inside one region until something asks for it: see Regions.
+    // Null in a slice inside one region until something asks for it: see Regions.
     private MemoryRegion[]? _regions;
     private readonly string? _name;
 
-    // Of a subrange: what it was made from, kept so that a disposal further up finds it; the memory that all of them were made from; and where it lies in the memory
-    // whose regions it clips, which is that one unless a backing has made a memory of its own in between. So nothing that is asked of a subrange depends on its depth.
+    // Of a slice: what it was made from, kept so that a disposal further up finds it; the memory that all of them were made from; and where it lies in the memory
+    // whose regions it clips, which is that one unless a backing has made a memory of its own in between. So nothing that is asked of a slice depends on its depth.
     private readonly GuestMemory? _parent;
     private readonly GuestMemory? _root;
     private readonly GuestMemory? _source;
@@ -65,9 +65,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private readonly bool _leaveOpen;
     private bool _closed;
 
-    // The subranges made from this one, which are closed with it. What is made from a root notices by the gate and is not listed. What shows a memory that a backing
+    // The slices made from this one, which are closed with it. What is made from a root notices by the gate and is not listed. What shows a memory that a backing
     // has made is listed in that and in its root as well.
-    private SubrangeList? _subranges;
+    private SliceList? _slices;
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
     /// <param name="name">The name used in errors.</param>
@@ -107,7 +107,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>A subrange of several regions, or of none.</summary>
+    /// <summary>A slice of several regions, or of none.</summary>
     private GuestMemory(GuestMemory parent, MemoryRegion[] regions, ulong start)
         : this(parent, parent._gate)
     {
@@ -120,7 +120,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     }
 
     /// <summary>
-    /// A subrange inside one region, at the cost of one object: what the inlined paths need is set, the rest is made when it is first asked for.
+    /// A slice inside one region, at the cost of one object: what the inlined paths need is set, the rest is made when it is first asked for.
     /// </summary>
     private GuestMemory(GuestMemory parent, MemoryRegion region, ulong start, ulong length)
         : this(parent, parent._gate)
@@ -134,7 +134,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     }
 
     /// <summary>
-    /// A subrange that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is
+    /// A slice that shows a memory which a backing has made for it, and is closed with that as well. The gates of both would have to be looked at: its own is
     /// disturbed from the start, so that each access asks whether both are open.
     /// </summary>
     private GuestMemory(GuestMemory parent, GuestMemory made, ulong start)
@@ -149,7 +149,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         made._root?.List(this);
     }
 
-    /// <summary>What is the same for every subrange.</summary>
+    /// <summary>What is the same for every slice.</summary>
     private GuestMemory(GuestMemory parent, MemoryGate gate)
     {
         _parent = parent;
@@ -178,7 +178,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
     public bool IsStrict => _strict;
 
-    /// <summary>Gets a value indicating whether this memory, or one it is a subrange of, has been disposed.</summary>
+    /// <summary>Gets a value indicating whether this memory, or one it is a slice of, has been disposed.</summary>
     public bool IsDisposed => Volatile.Read(ref _closed) || (_root is { } root && Volatile.Read(ref root._closed));
 
     /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
@@ -230,8 +230,8 @@ public sealed unsafe partial class GuestMemory : IDisposable
             : null;
 
     /// <summary>
-    /// Closes this memory and its subranges and, unless it was built to leave them open, disposes the backings. Accesses under way succeed
-    /// or fail with <see cref="GuestMemoryFaultKind.Disposed"/>. Disposing a subrange closes that subrange alone.
+    /// Closes this memory and its slices and, unless it was built to leave them open, disposes the backings. Accesses under way succeed
+    /// or fail with <see cref="GuestMemoryFaultKind.Disposed"/>. Disposing a slice closes that slice alone.
     /// </summary>
     /// <remarks>What a backing throws when it is released comes out when all the others have been disposed; of several exceptions, the first.</remarks>
     [SuppressMessage("Design", "CA1031", Justification = "The first exception of a backing reaches the caller after the others are disposed.")]
@@ -274,23 +274,23 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
     internal void OnBackingClosed() => _gate.Disturb();
 
-    /// <summary>Remembers a subrange of a subrange, to close it with this one.</summary>
-    private void Attach(GuestMemory subrange)
+    /// <summary>Remembers a slice of a slice, to close it with this one.</summary>
+    private void Attach(GuestMemory slice)
     {
         if (_parent is not null)
         {
-            List(subrange);
+            List(slice);
         }
     }
 
     /// <summary>Remembers what is to be closed with this one. Either the disposal finds it, or it finds the disposal.</summary>
-    private void List(GuestMemory subrange)
+    private void List(GuestMemory slice)
     {
-        SubrangeList subranges = _subranges ?? Interlocked.CompareExchange(ref _subranges, new SubrangeList(), null) ?? _subranges;
-        subranges.Add(subrange);
+        SliceList slices = _slices ?? Interlocked.CompareExchange(ref _slices, new SliceList(), null) ?? _slices;
+        slices.Add(slice);
         if (IsDisposed)
         {
-            subrange.Close();
+            slice.Close();
         }
     }
 
@@ -303,13 +303,13 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             Volatile.Write(ref memory._closed, true);
             memory.SetPaths();
-            Volatile.Read(ref memory._subranges)?.AddTo(open);
+            Volatile.Read(ref memory._slices)?.AddTo(open);
         }
     }
 
     internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
 
-    /// <summary>The regions in the order of their addresses. A subrange inside one region finds its own when they are first asked for.</summary>
+    /// <summary>The regions in the order of their addresses. A slice inside one region finds its own when they are first asked for.</summary>
     private MemoryRegion[] Regions => _regions ?? MakeRegions();
 
     /// <summary>The region that contains an address, or null where there is none or this memory is closed.</summary>
@@ -381,12 +381,12 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
     }
 
-    /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a subrange shows.</summary>
+    /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a slice shows.</summary>
     private void SetFirst(MemoryRegion region, ulong skip, ulong length)
     {
         if (region.IsDirect)
         {
-            // What subranges are made of most of the time: no slot for these.
+            // What slices are made of most of the time: no slot for these.
             ulong limit = RegionSlot.ScalarLimit(length);
             _base = region.Base + skip;
             (_directRead, _directReadBytes) = region.CanRead ? (limit, length) : default;

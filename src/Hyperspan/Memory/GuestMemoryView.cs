@@ -8,7 +8,7 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// <para>
-/// For a request, a ring or a table that is looked at and left: where a <see cref="GuestMemory.Subrange(GuestAddress, ulong, bool)"/> is an object that can be
+/// For a request, a ring or a table that is looked at and left: where a <see cref="GuestMemory.Slice(GuestAddress, ulong, bool)"/> is an object that can be
 /// handed to whatever takes a
 /// memory, and be closed by itself, this is a bound on offsets. It is open as long as its memory is. Each access does what the same access to the memory does:
 /// faults, handlers, bitmaps,

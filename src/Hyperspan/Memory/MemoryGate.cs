@@ -1,7 +1,7 @@
 namespace Hyperspan;
 
 /// <summary>
-/// Says whether direct accesses still count. One a root memory, shared with its subranges, looked at after each direct access.
+/// Says whether direct accesses still count. One a root memory, shared with its slices, looked at after each direct access.
 /// </summary>
 /// <remarks>
 /// Memory that cannot fault stays accessible after its backing was disposed, until nothing refers to it; what is in it then is meaningless. So a direct access

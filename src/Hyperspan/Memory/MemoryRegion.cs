@@ -4,7 +4,7 @@ namespace Hyperspan;
 
 /// <summary>One contiguous part of a <see cref="GuestMemory"/>: where it lies in the guest and what of a backing it shows. Immutable.</summary>
 /// <remarks>
-/// A subrange is a memory with clipped regions over the same backings: everything a backing does is forwarded at any depth, because there is no layer in between.
+/// A slice is a memory with clipped regions over the same backings: everything a backing does is forwarded at any depth, because there is no layer in between.
 /// </remarks>
 internal sealed unsafe class MemoryRegion
 {
@@ -20,7 +20,7 @@ internal sealed unsafe class MemoryRegion
 
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
-        MakesSubranges = backing.MakesSubranges;
+        MakesSlices = backing.MakesSlices;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
             if (bitmaps.ReadBitmap == null || bitmaps.WriteBitmap == null)
@@ -46,7 +46,7 @@ internal sealed unsafe class MemoryRegion
         CanWrite = whole.CanWrite;
         Base = whole.Base == null ? null : whole.Base + skip;
         FaultBehavior = whole.FaultBehavior;
-        MakesSubranges = whole.MakesSubranges;
+        MakesSlices = whole.MakesSlices;
         HasBitmaps = whole.HasBitmaps;
         ReadBitmap = whole.ReadBitmap;
         WriteBitmap = whole.WriteBitmap;
@@ -125,8 +125,8 @@ internal sealed unsafe class MemoryRegion
 
     internal FaultBehavior FaultBehavior { get; }
 
-    /// <summary>Whether the backing has to be asked for subranges, because it might make them itself. See <see cref="GuestMemoryBacking.MakesSubranges"/>.</summary>
-    internal bool MakesSubranges { get; }
+    /// <summary>Whether the backing has to be asked for slices, because it might make them itself. See <see cref="GuestMemoryBacking.MakesSlices"/>.</summary>
+    internal bool MakesSlices { get; }
 
     internal bool HasBitmaps { get; }
 

@@ -31,7 +31,7 @@ internal unsafe struct RegionSlot
     /// <summary>The length of a region, from the limit for scalars: seven more, unless it is zero.</summary>
     internal static ulong BytesBelow(ulong limit) => limit == 0 ? 0 : limit + 7;
 
-    /// <summary>Sets mapping and limits for a region, or for the part of it that a subrange shows.</summary>
+    /// <summary>Sets mapping and limits for a region, or for the part of it that a slice shows.</summary>
     internal void SetPaths(MemoryRegion region, ulong skip, ulong length)
     {
         ulong limit = ScalarLimit(length);

@@ -9,7 +9,7 @@ namespace Hyperspan;
 /// <para>
 /// A table of 2^n equal slots over the address space of the memory. A slot names the region that fills most of it, and leads to a finer table where
 /// it holds parts of others as well. There are at most 512 slots in a table, so the depth is bounded by (64 - 12) / 9 levels, whatever the number of regions
-/// (or by 64 / 9, in a subrange that starts inside a page, where two regions meet inside one as well); in the usual layouts (RAM below and above a hole, equal memory
+/// (or by 64 / 9, in a slice that starts inside a page, where two regions meet inside one as well); in the usual layouts (RAM below and above a hole, equal memory
 /// slots) the first level answers.
 /// </para>
 /// <para>

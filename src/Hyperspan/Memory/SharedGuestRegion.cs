@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan;
 
 /// <summary>A part of a guest's memory that another process can map, as vhost-user, a migration peer or a helper process is told of it.</summary>
-/// <param name="Address">The guest-physical address of the first byte; in a subrange, the address there.</param>
+/// <param name="Address">The guest-physical address of the first byte; in a slice, the address there.</param>
 /// <param name="Length">The length in bytes.</param>
 /// <param name="Handle">The file that holds the bytes. It belongs to the backing: duplicate it, or send it, rather than keeping it.</param>
 /// <param name="FileOffset">Where in the file the part begins, in bytes.</param>

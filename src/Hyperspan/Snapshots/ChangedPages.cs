@@ -10,7 +10,7 @@ internal sealed class ChangedPages
 
     internal ChangedPages(IEnumerable<GuestRange> ranges)
     {
-        foreach (GuestRange range in ranges.Where(range => !range.IsEmpty).OrderBy(range => range.Base.Value))
+        foreach (GuestRange range in ranges.Where(range => !range.IsEmpty).OrderBy(range => range.Start.Value))
         {
             ulong first = range.FirstPageNumber;
             ulong last = range.Last!.Value.PageNumber;

@@ -60,7 +60,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
         chunk = 0;
         for (int i = _map.FirstEndingAtOrAfter(from); i < _regions.Length; i++)
         {
-            ulong firstOfRegion = _regions[i].Range.Base.Value >> SnapshotFormat.ChunkShift;
+            ulong firstOfRegion = _regions[i].Range.Start.Value >> SnapshotFormat.ChunkShift;
             if (pages != 0 && firstOfRegion > chunk)
             {
                 // Another chunk's business.
@@ -122,7 +122,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     /// <summary>Reads whole pages that lie in one region each, all or nothing.</summary>
     private bool TryRead(ulong address, Span<byte> pages) =>
         _map.FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift) is var i && i < _regions.Length
-        && _regions[i].Range.Base.Value <= address && _regions[i].Range.Last!.Value.Value - address >= (ulong)(pages.Length - 1)
+        && _regions[i].Range.Start.Value <= address && _regions[i].Range.Last!.Value.Value - address >= (ulong)(pages.Length - 1)
         && _memory.TryRead(address, pages, out _);
 
     /// <summary>Reads what there is of one page; the rest of it is zero.</summary>
@@ -132,11 +132,11 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
         for (int i = _map.FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift); i < _regions.Length; i++)
         {
             GuestRange range = _regions[i].Range;
-            ulong first = Math.Max(range.Base.Value, address);
+            ulong first = Math.Max(range.Start.Value, address);
             ulong last = Math.Min(range.Last!.Value.Value, address + (SnapshotFormat.PageSize - 1));
             if (first > last)
             {
-                if (range.Base.Value > address)
+                if (range.Start.Value > address)
                 {
                     return;
                 }
@@ -171,7 +171,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     private bool TryNextPart(int region, ulong chunk, out ulong address)
     {
         GuestRange range = _regions[region].Range;
-        address = Math.Max(range.Base.Value, chunk << SnapshotFormat.ChunkShift);
+        address = Math.Max(range.Start.Value, chunk << SnapshotFormat.ChunkShift);
         return TryNextPart(region, address, range.Last!.Value.Value, out address, out _);
     }
 
@@ -179,11 +179,11 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     private bool TryNextPart(int index, ulong from, ulong last, out ulong first, out ulong partLast)
     {
         GuestMemoryRegion region = _regions[index];
-        ulong shift = region.Range.Base.Value;
+        ulong shift = region.Range.Start.Value;
         if (_partRegion != index || from < _partStart || from > _partStop)
         {
             ulong offset = region.BackingOffset + (from - shift);
-            ulong end = region.BackingOffset + region.Range.Size;
+            ulong end = region.BackingOffset + region.Range.Length;
             if (!_present[region.Backing!].TryNext(offset, end, out ulong start, out ulong stop))
             {
                 (first, partLast) = (0, 0);
@@ -204,7 +204,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     {
         GuestRange range = _regions[index].Range;
         ulong start = chunk << SnapshotFormat.ChunkShift;
-        ulong from = Math.Max(start, range.Base.Value);
+        ulong from = Math.Max(start, range.Start.Value);
         ulong last = Math.Min(start + (SnapshotFormat.ChunkSize - 1), range.Last!.Value.Value);
         ulong pages = 0;
         while (TryNextPart(index, from, last, out ulong first, out ulong partLast))

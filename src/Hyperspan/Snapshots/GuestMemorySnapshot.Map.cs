@@ -37,13 +37,13 @@ public sealed partial class GuestMemorySnapshot
             {
                 if (!region.IsAligned)
                 {
-                    builder.Add(region.Range.Base, Copy(region), protection: region.Protection);
+                    builder.Add(region.Range.Start, Copy(region), protection: region.Protection);
                     continue;
                 }
 
                 var backing = new MappedSnapshotBacking(region, behavior);
                 backings.Add(backing);
-                builder.Add(region.Range.Base, backing, protection: region.Protection);
+                builder.Add(region.Range.Start, backing, protection: region.Protection);
             }
 
             MapRuns(backings);
@@ -59,14 +59,14 @@ public sealed partial class GuestMemorySnapshot
     /// <summary>A region that begins in the middle of a page: its bytes lie otherwise in pages here than in the file.</summary>
     internal HeapMemory Copy(SnapshotRegion region)
     {
-        var copy = new HeapMemory(region.Range.Size, new HeapMemoryOptions { Name = region.Name, ExactLength = true });
+        var copy = new HeapMemory(region.Range.Length, new HeapMemoryOptions { Name = region.Name, ExactLength = true });
         for (ulong done = 0; done < copy.Length;)
         {
             int piece = (int)Math.Min(SnapshotFormat.ChunkSize, copy.Length - done);
             unsafe
             {
                 // SAFETY: inside the mapping, which is known to nobody else yet.
-                Read(region.Range.Base.Value + done, new Span<byte>(copy.Mapping + done, piece));
+                Read(region.Range.Start.Value + done, new Span<byte>(copy.Mapping + done, piece));
             }
 
             done += (ulong)piece;

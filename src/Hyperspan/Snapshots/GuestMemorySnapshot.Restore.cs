@@ -57,7 +57,7 @@ public sealed partial class GuestMemorySnapshot
 
     private static ulong FirstMissing(GuestMemory memory, GuestRange range)
     {
-        ulong address = range.Base.Value;
+        ulong address = range.Start.Value;
         while (memory.TryFindRegion(address, out GuestMemoryRegion? region) && region.Range.Last!.Value.Value < range.Last!.Value.Value)
         {
             address = region.Range.Last.Value.Value + 1;
@@ -88,7 +88,7 @@ public sealed partial class GuestMemorySnapshot
         foreach ((GuestRange range, int offset) in Parts(regions, chunk, pages))
         {
             Populate(memory, range);
-            memory.Write(range.Base, packed.Slice(offset, (int)range.Size));
+            memory.Write(range.Start, packed.Slice(offset, (int)range.Length));
         }
     }
 
@@ -96,7 +96,7 @@ public sealed partial class GuestMemorySnapshot
     private static unsafe void Populate(GuestMemory memory, GuestRange range)
     {
         if (!OperatingSystem.IsLinux()
-            || !memory.TryFindRegion(range.Base, out GuestMemoryRegion? region)
+            || !memory.TryFindRegion(range.Start, out GuestMemoryRegion? region)
             || region is not { Backing: (HeapMemory or SharedMemory) and { FaultBehavior: FaultBehavior.Never } backing }
             || region.Range.Last!.Value.Value < range.Last!.Value.Value
             || !backing.TryBeginUse())
@@ -106,11 +106,11 @@ public sealed partial class GuestMemorySnapshot
 
         try
         {
-            ulong offset = region.BackingOffset + (range.Base.Value - region.Range.Base.Value);
+            ulong offset = region.BackingOffset + (range.Start.Value - region.Range.Start.Value);
             ulong first = PageMath.RoundDown(offset, PageMath.PageSize);
 
             // SAFETY: whole pages of the backing's mapping, which has them and stays while it is in use; their contents are kept.
-            _ = LibC.Madvise(backing.Mapping + first, (nuint)(offset + range.Size - first), MemoryAdvice.PopulateWrite);
+            _ = LibC.Madvise(backing.Mapping + first, (nuint)(offset + range.Length - first), MemoryAdvice.PopulateWrite);
         }
         finally
         {
@@ -122,7 +122,7 @@ public sealed partial class GuestMemorySnapshot
     {
         foreach ((GuestRange range, _) in Parts(regions, chunk, pages))
         {
-            memory.Fill(range.Base, range.Size, 0);
+            memory.Fill(range.Start, 0, range.Length);
         }
     }
 
@@ -130,13 +130,13 @@ public sealed partial class GuestMemorySnapshot
     internal static IEnumerable<(GuestRange Range, int PackedOffset)> Parts(RegionMap regions, ulong chunk, ulong pages)
     {
         ulong start = chunk << SnapshotFormat.ChunkShift;
-        for (int i = regions.FirstEndingAtOrAfter(chunk); i < regions.All.Count && regions.All[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        for (int i = regions.FirstEndingAtOrAfter(chunk); i < regions.All.Count && regions.All[i].Range.Start.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
         {
             GuestRange region = regions.All[i].Range;
             foreach (BitRun run in new BitRuns(pages & regions.All[i].PagesOf(chunk)))
             {
                 ulong runStart = start + ((ulong)run.First << SnapshotFormat.PageShift);
-                ulong first = Math.Max(runStart, region.Base.Value);
+                ulong first = Math.Max(runStart, region.Start.Value);
                 ulong last = Math.Min(runStart + (((ulong)run.Count << SnapshotFormat.PageShift) - 1), region.Last!.Value.Value);
                 yield return (new GuestRange(first, last - first + 1), SnapshotImage.PackedOffset(pages, run.First) + (int)(first - runStart));
             }

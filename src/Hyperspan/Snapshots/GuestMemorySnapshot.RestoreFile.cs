@@ -81,10 +81,10 @@ public sealed partial class GuestMemorySnapshot
             moved += (ulong)packed;
             foreach ((GuestRange range, int at) in Parts(regions, chunk, pages))
             {
-                long offset = (long)layout.OffsetOf(range.Base.Value);
+                long offset = (long)layout.OffsetOf(range.Start.Value);
                 ClearFile(file, written, offset);
-                RandomAccess.Write(file, buffer.AsSpan(at, (int)range.Size), offset);
-                written = offset + (long)range.Size;
+                RandomAccess.Write(file, buffer.AsSpan(at, (int)range.Length), offset);
+                written = offset + (long)range.Length;
             }
 
             meter.Report(chunk, moved);

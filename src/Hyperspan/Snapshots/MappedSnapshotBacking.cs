@@ -11,10 +11,10 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
 
     internal MappedSnapshotBacking(SnapshotRegion region, FaultBehavior behavior)
     {
-        Length = region.Range.Size;
+        Length = region.Range.Length;
         Name = region.Name;
         FaultBehavior = behavior;
-        PagesStart = region.Range.Base.Value;
+        PagesStart = region.Range.Start.Value;
         PageMath.RequireMappableLength(Length, nameof(region));
         _reservation = AddressReservation.Reserve(Length, PageMath.PageSize, Name);
         int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
@@ -36,7 +36,7 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
     /// <summary>The guest-physical address of the first page.</summary>
     internal ulong PagesStart { get; }
 
-    internal override bool MakesSubranges => false;
+    internal override bool MakesSlices => false;
 
     /// <summary>Puts a run of a file in place. Nobody else knows of the mapping yet.</summary>
     /// <returns>Zero or an error number.</returns>

@@ -17,7 +17,7 @@ internal sealed class MemoryFileLayout
         {
             length = (length + (PageMath.PageSize - 1)) & ~(UInt128)(PageMath.PageSize - 1);
             _offsets[i] = (ulong)length;
-            length += regions.All[i].Range.Size;
+            length += regions.All[i].Range.Length;
             if (length > long.MaxValue)
             {
                 throw new IOException("The memory is longer than a file can be.");
@@ -39,7 +39,7 @@ internal sealed class MemoryFileLayout
             i++;
         }
 
-        return _offsets[i] + (address - _regions.All[i].Range.Base.Value);
+        return _offsets[i] + (address - _regions.All[i].Range.Start.Value);
     }
 
     /// <summary>The page of guest-physical memory whose bytes are at an offset, a multiple of 4 KiB. False where none are: between regions, or past the end.</summary>
@@ -48,13 +48,13 @@ internal sealed class MemoryFileLayout
         int i = Array.BinarySearch(_offsets, offset);
         i = i < 0 ? ~i - 1 : i;
         page = 0;
-        if (i < 0 || offset - _offsets[i] >= _regions.All[i].Range.Size)
+        if (i < 0 || offset - _offsets[i] >= _regions.All[i].Range.Length)
         {
             return false;
         }
 
         // A region that begins in the middle of a page has it at the beginning of one here: such are not served.
-        ulong address = _regions.All[i].Range.Base.Value + (offset - _offsets[i]);
+        ulong address = _regions.All[i].Range.Start.Value + (offset - _offsets[i]);
         page = address >> PageMath.PageShift;
         return address % PageMath.PageSize == 0;
     }

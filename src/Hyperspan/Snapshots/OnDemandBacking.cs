@@ -11,9 +11,9 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
     internal OnDemandBacking(OnDemandPages pages, SnapshotRegion region)
     {
         _pages = pages;
-        Length = region.Range.Size;
+        Length = region.Range.Length;
         Name = region.Name;
-        PagesStart = region.Range.Base.Value;
+        PagesStart = region.Range.Start.Value;
         PageMath.RequireMappableLength(Length, nameof(region));
         _reservation = AddressReservation.Reserve(Length, PageMath.PageSize, Name);
         int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
@@ -35,7 +35,7 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
 
     public override string Name { get; }
 
-    internal override bool MakesSubranges => false;
+    internal override bool MakesSlices => false;
 
     internal ulong PagesLength => _reservation.Length;
 

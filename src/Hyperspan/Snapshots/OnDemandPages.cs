@@ -287,7 +287,7 @@ internal sealed class OnDemandPages : IDisposable
         return false;
     }
 
-    private ulong FirstChunk(int region) => _map.All[region].Range.Base.Value >> SnapshotFormat.ChunkShift;
+    private ulong FirstChunk(int region) => _map.All[region].Range.Start.Value >> SnapshotFormat.ChunkShift;
 
     private ulong LastChunk(int region) => _map.All[region].Range.Last!.Value.Value >> SnapshotFormat.ChunkShift;
 
@@ -311,7 +311,7 @@ internal sealed class OnDemandPages : IDisposable
             }
 
             ulong last = range.Last!.Value.Value >> SnapshotFormat.ChunkShift;
-            for (ulong chunk = range.Base.Value >> SnapshotFormat.ChunkShift; _map.TryNextChunk(chunk, out chunk) && chunk <= last; chunk++)
+            for (ulong chunk = range.Start.Value >> SnapshotFormat.ChunkShift; _map.TryNextChunk(chunk, out chunk) && chunk <= last; chunk++)
             {
                 yield return chunk;
             }

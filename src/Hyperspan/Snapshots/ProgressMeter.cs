@@ -23,11 +23,11 @@ internal sealed class ProgressMeter(RegionMap regions, IProgress<SnapshotProgres
         ulong last = (chunk << SnapshotFormat.ChunkShift) + (SnapshotFormat.ChunkSize - 1);
         while (_region < regions.All.Count && regions.All[_region].Range.Last!.Value.Value <= last)
         {
-            _passed += regions.All[_region++].Range.Size;
+            _passed += regions.All[_region++].Range.Length;
         }
 
         ulong here = 0;
-        if (_region < regions.All.Count && regions.All[_region].Range.Base.Value is var start && start <= last)
+        if (_region < regions.All.Count && regions.All[_region].Range.Start.Value is var start && start <= last)
         {
             here = last - start + 1;
         }

@@ -18,7 +18,7 @@ internal sealed class RegionMap
             UInt128 sum = 0;
             foreach (SnapshotRegion region in _regions)
             {
-                sum += region.Range.Size;
+                sum += region.Range.Length;
             }
 
             return (ulong)UInt128.Min(sum, ulong.MaxValue);
@@ -29,7 +29,7 @@ internal sealed class RegionMap
     internal ulong PagesOf(ulong chunk)
     {
         ulong pages = 0;
-        for (int i = FirstEndingAtOrAfter(chunk); i < _regions.Length && _regions[i].Range.Base.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        for (int i = FirstEndingAtOrAfter(chunk); i < _regions.Length && _regions[i].Range.Start.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
         {
             pages |= _regions[i].PagesOf(chunk);
         }
@@ -41,7 +41,7 @@ internal sealed class RegionMap
     internal bool TryNextChunk(ulong from, out ulong chunk)
     {
         int i = FirstEndingAtOrAfter(from);
-        chunk = i < _regions.Length ? Math.Max(from, _regions[i].Range.Base.Value >> SnapshotFormat.ChunkShift) : 0;
+        chunk = i < _regions.Length ? Math.Max(from, _regions[i].Range.Start.Value >> SnapshotFormat.ChunkShift) : 0;
         return i < _regions.Length;
     }
 

@@ -8,12 +8,12 @@ namespace Hyperspan.Snapshots;
 public sealed record SnapshotRegion(GuestRange Range, string Name, ulong PageSize, Protection Protection)
 {
     /// <summary>Gets a value indicating whether it begins with a page.</summary>
-    internal bool IsAligned => (Range.Base.Value & (SnapshotFormat.PageSize - 1)) == 0;
+    internal bool IsAligned => (Range.Start.Value & (SnapshotFormat.PageSize - 1)) == 0;
 
     /// <summary>The pages of a chunk that belong to this region, if only by a byte.</summary>
     internal ulong PagesOf(ulong chunk)
     {
-        ulong first = Range.Base.Value >> SnapshotFormat.PageShift;
+        ulong first = Range.Start.Value >> SnapshotFormat.PageShift;
         ulong last = Range.Last!.Value.Value >> SnapshotFormat.PageShift;
         ulong start = chunk << (SnapshotFormat.ChunkShift - SnapshotFormat.PageShift);
         ulong end = start + (SnapshotFormat.ChunkPages - 1);

@@ -195,8 +195,8 @@ internal sealed class SnapshotWriter
 
             Span<byte> head = list.GetSpan(24)[..24];
             head.Clear();
-            BinaryPrimitives.WriteUInt64LittleEndian(head, region.Range.Base.Value);
-            BinaryPrimitives.WriteUInt64LittleEndian(head[8..], region.Range.Size);
+            BinaryPrimitives.WriteUInt64LittleEndian(head, region.Range.Start.Value);
+            BinaryPrimitives.WriteUInt64LittleEndian(head[8..], region.Range.Length);
             head[16] = (byte)BitOperations.Log2(region.PageSize);
             head[17] = (byte)((region.Protection.CanRead ? 1 : 0) | (region.Protection.CanWrite ? 2 : 0) | (region.Protection.CanExecute ? 4 : 0));
             BinaryPrimitives.WriteUInt16LittleEndian(head[18..], (ushort)name.Length);

@@ -38,7 +38,7 @@ public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bufferSize);
         _memory = memory;
         _range = range;
-        Capacity = range.Size;
+        Capacity = range.Length;
         _buffer = ArrayPool<byte>.Shared.Rent(bufferSize);
     }
 
@@ -133,7 +133,7 @@ public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
 
         bool written = _paged
             ? _memory.TryWrite(new PagedRanges(_pages.Span).Slice(Flushed, (ulong)bytes.Length), bytes, out GuestMemoryFault memoryFault)
-            : _memory.TryWrite(_range.Base + Flushed, bytes, out memoryFault);
+            : _memory.TryWrite(_range.Start + Flushed, bytes, out memoryFault);
         if (!written)
         {
             fault = StreamingFault.Memory(memoryFault, (ulong)bytes.Length, Capacity - Flushed);

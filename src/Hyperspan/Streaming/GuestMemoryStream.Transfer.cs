@@ -15,7 +15,7 @@ public sealed partial class GuestMemoryStream
             return 0;
         }
 
-        if (!_memory.TryRead(_range.Base + _position, buffer[..length], out GuestMemoryFault fault))
+        if (!_memory.TryRead(_range.Start + _position, buffer[..length], out GuestMemoryFault fault))
         {
             throw Failed(fault.ToException());
         }
@@ -57,7 +57,7 @@ public sealed partial class GuestMemoryStream
             throw Failed(StreamingFault.OutOfRange((ulong)buffer.Length, Remaining).ToException());
         }
 
-        if (!_memory.TryWrite(_range.Base + _position, buffer, out GuestMemoryFault fault))
+        if (!_memory.TryWrite(_range.Start + _position, buffer, out GuestMemoryFault fault))
         {
             throw Failed(fault.ToException());
         }

@@ -33,7 +33,7 @@ public sealed partial class GuestMemoryStream : Stream
     public GuestMemoryStream(GuestMemory memory, GuestRange range, FileAccess access = FileAccess.ReadWrite)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        if (range.Size > long.MaxValue)
+        if (range.Length > long.MaxValue)
         {
             throw new ArgumentException($"The range {range} is longer than a stream can be.", nameof(range));
         }
@@ -63,7 +63,7 @@ public sealed partial class GuestMemoryStream : Stream
         get
         {
             ObjectDisposedException.ThrowIf(_closed, this);
-            return (long)_range.Size;
+            return (long)_range.Length;
         }
     }
 
@@ -87,7 +87,7 @@ public sealed partial class GuestMemoryStream : Stream
     }
 
     /// <summary>Gets the number of bytes from the position to the end.</summary>
-    private ulong Remaining => _position < _range.Size ? _range.Size - _position : 0;
+    private ulong Remaining => _position < _range.Length ? _range.Length - _position : 0;
 
     /// <inheritdoc/>
     public override long Seek(long offset, SeekOrigin origin)
@@ -97,7 +97,7 @@ public sealed partial class GuestMemoryStream : Stream
         {
             SeekOrigin.Begin => 0,
             SeekOrigin.Current => _position,
-            SeekOrigin.End => _range.Size,
+            SeekOrigin.End => _range.Length,
             _ => throw new ArgumentOutOfRangeException(nameof(origin), origin, "Begin, current or end."),
         };
         Int128 position = start + offset;

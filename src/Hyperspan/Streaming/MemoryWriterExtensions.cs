@@ -54,7 +54,7 @@ public static class MemoryWriterExtensions
     /// <param name="writer">The writer.</param>
     /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <exception cref="MemoryStreamingException">Not all of them could be written.</exception>
-    public static void Zero<TWriter>(this scoped ref TWriter writer, ulong length)
+    public static void Clear<TWriter>(this scoped ref TWriter writer, ulong length)
         where TWriter : struct, IMemoryWriter, allows ref struct => writer.Fill(0, length);
 
     /// <summary>Writes zeros and says why where it cannot.</summary>
@@ -63,7 +63,7 @@ public static class MemoryWriterExtensions
     /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <param name="fault">Why they could not all be written.</param>
     /// <returns>Whether all of them were written.</returns>
-    public static bool TryZero<TWriter>(this scoped ref TWriter writer, ulong length, out StreamingFault fault)
+    public static bool TryClear<TWriter>(this scoped ref TWriter writer, ulong length, out StreamingFault fault)
         where TWriter : struct, IMemoryWriter, allows ref struct => writer.TryFill(0, length, out fault);
 
     /// <summary>Makes a writer to the next bytes, or to all where there are fewer.</summary>

@@ -20,8 +20,8 @@ public struct RangeReader : IMemoryReader
     {
         ArgumentNullException.ThrowIfNull(memory);
         _memory = memory;
-        _address = range.Base.Value;
-        _remaining = range.Size;
+        _address = range.Start.Value;
+        _remaining = range.Length;
     }
 
     private readonly GuestMemory Memory => _memory ?? GuestMemory.Empty;

@@ -20,8 +20,8 @@ public struct RangeWriter : IMemoryWriter
     {
         ArgumentNullException.ThrowIfNull(memory);
         _memory = memory;
-        _address = range.Base.Value;
-        _remaining = range.Size;
+        _address = range.Start.Value;
+        _remaining = range.Length;
         IsReadOnly = isReadOnly;
     }
 
@@ -83,7 +83,7 @@ public struct RangeWriter : IMemoryWriter
             return false;
         }
 
-        if (!Memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault))
+        if (!Memory.TryFill(_address, value, length, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;

@@ -21,7 +21,7 @@ public enum ModelOperation
     Lock,
     LockPages,
     Unlock,
-    Subrange,
+    Slice,
     Close,
     Change,
 }
@@ -55,7 +55,7 @@ public sealed record ModelCommand(ModelOperation Operation, int View, int Addres
         long length = operation switch
         {
             ModelOperation.ReadBytes or ModelOperation.WriteBytes or ModelOperation.Fill or ModelOperation.Copy or ModelOperation.Probe
-                or ModelOperation.Lock or ModelOperation.Subrange => SomeLength(numbers[3]),
+                or ModelOperation.Lock or ModelOperation.Slice => SomeLength(numbers[3]),
             _ => 1L << (numbers[3] % 5),
         };
         return new ModelCommand(operation, numbers[1] % 12, SomeAddress(numbers[2]), length, SomeAddress(numbers[4]), (numbers[5] * 12) + (numbers[6] % 12));

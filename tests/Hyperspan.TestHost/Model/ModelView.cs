@@ -9,7 +9,7 @@ internal sealed record ModelRegion(ulong Start, ulong Length, ModelBacking Backi
         access == AccessType.Write ? Protection.CanWrite && Backing.IsWritable : Protection.CanRead;
 }
 
-/// <summary>A memory, or a subrange at some depth, and what each access to it should meet.</summary>
+/// <summary>A memory, or a slice at some depth, and what each access to it should meet.</summary>
 internal sealed class ModelView(GuestMemory real, IReadOnlyList<ModelRegion> regions, bool strict, ModelView? parent)
 {
     private bool _closed;

@@ -2,7 +2,7 @@ using Hyperspan.Guarding;
 
 namespace Hyperspan.TestHost.Model;
 
-/// <content>Locks and subranges.</content>
+/// <content>Locks and slices.</content>
 internal sealed unsafe partial class ModelWorld
 {
     private const int MaxLocks = 8;
@@ -155,14 +155,14 @@ internal sealed unsafe partial class ModelWorld
         }
     }
 
-    private void Subrange(ModelView view, ulong address, ulong length, int how)
+    private void Slice(ModelView view, ulong address, ulong length, int how)
     {
         // A view of nothing may start anywhere but past the end.
         ExpectedFault? expected = length == 0 && address > 0 && !view.Regions.Any(region => region.Last >= address - 1)
             ? new ExpectedFault(GuestMemoryFaultKind.OutOfRange, FaultCause.Check, address)
             : view.CheckRange(address, length);
-        bool succeeded = view.Real.TrySubrange(address, length, how % 2 == 0, out GuestMemory? part, out GuestMemoryFault fault);
-        Judge(succeeded, fault, expected, GuestMemoryOperation.Subrange, (address, length));
+        bool succeeded = view.Real.TrySlice(address, length, how % 2 == 0, out GuestMemory? part, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Slice, (address, length));
         if (part is null)
         {
             return;
@@ -174,7 +174,7 @@ internal sealed unsafe partial class ModelWorld
             regions.Add(new ModelRegion(at - address, (ulong)piece, region.Backing, offset, region.Protection));
         }
 
-        Demand(part.End == length, "the end of the subrange");
+        Demand(part.End == length, "the end of the slice");
         if (view.Depth < MaxDepth && _views.Count < MaxViews)
         {
             _views.Add(new ModelView(part, regions, part.IsStrict, view));

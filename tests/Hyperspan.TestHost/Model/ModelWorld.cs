@@ -122,8 +122,8 @@ internal sealed unsafe partial class ModelWorld : IDisposable
             case ModelOperation.Unlock:
                 Unlock(command.Value);
                 break;
-            case ModelOperation.Subrange:
-                Subrange(view, address, (ulong)command.Length, command.Value);
+            case ModelOperation.Slice:
+                Slice(view, address, (ulong)command.Length, command.Value);
                 break;
             case ModelOperation.Close:
                 if (view.Depth > 0)

@@ -9,10 +9,10 @@ internal static class MemoryZoo
     public const ulong Page = 4096;
 
     public static IReadOnlyList<string> Paths { get; } =
-        ["direct", "shared", "guarded", "file", "foreign", "table", "bitmap", "bitmap-guarded", "blocking", "subrange"];
+        ["direct", "shared", "guarded", "file", "foreign", "table", "bitmap", "bitmap-guarded", "blocking", "slice"];
 
     /// <summary>Makes a memory whose every page can be accessed; disposing what is returned disposes all of it.</summary>
-    /// <remarks>The second is what <see cref="GuestMemory.Dispose"/> is called on where the first is a subrange.</remarks>
+    /// <remarks>The second is what <see cref="GuestMemory.Dispose"/> is called on where the first is a slice.</remarks>
     public static (GuestMemory Memory, GuestMemory Root) Create(string path, ulong pages)
     {
         ulong length = pages * Page;
@@ -31,10 +31,10 @@ internal static class MemoryZoo
             "bitmap" => new GuestMemory("bitmap", new RestrictedBacking(new HeapMemory(length))),
             "bitmap-guarded" => new GuestMemory("bitmap-guarded", new RestrictedBacking(Committed(length))),
             "blocking" => new GuestMemory("blocking", Committed(length, FaultBehavior.MayBlock)),
-            "subrange" => new GuestMemory("subrange", new HeapMemory(length + Page)),
+            "slice" => new GuestMemory("slice", new HeapMemory(length + Page)),
             _ => throw new ArgumentException("unknown path " + path, nameof(path)),
         };
-        return (path == "subrange" ? root.Subrange(Page, length).Subrange(0, length) : root, root);
+        return (path == "slice" ? root.Slice(Page, length).Slice(0, length) : root, root);
     }
 
     public static SparseMapping Committed(ulong length, FaultBehavior behavior = FaultBehavior.MayFault)

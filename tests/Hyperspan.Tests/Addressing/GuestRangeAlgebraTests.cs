@@ -26,7 +26,7 @@ public class GuestRangeAlgebraTests
     public void Intersection_is_the_common_addresses() => ForSmallRanges((a, b, setA, setB, _) =>
     {
         setA.IntersectWith(setB);
-        return a.Intersect(b) is { } common ? common.Size > 0 && setA.SetEquals(AddressesOf(common)) : setA.Count == 0;
+        return a.Intersect(b) is { } common ? common.Length > 0 && setA.SetEquals(AddressesOf(common)) : setA.Count == 0;
     });
 
     [Fact]
@@ -38,7 +38,7 @@ public class GuestRangeAlgebraTests
     public void Page_count_is_the_number_of_pages_of_its_addresses() => Check(SmallRanges, small =>
     {
         // Sixteen addresses around a page boundary.
-        var range = new GuestRange(small.Base + 0x1FF8, small.Size);
+        var range = new GuestRange(small.Start + 0x1FF8, small.Length);
         HashSet<ulong> pages = [.. AddressesOf(range).Select(address => address / GuestAddress.PageSize)];
         return range.PageCount == (ulong)pages.Count && (pages.Count == 0 || range.FirstPageNumber == pages.Min());
     });
@@ -54,16 +54,16 @@ public class GuestRangeAlgebraTests
             && !(a.Touches(b) && a.Overlaps(b))
             && (common is not { } c || (!c.IsEmpty && a.Contains(c) && b.Contains(c)))
             && a.Contains(b) == (common == b)
-            && (a.IsEmpty || (a.Contains(a) && a.Intersect(a) == a && a.Contains(a.Base) && a.Contains(a.Last!.Value)))
+            && (a.IsEmpty || (a.Contains(a) && a.Intersect(a) == a && a.Contains(a.Start) && a.Contains(a.Last!.Value)))
             && !a.Contains(a.End);
     });
 
     [Fact]
-    public void Creation_succeeds_exactly_where_every_byte_has_an_address() => Check(Numbers, (@base, size) =>
+    public void Creation_succeeds_exactly_where_every_byte_has_an_address() => Check(Numbers, (start, length) =>
     {
-        bool fits = (UInt128)@base + size <= UInt128.One << 64;
-        return GuestRange.TryCreate(@base, size, out GuestRange range) == fits
-            && (fits ? range == new GuestRange(@base, size) && range.End.Value == unchecked(@base + size) : range == default);
+        bool fits = (UInt128)start + length <= UInt128.One << 64;
+        return GuestRange.TryCreate(start, length, out GuestRange range) == fits
+            && (fits ? range == new GuestRange(start, length) && range.End.Value == unchecked(start + length) : range == default);
     });
 
     private static void ForSmallRanges(
@@ -73,13 +73,13 @@ public class GuestRangeAlgebraTests
         {
             Check(SmallRanges, (a, b) =>
             {
-                a = new(origin + a.Base.Value, a.Size);
-                b = new(origin + b.Base.Value, b.Size);
+                a = new(origin + a.Start.Value, a.Length);
+                b = new(origin + b.Start.Value, b.Length);
                 return relation(a, b, AddressesOf(a), AddressesOf(b), origin);
             });
         }
     }
 
     private static HashSet<ulong> AddressesOf(GuestRange range) =>
-        [.. Enumerable.Range(0, (int)range.Size).Select(i => range.Base.Value + (ulong)i)];
+        [.. Enumerable.Range(0, (int)range.Length).Select(i => range.Start.Value + (ulong)i)];
 }

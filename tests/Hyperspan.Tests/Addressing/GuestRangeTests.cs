@@ -13,12 +13,12 @@ public class GuestRangeTests
     [InlineData(2UL, Max)]
     [InlineData(Max - 0xFFF, 0x1001UL)]
     [InlineData(Max, Max)]
-    public void A_range_that_overflows_is_refused(ulong @base, ulong size)
+    public void A_range_that_overflows_is_refused(ulong start, ulong length)
     {
-        ArgumentException error = Should.Throw<ArgumentException>(() => new GuestRange(@base, size));
-        error.ParamName.ShouldBe("size");
-        error.Message.ShouldContain($"base {new GuestAddress(@base)}, size {size} ");
-        GuestRange.TryCreate(@base, size, out GuestRange range).ShouldBeFalse();
+        ArgumentException error = Should.Throw<ArgumentException>(() => new GuestRange(start, length));
+        error.ParamName.ShouldBe("length");
+        error.Message.ShouldContain($"start {new GuestAddress(start)}, length {length} ");
+        GuestRange.TryCreate(start, length, out GuestRange range).ShouldBeFalse();
         range.ShouldBe(default);
     }
 
@@ -28,16 +28,16 @@ public class GuestRangeTests
     [InlineData(0UL, Max)]
     [InlineData(Max, 0UL)]
     [InlineData(Max - 1, 1UL)]
-    public void A_range_that_fits_is_taken(ulong @base, ulong size)
+    public void A_range_that_fits_is_taken(ulong start, ulong length)
     {
-        var range = new GuestRange(@base, size);
-        range.Base.Value.ShouldBe(@base);
-        range.Size.ShouldBe(size);
-        range.End.Value.ShouldBe(@base + size);
-        range.IsEmpty.ShouldBe(size == 0);
-        GuestRange.TryCreate(@base, size, out GuestRange tried).ShouldBeTrue();
+        var range = new GuestRange(start, length);
+        range.Start.Value.ShouldBe(start);
+        range.Length.ShouldBe(length);
+        range.End.Value.ShouldBe(start + length);
+        range.IsEmpty.ShouldBe(length == 0);
+        GuestRange.TryCreate(start, length, out GuestRange tried).ShouldBeTrue();
         tried.ShouldBe(range);
-        GuestRange.FromBounds(range.Base, range.End).ShouldBe(range);
+        GuestRange.FromBounds(range.Start, range.End).ShouldBe(range);
     }
 
     [Fact]
@@ -88,9 +88,9 @@ public class GuestRangeTests
     [InlineData(Max - 1, 1UL, (1UL << 52) - 1, 1UL)]
     [InlineData(Max, 1UL, (1UL << 52) - 1, 1UL)]
     [InlineData(Max - 0x1000, 0x1001UL, (1UL << 52) - 2, 2UL)]
-    public void Counts_the_pages_it_has_bytes_of(ulong @base, ulong size, ulong first, ulong count)
+    public void Counts_the_pages_it_has_bytes_of(ulong start, ulong length, ulong first, ulong count)
     {
-        var range = new GuestRange(@base, size);
+        var range = new GuestRange(start, length);
         range.FirstPageNumber.ShouldBe(first);
         range.PageCount.ShouldBe(count);
     }
@@ -136,9 +136,9 @@ public class GuestRangeTests
     public void Comes_apart_and_compares_by_value()
     {
         var range = new GuestRange(0x1000, 0x2000);
-        (GuestAddress @base, ulong size) = range;
-        @base.Value.ShouldBe(0x1000UL);
-        size.ShouldBe(0x2000UL);
+        (GuestAddress start, ulong length) = range;
+        start.Value.ShouldBe(0x1000UL);
+        length.ShouldBe(0x2000UL);
 
         (range == new GuestRange(0x1000, 0x2000)).ShouldBeTrue();
         (range != new GuestRange(0x1000, 0x2000)).ShouldBeFalse();

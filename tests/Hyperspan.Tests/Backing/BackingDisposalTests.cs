@@ -113,15 +113,15 @@ public sealed unsafe class BackingDisposalTests
     [Theory]
     [InlineData("handler")]
     [InlineData("fallback")]
-    [InlineData("subrange")]
+    [InlineData("slice")]
     public void What_the_last_use_throws_is_the_fault_of_the_call_that_was_under_way(string call)
     {
         var backing = new RefusingBacking(hasMapping: call == "handler");
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
         backing.DisposesItself = true;
         GuestMemory? view = null;
-        bool done = call == "subrange"
-            ? memory.TrySubrange(16, 32, false, out view, out GuestMemoryFault fault)
+        bool done = call == "slice"
+            ? memory.TrySlice(16, 32, false, out view, out GuestMemoryFault fault)
             : memory.TryRead(16, out ulong _, out fault);
         done.ShouldBeFalse();
         view.ShouldBeNull();
@@ -135,9 +135,9 @@ public sealed unsafe class BackingDisposalTests
     public void An_interrupt_does_not_end_a_disposal_half_way()
     {
         using GuestMemory root = GuestMemory.Allocate(4 * 4096);
-        GuestMemory view = root.Subrange(4096, 8192);
-        GuestMemory[] inner = [.. Enumerable.Range(0, 3).Select(i => view.Subrange((ulong)i * 64, 64))];
-        InterruptWhileWaiting(ListLock(SubrangesOf(view)!), view.Dispose);
+        GuestMemory view = root.Slice(4096, 8192);
+        GuestMemory[] inner = [.. Enumerable.Range(0, 3).Select(i => view.Slice((ulong)i * 64, 64))];
+        InterruptWhileWaiting(ListLock(SlicesOf(view)!), view.Dispose);
         inner.ShouldAllBe(one => one.IsDisposed);
 
         GuestMemoryBacking[] backings = [new HeapMemory(4096), new SparseMapping(4096)];
@@ -154,9 +154,9 @@ public sealed unsafe class BackingDisposalTests
     public void An_interrupt_does_not_come_out_of_the_making_of_a_view()
     {
         using GuestMemory root = GuestMemory.Allocate(4 * 4096);
-        GuestMemory view = root.Subrange(4096, 8192);
-        GuestMemory? inner = view.Subrange(0, 8);
-        InterruptWhileWaiting(ListLock(SubrangesOf(view)!), () => view.TrySubrange(8, 8, false, out inner, out _).ShouldBeTrue());
+        GuestMemory view = root.Slice(4096, 8192);
+        GuestMemory? inner = view.Slice(0, 8);
+        InterruptWhileWaiting(ListLock(SlicesOf(view)!), () => view.TrySlice(8, 8, false, out inner, out _).ShouldBeTrue());
         view.Dispose();
         inner!.IsDisposed.ShouldBeTrue();
     }
@@ -164,11 +164,11 @@ public sealed unsafe class BackingDisposalTests
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_attachLock")]
     private static extern ref readonly Lock AttachLock(GuestMemoryBacking backing);
 
-    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_subranges")]
-    private static extern ref SubrangeList? SubrangesOf(GuestMemory memory);
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_slices")]
+    private static extern ref SliceList? SlicesOf(GuestMemory memory);
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_lock")]
-    private static extern ref readonly Lock ListLock(SubrangeList list);
+    private static extern ref readonly Lock ListLock(SliceList list);
 
     /// <summary>Does something on a thread that is interrupted while it waits for a lock.</summary>
     private static void InterruptWhileWaiting(Lock held, Action action)
@@ -238,10 +238,10 @@ public sealed unsafe class BackingDisposalTests
             return BackingResult.Success;
         }
 
-        protected internal override BackingResult CreateSubrange(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
         {
             DisposeIfAsked();
-            subrange = null;
+            slice = null;
             return BackingResult.Success;
         }
 

@@ -51,7 +51,7 @@ public sealed class DumpTests : IDisposable
             .Add(0x4000, new HeapMemory(0x3000))
             .Add(0x20_0800, new HeapMemory(100, new HeapMemoryOptions { ExactLength = true }))
             .Build();
-        memory.Fill(0x5000, 0x1800, 7);
+        memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);
         await GuestMemoryDump.WriteAsync(memory, _bed.PathOf("raw"), new DumpOptions { Format = DumpFormat.Raw });
         byte[] expected = new byte[0x20_0800 + 100];
@@ -134,17 +134,17 @@ public sealed class DumpTests : IDisposable
     {
         byte[] one = new byte[4096];
         byte[] two = new byte[4096];
-        for (ulong done = 0; done < range.Size; done += 4096)
+        for (ulong done = 0; done < range.Length; done += 4096)
         {
-            int length = (int)Math.Min(4096, range.Size - done);
-            expected.Read(range.Base.Value + done, one.AsSpan(0, length));
-            if (!actual.TryRead(range.Base.Value + done, two.AsSpan(0, length), out GuestMemoryFault fault))
+            int length = (int)Math.Min(4096, range.Length - done);
+            expected.Read(range.Start.Value + done, one.AsSpan(0, length));
+            if (!actual.TryRead(range.Start.Value + done, two.AsSpan(0, length), out GuestMemoryFault fault))
             {
                 (mayLack && one.AsSpan(0, length).IndexOfAnyExcept((byte)0) < 0).ShouldBeTrue(fault.ToString());
                 continue;
             }
 
-            one.AsSpan(0, length).SequenceEqual(two.AsSpan(0, length)).ShouldBeTrue($"0x{range.Base.Value + done:x}");
+            one.AsSpan(0, length).SequenceEqual(two.AsSpan(0, length)).ShouldBeTrue($"0x{range.Start.Value + done:x}");
         }
     }
 

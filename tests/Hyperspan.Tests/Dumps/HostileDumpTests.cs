@@ -46,7 +46,7 @@ public sealed class HostileDumpTests : IDisposable
                 using GuestMemory read = dump.CreateMemory();
                 foreach (DumpSegment segment in dump.Segments)
                 {
-                    read.TryRead(segment.Range.Base, buffer.AsSpan(0, (int)Math.Min(segment.Range.Size, 100)), out _);
+                    read.TryRead(segment.Range.Start, buffer.AsSpan(0, (int)Math.Min(segment.Range.Length, 100)), out _);
                     read.TryRead(segment.Range.Last!.Value, buffer.AsSpan(0, 1), out _);
                 }
 

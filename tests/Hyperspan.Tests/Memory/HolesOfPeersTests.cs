@@ -9,11 +9,11 @@ public class HolesOfPeersTests
     private const ulong Page = 4096;
 
     [Fact]
-    public void Locks_taken_through_a_subrange_reach_the_backing()
+    public void Locks_taken_through_a_slice_reach_the_backing()
     {
         SparseMapping mapping = Committed(4);
         using GuestMemory memory = new("ram", mapping);
-        using LockedMemory locked = memory.Subrange(Page, 2 * Page).Subrange(0, Page).LockPages([0], AccessType.Read);
+        using LockedMemory locked = memory.Slice(Page, 2 * Page).Slice(0, Page).LockPages([0], AccessType.Read);
         mapping.IsLocked(1).ShouldBeTrue();
         Should.Throw<InvalidOperationException>(() => mapping.Unmap(Page, Page));
     }
@@ -124,7 +124,7 @@ public class HolesOfPeersTests
             using GuestMemory memory = new("ram", new MappedBacking(Committed(8), [bits]));
             memory.TryRead(address, []).ShouldBeTrue();
             memory.TryWrite(address, []).ShouldBeTrue();
-            memory.TryFill(address, 0, 1).ShouldBeTrue();
+            memory.TryFill(address, 1, 0).ShouldBeTrue();
             memory.TryRead(ulong.MaxValue - address, new byte[length]).ShouldBe(length == 0);
             return true;
         }).QuickCheckThrowOnFailure();

@@ -188,13 +188,13 @@ public class LayoutTests
     }
 
     [Fact]
-    public void Io_addresses_follow_regions_and_subranges()
+    public void Io_addresses_follow_regions_and_slices()
     {
         using GuestMemory memory = new GuestMemoryBuilder("dma").Add(0, new HeapMemory(Page)).Add(GiB, new IovaBacking()).Build();
         memory.GetIova(GiB + 5).ShouldBe(0x7000_0005UL);
         memory.GetIova(0).ShouldBeNull();
         memory.GetIova(Page).ShouldBeNull();
-        memory.Subrange(GiB + 100, 10).GetIova(3).ShouldBe(0x7000_0067UL);
+        memory.Slice(GiB + 100, 10).GetIova(3).ShouldBe(0x7000_0067UL);
     }
 
     [Fact]

@@ -48,12 +48,12 @@ public class LockTests
     }
 
     [Fact]
-    public void Locks_reach_the_backing_through_subranges_and_regions()
+    public void Locks_reach_the_backing_through_slices_and_regions()
     {
         SparseMapping low = Committed(4);
         SparseMapping high = Committed(4);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, low).Add(4 * Page, high).Build();
-        GuestMemory view = memory.Subrange(Page, 6 * Page).Subrange(Page, 4 * Page);
+        GuestMemory view = memory.Slice(Page, 6 * Page).Slice(Page, 4 * Page);
         using (view.LockPages([1, 2], AccessType.Write))
         {
             low.IsLocked(3).ShouldBeTrue();
@@ -74,11 +74,11 @@ public class LockTests
     }
 
     [Fact]
-    public void Pages_of_an_unaligned_subrange_lock_both_pages_below()
+    public void Pages_of_an_unaligned_slice_lock_both_pages_below()
     {
         SparseMapping mapping = Committed(4);
         using GuestMemory memory = new("ram", mapping);
-        GuestMemory view = memory.Subrange(100, 2 * Page);
+        GuestMemory view = memory.Slice(100, 2 * Page);
         using LockedMemory locked = view.LockPages([0], AccessType.Write);
         mapping.IsLocked(0).ShouldBeTrue();
         mapping.IsLocked(1).ShouldBeTrue();
@@ -238,8 +238,8 @@ public class LockTests
         memory.TryLockPages([0, 1], AccessType.Read, kernelAccess: true, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotLockable, Page);
         refusing.Asked.ShouldBe(0, "it has said so already");
-        Should.Throw<GuestMemoryException>(() => memory.LockableSubrange(0, 2 * Page)).Kind.ShouldBe(GuestMemoryFaultKind.NotLockable);
-        memory.LockableSubrange(0, Page).IsLockable.ShouldBeTrue();
+        Should.Throw<GuestMemoryException>(() => memory.LockableSlice(0, 2 * Page)).Kind.ShouldBe(GuestMemoryFaultKind.NotLockable);
+        memory.LockableSlice(0, Page).IsLockable.ShouldBeTrue();
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public class RegionLookupTests
         memory.TryFindRegion(Page, out region).ShouldBeFalse();
         region.ShouldBeNull();
 
-        GuestMemory view = memory.Subrange(3 * Page + 7, Page);
+        GuestMemory view = memory.Slice(3 * Page + 7, Page);
         view.TryFindRegion(5, out region).ShouldBeTrue();
         (region.Backing, region.BackingOffset, region.Range).ShouldBe((low, (5 * Page) + 7, new GuestRange(0, Page)));
         memory.Dispose();

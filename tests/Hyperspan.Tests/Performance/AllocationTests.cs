@@ -29,8 +29,8 @@ public sealed class AllocationTests
             memory.Read(0x100, small);
             memory.TryWrite(0x200, large);
             memory.TryRead(0x200, large, out _);
-            memory.Fill(0x300, 5000, 7);
-            memory.TryZero(0x300, 5000);
+            memory.Fill(0x300, 7, 5000);
+            memory.TryClear(0x300, 5000);
             memory.TryProbe(0, 8192, AccessType.Write, out _);
             memory.TryReadAcquire(8, out ulong _, out _);
             memory.TryWriteRelease(8, 1UL, out _);
@@ -69,11 +69,11 @@ public sealed class AllocationTests
             memory.TryRead(Size - 4, out ulong _, out _).ShouldBeCheap(expected: false);
             memory.TryRead(Outside, bytes).ShouldBeCheap(expected: false);
             memory.TryWrite(Outside, bytes, out _).ShouldBeCheap(expected: false);
-            memory.TryFill(Outside, 10, 1).ShouldBeCheap(expected: false);
+            memory.TryFill(Outside, 1, 10).ShouldBeCheap(expected: false);
             memory.TryProbe(Outside, 10, AccessType.Read, out _).ShouldBeCheap(expected: false);
             memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
             memory.TryCompareExchange(4, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
-            memory.TrySubrange(Outside, 10, allowPreemptiveLocking: false, out _, out _).ShouldBeCheap(expected: false);
+            memory.TrySlice(Outside, 10, allowPreemptiveLocking: false, out _, out _).ShouldBeCheap(expected: false);
         });
     }
 
@@ -126,10 +126,10 @@ public sealed class AllocationTests
 
     /// <summary>One object, so that a view a request is nothing to the collector.</summary>
     [Fact]
-    public void A_subrange_in_one_region_is_one_object()
+    public void A_slice_in_one_region_is_one_object()
     {
         using GuestMemory memory = Make("direct");
-        AllocatedBy(() => memory.Subrange(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
+        AllocatedBy(() => memory.Slice(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
     }
 
     /// <summary>Bytes a call, after the code was warmed up. Lazily made things of the runtime would show up in the first few.</summary>

@@ -28,7 +28,7 @@ public sealed class FoundByModelTests
         byte[] bytes = Pattern(length);
         memory.TryWrite(Page - 8, bytes, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
-        memory.TryFill(Page - 8, (ulong)length, 0xff, out fault).ShouldBeFalse();
+        memory.TryFill(Page - 8, 0xff, (ulong)length, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
         memory.Read(Page, (int)(2 * Page)).ShouldAllBe(value => value == 0);
     }
@@ -81,12 +81,12 @@ public sealed class FoundByModelTests
 
     /// <summary>Found by the long run alone: IsDisposed said so, but values and bytes went straight through.</summary>
     [Fact]
-    public void Disposing_a_subrange_closes_those_made_from_it()
+    public void Disposing_a_slice_closes_those_made_from_it()
     {
         using GuestMemory memory = GuestMemory.Allocate(2 * Page);
-        GuestMemory outer = memory.Subrange(8, Page);
-        GuestMemory inner = outer.Subrange(8, 256);
-        GuestMemory innermost = inner.Subrange(0, 128);
+        GuestMemory outer = memory.Slice(8, Page);
+        GuestMemory inner = outer.Slice(8, 256);
+        GuestMemory innermost = inner.Slice(0, 128);
         outer.Dispose();
         foreach (GuestMemory closed in (GuestMemory[])[inner, innermost])
         {
@@ -97,7 +97,7 @@ public sealed class FoundByModelTests
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
             closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
             closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
-            closed.TryFill(0, 100, 1, out fault).ShouldBeFalse();
+            closed.TryFill(0, 1, 100, out fault).ShouldBeFalse();
             closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
         }
 

@@ -182,11 +182,11 @@ public sealed class HostileSnapshotTests : IDisposable
             snapshot.GetOwnRanges().Count();
             foreach (GuestRange range in snapshot.GetStoredRanges())
             {
-                byte[] some = new byte[Math.Min(range.Size, 10_000)];
-                GuestRange? memory = snapshot.Regions.Select(region => (GuestRange?)region.Range).FirstOrDefault(region => region!.Value.Contains(range.Base));
-                if (memory is { } found && found.Last!.Value.Value - range.Base.Value >= (ulong)some.Length - 1)
+                byte[] some = new byte[Math.Min(range.Length, 10_000)];
+                GuestRange? memory = snapshot.Regions.Select(region => (GuestRange?)region.Range).FirstOrDefault(region => region!.Value.Contains(range.Start));
+                if (memory is { } found && found.Last!.Value.Value - range.Start.Value >= (ulong)some.Length - 1)
                 {
-                    snapshot.Read(range.Base, some);
+                    snapshot.Read(range.Start, some);
                 }
             }
 

@@ -33,8 +33,8 @@ public sealed class SnapshotBed : IDisposable
         for (int i = 0; i < times; i++)
         {
             GuestRange range = regions[random.Next(regions.Count)].Range;
-            ulong length = Math.Min((ulong)random.Next(1, bytes.Length), range.Size);
-            ulong at = range.Base.Value + (ulong)random.NextInt64((long)(range.Size - length + 1));
+            ulong length = Math.Min((ulong)random.Next(1, bytes.Length), range.Length);
+            ulong at = range.Start.Value + (ulong)random.NextInt64((long)(range.Length - length + 1));
             Span<byte> piece = bytes.AsSpan(0, (int)length);
             if (random.Next(4) == 0)
             {
@@ -59,8 +59,8 @@ public sealed class SnapshotBed : IDisposable
         var all = new MemoryStream();
         foreach (GuestMemoryRegion region in memory.GetRegions())
         {
-            byte[] bytes = new byte[region.Range.Size];
-            memory.Read(region.Range.Base, bytes);
+            byte[] bytes = new byte[region.Range.Length];
+            memory.Read(region.Range.Start, bytes);
             all.Write(bytes);
         }
 

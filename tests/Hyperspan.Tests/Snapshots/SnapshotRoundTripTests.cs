@@ -38,7 +38,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     public async Task Pages_that_are_zero_or_absent_take_no_room()
     {
         using var memory = new GuestMemory("ram", new HeapMemory(1UL << 30));
-        memory.Fill(0x10_0000, 64 * SnapshotBed.Page, 0);
+        memory.Fill(0x10_0000, 0, 64 * SnapshotBed.Page);
         memory.Write(0x2000_0000, 1UL);
         SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.StoredPages.ShouldBe(1UL);

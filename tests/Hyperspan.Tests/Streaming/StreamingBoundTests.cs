@@ -45,7 +45,7 @@ public class StreamingBoundTests
     public void Writers_end_with_their_last_byte()
     {
         using GuestMemory memory = GuestMemory.Allocate(0x10000);
-        memory.Fill(0, 0x10000, 0xee);
+        memory.Fill(0, 0xee, 0x10000);
         Check(new RangeWriter(memory, new GuestRange(0x1000, Length)));
         Check(new PagedWriter(memory, new PagedRange(Pages, 4090, Length)));
         Check(new PagedListWriter(memory, new PagedRanges(List)));

@@ -126,7 +126,7 @@ public class StreamingFaultTests
         Writing(static (ref SpanMemoryWriter w) => w.Write(new byte[9]));
         Writing(static (ref SpanMemoryWriter w) => w.Write(Guid.Empty));
         Writing(static (ref SpanMemoryWriter w) => w.Fill(1, 9));
-        Writing(static (ref SpanMemoryWriter w) => w.Zero(ulong.MaxValue));
+        Writing(static (ref SpanMemoryWriter w) => w.Clear(ulong.MaxValue));
 
         static void Reading(ReadStep step) => Should.Throw<MemoryStreamingException>(() =>
         {
@@ -294,7 +294,7 @@ public class StreamingFaultTests
         var mapping = new SparseMapping(4 * Page);
         mapping.Commit(0, 4 * Page);
         var memory = new GuestMemory("ram", mapping);
-        memory.Fill(0, 4 * Page, 1);
+        memory.Fill(0, 1, 4 * Page);
         mapping.Decommit(2 * Page, Page);
         return memory;
     }

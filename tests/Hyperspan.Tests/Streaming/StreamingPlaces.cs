@@ -41,7 +41,7 @@ internal sealed class StreamingPlaces : IDisposable
         switch (place)
         {
             case "range":
-                Memory.Write(Range.Base, bytes);
+                Memory.Write(Range.Start, bytes);
                 break;
             case "paged":
                 Memory.Write(Paged, bytes);
@@ -58,7 +58,7 @@ internal sealed class StreamingPlaces : IDisposable
         switch (place)
         {
             case "range":
-                Memory.Read(Range.Base, bytes);
+                Memory.Read(Range.Start, bytes);
                 break;
             case "paged":
                 Memory.Read(Paged, bytes);

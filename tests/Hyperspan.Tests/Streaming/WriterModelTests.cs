@@ -76,7 +76,7 @@ public class WriterModelTests
         {
             0 => (bytes, writer.TryWrite(bytes, out StreamingFault f), f),
             1 => (Repeat((byte)step.Seed, step.Length), writer.TryFill((byte)step.Seed, (ulong)step.Length, out StreamingFault f), f),
-            2 => (new byte[step.Length], writer.TryZero((ulong)step.Length, out StreamingFault f), f),
+            2 => (new byte[step.Length], writer.TryClear((ulong)step.Length, out StreamingFault f), f),
             3 => ([(byte)step.Seed], writer.TryWrite((byte)step.Seed, out StreamingFault f), f),
             4 => (BitConverter.GetBytes(step.Seed), writer.TryWrite(step.Seed, out StreamingFault f), f),
             5 => (BitConverter.GetBytes(number), writer.TryWrite(number, out StreamingFault f), f),
@@ -110,7 +110,7 @@ public class WriterModelTests
         using var places = new StreamingPlaces();
         Check((steps, limit) =>
         {
-            places.Memory.Zero(0, places.Memory.End);
+            places.Memory.Clear(0, places.Memory.End);
             byte[] model = test(places, steps, limit);
             places.Content(place).AsSpan().SequenceEqual(model).ShouldBeTrue();
 

@@ -1,6 +1,6 @@
 namespace Hyperspan.Tests.Tracking;
 
-/// <summary>A backing that answers for a subrange by a memory over a backing of its own.</summary>
+/// <summary>A backing that answers for a slice by a memory over a backing of its own.</summary>
 internal sealed unsafe class CopyingBacking(HeapMemory inner) : GuestMemoryBacking
 {
     public override ulong Length => inner.Length;
@@ -9,9 +9,9 @@ internal sealed unsafe class CopyingBacking(HeapMemory inner) : GuestMemoryBacki
 
     public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-    protected internal override BackingResult CreateSubrange(ulong address, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+    protected internal override BackingResult CreateSlice(ulong address, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
     {
-        subrange = new GuestMemory("made", new HeapMemory(length));
+        slice = new GuestMemory("made", new HeapMemory(length));
         return BackingResult.Success;
     }
 

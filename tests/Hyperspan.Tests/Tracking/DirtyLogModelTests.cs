@@ -16,7 +16,7 @@ public sealed class DirtyLogModelTests
 
     public static TheoryData<string> Kinds =>
     [
-        .. TrackedMemories.Kinds.Where(static kind => kind is not ("subrange" or "made by the backing" or "second region" or "fallback")),
+        .. TrackedMemories.Kinds.Where(static kind => kind is not ("slice" or "made by the backing" or "second region" or "fallback")),
     ];
 
     [Theory]
@@ -35,7 +35,7 @@ public sealed class DirtyLogModelTests
                 writer.Start();
             }
 
-            // The subrange was made while nothing was tracked, and is written to as well.
+            // The slice was made while nothing was tracked, and is written to as well.
             using (var small = new Follower(root, Page, over))
             using (var large = new Follower(root, 4 * Page, over))
             {
@@ -62,7 +62,7 @@ public sealed class DirtyLogModelTests
         var random = new Random(index);
         byte[] bytes = new byte[3 * Page];
         random.NextBytes(bytes);
-        using GuestMemory view = memory.Subrange(Page, 13 * Page);
+        using GuestMemory view = memory.Slice(Page, 13 * Page);
         for (long count = 1; !Volatile.Read(ref stop); count++)
         {
             ulong at = (ulong)random.Next((int)(10 * Page));
@@ -70,7 +70,7 @@ public sealed class DirtyLogModelTests
             bool written = random.Next(9) switch
             {
                 0 => memory.TryWrite(at, bytes.AsSpan(0, length)),
-                1 => view.TryFill(at, (ulong)length, (byte)count),
+                1 => view.TryFill(at, (byte)count, (ulong)length),
                 2 => memory.TryWrite(at & ~7UL, count),
                 3 => view.TryWrite(at, (int)count, out _),
                 4 => memory.TryAdd(at & ~3UL, 1, out int _, out _),
@@ -155,8 +155,8 @@ public sealed class DirtyLogModelTests
         {
             foreach (GuestRange range in dirty)
             {
-                ulong size = Math.Min(range.Size, TrackedMemories.Length - range.Base.Value);
-                _memory.CopyTo(range.Base, _copy, range.Base, size);
+                ulong size = Math.Min(range.Length, TrackedMemories.Length - range.Start.Value);
+                _memory.CopyTo(range.Start, _copy, range.Start, size);
             }
         }
     }

@@ -115,7 +115,7 @@ public sealed class DirtyLogTests
         using var log = new DirtyLog(memory, Large);
         log.Start();
         memory.Write(Page, 1);
-        memory.Fill(Large - 1, 2, 1);
+        memory.Fill(Large - 1, 1, 2);
         memory.Write(0x1_0000_0000 + Large - 4, 1);
         DirtyPages pages = log.Collect();
         pages.ShouldBe([new GuestRange(0, 2 * Large), new GuestRange(0x1_0000_0000, Large)]);
@@ -178,7 +178,7 @@ public sealed class DirtyLogTests
         using var memory = new GuestMemory("hole", mapping);
         using var log = new DirtyLog(memory);
         log.Start();
-        memory.TryFill(100, 4 * Page, 7, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryFill(100, 7, 4 * Page, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Address.ShouldBe(2 * Page);
         DirtyPages pages = log.Collect();
         pages.Contains(0).ShouldBeTrue();
@@ -228,10 +228,10 @@ public sealed class DirtyLogTests
         using GuestMemory memory = GuestMemory.Allocate(512 * Page);
         using var log = new DirtyLog(memory);
         log.Start();
-        memory.Fill(60 * Page, 8 * Page, 1);
+        memory.Fill(60 * Page, 1, 8 * Page);
         memory.Write(400 * Page, 1);
         DirtyPages first = log.Collect();
-        memory.Fill(66 * Page, 4 * Page, 1);
+        memory.Fill(66 * Page, 1, 4 * Page);
         memory.Write(200 * Page, 1);
         DirtyPages union = first.Union(log.Collect());
         union.ShouldBe([new GuestRange(60 * Page, 10 * Page), new GuestRange(200 * Page, Page), new GuestRange(400 * Page, Page)]);
@@ -272,7 +272,7 @@ public sealed class DirtyLogTests
         ulong changed = 0;
         foreach (GuestMemoryRegion region in memory.GetRegions())
         {
-            for (ulong at = region.Range.Base.Value; at < region.Range.Base.Value + region.Range.Size; at += Page)
+            for (ulong at = region.Range.Start.Value; at < region.Range.Start.Value + region.Range.Length; at += Page)
             {
                 memory.Read(at, left);
                 copy.Read(at, right);
@@ -295,7 +295,7 @@ public sealed class DirtyLogTests
         var pages = new List<ulong>();
         foreach (GuestRange range in dirty)
         {
-            for (ulong at = range.Base.Value; at < range.Base.Value + range.Size; at += dirty.PageSize)
+            for (ulong at = range.Start.Value; at < range.Start.Value + range.Length; at += dirty.PageSize)
             {
                 pages.Add(at / dirty.PageSize);
             }

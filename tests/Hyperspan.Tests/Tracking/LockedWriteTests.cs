@@ -13,7 +13,7 @@ public sealed class LockedWriteTests : IDisposable
 
     public LockedWriteTests() => _log = new DirtyLog(_memory);
 
-    public static TheoryData<string> Locks => ["range", "pages", "paged range", "subrange", "vectors", "paged vectors"];
+    public static TheoryData<string> Locks => ["range", "pages", "paged range", "slice", "vectors", "paged vectors"];
 
     public void Dispose()
     {
@@ -123,7 +123,7 @@ public sealed class LockedWriteTests : IDisposable
         {
             memory.Write(8, 1);
             memory.Read<int>(8);
-            memory.Fill((2 * Page) - 1, 2, 7);
+            memory.Fill((2 * Page) - 1, 7, 2);
             told.Writes.ShouldBe([(8UL, 4UL), ((2 * Page) - 1, 2UL), (0x10_0000 + Page - 1, 1UL)]);
         }
 
@@ -143,8 +143,8 @@ public sealed class LockedWriteTests : IDisposable
                 return (_memory.LockPages([9, 3, 4], access), [3, 4, 9]);
             case "paged range":
                 return (_memory.LockRange(new PagedRange([5, 12], 100, Page), access), [5, 12]);
-            case "subrange":
-                return (_memory.Subrange(Page, 10 * Page).LockRange(0, 1, access), [1]);
+            case "slice":
+                return (_memory.Slice(Page, 10 * Page).LockRange(0, 1, access), [1]);
             case "vectors":
                 for (ulong i = 0; i < 12; i++)
                 {
@@ -153,7 +153,7 @@ public sealed class LockedWriteTests : IDisposable
 
                 return (vectors, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
             default:
-                vectors.Add(_memory.Subrange(Page, 14 * Page), new PagedRange([5, 12], 100, Page));
+                vectors.Add(_memory.Slice(Page, 14 * Page), new PagedRange([5, 12], 100, Page));
                 return (vectors, [6, 13]);
         }
     }

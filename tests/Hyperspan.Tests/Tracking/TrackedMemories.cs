@@ -7,7 +7,7 @@ internal static class TrackedMemories
     internal const ulong Length = 16 * Page;
 
     internal static IReadOnlyList<string> Kinds { get; } =
-        ["heap", "shared", "guarded", "blocking", "restricted", "restricted guarded", "fallback", "regions", "second region", "subrange", "made by the backing"];
+        ["heap", "shared", "guarded", "blocking", "restricted", "restricted guarded", "fallback", "regions", "second region", "slice", "made by the backing"];
 
     /// <summary>Makes a memory. The first is what is written through, and its address zero is the given address in the second, whose log is looked at.</summary>
     internal static (GuestMemory Memory, GuestMemory Root, ulong Start) Make(string kind)
@@ -38,13 +38,13 @@ internal static class TrackedMemories
                     .Build());
             case "second region":
                 root = new GuestMemoryBuilder(kind).Add(0, new HeapMemory(Page)).Add(0x10_0000, new HeapMemory(Length)).Build();
-                return (root.Subrange(0x10_0000, Length), root, 0x10_0000);
-            case "subrange":
+                return (root.Slice(0x10_0000, Length), root, 0x10_0000);
+            case "slice":
                 root = new GuestMemory(kind, new HeapMemory(Length + (4 * Page)));
-                return (root.Subrange(Page, Length + Page).Subrange(0x238, Length), root, Page + 0x238);
+                return (root.Slice(Page, Length + Page).Slice(0x238, Length), root, Page + 0x238);
             case "made by the backing":
                 root = new GuestMemory(kind, new CopyingBacking(new HeapMemory(Length + Page)));
-                return (root.Subrange(Page, Length), root, Page);
+                return (root.Slice(Page, Length), root, Page);
             default:
                 throw new ArgumentException("unknown kind " + kind, nameof(kind));
         }

@@ -63,7 +63,7 @@ internal sealed class Migration : IDisposable
     {
         foreach (GuestRange range in _guest.Collect())
         {
-            _memory.Memory.CopyTo(range.Base, _copy, range.Base, range.Size);
+            _memory.Memory.CopyTo(range.Start, _copy, range.Start, range.Length);
         }
 
         Take(_log, _logOffset);

@@ -72,7 +72,7 @@ public class HostileGuestTests
         using var device = new VirtioBlockDevice(disk);
         using IVirtioQueueHandler handler = device.CreateQueueHandler(0, device.OfferedFeatures);
         bed.Describe(0, QueueBed.Buffers, 16, QueueBed.Next, 1);
-        bed.Memory.Zero(QueueBed.Buffers, 16);
+        bed.Memory.Clear(QueueBed.Buffers, 16);
         bed.Describe(2, QueueBed.Buffers + 16, 1, QueueBed.Write);
         ulong[] addresses = [first, second, QueueBed.MemorySize, ulong.MaxValue - 511];
         uint[] lengths = [512, longest, uint.MaxValue, 0xFFFF_FE00];
@@ -145,7 +145,7 @@ public class HostileGuestTests
     {
         var disk = new MemoryDisk(512 * 4);
         using var bed = new BlockBed(disk);
-        bed.Memory.Fill(BlockBed.Data, 0x1000, 0);
+        bed.Memory.Fill(BlockBed.Data, 0, 0x1000);
         bool stop = false;
         var scribbler = new Thread(() =>
         {

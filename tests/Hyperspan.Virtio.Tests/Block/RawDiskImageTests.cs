@@ -185,7 +185,7 @@ public class RawDiskImageTests
         bed.Memory.Write(BlockBed.Data, bytes);
         ChainSegment[] segments = [.. Enumerable.Range(0, 800).Select(i => new ChainSegment(BlockBed.Data + (512UL * (uint)(799 - i)), 512))];
         bed.Run(BlockRequestType.Write, 0, segments, []).Status.ShouldBe(BlockStatus.Ok);
-        bed.Memory.Zero(BlockBed.Data, (ulong)bytes.Length);
+        bed.Memory.Clear(BlockBed.Data, (ulong)bytes.Length);
         bed.Run(BlockRequestType.Read, 0, [], segments).Status.ShouldBe(BlockStatus.Ok);
         var read = new byte[bytes.Length];
         bed.Memory.Read(BlockBed.Data, read);

@@ -49,8 +49,8 @@ public sealed class GuestRangeJsonConverter : JsonConverter<GuestRange>
     {
         ArgumentNullException.ThrowIfNull(writer);
         writer.WriteStartObject();
-        writer.WriteNumber("base"u8, value.Base.Value);
-        writer.WriteNumber("size"u8, value.Size);
+        writer.WriteNumber("base"u8, value.Start.Value);
+        writer.WriteNumber("size"u8, value.Length);
         writer.WriteEndObject();
     }
 }

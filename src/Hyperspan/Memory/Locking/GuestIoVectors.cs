@@ -114,7 +114,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <param name="range">The range.</param>
     /// <exception cref="GuestMemoryException">It could not be locked; the list is unchanged then.</exception>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
-    public void Add(GuestMemory memory, GuestRange range) => Add(memory, range.Base, range.Size);
+    public void Add(GuestMemory memory, GuestRange range) => Add(memory, range.Start, range.Length);
 
     /// <summary>Locks a range of guest memory for the kernel's use and appends it, and says why where it cannot.</summary>
     /// <param name="memory">The memory.</param>
@@ -123,7 +123,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <returns>Whether it was locked and appended.</returns>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     public bool TryAdd(GuestMemory memory, GuestRange range, out GuestMemoryFault fault) =>
-        TryAdd(memory, range.Base, range.Size, out fault);
+        TryAdd(memory, range.Start, range.Length, out fault);
 
     /// <summary>Locks the pages of a paged range for the kernel's use and appends its runs.</summary>
     /// <param name="memory">The memory.</param>

@@ -10,7 +10,7 @@ public unsafe class PagedAccessTests
     private const int Page = GuestAddress.PageSize;
     private const int Size = 10 * Page;
 
-    public static TheoryData<string> Kinds => new("direct", "guarded", "fallback", "regions", "strict", "subrange");
+    public static TheoryData<string> Kinds => new("direct", "guarded", "fallback", "regions", "strict", "slice");
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -85,7 +85,7 @@ public unsafe class PagedAccessTests
                         memory.Fill(ranges, value);
                         break;
                     default:
-                        memory.Zero(ranges);
+                        memory.Clear(ranges);
                         break;
                 }
 
@@ -126,16 +126,16 @@ public unsafe class PagedAccessTests
         Check(fault, "write");
         memory.TryFill(range, 1, out fault).ShouldBeFalse();
         Check(fault, "fill");
-        memory.TryZero(range, out fault).ShouldBeFalse();
+        memory.TryClear(range, out fault).ShouldBeFalse();
         Check(fault, "fill");
         Thrown(m => m.Read(Range(), new byte[Range().Length]));
         Thrown(m => m.Write(Range(), new byte[Range().Length]));
         Thrown(m => m.Fill(Range(), 1));
-        Thrown(m => m.Zero(Range()));
+        Thrown(m => m.Clear(Range()));
         Thrown(m => m.Read(List(), new byte[List().Length]));
         Thrown(m => m.Write(List(), new byte[List().Length]));
         Thrown(m => m.Fill(List(), 1));
-        Thrown(m => m.Zero(List()));
+        Thrown(m => m.Clear(List()));
 
         void Thrown(Action<GuestMemory> access) => Should.Throw<GuestMemoryException>(() => access(memory)).Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x4000);
 
@@ -205,7 +205,7 @@ public unsafe class PagedAccessTests
     public void Pages_of_different_regions_are_no_crossing_in_a_strict_memory()
     {
         using GuestMemory memory = Make("strict");
-        memory.TryFill(0, Size, 1, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryFill(0, 1, Size, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.CrossesRegions);
         memory.Fill(new PagedRange(new ulong[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 }, 0, Size), 1);
         ReadPages(memory).ShouldAllBe(b => b == 1);
@@ -261,7 +261,7 @@ public unsafe class PagedAccessTests
         "fallback" => new GuestMemory("device", new FallbackBacking(Size)),
         "regions" => Regions().Build(),
         "strict" => Regions().Strict().Build(),
-        _ => GuestMemory.Allocate(Size + 0x123).Subrange(0x123, Size),
+        _ => GuestMemory.Allocate(Size + 0x123).Slice(0x123, Size),
     };
 
     private static GuestMemoryBuilder Regions() => new GuestMemoryBuilder("ram")

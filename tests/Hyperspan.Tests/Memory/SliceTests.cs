@@ -2,8 +2,8 @@ using static Hyperspan.Tests.MemoryAssert;
 
 namespace Hyperspan.Tests;
 
-/// <summary>Subranges: relative addresses, bounds, and everything forwarded, at any depth.</summary>
-public class SubrangeTests
+/// <summary>Slices: relative addresses, bounds, and everything forwarded, at any depth.</summary>
+public class SliceTests
 {
     private const ulong Page = 4096;
 
@@ -17,7 +17,7 @@ public class SubrangeTests
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(2 * Page)).Add(2 * Page, Committed(2)).Build();
         byte[] all = Pattern((int)(4 * Page));
         memory.Write(0, all);
-        GuestMemory view = memory.Subrange(start, 2 * Page);
+        GuestMemory view = memory.Slice(start, 2 * Page);
         view.End.ShouldBe(2 * Page);
         view.Name.ShouldBe("ram");
         view.Read(0, (int)(2 * Page)).ShouldBe(all.AsSpan((int)start, (int)(2 * Page)).ToArray());
@@ -27,17 +27,17 @@ public class SubrangeTests
         view.TryRead((2 * Page) - 1, out ushort _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
         view.TryWrite(2 * Page, (byte)1, out fault).ShouldBeFalse();
-        view.TryFill(0, (2 * Page) + 1, 0, out fault).ShouldBeFalse();
+        view.TryFill(0, 0, (2 * Page) + 1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
 
-        GuestMemory deeper = view.Subrange(100, 1000).Subrange(23, 100);
+        GuestMemory deeper = view.Slice(100, 1000).Slice(23, 100);
         deeper.Read(0, 100).ShouldBe(memory.Read(start + 123, 100));
         deeper.TryRead(100, out byte _).ShouldBeFalse();
         deeper.TryRead(ulong.MaxValue, out byte _).ShouldBeFalse();
     }
 
     [Fact]
-    public void Only_backings_of_others_are_asked_for_subranges()
+    public void Only_backings_of_others_are_asked_for_slices()
     {
         using var shared = new SharedMemory(Page);
         using var heap = new HeapMemory(Page);
@@ -45,11 +45,11 @@ public class SubrangeTests
         using var foreign = new ForeignMemory(shared.Handle, 0, Page);
         foreach (GuestMemoryBacking backing in (GuestMemoryBacking[])[shared, heap, sparse, foreign])
         {
-            backing.MakesSubranges.ShouldBeFalse(backing.Name);
+            backing.MakesSlices.ShouldBeFalse(backing.Name);
         }
 
         using var own = new FallbackBacking((int)Page);
-        own.MakesSubranges.ShouldBeTrue();
+        own.MakesSlices.ShouldBeTrue();
     }
 
     [Fact]
@@ -59,21 +59,21 @@ public class SubrangeTests
         Refused(memory, 0, Page + 1, Page);
         Refused(memory, Page, 1, Page);
         Refused(memory, 2 * Page, ulong.MaxValue, 3 * Page);
-        memory.Subrange(3 * Page, 0).End.ShouldBe(0UL);
-        memory.Subrange(Page + 5, 0).End.ShouldBe(0UL);
+        memory.Slice(3 * Page, 0).End.ShouldBe(0UL);
+        memory.Slice(Page + 5, 0).End.ShouldBe(0UL);
         Refused(memory, (3 * Page) + 1, 0, (3 * Page) + 1);
         Refused(memory, ulong.MaxValue, 0, ulong.MaxValue);
         Refused(GuestMemory.Empty, 1, 0, 1);
-        GuestMemory.Empty.Subrange(0, 0).End.ShouldBe(0UL);
-        GuestMemory view = memory.Subrange(2 * Page, Page);
+        GuestMemory.Empty.Slice(0, 0).End.ShouldBe(0UL);
+        GuestMemory view = memory.Slice(2 * Page, Page);
         Refused(view, 1, Page, Page);
 
         static void Refused(GuestMemory memory, ulong start, ulong length, ulong at)
         {
-            memory.TrySubrange(start, length, allowPreemptiveLocking: false, out GuestMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
+            memory.TrySlice(start, length, allowPreemptiveLocking: false, out GuestMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
             none.ShouldBeNull();
             fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, at);
-            fault.Operation.ShouldBe(GuestMemoryOperation.Subrange);
+            fault.Operation.ShouldBe(GuestMemoryOperation.Slice);
         }
     }
 
@@ -82,7 +82,7 @@ public class SubrangeTests
     {
         using var faulting = new FaultingBacking(16 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0x10_0000, faulting).Build();
-        GuestMemory view = memory.Subrange(0x10_0000 + (3 * Page) + 8, 4 * Page);
+        GuestMemory view = memory.Slice(0x10_0000 + (3 * Page) + 8, 4 * Page);
         view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Other, 0);
         fault.Exception.ShouldBeSameAs(FaultingBacking.Refusal);
@@ -92,7 +92,7 @@ public class SubrangeTests
 
         var device = new FallbackBacking((int)(4 * Page)) { Hole = 2 * Page };
         using GuestMemory io = new("io", device);
-        GuestMemory window = io.Subrange(Page + 1, 2 * Page);
+        GuestMemory window = io.Slice(Page + 1, 2 * Page);
         window.Write(3, [1, 2, 3]);
         device.Bytes.AsSpan((int)Page + 4, 3).ToArray().ShouldBe([1, 2, 3]);
         window.TryRead(0, new byte[2 * Page], out fault).ShouldBeFalse();
@@ -116,8 +116,8 @@ public class SubrangeTests
         using GuestMemory memory = new("ram", new MappedBacking(mapping, read, write, bitOffset: 5));
         for (ulong start = 0; start < 9; start++)
         {
-            GuestMemory view = memory.Subrange(start * Page, 3 * Page).Subrange(0, 3 * Page);
-            GuestMemory shifted = memory.Subrange((start * Page) + 4095, 2 * Page);
+            GuestMemory view = memory.Slice(start * Page, 3 * Page).Slice(0, 3 * Page);
+            GuestMemory shifted = memory.Slice((start * Page) + 4095, 2 * Page);
             for (ulong page = 0; page < 3; page++)
             {
                 view.TryRead(page * Page, out byte _).ShouldBe(start + page is not (3 or 7));
@@ -139,7 +139,7 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void Sharing_is_listed_for_every_region_and_through_subranges()
+    public void Sharing_is_listed_for_every_region_and_through_slices()
     {
         var low = new SharedMemory(4 * Page);
         var high = new SharedMemory(4 * Page);
@@ -148,7 +148,7 @@ public class SubrangeTests
         memory.GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset, r.Writable))
             .ShouldBe([(0UL, 4 * Page, 0UL, true), (5 * Page, 4 * Page, 0UL, false)]);
         memory.GetSharedRegions()[1].Handle.ShouldBeSameAs(high.Handle);
-        memory.Subrange((3 * Page) + 10, 4 * Page).GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset))
+        memory.Slice((3 * Page) + 10, 4 * Page).GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset))
             .ShouldBe([(0UL, Page - 10, (3 * Page) + 10), ((2 * Page) - 10, (2 * Page) + 10, 0UL)]);
 
         // What the list says is where the bytes are.
@@ -159,11 +159,11 @@ public class SubrangeTests
     }
 
     [Fact]
-    public void Subranges_keep_their_parent_alive_and_close_alone()
+    public void Slices_keep_their_parent_alive_and_close_alone()
     {
         using GuestMemory memory = GuestMemory.Allocate(4 * Page);
-        GuestMemory view = memory.Subrange(0, Page);
-        GuestMemory other = memory.Subrange(0, Page);
+        GuestMemory view = memory.Slice(0, Page);
+        GuestMemory other = memory.Slice(0, Page);
         view.Dispose();
         view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
@@ -183,19 +183,19 @@ public class SubrangeTests
         {
             GuestMemory parent = GuestMemory.Allocate(Page);
             parent.Write(16, 0xfeedu);
-            return parent.Subrange(8, 100);
+            return parent.Slice(8, 100);
         }
     }
 
     [Fact]
     public void A_backing_may_provide_its_own()
     {
-        using var backing = new OwnSubrangeBacking();
+        using var backing = new OwnSliceBacking();
         using GuestMemory memory = new("ram", backing);
         backing.Special.Write(8, 0xfeedu);
-        memory.Subrange(Page, Page, allowPreemptiveLocking: true).Read<uint>(8).ShouldBe(0xfeedu);
+        memory.Slice(Page, Page, allowPreemptiveLocking: true).Read<uint>(8).ShouldBe(0xfeedu);
         backing.Asked.ShouldBe((Page, Page, true));
-        memory.TrySubrange(0, 10, allowPreemptiveLocking: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TrySlice(0, 10, allowPreemptiveLocking: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPrivate, 3);
     }
 
@@ -206,9 +206,9 @@ public class SubrangeTests
     [InlineData(2 * Page)]
     public void A_backing_that_provides_another_length_than_asked_is_refused(ulong length)
     {
-        using var backing = new OwnSubrangeBacking();
+        using var backing = new OwnSliceBacking();
         using GuestMemory memory = new("ram", backing);
-        memory.TrySubrange(Page, length, allowPreemptiveLocking: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TrySlice(Page, length, allowPreemptiveLocking: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
         view.ShouldBeNull();
         fault.Cause.ShouldBe(FaultCause.Backing);
         fault.Length.ShouldBe(length);
@@ -219,11 +219,11 @@ public class SubrangeTests
     {
         foreach (int closed in Enumerable.Range(0, 5))
         {
-            using var backing = new OwnSubrangeBacking();
+            using var backing = new OwnSliceBacking();
             GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
-            GuestMemory outer = memory.Subrange(Page, Page);
-            GuestMemory inner = outer.Subrange(64, 128);
-            GuestMemory innermost = inner.Subrange(1, 2);
+            GuestMemory outer = memory.Slice(Page, Page);
+            GuestMemory inner = outer.Slice(64, 128);
+            GuestMemory innermost = inner.Slice(1, 2);
             innermost.Read<byte>(0);
             new Action[] { memory.Dispose, outer.Dispose, inner.Dispose, backing.Special.Dispose, backing.Dispose }[closed]();
             foreach ((GuestMemory view, bool open) in new[] { (outer, closed == 2), (inner, false), (innermost, false) })
@@ -241,11 +241,11 @@ public class SubrangeTests
     {
         using GuestMemory memory = GuestMemory.Allocate(Page);
         memory.Write(8, 0xfeedu);
-        GuestMemory outermost = memory.Subrange(8, 100);
+        GuestMemory outermost = memory.Slice(8, 100);
         GuestMemory view = outermost;
         for (int i = 0; i < 200_000; i++)
         {
-            view = view.Subrange(0, 100);
+            view = view.Slice(0, 100);
         }
 
         // On a stack that a call for each level would overflow.
@@ -268,21 +268,21 @@ public class SubrangeTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
-    public void A_view_of_a_made_subrange_is_closed_with_whatever_that_was_made_from(int closed)
+    public void A_view_of_a_made_slice_is_closed_with_whatever_that_was_made_from(int closed)
     {
         // The backing stays open, and so does what the view was asked of.
         using var heap = new HeapMemory(4 * Page);
         using GuestMemory origin = new GuestMemoryBuilder("origin").Add(0, heap).LeaveBackingsOpen().Build();
-        GuestMemory middle = origin.Subrange(Page / 2, 3 * Page);
-        GuestMemory made = middle.Subrange(Page / 4, Page);
+        GuestMemory middle = origin.Slice(Page / 2, 3 * Page);
+        GuestMemory made = middle.Slice(Page / 4, Page);
         using var outer = new GuestMemory("outer", new ForwardingBacking(Page, made));
-        GuestMemory view = outer.Subrange(0, Page);
-        GuestMemory inner = view.Subrange(16, 64).Subrange(8, 8);
+        GuestMemory view = outer.Slice(0, Page);
+        GuestMemory inner = view.Slice(16, 64).Slice(8, 8);
 
-        // Made for a subrange of a subrange that was made itself.
+        // Made for a slice of a slice that was made itself.
         using var outermost = new GuestMemory("outermost", new ForwardingBacking(Page, view));
-        GuestMemory remade = outermost.Subrange(0, Page);
-        GuestMemory[] views = [view, inner, remade, remade.Subrange(3, 9)];
+        GuestMemory remade = outermost.Slice(0, Page);
+        GuestMemory[] views = [view, inner, remade, remade.Slice(3, 9)];
         Array.TrueForAll(views, one => !one.IsDisposed && one.TryRead(0, out byte _)).ShouldBeTrue();
 
         new[] { origin, middle, made }[closed].Dispose();
@@ -304,19 +304,19 @@ public class SubrangeTests
         return mapping;
     }
 
-    /// <summary>Answers every subrange with one memory.</summary>
+    /// <summary>Answers every slice with one memory.</summary>
     private sealed class ForwardingBacking(ulong length, GuestMemory made) : GuestMemoryBacking
     {
         public override ulong Length => length;
 
-        protected internal override BackingResult CreateSubrange(ulong offset, ulong subrangeLength, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong sliceLength, bool allowPreemptiveLocking, out GuestMemory? slice)
         {
-            subrange = made;
+            slice = made;
             return BackingResult.Success;
         }
     }
 
-    private sealed class OwnSubrangeBacking : GuestMemoryBacking
+    private sealed class OwnSliceBacking : GuestMemoryBacking
     {
         internal GuestMemory Special { get; } = GuestMemory.Allocate(Page);
 
@@ -324,10 +324,10 @@ public class SubrangeTests
 
         public override ulong Length => 4 * Page;
 
-        protected internal override BackingResult CreateSubrange(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? subrange)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
         {
             Asked = (offset, length, allowPreemptiveLocking);
-            subrange = Special;
+            slice = Special;
             return offset == 0 ? BackingResult.Fail(GuestMemoryFaultKind.NotPrivate, 3) : BackingResult.Success;
         }
 
@@ -338,8 +338,8 @@ public class SubrangeTests
     public void Not_one_byte_past_the_end()
     {
         using GuestMemory memory = GuestMemory.Allocate(2 * 4096);
-        memory.Subrange(4096, 4096).End.ShouldBe(4096ul);
-        GuestMemoryFault fault = Should.Throw<GuestMemoryException>(() => memory.Subrange(4096, 4097)).Fault;
+        memory.Slice(4096, 4096).End.ShouldBe(4096ul);
+        GuestMemoryFault fault = Should.Throw<GuestMemoryException>(() => memory.Slice(4096, 4097)).Fault;
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
         fault.Address!.Value.ShouldBe((GuestAddress)8192);
     }
