@@ -1,17 +1,26 @@
+using Hyperspan.Stubs.Arm64;
+
 namespace Hyperspan.Stubs;
 
-/// <summary>Writes the guard's machine code, assembled and listed, to the file that <c>Hyperspan</c> compiles.</summary>
+/// <summary>Writes the guard's machine code, assembled and listed, to the files that <c>Hyperspan</c> compiles.</summary>
 internal static class Program
 {
     private static int Main(string[] arguments)
     {
-        if (arguments is not [var file])
+        if (arguments is not [var folder])
         {
-            Console.Error.WriteLine("usage: Hyperspan.Stubs FILE   (src/Hyperspan/Guarding/X64/StubCode.g.cs)");
+            Console.Error.WriteLine("usage: Hyperspan.Stubs FOLDER   (src/Hyperspan/Guarding)");
             return 2;
         }
 
-        File.WriteAllText(file, new StubListing(StubProgram.Assemble()).Render());
+        File.WriteAllText(Path.Combine(folder, "X64", "X64StubCode.g.cs"), new StubListing(StubProgram.Assemble()).Render());
+        if (Arm64Assembler.TryAssemble(Arm64StubProgram.Instance) is not { } bytes)
+        {
+            Console.Error.WriteLine("arm64: needs llvm-mc (Debian: llvm) or aarch64-linux-gnu-as (binutils-aarch64-linux-gnu)");
+            return 1;
+        }
+
+        File.WriteAllText(Path.Combine(folder, "Arm64", "Arm64StubCode.g.cs"), new Arm64Listing(Arm64StubProgram.Instance, bytes).Render());
         return 0;
     }
 }

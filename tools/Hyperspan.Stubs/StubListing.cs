@@ -48,7 +48,7 @@ internal sealed class StubListing : ISymbolResolver
         var text = new StringBuilder(Origin)
             .Append("using System.Runtime.CompilerServices;\n\nnamespace Hyperspan.Guarding;\n\n")
             .Append("/// <summary>The guard's machine code for x86-64 on Linux, and where its parts lie: stubs for a scalar by its size.</summary>\n")
-            .Append("internal static class StubCode\n{\n");
+            .Append("internal static class X64StubCode\n{\n");
         foreach ((var constant, var label) in StubProgram.Entries)
         {
             text.Append(CultureInfo.InvariantCulture, $"    internal const int {constant}Offset = 0x{_image.Labels[label]:X};\n");

@@ -7,10 +7,10 @@ internal static class DoctorChecks
     [
         Essential(
             "platform",
-            "Linux on x86-64",
+            "Linux on x86-64 or arm64",
             SystemProbes.Platform(),
-            "Everything: memory is mapped and shared by system calls of 64-bit Linux; the guard is x86-64 machine code.",
-            "Use a 64-bit x86 Linux, natively, in a container or in WSL 2."),
+            "Everything: memory is mapped and shared by system calls of 64-bit Linux; the guard is machine code of these processors.",
+            "Use a 64-bit Linux, natively, in a container or in WSL 2."),
         Essential(
             "guard",
             "Guarded access",

@@ -19,11 +19,13 @@ internal static unsafe class SystemProbes
     private const ulong SigbusFeature = 1 << 7;
     private const OpenFlags UserModeOnly = (OpenFlags)1;
 
+    private static bool IsServed => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64;
+
     internal static Finding Platform()
     {
         string found = $"{RuntimeInformation.OSDescription}, kernel {Environment.OSVersion.Version}, {RuntimeInformation.ProcessArchitecture}, "
             + $"{Environment.ProcessorCount} processors, {RuntimeInformation.FrameworkDescription}";
-        return OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64
+        return IsServed
             ? Finding.Ok(found)
             : Finding.Missing(found);
     }
@@ -74,9 +76,9 @@ internal static unsafe class SystemProbes
 
     internal static Finding Userfaultfd()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        if (!IsServed)
         {
-            return Finding.Missing("only on Linux, x86-64");
+            return Finding.Missing("only on Linux on x86-64 and arm64");
         }
 
         const OpenFlags flags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
@@ -121,9 +123,9 @@ internal static unsafe class SystemProbes
 
     internal static Finding Membarrier()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        if (!IsServed)
         {
-            return Finding.Missing("only on Linux, x86-64");
+            return Finding.Missing("only on Linux on x86-64 and arm64");
         }
 
         int commands = LibC.Membarrier(LinuxConstants.MEMBARRIER_CMD_QUERY);

@@ -5,10 +5,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Guarding;
 
 /// <summary>Memory with machine code in it, readable and executable, never writable at the same time.</summary>
+/// <remarks>
+/// The instruction caches of arm64 do not see what is written to memory by themselves. The kernel sees to it when it maps a page executable that it has not mapped so before
+/// (<c>__sync_icache_dcache</c>): at mprotect(2), or at the first instruction fetch from a mapping of a file. So everything is written before that.
+/// </remarks>
 internal static unsafe class ExecutablePage
 {
-    private const nuint PageSize = 4096;
-
     /// <summary>
     /// Places code in memory of its own, which stays mapped for the life of the process. Answers null where the host refuses.
     /// </summary>
@@ -87,5 +89,5 @@ internal static unsafe class ExecutablePage
         }
     }
 
-    private static nuint RoundUp(int length) => ((nuint)length + PageSize - 1) & ~(PageSize - 1);
+    private static nuint RoundUp(int length) => (nuint)PageMath.RoundUp((ulong)length, (ulong)Environment.SystemPageSize);
 }

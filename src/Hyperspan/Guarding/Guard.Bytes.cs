@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
 
 namespace Hyperspan.Guarding;
 
@@ -14,7 +15,9 @@ internal static unsafe partial class Guard
     /// The longest copy, in bytes, whose first store is the one to the lowest address: where it fails there, nothing has been written, and where it fails in the page
     /// after that, nothing of that page. Longer ones write their ends last.
     /// </summary>
-    public const int AscendingLimit = 128;
+    /// <remarks>A store of x86 is done whole or not at all, also over two pages; one of arm64 may be done in the page that is there. So there a copy is ascending inside
+    /// a page alone.</remarks>
+    public static ulong AscendingLimit => ArmBase.Arm64.IsSupported ? 1UL : 128;
 
     /// <summary>
     /// Copies bytes; the two ranges may overlap. Where it fails, some of the destination may have been written, and the address
@@ -43,12 +46,12 @@ internal static unsafe partial class Guard
 
     /// <summary>
     /// Copies bytes strictly upwards: where it fails, the destination's bytes below the address it answers may have been written and none above. Only where
-    /// <see cref="CopiesUpwards"/>. A collection may run meanwhile.
+    /// <see cref="CopiesUpwards"/>: on x86-64. A collection may run meanwhile.
     /// </summary>
     public static GuardedResult CopyUpwards(byte* destination, byte* source, nuint length)
     {
         // SAFETY: as for Copy.
-        return ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + StubCode.CopyUpwardsOffset))(destination, source, length);
+        return ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + X64StubCode.CopyUpwardsOffset))(destination, source, length);
     }
 
     /// <summary>

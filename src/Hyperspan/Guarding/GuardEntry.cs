@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
 namespace Hyperspan.Guarding;
@@ -25,9 +26,10 @@ internal static unsafe class GuardEntry
 
     /// <summary>The copy that suits the processor.</summary>
     public static readonly int CopyOffset =
-        Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? StubCode.CopyAvx512Offset
-        : Avx.IsSupported ? StubCode.CopyAvxOffset
-        : StubCode.CopySseOffset;
+        ArmBase.Arm64.IsSupported ? Arm64StubCode.CopyOffset
+        : Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? X64StubCode.CopyAvx512Offset
+        : Avx.IsSupported ? X64StubCode.CopyAvxOffset
+        : X64StubCode.CopySseOffset;
 
     /// <summary>The least length from which the processor's string operation copies faster than any loop; none where it has no fast ones.</summary>
     public static readonly ulong RepeatFrom = Installation.RepeatFrom;

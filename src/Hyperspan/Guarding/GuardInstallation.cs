@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Guarding;
@@ -15,10 +12,6 @@ internal sealed unsafe class GuardInstallation
 
     /// <summary>The same as an environment variable; its value is <c>substitute</c>.</summary>
     public const string EnvironmentVariable = "HYPERSPAN_GUARD";
-
-    // Below these the vector loops win, and above them where the processor has fast string operations it is the microcode.
-    private const ulong RepeatCopyFrom = 12288;
-    private const ulong RepeatFillFrom = 4096;
 
     private const int Attempts = 8;
 
@@ -43,16 +36,16 @@ internal sealed unsafe class GuardInstallation
     public string Description { get; }
 
     /// <summary>The least length of a copy that is left to the processor's string operation.</summary>
-    public ulong RepeatFrom { get; } = HasFastStrings() ? RepeatCopyFrom : ulong.MaxValue;
+    public ulong RepeatFrom { get; } = ProcessorFeatures.RepeatCopyFrom;
 
     /// <summary>Whether the image has sequences that this process could register the barrier for.</summary>
     public bool HasRestartableSequences { get; }
 
     public static GuardInstallation Install()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        if (!OperatingSystem.IsLinux() || !StubCode.IsSupported)
         {
-            return new(null, isSupported: false, "guarded access needs Linux on x86-64");
+            return new(null, isSupported: false, "guarded access needs Linux on x86-64 or arm64");
         }
 
         var reason = ForcedSubstitute();
@@ -98,16 +91,7 @@ internal sealed unsafe class GuardInstallation
         nint expectedSegv = segv.Handler, expectedBus = bus.Handler;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            var image = StubCode.Image.ToArray();
-            Write(image, StubCode.SegvPreviousOffset, (ulong)segv.Handler);
-            Write(image, StubCode.SegvModeOffset, SignalChain.Mode(segv));
-            Write(image, StubCode.BusPreviousOffset, (ulong)bus.Handler);
-            Write(image, StubCode.BusModeOffset, SignalChain.Mode(bus));
-            var fast = HasFastStrings();
-            Write(image, StubCode.RepeatCopyFromOffset, fast ? RepeatCopyFrom : ulong.MaxValue);
-            Write(image, StubCode.RepeatFillFromOffset, fast ? RepeatFillFrom : ulong.MaxValue);
-            Write(image, StubCode.RestartableAreaOffset, (ulong)restartableArea);
-
+            byte[] image = StubCode.Complete(SignalChain.Previous(segv), SignalChain.Previous(bus), restartableArea);
             byte* page = ExecutablePage.TryCreate(image, StubCode.AddressWords);
             if (page is null)
             {
@@ -141,13 +125,4 @@ internal sealed unsafe class GuardInstallation
         // Whoever keeps replacing handlers is chained to as of the last attempt.
         return null;
     }
-
-    private static bool HasFastStrings()
-    {
-        const int EnhancedRepMovsb = 1 << 9;
-        return X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Ebx & EnhancedRepMovsb) != 0;
-    }
-
-    private static void Write(byte[] image, int offset, ulong value) =>
-        BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(offset), value);
 }

@@ -42,13 +42,14 @@ internal static unsafe class SignalChain
         }
     }
 
-    public static ulong Mode(SignalAction previous)
+    public static PreviousHandler Previous(SignalAction previous)
     {
-        return previous.Handler switch
+        ulong mode = previous.Handler switch
         {
             LinuxConstants.SIG_DFL => ModeDefault,
             LinuxConstants.SIG_IGN => ModeIgnored,
             _ => (previous.Flags & LinuxConstants.SA_RESETHAND) != 0 ? ModeHandlerOnce : ModeHandler,
         };
+        return new PreviousHandler((ulong)previous.Handler, mode);
     }
 }

@@ -106,12 +106,12 @@ internal static unsafe partial class SubstituteGuard
 
     private static void ThrowUnlessSupported()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        if (!OperatingSystem.IsLinux())
         {
             ThrowNotSupported();
         }
     }
 
     [DoesNotReturn]
-    private static void ThrowNotSupported() => throw new PlatformNotSupportedException("Guarded memory access needs Linux on x86-64.");
+    private static void ThrowNotSupported() => throw new PlatformNotSupportedException("Guarded memory access needs Linux.");
 }

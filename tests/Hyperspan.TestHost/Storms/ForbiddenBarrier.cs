@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.Arm;
+
 namespace Hyperspan.TestHost.Storms;
 
 /// <summary>
@@ -12,14 +14,16 @@ internal static class ForbiddenBarrier
     /// <summary>MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ: each restartable sequence of the process starts over.</summary>
     public const uint Restart = 1 << 7;
 
-    private const uint ArchitectureX64 = 0xC000003E;
-    private const uint Membarrier = 324;
+    // AUDIT_ARCH_AARCH64 and AUDIT_ARCH_X86_64.
+    private static uint Architecture => ArmBase.Arm64.IsSupported ? 0xC00000B7 : 0xC000003E;
+
+    private static uint Membarrier => ArmBase.Arm64.IsSupported ? 283u : 324u;
 
     /// <summary>Forbids it from now on, or says why it cannot.</summary>
     public static bool TryForbid(uint command, out string reason) => SeccompFilter.TryInstall(
         [
             SeccompFilter.Load(SeccompFilter.ArchitectureOffset),
-            SeccompFilter.Compare(ArchitectureX64, ifEqual: 0, otherwise: 5),
+            SeccompFilter.Compare(Architecture, ifEqual: 0, otherwise: 5),
             SeccompFilter.Load(SeccompFilter.NumberOffset),
             SeccompFilter.Compare(Membarrier, ifEqual: 0, otherwise: 3),
             SeccompFilter.Load(SeccompFilter.FirstArgumentOffset),

@@ -3,8 +3,8 @@ namespace Hyperspan.Tests.Guarding;
 /// <summary>The implementations of guarded access.</summary>
 public enum GuardKind
 {
-    /// <summary>Machine code, the copy for every processor.</summary>
-    Sse,
+    /// <summary>Machine code, the copy for every processor of its kind.</summary>
+    Baseline,
 
     /// <summary>Machine code, the copy with 32-byte registers.</summary>
     Avx,

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.Arm;
 using Hyperspan.Guarding;
 
 namespace Hyperspan.Tests.Guarding;
@@ -11,8 +12,8 @@ public unsafe class GuardScalarTests
         var data = new TheoryData<GuardKind, bool, int>();
         foreach (var size in (int[])[1, 2, 4, 8])
         {
-            data.Add(GuardKind.Sse, false, size);
-            data.Add(GuardKind.Sse, true, size);
+            data.Add(GuardKind.Baseline, false, size);
+            data.Add(GuardKind.Baseline, true, size);
             data.Add(GuardKind.Substitute, false, size);
         }
 
@@ -87,7 +88,7 @@ public unsafe class GuardScalarTests
         // The processor refuses these without saying which address it was.
         foreach (var address in (ulong[])[0x8000_0000_0000, 0xDEAD_0000_0000_0000, ulong.MaxValue, ulong.MaxValue - 7, 0, 0xFFFF_8000_0000_0000])
         {
-            foreach (GuardKind kind in (GuardKind[])[GuardKind.Sse, GuardKind.Substitute])
+            foreach (GuardKind kind in (GuardKind[])[GuardKind.Baseline, GuardKind.Substitute])
             {
                 var guard = new GuardUnderTest(kind);
                 guard.Load((byte*)address, 8).Status.ShouldBe(11ul);
@@ -125,8 +126,10 @@ public unsafe class GuardScalarTests
         result.Status.ShouldBe(status, $"offset {p - pages.Bad}");
         if (status != 0)
         {
-            // The kernel names a byte of the access that lies in the hole.
-            result.Value.ShouldBeInRange((ulong)p, (ulong)(p + size - 1), $"offset {p - pages.Bad}");
+            // The kernel names a byte of the access that lies in the hole. QEMU, where it emulates an arm64 whose misaligned accesses are atomic inside 16 bytes,
+            // names the first of those.
+            ulong lowest = (ulong)p & (ArmBase.Arm64.IsSupported ? ~15UL : ulong.MaxValue);
+            result.Value.ShouldBeInRange(lowest, (ulong)(p + size - 1), $"offset {p - pages.Bad}");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
@@ -7,6 +8,8 @@ namespace Hyperspan.Tests.Guarding;
 /// <summary>One implementation of the guarded accesses, also one that would not be chosen on this machine.</summary>
 internal sealed unsafe class GuardUnderTest
 {
+    private static readonly string? SubstituteRefusal = SubstituteGuard.TryProbe(out string refusal) ? null : refusal;
+
     private readonly GuardKind _kind;
     private readonly bool _mayBlock;
 
@@ -14,6 +17,7 @@ internal sealed unsafe class GuardUnderTest
     {
         Skip.IfNot(Guard.IsSupported, Guard.Description);
         Skip.If(kind != GuardKind.Substitute && !Guard.UsesMachineCode, Guard.Description);
+        Skip.If(kind == GuardKind.Substitute && SubstituteRefusal is not null, SubstituteRefusal);
         Skip.If(kind == GuardKind.Avx && !Avx.IsSupported, "the processor lacks AVX");
         Skip.If(kind == GuardKind.Avx512 && !Avx512F.IsSupported, "the processor lacks AVX-512");
         _kind = kind;
@@ -65,9 +69,9 @@ internal sealed unsafe class GuardUnderTest
         // The installed image holds all copies, whichever the processor made Guard choose.
         byte* copy = GuardEntry.Code + _kind switch
         {
-            GuardKind.Avx => StubCode.CopyAvxOffset,
-            GuardKind.Avx512 => StubCode.CopyAvx512Offset,
-            _ => StubCode.CopySseOffset,
+            GuardKind.Avx => X64StubCode.CopyAvxOffset,
+            GuardKind.Avx512 => X64StubCode.CopyAvx512Offset,
+            _ => ArmBase.Arm64.IsSupported ? Arm64StubCode.CopyOffset : X64StubCode.CopySseOffset,
         };
         return _mayBlock
             ? ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)copy)(destination, source, length)

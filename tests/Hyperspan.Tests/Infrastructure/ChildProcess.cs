@@ -21,18 +21,13 @@ public static class ChildProcess
         TimeSpan? timeout = null,
         params string[] through)
     {
-        var start = new ProcessStartInfo(through.Length > 0 ? through[0] : DotNetHost())
+        string[] command = [.. through, .. Host()];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (string word in through.Length > 0 ? [.. through[1..], DotNetHost()] : Array.Empty<string>())
-        {
-            start.ArgumentList.Add(word);
-        }
-
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost.dll"));
         start.ArgumentList.Add(scenario);
         foreach (var argument in arguments)
         {
@@ -59,10 +54,16 @@ public static class ChildProcess
         return new ChildResult(process.ExitCode, output.Result, error.Result);
     }
 
-    /// <summary>The <c>dotnet</c> this very runtime belongs to: three folders above it.</summary>
-    private static string DotNetHost()
+    /// <summary>
+    /// What starts the program beside the tests: the <c>dotnet</c> this very runtime belongs to, three folders above it; or, where the runtime lies here as well, the
+    /// program itself.
+    /// </summary>
+    private static string[] Host()
     {
-        var root = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
-        return Path.Combine(root, OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
+        string program = Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost");
+        string extension = OperatingSystem.IsWindows() ? ".exe" : "";
+        return Path.GetFullPath(RuntimeEnvironment.GetRuntimeDirectory()).StartsWith(AppContext.BaseDirectory, StringComparison.Ordinal)
+            ? [program + extension]
+            : [Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet" + extension)), program + ".dll"];
     }
 }

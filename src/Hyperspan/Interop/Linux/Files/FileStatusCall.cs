@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -7,9 +8,6 @@ namespace Hyperspan.Interop.Linux;
 /// <summary>statx(2), or what came before it: container runtimes older than it refuse it with EPERM, of which libc knows nothing.</summary>
 internal static unsafe class FileStatusCall
 {
-    // newfstatat(2) on x86-64 and arm64.
-    private static readonly bool IsArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
-
     /// <summary>Asks for the state of a file.</summary>
     /// <returns>Zero, or -1 with the error number of the call.</returns>
     internal static int Invoke(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status)
@@ -27,7 +25,7 @@ internal static unsafe class FileStatusCall
         ulong* old = stackalloc ulong[32];
 
         // SAFETY: the buffer is larger than the structure the kernel writes.
-        if (LibC.Newfstatat(IsArm ? 79 : 262, directory, path, old, flags) != 0)
+        if (LibC.Newfstatat(LinuxConstants.SYS_newfstatat, directory, path, old, flags) != 0)
         {
             return -1;
         }
@@ -37,7 +35,7 @@ internal static unsafe class FileStatusCall
 
         // SAFETY: the offsets are those of the fields of FileStatus, whose size is 256 bytes.
         *(uint*)(to + 4) = (uint)old[7];
-        *(ushort*)(to + 28) = (ushort)*(uint*)((byte*)old + (IsArm ? 16 : 24));
+        *(ushort*)(to + 28) = (ushort)*(uint*)((byte*)old + (ArmBase.Arm64.IsSupported ? 16 : 24));
         *(ulong*)(to + 32) = old[1];
         *(ulong*)(to + 40) = old[6];
         *(uint*)(to + 136) = (uint)(((device >> 8) & 0xfff) | ((device >> 32) & 0xffff_f000));

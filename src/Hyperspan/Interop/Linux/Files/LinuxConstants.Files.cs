@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Hyperspan.Interop.Linux;
 
 internal static partial class LinuxConstants
@@ -16,11 +14,13 @@ internal static partial class LinuxConstants
     internal const uint STATX_BASIC_STATS = 0x7ff;
     internal const uint STATX_DIOALIGN = 0x2000;
 
+    internal static int SYS_newfstatat => IsArm64 ? 79 : 262;
+
     /// <summary>Fail instead of waiting (preadv2(2)).</summary>
     internal const int RWF_NOWAIT = 8;
 
     /// <summary>Past the page cache (open(2)); one of the flags that differ between architectures.</summary>
-    internal static OpenFlags O_DIRECT => (OpenFlags)(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x1_0000 : 0x4000);
+    internal static OpenFlags O_DIRECT => (OpenFlags)(IsArm64 ? 0x1_0000 : 0x4000);
 
     /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
     internal const int O_ACCMODE = 3;

@@ -49,6 +49,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "getrlimit")]
     internal static partial int Getrlimit(int resource, ulong* softAndHard);
 
+    [LibraryImport("libc", EntryPoint = "getauxval")]
+    internal static partial nuint GetAuxiliaryValue(nuint type);
+
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Syscall(nint number, nint a, nint b, nint c, nint d, nint e, nint f);
 }

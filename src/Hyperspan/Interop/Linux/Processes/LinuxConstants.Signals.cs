@@ -1,9 +1,5 @@
 namespace Hyperspan.Interop.Linux;
 
-/// <summary>
-/// Constants of the Linux x86-64 ABI, under the names that the C headers give them; what has no name there, as offsets in structures, is named as elsewhere
-/// here. Tests compare all of them with the headers where a C compiler is present.
-/// </summary>
 internal static partial class LinuxConstants
 {
     internal const int SIGBUS = 7;
@@ -22,11 +18,16 @@ internal static partial class LinuxConstants
     internal const int SA_ONSTACK = 0x08000000;
     internal const int SA_RESETHAND = unchecked((int)0x80000000);
 
-    internal const int SYS_gettid = 186;
-    internal const int SYS_futex = 202;
-    internal const int SYS_tgkill = 234;
-    internal const int SYS_userfaultfd = 323;
-    internal const int SYS_membarrier = 324;
+    internal static int SYS_gettid => IsArm64 ? 178 : 186;
+    internal static int SYS_futex => IsArm64 ? 98 : 202;
+    internal static int SYS_tgkill => IsArm64 ? 131 : 234;
+    internal static int SYS_userfaultfd => IsArm64 ? 282 : 323;
+    internal static int SYS_membarrier => IsArm64 ? 283 : 324;
+
+    /// <summary>In the auxiliary vector: which instructions the processor has (getauxval(3)); the bits of arm64.</summary>
+    internal const nuint AT_HWCAP = 16;
+    internal const nuint HWCAP_ATOMICS = 1 << 8;
+    internal const nuint HWCAP_LRCPC = 1 << 15;
 
     /// <summary>The limit on open descriptors (getrlimit(2)).</summary>
     internal const int RLIMIT_NOFILE = 7;

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan.Guarding;
 
 /// <summary>The guard's machine code for x86-64 on Linux, and where its parts lie: stubs for a scalar by its size.</summary>
-internal static class StubCode
+internal static class X64StubCode
 {
     internal const int HandlerOffset = 0x0;
     internal const int ProbeWriteOffset = 0x1C0;
