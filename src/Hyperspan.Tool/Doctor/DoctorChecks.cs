@@ -78,6 +78,12 @@ internal static class DoctorChecks
             "Memory whose pages this process supplies at first access: lazy restore, migration.",
             "sysctl vm.unprivileged_userfaultfd=1, or access to /dev/userfaultfd, or CAP_SYS_PTRACE; Linux 4.14 or later for the SIGBUS mode."),
         Optional(
+            "written-pages",
+            "Written pages",
+            SystemProbes.WrittenPages(),
+            "DirtyLogScope.Mapping: what bare pointers, native code and system calls write. Without it a dirty log knows what is done through GuestMemory.",
+            "Linux 6.7 or later, and userfaultfd as above."),
+        Optional(
             "membarrier",
             "membarrier",
             SystemProbes.Membarrier(),

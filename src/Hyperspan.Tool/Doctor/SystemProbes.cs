@@ -121,6 +121,21 @@ internal static unsafe class SystemProbes
             : Finding.Limited(all ? means : $"{means}; shared memory or SIGBUS mode is missing");
     }
 
+    internal static Finding WrittenPages()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(GuestAddress.PageSize);
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        try
+        {
+            log.Start();
+            return Finding.Ok("all writes through a mapping (PAGEMAP_SCAN)");
+        }
+        catch (Exception e) when (e is PlatformNotSupportedException or IOException)
+        {
+            return Finding.Missing(e.Message);
+        }
+    }
+
     internal static Finding Membarrier()
     {
         if (!IsServed)

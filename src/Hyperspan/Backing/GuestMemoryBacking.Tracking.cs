@@ -72,12 +72,12 @@ public abstract partial class GuestMemoryBacking
     }
 
     /// <summary>Adds a reader of the dirty log, which is made for the first one.</summary>
-    internal DirtyMap AddDirtyReader(out BackingDirtyLog log)
+    internal DirtyMap AddDirtyReader(DirtyLogScope scope, out BackingDirtyLog log)
     {
         using (UninterruptedLock.Enter(_attachLock))
         {
-            log = DirtyLogOf(_trackers) ?? new BackingDirtyLog(Length);
-            DirtyMap reader = log.AddReader();
+            log = DirtyLogOf(_trackers) ?? new BackingDirtyLog(this);
+            DirtyMap reader = log.AddReader(scope);
             if (DirtyLogOf(_trackers) is null)
             {
                 AddTrackerLocked(log);

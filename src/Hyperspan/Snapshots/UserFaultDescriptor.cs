@@ -30,10 +30,13 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     internal int Number => (int)_file.DangerousGetHandle();
 
     /// <summary>Makes one.</summary>
+    /// <param name="features">What the kernel must be able to do (<c>UFFD_FEATURE_…</c>).</param>
+    /// <param name="ability">What it is for.</param>
+    /// <param name="needs">Which kernel has that.</param>
     /// <exception cref="PlatformNotSupportedException">The kernel has none, or this process may not use it.</exception>
-    internal static UserFaultDescriptor Create()
+    internal static UserFaultDescriptor Create(ulong features, string ability, string needs)
     {
-        LinuxOnly.Require(nameof(OnDemandMemory));
+        LinuxOnly.Require(ability);
 
         // For accesses of this process alone, which everybody may ask for (Linux 5.11); accesses by system calls fail while pages are missing, in this mode or not.
         int descriptor = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking | (OpenFlags)UserModeOnly);
@@ -44,17 +47,18 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 
         if (descriptor < 0)
         {
-            throw Unsupported();
+            throw Unsupported(ability, needs);
         }
 
         var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, LinuxConstants.UFFD_FEATURE_SIGBUS, 0 };
+        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, features, 0 };
 
         // SAFETY: struct uffdio_api is three numbers of 8 bytes, on this stack.
         if (LibC.Ioctl(file, LinuxConstants.UFFDIO_API, api) != 0)
         {
+            PlatformNotSupportedException unsupported = Unsupported(ability, needs);
             file.Dispose();
-            throw Unsupported();
+            throw unsupported;
         }
 
         return new UserFaultDescriptor(file, isPeers: false);
@@ -87,13 +91,23 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     /// <summary>Watches a range of private memory: its pages that are not there are missing from now on.</summary>
     internal void Register(byte* start, ulong length, string name)
     {
-        ulong* register = stackalloc ulong[] { (ulong)start, length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
+        if (Register(start, length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING) is var error and not 0)
+        {
+            throw new GuestMemoryMappingException("watch the missing pages of", error, name, (0, length));
+        }
+    }
+
+    /// <summary>Watches a range.</summary>
+    /// <param name="start">Its first byte, at a page.</param>
+    /// <param name="length">Its length in bytes, whole pages.</param>
+    /// <param name="mode">For what (<c>UFFDIO_REGISTER_MODE_…</c>).</param>
+    /// <returns>Zero or an error number.</returns>
+    internal int Register(byte* start, ulong length, ulong mode)
+    {
+        ulong* register = stackalloc ulong[] { (ulong)start, length, mode, 0 };
 
         // SAFETY: struct uffdio_register is four numbers of 8 bytes, on this stack.
-        if (LibC.Ioctl(_file, LinuxConstants.UFFDIO_REGISTER, register) != 0)
-        {
-            throw new GuestMemoryMappingException("watch the missing pages of", Marshal.GetLastPInvokeError(), name, (0, length));
-        }
+        return LibC.Ioctl(_file, LinuxConstants.UFFDIO_REGISTER, register) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     /// <summary>Puts pages in place, each whole at once. Those that are there already stay as they are.</summary>
@@ -167,10 +181,6 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
         return error == ErrorNumber.Interrupted || (error == ErrorNumber.TryAgain && !_isPeers);
     }
 
-    private static PlatformNotSupportedException Unsupported()
-    {
-        int error = Marshal.GetLastPInvokeError();
-        return new PlatformNotSupportedException(
-            $"Restoring on demand needs userfaultfd, which is refused here ({ErrorNumber.Name(error)}): it needs Linux 5.11, and a container that lets it through.");
-    }
+    private static PlatformNotSupportedException Unsupported(string ability, string needs) => new(
+        $"{ability} needs userfaultfd, which is refused here ({ErrorNumber.Name(Marshal.GetLastPInvokeError())}): it needs {needs}, and a container that lets it through.");
 }

@@ -1,12 +1,19 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Hyperspan;
 
 /// <summary>What was written to a backing: one map for those who write, and for each reader one of what was taken from it on behalf of others. Thread-safe.</summary>
-/// <param name="length">The length of the backing in bytes.</param>
-internal sealed class BackingDirtyLog(ulong length) : WriteTracker
+/// <param name="backing">The backing.</param>
+[SuppressMessage("Design", "CA1001", Justification = "What watches the mapping ends with the last reader that wants it.")]
+internal sealed class BackingDirtyLog(GuestMemoryBacking backing) : WriteTracker
 {
-    private readonly DirtyMap _written = new(length);
+    private readonly DirtyMap _written = new(backing.Length);
     private readonly Lock _lock = new();
     private readonly List<DirtyMap> _readers = [];
+
+    // Those that want to know what the kernel sees, and what it is asked by: there is one for all, because a mapping can be watched once.
+    private readonly HashSet<DirtyMap> _watching = [];
+    private MappingWatch? _watch;
 
     /// <inheritdoc/>
     internal override void OnWritten(ulong offset, ulong length) => _written.Mark(offset, length);
@@ -18,11 +25,25 @@ internal sealed class BackingDirtyLog(ulong length) : WriteTracker
     internal override void OnHeld(ulong offset, ulong length) => _written.Mark(offset, length);
 
     /// <summary>Adds a reader, which is owed what is written from now on.</summary>
-    internal DirtyMap AddReader()
+    /// <exception cref="PlatformNotSupportedException">The mapping is to be watched, and the kernel cannot do it.</exception>
+    /// <exception cref="GuestMemoryMappingException">The mapping cannot be watched.</exception>
+    internal unsafe DirtyMap AddReader(DirtyLogScope scope)
     {
-        var reader = new DirtyMap(length);
+        var reader = new DirtyMap(backing.Length);
         lock (_lock)
         {
+            // Memory without a mapping is reached by operations alone.
+            if (scope == DirtyLogScope.Mapping && backing.Mapping != null)
+            {
+                if (_watch is null)
+                {
+                    _watch = new MappingWatch(backing);
+                    _watch.Take(new DirtyMap(backing.Length));
+                }
+
+                _watching.Add(reader);
+            }
+
             TakeForReaders();
             _readers.Add(reader);
         }
@@ -37,6 +58,12 @@ internal sealed class BackingDirtyLog(ulong length) : WriteTracker
         lock (_lock)
         {
             _readers.Remove(reader);
+            if (_watching.Remove(reader) && _watching.Count == 0)
+            {
+                _watch!.Dispose();
+                _watch = null;
+            }
+
             return _readers.Count == 0;
         }
     }
@@ -54,6 +81,7 @@ internal sealed class BackingDirtyLog(ulong length) : WriteTracker
 
     private void TakeForReaders()
     {
+        _watch?.Take(_written);
         var readers = new Readers(_readers);
         _written.Take(ref readers);
     }

@@ -9,7 +9,8 @@ namespace Hyperspan;
 /// <remarks>
 /// <para>
 /// What is written through any <see cref="GuestMemory"/> over the same backings counts: values, bytes, fills, copies, atomic operations, what fallback methods do, and what
-/// was locked for writing. What is written through bare pointers, or by others, does not.
+/// was locked for writing. What is written through bare pointers, by native code or by system calls counts where that is asked for: <see cref="DirtyLogScope.Mapping"/>. What
+/// other processes write through mappings of their own, and what is written to the file, is never seen.
 /// </para>
 /// <para>
 /// No write is in neither period: one that happened before <see cref="Collect"/> was called is in that collection or in an earlier one, and whoever reads the page
@@ -39,14 +40,16 @@ public sealed class DirtyLog : IDisposable
 
     private readonly Lock _lock = new();
     private readonly int _shift;
+    private readonly DirtyLogScope _scope;
     private List<Reader>? _readers;
     private ulong _generation;
 
     /// <summary>Initializes a new instance of the <see cref="DirtyLog"/> class, which is not started.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="pageSize">The size of a page in bytes: a power of two from 4096 to 2 MiB. A page is dirty as a whole.</param>
+    /// <param name="scope">Whose writes count.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is none of those.</exception>
-    public DirtyLog(GuestMemory memory, ulong pageSize = GuestAddress.PageSize)
+    public DirtyLog(GuestMemory memory, ulong pageSize = GuestAddress.PageSize, DirtyLogScope scope = DirtyLogScope.Operations)
     {
         ArgumentNullException.ThrowIfNull(memory);
         if (!BitOperations.IsPow2(pageSize) || pageSize is < (1UL << LeastShift) or > (1UL << MostShift))
@@ -56,6 +59,7 @@ public sealed class DirtyLog : IDisposable
 
         Memory = memory;
         _shift = BitOperations.Log2(pageSize);
+        _scope = scope;
     }
 
     /// <summary>Gets the memory.</summary>
@@ -73,6 +77,8 @@ public sealed class DirtyLog : IDisposable
     /// <summary>Starts, with a period in which nothing has been written. What was written before can be read when this returns.</summary>
     /// <exception cref="InvalidOperationException">It is started.</exception>
     /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
+    /// <exception cref="PlatformNotSupportedException">The mapping is to be watched, and this kernel cannot do it, or this process may not ask it to.</exception>
+    /// <exception cref="GuestMemoryMappingException">A mapping cannot be watched: something else does (<see cref="Snapshots.OnDemandMemory"/>).</exception>
     public void Start()
     {
         lock (_lock)
@@ -84,12 +90,20 @@ public sealed class DirtyLog : IDisposable
 
             ObjectDisposedException.ThrowIf(Memory.IsDisposed, Memory);
             var readers = new List<Reader>();
-            foreach (MemoryRegion region in Memory.TrackedRegions)
+            try
             {
-                if (!readers.Exists(reader => reader.Backing == region.Backing))
+                foreach (MemoryRegion region in Memory.TrackedRegions)
                 {
-                    readers.Add(new Reader(region.Backing));
+                    if (!readers.Exists(reader => reader.Backing == region.Backing))
+                    {
+                        readers.Add(new Reader(region.Backing, _scope));
+                    }
                 }
+            }
+            catch
+            {
+                readers.ForEach(static reader => reader.Remove());
+                throw;
             }
 
             // Stores that found their gate calm are there for whoever reads from now on; all others tell.
@@ -159,10 +173,10 @@ public sealed class DirtyLog : IDisposable
         private readonly DirtyMap _owed;
         private DirtyWordList _taken = new();
 
-        internal Reader(GuestMemoryBacking backing)
+        internal Reader(GuestMemoryBacking backing, DirtyLogScope scope)
         {
             Backing = backing;
-            _owed = backing.AddDirtyReader(out _log);
+            _owed = backing.AddDirtyReader(scope, out _log);
         }
 
         internal GuestMemoryBacking Backing { get; }

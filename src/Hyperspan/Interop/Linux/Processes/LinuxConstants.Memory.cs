@@ -27,7 +27,12 @@ internal static partial class LinuxConstants
 
     /// <summary>A missing page answers an access by SIGBUS.</summary>
     internal const ulong UFFD_FEATURE_SIGBUS = 1 << 7;
+    internal const ulong UFFD_FEATURE_WP_HUGETLBFS_SHMEM = 1 << 12;
+
+    /// <summary>A write to a protected page lifts the protection and goes on (Linux 6.7).</summary>
+    internal const ulong UFFD_FEATURE_WP_ASYNC = 1 << 15;
     internal const ulong UFFDIO_REGISTER_MODE_MISSING = 1;
+    internal const ulong UFFDIO_REGISTER_MODE_WP = 2;
     internal const uint UFFDIO_API = 0xC018AA3F;
     internal const uint UFFDIO_REGISTER = 0xC020AA00;
     internal const uint UFFDIO_COPY = 0xC028AA03;
@@ -36,4 +41,14 @@ internal static partial class LinuxConstants
     internal const byte UFFD_EVENT_PAGEFAULT = 0x12;
     internal const byte UFFD_EVENT_REMOVE = 0x15;
     internal const byte UFFD_EVENT_UNMAP = 0x16;
+
+    /// <summary>Lists pages of this process by what they are, through <c>/proc/self/pagemap</c> (Linux 6.7).</summary>
+    internal const uint PAGEMAP_SCAN = 0xC0606610;
+
+    /// <summary>Protects the pages that are listed, each in one step with its listing.</summary>
+    internal const ulong PM_SCAN_WP_MATCHING = 1;
+
+    /// <summary>Fails with EPERM where writes do not lift the protection.</summary>
+    internal const ulong PM_SCAN_CHECK_WPASYNC = 2;
+    internal const ulong PAGE_IS_WRITTEN = 2;
 }

@@ -1,0 +1,290 @@
+using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
+using Hyperspan.Tests.Snapshots;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Tests.Tracking;
+
+/// <summary>A dirty log that watches the mapping: what the kernel sees of others' writes, in the right period, and what it cannot see.</summary>
+public sealed unsafe class MappingScopeTests : IDisposable
+{
+    private const ulong Page = GuestAddress.PageSize;
+    private const ulong Length = 64 * Page;
+
+    private readonly TemporaryFile _file = new((long)Length);
+
+    public MappingScopeTests()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        try
+        {
+            log.Start();
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            Skip.If(true, e.Message);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    [SkippableTheory]
+    [InlineData("heap")]
+    [InlineData("shared")]
+    [InlineData("file")]
+    [InlineData("sparse")]
+    public void Writes_by_bare_pointers_are_collected_once(string kind)
+    {
+        using GuestMemory memory = Make(kind);
+        byte* mapping = MappingOf(memory);
+        mapping[3 * Page] = 1;
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        Pages(log.Collect()).ShouldBeEmpty();
+        mapping[3 * Page] = 2;
+        mapping[(5 * Page) - 1] = 2;
+        mapping[63 * Page] = 2;
+        memory.Write(7 * Page, 5);
+        Pages(log.Collect()).ShouldBe([3UL, 4UL, 7UL, 63UL]);
+        Pages(log.Collect()).ShouldBeEmpty();
+        mapping[3 * Page] = 3;
+        mapping[3 * Page] = 4;
+        Pages(log.Collect()).ShouldBe([3UL]);
+        log.Stop();
+        mapping[3 * Page] = 5;
+        log.Start();
+        Pages(log.Collect()).ShouldBeEmpty();
+    }
+
+    [SkippableTheory]
+    [InlineData("heap")]
+    [InlineData("shared")]
+    public void Writes_by_the_kernel_for_system_calls_are_collected(string kind)
+    {
+        using GuestMemory memory = Make(kind);
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        using SafeFileHandle zero = File.OpenHandle("/dev/zero");
+        RandomAccess.Read(zero, new Span<byte>(MappingOf(memory) + (9 * Page), (int)Page + 1), 0).ShouldBe((int)Page + 1);
+        Pages(log.Collect()).ShouldBe([9UL, 10UL]);
+        Pages(log.Collect()).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public void Without_being_asked_for_bare_pointers_are_not_seen()
+    {
+        using GuestMemory memory = Make("heap");
+        using var log = new DirtyLog(memory);
+        log.Start();
+        MappingOf(memory)[0] = 1;
+        Pages(log.Collect()).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public void Several_logs_have_periods_of_their_own()
+    {
+        using GuestMemory memory = Make("shared");
+        byte* mapping = MappingOf(memory);
+        using var first = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        using var second = new DirtyLog(memory, 2 * Page, DirtyLogScope.Mapping);
+        first.Start();
+        mapping[Page] = 1;
+        second.Start();
+        mapping[3 * Page] = 1;
+        Pages(first.Collect()).ShouldBe([1UL, 3UL]);
+        mapping[8 * Page] = 1;
+        Pages(second.Collect()).ShouldBe([1UL, 4UL]);
+        second.Stop();
+        mapping[9 * Page] = 1;
+        Pages(first.Collect()).ShouldBe([8UL, 9UL]);
+    }
+
+    [SkippableFact]
+    public void Pages_that_were_never_there_are_collected_when_they_are_written()
+    {
+        using var memory = new GuestMemory("large", new SharedMemory(1UL << 36));
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        byte* mapping = MappingOf(memory);
+        mapping[(1UL << 35) + 5] = 1;
+        GuestRange range = log.Collect().ShouldHaveSingleItem();
+        range.Contains((1UL << 35) + 5).ShouldBeTrue();
+
+        // A page, or a huge one.
+        range.PageCount.ShouldBeLessThanOrEqualTo(512UL);
+    }
+
+    [SkippableFact]
+    public void A_mapping_that_is_replaced_is_collected_as_a_whole_and_watched_from_then_on()
+    {
+        var mapping = new SparseMapping(Length);
+        using var memory = new GuestMemory("sparse", mapping);
+        mapping.Commit(0, 4 * Page);
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        mapping.Commit(8 * Page, Page);
+        Pages(log.Collect()).ShouldBeEmpty("nothing has been written");
+        using var file = new SharedMemory(Page);
+        mapping.MapFile(8 * Page, file.Handle, 0, Page, writable: true);
+        Pages(log.Collect()).ShouldContain(8UL);
+        Pages(log.Collect()).ShouldBeEmpty();
+        MappingOf(memory)[8 * Page] = 1;
+        Pages(log.Collect()).ShouldBe([8UL]);
+    }
+
+    [SkippableFact]
+    public void What_is_disposed_has_no_writes()
+    {
+        GuestMemory memory = Make("shared");
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        MappingOf(memory)[0] = 1;
+        memory.Dispose();
+        Record.Exception(() => log.Collect()).ShouldBeNull();
+        log.Stop();
+    }
+
+    [SkippableFact]
+    public void Memory_restored_on_demand_is_watched_already()
+    {
+        using var bed = new SnapshotBed();
+        using GuestMemory memory = Make("heap");
+        GuestMemorySnapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(bed.PathOf("s"));
+        using OnDemandMemory lazy = OnDemandMemory.Create(snapshot);
+        using var log = new DirtyLog(lazy.Memory, scope: DirtyLogScope.Mapping);
+        Should.Throw<GuestMemoryMappingException>(log.Start).Message.ShouldContain("watch the writes to");
+        log.IsStarted.ShouldBeFalse();
+        using var other = new DirtyLog(lazy.Memory);
+        other.Start();
+    }
+
+    /// <summary>The other ways to change the same bytes. A log that missed them silently would be worse than one that says so: see docs/dirty-tracking.md.</summary>
+    [SkippableFact]
+    public void Writes_past_the_mapping_are_not_seen()
+    {
+        var backing = new SharedMemory(Length);
+        using var memory = new GuestMemory("shared", backing);
+        memory.Fill(0, Length, 1);
+        using var again = new GuestMemory("again", new ForeignMemory(backing.Handle, 0, Length));
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        again.Write(Page, 2);
+        Pages(log.Collect()).ShouldBeEmpty("another mapping of the file");
+        RandomAccess.Write(backing.Handle, [7, 7, 7], (long)(2 * Page));
+        Pages(log.Collect()).ShouldBeEmpty("pwrite");
+        LibC.Fallocate(backing.Handle, FileAllocation.PunchHole | FileAllocation.KeepSize, (long)(3 * Page), (long)Page).ShouldBe(0);
+        Pages(log.Collect()).ShouldBeEmpty("punching a hole");
+        memory.Read<byte>(Page).ShouldBe((byte)2);
+        memory.Read<byte>(2 * Page).ShouldBe((byte)7);
+        memory.Read<byte>(3 * Page).ShouldBe((byte)0);
+    }
+
+    [SkippableFact]
+    public void A_copy_kept_by_its_collections_is_exact()
+    {
+        const int Pages = 512;
+        using GuestMemory memory = GuestMemory.Allocate(Pages * Page);
+        using GuestMemory copy = GuestMemory.Allocate(Pages * Page);
+        ulong* mapping = (ulong*)MappingOf(memory);
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        memory.CopyTo(0, copy, 0, Pages * Page);
+        bool stop = false;
+        Task[] writers = [.. Enumerable.Range(0, 3).Select(seed => Task.Factory.StartNew(
+            () =>
+            {
+                var random = new Random(seed);
+                while (!Volatile.Read(ref stop))
+                {
+                    // A word of a page for each writer; one of them goes by the memory's operations.
+                    int at = (random.Next(Pages) * 512) + seed;
+                    if (seed == 0)
+                    {
+                        memory.Write((ulong)at * 8, random.NextInt64());
+                    }
+                    else
+                    {
+                        Volatile.Write(ref mapping[at], (ulong)random.NextInt64());
+                    }
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default))];
+        ulong collected = 0;
+        for (int i = 0; i < 300; i++)
+        {
+            collected += CopyChanged();
+        }
+
+        Volatile.Write(ref stop, true);
+        Task.WaitAll(writers);
+        CopyChanged();
+        collected.ShouldBeGreaterThan(0UL);
+        byte[] left = new byte[Pages * (int)Page];
+        byte[] right = new byte[left.Length];
+        memory.Read(0, left);
+        copy.Read(0, right);
+        left.AsSpan().CommonPrefixLength(right).ShouldBe(left.Length);
+
+        ulong CopyChanged()
+        {
+            DirtyPages pages = log.Collect();
+            foreach (GuestRange range in pages)
+            {
+                memory.CopyTo(range, copy, range.Base);
+            }
+
+            return pages.Count;
+        }
+    }
+
+    [SkippableFact]
+    public void Nothing_is_left_open()
+    {
+        using GuestMemory memory = Make("heap");
+        Once();
+        int before = Directory.GetFiles("/proc/self/fd").Length;
+        for (int i = 0; i < 100; i++)
+        {
+            Once();
+        }
+
+        // Other tests open and close files meanwhile.
+        Directory.GetFiles("/proc/self/fd").Length.ShouldBeLessThan(before + 100);
+
+        void Once()
+        {
+            using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+            log.Start();
+            log.Collect();
+        }
+    }
+
+    private static ulong[] Pages(DirtyPages pages) => [.. pages.SelectMany(range => Enumerable.Range(0, (int)(range.Size / pages.PageSize)).Select(i => (range.Base.Value / pages.PageSize) + (ulong)i))];
+
+    private static byte* MappingOf(GuestMemory memory)
+    {
+        memory.TryGetMapping(0, out byte* mapping, out _).ShouldBeTrue();
+        return mapping;
+    }
+
+    private GuestMemory Make(string kind)
+    {
+        GuestMemoryBacking backing = kind switch
+        {
+            "heap" => new HeapMemory(Length),
+            "shared" => new SharedMemory(Length),
+            "file" => FileMemory.Open(_file.Path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }),
+            _ => new SparseMapping(Length),
+        };
+        (backing as SparseMapping)?.Commit(0, Length);
+        var memory = new GuestMemory(kind, backing);
+        memory.Fill(0, Length, 1);
+        return memory;
+    }
+}
