@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>An entropy device (virtio 1.2, section 5.4): gives a driver random bytes of the host's kernel. One queue, no configuration.</summary>
+[DebuggerDisplay("device {DeviceId}, {QueueCount} queue")]
 public sealed class VirtioEntropyDevice : IVirtioDevice
 {
     /// <inheritdoc/>

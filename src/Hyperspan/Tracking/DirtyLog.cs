@@ -195,7 +195,8 @@ public sealed class DirtyLog : IDisposable
             ulong last = region.BackingOffset + (region.Length - 1);
             List<DirtyWord> words = _taken.Words;
             ulong first = region.BackingOffset >> GuestAddress.PageShift >> DirtyMap.WordShift;
-            for (int at = DirtyWord.FirstAtOrAbove(CollectionsMarshal.AsSpan(words), first); at < words.Count && words[at].Index << DirtyMap.WordShift << GuestAddress.PageShift <= last; at++)
+            int at = DirtyWord.FirstAtOrAbove(CollectionsMarshal.AsSpan(words), first);
+            for (; at < words.Count && words[at].Index << DirtyMap.WordShift << GuestAddress.PageShift <= last; at++)
             {
                 DirtyWord word = words[at];
                 foreach (BitRun run in new BitRuns(word.Bits))

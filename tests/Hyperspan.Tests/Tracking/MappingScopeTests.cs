@@ -168,7 +168,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         var backing = new SharedMemory(Length);
         using var memory = new GuestMemory("shared", backing);
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         using var again = new GuestMemory("again", new ForeignMemory(backing.Handle, 0, Length));
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
@@ -236,7 +236,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
             DirtyPages pages = log.Collect();
             foreach (GuestRange range in pages)
             {
-                memory.CopyTo(range, copy, range.Base);
+                memory.CopyTo(range, copy, range.Start);
             }
 
             return pages.Count;
@@ -265,7 +265,8 @@ public sealed unsafe class MappingScopeTests : IDisposable
         }
     }
 
-    private static ulong[] Pages(DirtyPages pages) => [.. pages.SelectMany(range => Enumerable.Range(0, (int)(range.Size / pages.PageSize)).Select(i => (range.Base.Value / pages.PageSize) + (ulong)i))];
+    private static ulong[] Pages(DirtyPages pages) =>
+        [.. pages.SelectMany(range => Enumerable.Range(0, (int)(range.Length / pages.PageSize)).Select(i => (range.Start.Value / pages.PageSize) + (ulong)i))];
 
     private static byte* MappingOf(GuestMemory memory)
     {
@@ -284,7 +285,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         };
         (backing as SparseMapping)?.Commit(0, Length);
         var memory = new GuestMemory(kind, backing);
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         return memory;
     }
 }
