@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace Hyperspan;
 
 /// <summary>
@@ -5,9 +7,13 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// Memory that cannot fault stays accessible after its backing was disposed, until nothing refers to it; what is in it then is meaningless. So a direct access
-/// asks afterwards. If the gate was still open after a load, the load came before the disposal (loads are not reordered with loads), and its value is good.
+/// asks afterwards. If the gate was still open after a load, the load came before the disposal, and its value is good: x86 does not reorder loads with loads.
 /// A store that found it open was issued before the gate closed; taking the pages away needs a TLB shootdown, whose interrupt drains the store.
 /// Closing is thus exact and costs the access one compare of a word that is never written meanwhile.
+/// <para>
+/// Other processors may look at the gate before the access has been done, and take pages away without an interrupt. There whoever closes the gate interrupts each running
+/// thread before anything is taken away: one that is interrupted after its look has done its access by then, and one that is interrupted before it finds the gate closed.
+/// </para>
 /// <para>
 /// It never becomes calm again once it was disturbed, not even when the region is long gone: nothing says when the last access has looked that had passed the region's
 /// limit before. A thread may stand still between its compare and its load for as long as the system likes; back then, to a calm gate, it would take what is meaningless
@@ -32,7 +38,7 @@ internal sealed class MemoryGate
     internal MemoryGate(ShownPlace shown)
     {
         Shown = shown;
-        Disturb();
+        Mark();
     }
 
     /// <summary>Gets where a view that shows a memory which a backing has made lies in the memory it was made from. What is written to it is written there.</summary>
@@ -61,10 +67,14 @@ internal sealed class MemoryGate
         Volatile.Write(ref _firstLog, log);
     }
 
+    /// <summary>Closes the gate. Before anything is taken away.</summary>
     internal void Disturb()
     {
-        Volatile.Write(ref _disturbed, 1);
-        Interlocked.Increment(ref _writesDisturbed);
+        Mark();
+        if (!X86Base.IsSupported)
+        {
+            Interlocked.MemoryBarrierProcessWide();
+        }
     }
 
     /// <summary>
@@ -72,4 +82,10 @@ internal sealed class MemoryGate
     /// somebody is to be told is decided by that moment.
     /// </summary>
     internal void Track(bool tracked) => Interlocked.Add(ref _writesDisturbed, tracked ? 1 : -1);
+
+    private void Mark()
+    {
+        Volatile.Write(ref _disturbed, 1);
+        Interlocked.Increment(ref _writesDisturbed);
+    }
 }

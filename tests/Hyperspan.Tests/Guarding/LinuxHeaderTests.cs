@@ -18,7 +18,8 @@ public class LinuxHeaderTests
     private static readonly string[] NamedAsInTheHeaders =
     [
         "SIGBUS", "SIGSEGV", "SIG_DFL", "SIG_IGN", "SA_SIGINFO", "SA_ONSTACK", "SA_RESETHAND",
-        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier", "SYS_userfaultfd", "SYS_newfstatat",
+        "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier", "SYS_userfaultfd", "SYS_newfstatat", "SYS_statx",
+        "SYS_preadv2", "SYS_pwritev2",
         "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG",
     ];
 

@@ -21,18 +21,8 @@ public static class ChildProcess
         TimeSpan? timeout = null,
         params string[] through)
     {
-        string[] command = [.. through, .. Host()];
-        var start = new ProcessStartInfo(command[0], command[1..])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        };
-        start.ArgumentList.Add(scenario);
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
+        ProcessStartInfo start = StartOf(scenario, arguments, through);
+        start.RedirectStandardError = true;
 
         // Crashes are expected; nobody wants their dumps.
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
@@ -52,6 +42,13 @@ public static class ChildProcess
         }
 
         return new ChildResult(process.ExitCode, output.Result, error.Result);
+    }
+
+    /// <summary>How a scenario is started, through another program if one is named; its output is for the test.</summary>
+    internal static ProcessStartInfo StartOf(string scenario, IEnumerable<string> arguments, params string[] through)
+    {
+        string[] command = [.. through, .. Host(), scenario, .. arguments];
+        return new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, UseShellExecute = false };
     }
 
     /// <summary>

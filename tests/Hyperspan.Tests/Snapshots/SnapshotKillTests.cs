@@ -68,12 +68,7 @@ public sealed class SnapshotKillTests : IDisposable
 
     private void KillAtTheEnd(int milliseconds)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Hyperspan.TestHost.dll"), "snapshot-kill", _bed.PathOf("a"), "-1"])
-        {
-            RedirectStandardOutput = true,
-            UseShellExecute = false,
-        };
-        using Process child = Process.Start(start)!;
+        using Process child = Process.Start(ChildProcess.StartOf("snapshot-kill", [_bed.PathOf("a"), "-1"]))!;
         child.StandardOutput.ReadLine().ShouldBe("nearly done");
         Thread.Sleep(milliseconds);
         child.Kill();

@@ -25,7 +25,7 @@ internal static unsafe class FileStatusCall
         ulong* old = stackalloc ulong[32];
 
         // SAFETY: the buffer is larger than the structure the kernel writes.
-        if (LibC.Newfstatat(LinuxConstants.SYS_newfstatat, directory, path, old, flags) != 0)
+        if (LibC.Newfstatat(directory, path, old, flags) != 0)
         {
             return -1;
         }

@@ -25,12 +25,17 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(SafeFileHandle file, nuint request, void* argument);
 
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status);
+    /// <summary><c>statx(2)</c> by its number: musl knows it since 1.2.5 only, glibc since 2.28.</summary>
+    internal static int Statx(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status) =>
+        (int)StatusCall(LinuxConstants.SYS_statx, directory, path, flags, (nint)mask, (nint)status);
+
+    /// <summary><c>newfstatat(2)</c>, likewise.</summary>
+    internal static int Newfstatat(SafeFileHandle directory, string path, void* status, int flags) =>
+        (int)StatusCall(LinuxConstants.SYS_newfstatat, directory, path, (nint)status, flags, 0);
 
     // Variadic in C; on the 64-bit Linux calling conventions the arguments travel alike either way.
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial nint Newfstatat(nint number, SafeFileHandle directory, string path, void* status, nint flags);
+    private static partial nint StatusCall(nint number, SafeFileHandle directory, string path, nint a, nint b, nint c);
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Lchown(string path, uint owner, uint group);

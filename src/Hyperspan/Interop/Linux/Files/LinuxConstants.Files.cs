@@ -15,6 +15,9 @@ internal static partial class LinuxConstants
     internal const uint STATX_DIOALIGN = 0x2000;
 
     internal static int SYS_newfstatat => IsArm64 ? 79 : 262;
+    internal static int SYS_statx => IsArm64 ? 291 : 332;
+    internal static int SYS_preadv2 => IsArm64 ? 286 : 327;
+    internal static int SYS_pwritev2 => IsArm64 ? 287 : 328;
 
     /// <summary>Fail instead of waiting (preadv2(2)).</summary>
     internal const int RWF_NOWAIT = 8;
