@@ -127,7 +127,7 @@ public sealed partial class GuestMemorySnapshot
         Place(backings, run, ref mappings);
     }
 
-    /// <summary>Maps a run, or, when there are too many, reads it.</summary>
+    /// <summary>Maps a run, or, when there are too many or the process may have no more, reads it.</summary>
     private static void Place(List<MappedSnapshotBacking> backings, StoredRun run, ref int mappings)
     {
         if (run.File is null)
@@ -138,9 +138,11 @@ public sealed partial class GuestMemorySnapshot
         foreach ((MappedSnapshotBacking backing, ulong address, ulong length) in Split(backings, run.Address, run.Length))
         {
             ulong fileOffset = run.FileOffset + (address - run.Address);
-            if (mappings < MostMappings && backing.MapRun(address, length, run.File.Handle, fileOffset) is var error)
+
+            // A run in the middle of what is there makes two more.
+            if (mappings < MostMappings && MappingBudget.Take(2) is null)
             {
-                if (error != 0)
+                if (backing.MapRun(address, length, run.File.Handle, fileOffset) is var error and not 0)
                 {
                     throw new GuestMemoryMappingException("map the snapshot for", error, backing.Name, (address - backing.PagesStart, length));
                 }

@@ -14,6 +14,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
     private const int LongestMessage = 64 << 10;
     private const int MostMappings = 64;
     private const int MostWaiting = 1 << 16;
+    private const int MostEventsAtOnce = 1024;
     private const int PollMilliseconds = 200;
     private const int HandshakeMilliseconds = 10_000;
     private const ulong SmallPage = 4096;
@@ -43,14 +44,15 @@ internal sealed unsafe class PageServerConnection : IDisposable
     {
         SnapshotImage image = snapshot.Image();
         var layout = new MemoryFileLayout(image.Regions);
-        byte[] text = Receive(socket, out SafeFileHandle? file, cancellationToken);
-        if (file is null)
-        {
-            throw new IOException("The monitor sent no descriptor.");
-        }
-
+        SafeFileHandle? file = null;
         try
         {
+            byte[] text = Receive(socket, ref file, cancellationToken);
+            if (file is null)
+            {
+                throw new IOException("The monitor sent no descriptor.");
+            }
+
             if (!IsUserFault(file))
             {
                 throw new IOException("The monitor sent a descriptor that is no userfaultfd.");
@@ -60,7 +62,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
         }
         catch
         {
-            file.Dispose();
+            file?.Dispose();
             throw;
         }
     }
@@ -79,8 +81,8 @@ internal sealed unsafe class PageServerConnection : IDisposable
                 return _pages;
             }
 
-            // All events first: while one of a change is unread, no page can be put in place.
-            while (hasEvents && _descriptor.TryReadMessage(message))
+            // Events first: while one of a change is unread, no page can be put in place. A monitor that makes them without end is left by cancellation all the same.
+            for (int i = 0; hasEvents && i < MostEventsAtOnce && _descriptor.TryReadMessage(message); i++)
             {
                 Take(message);
             }
@@ -218,32 +220,32 @@ internal sealed unsafe class PageServerConnection : IDisposable
         new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)file.DangerousGetHandle()}")).LinkTarget is { } target
         && target.Contains("[userfaultfd]", StringComparison.Ordinal);
 
-    private static byte[] Receive(SafeHandle socket, out SafeFileHandle? file, CancellationToken cancellationToken)
+    private static byte[] Receive(SafeHandle socket, ref SafeFileHandle? file, CancellationToken cancellationToken)
     {
-        file = null;
         byte[] text = new byte[LongestMessage];
         int length = 0;
         long end = Environment.TickCount64 + HandshakeMilliseconds;
-        int space = ControlHeader.SpaceFor(1);
-        byte* control = stackalloc byte[space];
+        byte* control = stackalloc byte[ControlHeader.SpaceFor(1)];
         fixed (byte* start = text)
         {
             while (length < text.Length)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                if (Environment.TickCount64 > end)
+                {
+                    break;
+                }
+
                 PollEntry entry = new() { Descriptor = (int)socket.DangerousGetHandle(), Events = PollEvents.In };
                 if (LibC.Poll(&entry, 1, PollMilliseconds) <= 0)
                 {
-                    if (Environment.TickCount64 > end)
-                    {
-                        throw new IOException("The monitor did not say what is to be served.");
-                    }
-
                     continue;
                 }
 
                 IoVector part = new(start + length, (nuint)(text.Length - length));
-                SocketMessage message = new() { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)space };
+
+                // Without what pads it: a second descriptor would fit in there, and nobody would close it.
+                SocketMessage message = new() { Parts = &part, PartCount = 1, Control = control, ControlLength = ControlHeader.Size + sizeof(int) };
 
                 // SAFETY: the text is pinned, the control buffer on this stack; both have the lengths they are said to have.
                 nint count = LibC.Recvmsg(socket, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
@@ -266,7 +268,6 @@ internal sealed unsafe class PageServerConnection : IDisposable
             }
         }
 
-        file?.Dispose();
         throw new IOException("The monitor did not say what is to be served.");
     }
 

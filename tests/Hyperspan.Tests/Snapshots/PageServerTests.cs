@@ -1,8 +1,11 @@
 using System.Net.Sockets;
 using System.Text;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
 using Hyperspan.Tests.Infrastructure;
+
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Snapshots;
 
@@ -55,6 +58,52 @@ public sealed class PageServerTests : IDisposable
         client.Shutdown(SocketShutdown.Send);
         using Socket connection = await _listener.AcceptAsync();
         await Should.ThrowAsync<IOException>(() => PageServer.ServeAsync(connection, snapshot));
+    }
+
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Descriptors_of_a_monitor_that_is_refused_are_closed(bool isCancelled)
+    {
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
+        string name = $"hs-{Guid.NewGuid():N}";
+        using var first = new SharedMemory(4096, new SharedMemoryOptions { Name = name });
+        using var second = new SharedMemory(4096, new SharedMemoryOptions { Name = name });
+        SendWith(client, isCancelled ? "[" : "[]", first.Handle, second.Handle);
+        using Socket connection = await _listener.AcceptAsync();
+        using var cancellation = new CancellationTokenSource();
+        Task<ulong> serving = PageServer.ServeAsync(connection, snapshot, cancellation.Token);
+        if (isCancelled)
+        {
+            SpinWait.SpinUntil(() => serving.IsCompleted || OpenAs(name) > 2, TimeSpan.FromSeconds(30));
+            cancellation.Cancel();
+        }
+
+        await Should.ThrowAsync<Exception>(() => serving);
+        OpenAs(name).ShouldBe(2);
+    }
+
+    private static int OpenAs(string name) =>
+        Directory.GetFiles("/proc/self/fd").Count(path => new FileInfo(path).LinkTarget?.Contains(name, StringComparison.Ordinal) == true);
+
+    private static unsafe void SendWith(Socket socket, string text, SafeFileHandle first, SafeFileHandle second)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        byte* control = stackalloc byte[ControlHeader.SpaceFor(2)];
+        *(ControlHeader*)control = new ControlHeader
+        {
+            Length = ControlHeader.Size + (2 * sizeof(int)), Level = LinuxConstants.SOL_SOCKET, Type = LinuxConstants.SCM_RIGHTS,
+        };
+        ((int*)(control + ControlHeader.Size))[0] = (int)first.DangerousGetHandle();
+        ((int*)(control + ControlHeader.Size))[1] = (int)second.DangerousGetHandle();
+        fixed (byte* start = bytes)
+        {
+            var part = new IoVector(start, (nuint)bytes.Length);
+            var message = new SocketMessage { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)ControlHeader.SpaceFor(2) };
+            ((int)LibC.Sendmsg(socket.SafeHandle, &message, MessageFlags.NoSignal)).ShouldBe(bytes.Length);
+        }
     }
 
     private async Task<GuestMemorySnapshot> NumberedAsync()
