@@ -13,12 +13,18 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
     private const int AddedMiB = 256;
     private const int ImageMiB = 20;
 
+    // virtio 1.2, section 6; the guest's list of features has one digit for each bit.
+    private const int PackedRing = 34;
+
     /// <summary>QEMU 10 gives rings larger than it asked a record for; QEMU 5.2 never enables its rings.</summary>
     [SkippableTheory]
-    [InlineData("qemu-system-x86_64")]
-    [InlineData("qemu10-system-x86_64")]
-    [InlineData("qemu52-system-x86_64")]
-    public async Task QEMU_does_everything(string name)
+    [InlineData("qemu-system-x86_64", false)]
+    [InlineData("qemu10-system-x86_64", false)]
+    [InlineData("qemu52-system-x86_64", false)]
+    [InlineData("qemu-system-x86_64", true)]
+    [InlineData("qemu10-system-x86_64", true)]
+    [InlineData("qemu52-system-x86_64", true)]
+    public async Task QEMU_does_everything(string name, bool packed)
     {
         string? qemu = TestBed.OtherQemu(name);
         Skip.If(qemu is null, $"{name} is missing: run tests/Hyperspan.EndToEnd/install");
@@ -31,6 +37,7 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
             Script = "matrix",
             Qemu = qemu,
             MemorySlots = true,
+            DeviceProperties = packed ? "packed=on" : null,
             Variables = { ["WRITERS"] = "1 2 3", ["ADDED_KIB"] = (AddedMiB * 1024).ToString(CultureInfo.InvariantCulture) },
             Timeout = TimeSpan.FromSeconds(150),
         });
@@ -45,7 +52,7 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
         await guest.WaitForMarkAsync(mark => mark == "unplug", "the disk after the reset");
         await monitor.ExecuteAsync("device_del", new JsonObject { ["id"] = "disk0" });
         await guest.WaitForMarkAsync(mark => mark == "unplugged", "the disk's end");
-        await PlugAsync(monitor, scenario.Backend.SocketPath);
+        await PlugAsync(monitor, scenario.Backend.SocketPath, packed);
 
         await guest.WaitForMarkAsync(mark => mark == "memory", "the disk that was plugged in");
         await AddMemoryAsync(monitor);
@@ -58,6 +65,7 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
         await guest.SendAsync("stop");
         GuestReport report = await guest.FinishAsync();
 
+        report["features"][PackedRing].ShouldBe(packed ? '1' : '0');
         report["sha256"].ShouldBe(before);
         report["again"].ShouldBe(report["written"]);
         report.Number("flushes").ShouldBe(10);
@@ -75,7 +83,7 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
         await ShouldEndWellAsync(scenario, report);
     }
 
-    private static async Task PlugAsync(QmpClient monitor, string socket)
+    private static async Task PlugAsync(QmpClient monitor, string socket, bool packed)
     {
         // Busy until the guest has let the device go.
         await monitor.RetryAsync("chardev-remove", new JsonObject { ["id"] = "disk" });
@@ -93,7 +101,9 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
                 },
             },
         });
-        await monitor.ExecuteAsync("device_add", new JsonObject { ["driver"] = "vhost-user-blk-pci", ["id"] = "disk1", ["chardev"] = "disk1", ["num-queues"] = 1 });
+        await monitor.ExecuteAsync(
+            "device_add",
+            new JsonObject { ["driver"] = "vhost-user-blk-pci", ["id"] = "disk1", ["chardev"] = "disk1", ["num-queues"] = 1, ["packed"] = packed });
     }
 
     private static async Task AddMemoryAsync(QmpClient monitor)

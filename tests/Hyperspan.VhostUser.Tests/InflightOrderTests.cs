@@ -11,7 +11,7 @@ public class InflightOrderTests
     {
         var backing = new RecordingBacking();
         using var memory = new GuestMemory("record", backing);
-        var queue = new InflightQueue(memory, 0, 4);
+        var queue = new SplitInflightQueue(memory, 0, 4);
         queue.Pending().ShouldBeEmpty();
         queue.OnTaken(2);
         queue.OnTaken(1);
@@ -25,7 +25,7 @@ public class InflightOrderTests
     public void Requests_are_listed_in_the_order_they_were_taken_in()
     {
         using GuestMemory memory = GuestMemory.Allocate(4096);
-        var first = new InflightQueue(memory, 0, 8);
+        var first = new SplitInflightQueue(memory, 0, 8);
         first.Pending().ShouldBeEmpty();
         foreach (ushort head in (ushort[])[5, 3, 7, 0])
         {
@@ -36,10 +36,10 @@ public class InflightOrderTests
         first.OnCompleting(5);
         first.OnCompleted(1);
         first.OnTaken(5);
-        var second = new InflightQueue(memory, 0, 8);
+        var second = new SplitInflightQueue(memory, 0, 8);
         second.Pending().ShouldBe((ushort[])[3, 7, 0, 5]);
         second.OnTaken(1);
-        new InflightQueue(memory, 0, 8).Pending().ShouldBe((ushort[])[3, 7, 0, 5, 1]);
+        new SplitInflightQueue(memory, 0, 8).Pending().ShouldBe((ushort[])[3, 7, 0, 5, 1]);
     }
 
     /// <summary>Without a mapping, so that each access comes by, and remembers where it was written to.</summary>

@@ -219,7 +219,7 @@ public sealed class InflightTests : IDisposable
         using var access = new GuestMemory("record", record);
         for (int queue = 0; queue < queues; queue++)
         {
-            access.Read<ushort>(((ulong)queue * InflightQueue.LengthFor(256)) + 10).ShouldBe((ushort)256, "room");
+            access.Read<ushort>(((ulong)queue * InflightQueue.LengthFor(256, isPacked: false)) + 10).ShouldBe((ushort)256, "room");
         }
 
         harness.Log.Count(VhostUserEventKind.Untracked).ShouldBe(0);
@@ -234,7 +234,7 @@ public sealed class InflightTests : IDisposable
         using var harness = new Harness(new TestDevice(2));
         harness.FrontEnd.Negotiate();
         harness.FrontEnd.SetMemory(_memory.Region());
-        using var memory = new SharedMemory(InflightMemory.LengthFor(recorded, room));
+        using var memory = new SharedMemory(InflightMemory.LengthFor(recorded, room, isPacked: false));
         harness.FrontEnd.Send(
             M.SetInflight,
             VhostUserFrontEnd.Payload(new InflightDescription { Length = memory.Length, QueueCount = recorded, QueueSize = room }),
@@ -333,17 +333,10 @@ public sealed class InflightTests : IDisposable
     /// <summary>Works through a ring until it is empty, or the given number of steps has been done.</summary>
     private bool Work(TestDriver driver, GuestMemory record, int batch, int steps, List<ulong> returned)
     {
-        var inflight = new InflightQueue(record, 0, 32);
-        ushort next = 0;
-        ushort[] pending = [];
-        if (inflight.Recover(_memory.Memory, driver.Layout))
-        {
-            pending = inflight.Pending();
-            next = (ushort)(inflight.UsedIndex + pending.Length);
-        }
-
+        var inflight = new SplitInflightQueue(record, 0, 32);
+        ushort next = inflight.Recover(_memory.Memory, driver.Layout, VringBase.OfSplit(0)).Available;
         var queue = new VirtQueue(_memory.Memory, driver.Layout, nextAvailable: next) { InflightTracker = new Killer(inflight, steps) };
-        queue.Resubmit(pending);
+        inflight.Resubmit(queue);
         var chain = new DescriptorChain();
         try
         {
@@ -422,7 +415,7 @@ public sealed class InflightTests : IDisposable
     private sealed class KilledException : Exception;
 
     /// <summary>Kills before and after each thing that is recorded.</summary>
-    private sealed class Killer(InflightQueue inflight, int steps) : IInflightTracker
+    private sealed class Killer(SplitInflightQueue inflight, int steps) : IInflightTracker
     {
         private int _left = steps;
 

@@ -242,7 +242,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
         }
         else if (!queue.IsReady)
         {
-            if (queue.Size > _device.MaxQueueSize || !queue.Layout.TryValidate(_memory, out VirtQueueError error))
+            if (queue.Size > _device.MaxQueueSize || !queue.Layout.TryValidate(_memory, VirtioFeatures.ForQueue(_features), out VirtQueueError error))
             {
                 RequireReset($"a queue that cannot be: {queue.Layout}");
                 return;

@@ -9,6 +9,11 @@ public sealed partial class VirtQueueDriver
     /// <returns>Whether to notify it.</returns>
     public bool NeedsKick()
     {
+        if (_isPacked)
+        {
+            return NeedsPackedKick();
+        }
+
         if (_kicked == _available)
         {
             return false;
@@ -27,7 +32,11 @@ public sealed partial class VirtQueueDriver
     /// <returns>Whether there is something to collect: then the device may not have notified.</returns>
     public bool EnableCallbacks()
     {
-        if (_eventIndex)
+        if (_isPacked)
+        {
+            WriteDriverEvents(_eventIndex ? ByPlace : Enabled, _usedPlace.Number);
+        }
+        else if (_eventIndex)
         {
             _memory.WriteRelease(UsedEvent, (Le16)_used);
         }
@@ -38,13 +47,17 @@ public sealed partial class VirtQueueDriver
 
         // Full fence: the wish must be visible before the used index is read; the mirror image of VirtQueue.ShouldNotify.
         Interlocked.MemoryBarrier();
-        return _memory.ReadAcquire<Le16>(Layout.UsedRing + 2) != _used;
+        return _isPacked ? IsPackedUsed(out _) : _memory.ReadAcquire<Le16>(Layout.UsedRing + 2) != _used;
     }
 
     /// <summary>Tells the device that it need not notify. A hint; notifications may still come.</summary>
     public void DisableCallbacks()
     {
-        if (_eventIndex)
+        if (_isPacked)
+        {
+            WriteDriverEvents(Disabled, 0);
+        }
+        else if (_eventIndex)
         {
             // As far away as possible: it is passed only half the range of indices from here.
             _memory.WriteRelease(UsedEvent, (Le16)(ushort)(_used + 0x8000));

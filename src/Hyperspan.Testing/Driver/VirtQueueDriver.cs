@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Numerics;
 
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Testing;
 
-/// <summary>The driver's side of a split virtqueue (virtio 1.2, section 2.7), for tests, demonstrations and guests that live in this process.</summary>
+/// <summary>The driver's side of a virtqueue, split or packed (virtio 1.2, sections 2.7 and 2.8), for tests, demonstrations and guests that live in this process.</summary>
 /// <remarks>
 /// It touches guest memory alone, through its own view of it, and keeps its bookkeeping outside: a device that scribbles over the rings cannot confuse it.
 /// Unlike <see cref="VirtQueue"/> it throws (<see cref="GuestMemoryException"/>) when its memory cannot be accessed: a guest without memory has nowhere to go.
@@ -18,6 +17,8 @@ public sealed partial class VirtQueueDriver
 
     private readonly GuestMemory _memory;
     private readonly bool _eventIndex;
+    private readonly bool _isPacked;
+    private readonly Queue<ushort>? _order;
     private readonly ushort _mask;
     private readonly ulong _indirectTables;
     private readonly ushort[] _free;
@@ -31,7 +32,7 @@ public sealed partial class VirtQueueDriver
     /// <summary>Initializes a new instance of the <see cref="VirtQueueDriver"/> class: lays out the rings and zeroes them.</summary>
     /// <param name="memory">The driver's view of guest memory.</param>
     /// <param name="start">Where the rings go; a multiple of 16. See <see cref="GetRequiredLength"/>.</param>
-    /// <param name="size">The number of descriptors: a power of two up to 32768.</param>
+    /// <param name="size">The number of descriptors: up to 32768, of a split queue a power of two.</param>
     /// <param name="features">The ring features that were negotiated.</param>
     /// <param name="indirectEntries">How many descriptors each indirect table has room for.</param>
     /// <exception cref="ArgumentException">The size or the address is invalid.</exception>
@@ -40,9 +41,9 @@ public sealed partial class VirtQueueDriver
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentOutOfRangeException.ThrowIfLessThan(indirectEntries, 1);
-        if (!BitOperations.IsPow2(size) || size > VirtQueueLayout.MaxSize)
+        if (!VirtQueueLayout.IsValidSize(size, features))
         {
-            throw new ArgumentException($"queue size {size} is not a power of two up to {VirtQueueLayout.MaxSize}", nameof(size));
+            throw new ArgumentException($"queue size {size} is not one up to {VirtQueueLayout.MaxSize}, of a split queue a power of two", nameof(size));
         }
 
         if (!start.IsAligned(16))
@@ -54,15 +55,18 @@ public sealed partial class VirtQueueDriver
         Features = features;
         IndirectEntries = indirectEntries;
         _eventIndex = (features & VirtQueueFeatures.EventIndex) != 0;
+        _isPacked = (features & VirtQueueFeatures.PackedRing) != 0;
+        _order = (features & VirtQueueFeatures.InOrder) != 0 ? new Queue<ushort>() : null;
         _mask = (ushort)(size - 1);
         GuestAddress available = start + VirtQueueLayout.DescriptorTableLength(size);
-        GuestAddress used = (available + VirtQueueLayout.AvailableRingLength(size)).AlignUp(4);
+        GuestAddress used = (available + VirtQueueLayout.AvailableRingLength(size, features)).AlignUp(4);
         Layout = new VirtQueueLayout(size, start, available, used);
-        _indirectTables = (used + VirtQueueLayout.UsedRingLength(size)).AlignUp(16).Value;
+        _indirectTables = (used + VirtQueueLayout.UsedRingLength(size, features)).AlignUp(16).Value;
         memory.Clear(start, GetRequiredLength(size, features, indirectEntries));
 
         _free = new ushort[size];
         _nextInChain = new ushort[size];
+        _counts = new ushort[_isPacked ? size : 0];
         _inFlight = new bool[size];
         for (int i = 0; i < size; i++)
         {
@@ -84,8 +88,8 @@ public sealed partial class VirtQueueDriver
     /// <summary>Gets the number of descriptors that are free.</summary>
     public int FreeDescriptors => _freeCount;
 
-    /// <summary>Gets the available index as last published.</summary>
-    public ushort AvailableIndex => _available;
+    /// <summary>Gets the available index as last published; of a packed queue the place of the next descriptor, with the wrap counter in bit 15.</summary>
+    public ushort AvailableIndex => _isPacked ? _availablePlace.Number : _available;
 
     /// <summary>Gets how much memory the rings and indirect tables take.</summary>
     /// <param name="size">The number of descriptors.</param>
@@ -96,8 +100,8 @@ public sealed partial class VirtQueueDriver
     {
         ulong tables = (features & VirtQueueFeatures.IndirectDescriptors) != 0 ? 16UL * size * (ulong)indirectEntries : 0;
         return VirtQueueLayout.DescriptorTableLength(size)
-            + VirtQueueLayout.AvailableRingLength(size) + 4
-            + VirtQueueLayout.UsedRingLength(size) + 16
+            + VirtQueueLayout.AvailableRingLength(size, features) + 4
+            + VirtQueueLayout.UsedRingLength(size, features) + 16
             + tables;
     }
 
@@ -107,7 +111,7 @@ public sealed partial class VirtQueueDriver
     /// <param name="head">What names the chain until it is collected.</param>
     /// <param name="indirect">Whether to put its descriptors into an indirect table; that takes one descriptor of the ring.</param>
     /// <returns>Whether there was room.</returns>
-    /// <exception cref="ArgumentException">The chain is empty, or too long for the queue or an indirect table.</exception>
+    /// <exception cref="ArgumentException">The chain is empty, or too long for the queue or an indirect table, or indirect descriptors were not negotiated.</exception>
     public bool TryAdd(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable, out ushort head, bool indirect = false)
     {
         int count = readable.Length + writable.Length;
@@ -127,7 +131,15 @@ public sealed partial class VirtQueueDriver
             return false;
         }
 
+        if (_isPacked)
+        {
+            head = AddPacked(readable, writable, indirect);
+            _order?.Enqueue(head);
+            return true;
+        }
+
         head = indirect ? AddIndirect(readable, writable) : AddDirect(readable, writable);
+        _order?.Enqueue(head);
         _inFlight[head] = true;
         _memory.Write(Layout.AvailableRing + 4 + (2UL * (uint)(_available & _mask)), (Le16)head);
         _available++;
@@ -144,6 +156,10 @@ public sealed partial class VirtQueueDriver
     public bool TryCollect(out VirtQueueCompletion completion)
     {
         completion = default;
+        if (_isPacked)
+        {
+            return TryCollectPacked(out completion);
+        }
 
         // Acquire: the entry and the data are read after the index that covers them.
         if (_memory.ReadAcquire<Le16>(Layout.UsedRing + 2) == _used)
@@ -159,6 +175,7 @@ public sealed partial class VirtQueueDriver
             throw new InvalidDataException($"the device returned chain {head}, which is not in flight");
         }
 
+        CheckOrder((ushort)head);
         _used++;
         _inFlight[head] = false;
         for (ushort at = (ushort)head; at != NoDescriptor; at = _nextInChain[at])
@@ -168,6 +185,20 @@ public sealed partial class VirtQueueDriver
 
         completion = new VirtQueueCompletion((ushort)head, written);
         return true;
+    }
+
+    private void CheckOrder(ushort head)
+    {
+        if (_order is { } order && order.Dequeue() is var oldest && oldest != head)
+        {
+            throw new InvalidDataException($"the device returned chain {head} before chain {oldest}, which came before it");
+        }
+    }
+
+    private static ChainSegment SegmentAt(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable, int index, out bool isWritable)
+    {
+        isWritable = index >= readable.Length;
+        return isWritable ? writable[index - readable.Length] : readable[index];
     }
 
     private ushort AddDirect(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable)
@@ -180,8 +211,7 @@ public sealed partial class VirtQueueDriver
             bool last = i == count - 1;
             ushort next = last ? NoDescriptor : _free[_freeCount - 1];
             _nextInChain[index] = next;
-            bool isWritable = i >= readable.Length;
-            ChainSegment segment = isWritable ? writable[i - readable.Length] : readable[i];
+            ChainSegment segment = SegmentAt(readable, writable, i, out bool isWritable);
             WriteDescriptor(Layout.DescriptorTable.Value + (16UL * index), segment, isWritable, last ? null : next);
         }
 
@@ -196,8 +226,7 @@ public sealed partial class VirtQueueDriver
         int count = readable.Length + writable.Length;
         for (int i = 0; i < count; i++)
         {
-            bool isWritable = i >= readable.Length;
-            ChainSegment segment = isWritable ? writable[i - readable.Length] : readable[i];
+            ChainSegment segment = SegmentAt(readable, writable, i, out bool isWritable);
             WriteDescriptor(table + (16UL * (uint)i), segment, isWritable, i == count - 1 ? null : (ushort)(i + 1));
         }
 

@@ -167,17 +167,21 @@ public sealed partial class VhostUserFrontEnd
     /// <summary>Sets up, starts and enables a queue.</summary>
     /// <param name="index">Which.</param>
     /// <param name="layout">Where its rings lie, in guest-physical addresses of memory that is shared.</param>
-    /// <param name="nextAvailable">The next index of the available ring to be processed.</param>
+    /// <param name="nextAvailable">
+    /// The next index of the available ring to be processed; of a packed queue the places of the next descriptors that <see cref="StopPackedQueue"/> returns.
+    /// <see langword="null"/> for a fresh queue.
+    /// </param>
     /// <returns>Its events; to be disposed by the caller.</returns>
-    public VhostUserFrontEndQueue StartQueue(int index, VirtQueueLayout layout, ushort nextAvailable = 0)
+    public VhostUserFrontEndQueue StartQueue(int index, VirtQueueLayout layout, uint? nextAvailable = null)
     {
+        uint fresh = (Features & VirtioFeatures.PackedRing) != 0 ? VringBase.FreshPacked.Number : 0;
         var queue = new VhostUserFrontEndQueue(index);
         try
         {
             SetEvent(VhostUserMessage.SetVringCall, index, queue.CallHandle);
             SetEvent(VhostUserMessage.SetVringError, index, queue.ErrorEvent.Handle);
             SetVring(VhostUserMessage.SetVringSize, index, layout.Size);
-            SetVring(VhostUserMessage.SetVringBase, index, nextAvailable);
+            SetVring(VhostUserMessage.SetVringBase, index, nextAvailable ?? fresh);
             SetAddress(index, layout);
             SetEvent(VhostUserMessage.SetVringKick, index, queue.KickHandle);
             if ((Features & VhostUserConnection.ProtocolFeaturesBit) != 0)
@@ -224,12 +228,19 @@ public sealed partial class VhostUserFrontEnd
     /// <summary>Stops a queue.</summary>
     /// <param name="index">Which.</param>
     /// <returns>The next index of its available ring to be processed.</returns>
-    public ushort StopQueue(int index)
+    public ushort StopQueue(int index) => (ushort)StopPackedQueue(index);
+
+    /// <summary>Stops a queue that may be packed.</summary>
+    /// <param name="index">Which.</param>
+    /// <returns>
+    /// Where it goes on: the place of the next descriptor to be taken, and in the upper half that of the next one to be returned, each with the wrap counter in bit 15.
+    /// </returns>
+    public uint StopPackedQueue(int index)
     {
         Send(VhostUserMessage.GetVringBase, Payload(new NumberPair((uint)index, 0)));
         var reply = MemoryMarshal.Read<NumberPair>(Receive(VhostUserMessage.GetVringBase));
         return reply.First == index
-            ? (ushort)reply.Second
+            ? reply.Second
             : throw new VhostUserException(VhostUserMessage.GetVringBase, $"the reply is about queue {reply.First} instead of {index}");
     }
 

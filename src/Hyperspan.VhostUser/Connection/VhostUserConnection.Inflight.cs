@@ -14,9 +14,10 @@ public sealed partial class VhostUserConnection
     {
         InflightDescription description = ReadDescription(payload);
 
-        // Front ends ask before the driver has chosen a size for its rings, and it may choose a larger one than was asked for.
+        // Whether rings are packed is known: front ends set the features before.
+        // They ask before the driver has chosen a size for its rings, and it may choose a larger one than was asked for.
         description.QueueSize = _device.MaxQueueSize;
-        description.Length = InflightMemory.LengthFor(description.QueueCount, description.QueueSize);
+        description.Length = InflightMemory.LengthFor(description.QueueCount, description.QueueSize, IsPacked);
         description.Offset = 0;
 
         // Sealed against shrinking. The front end keeps it; it counts for us only once it is given back.
@@ -38,13 +39,13 @@ public sealed partial class VhostUserConnection
         ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
         ProtocolViolation.Unless(!AnyStarted, "a ring is started");
         InflightDescription description = ReadDescription(payload);
-        if (description.Length == InflightMemory.MappedLengthFor(description.QueueCount, _device.MaxQueueSize))
+        if (description.Length == InflightMemory.MappedLengthFor(description.QueueCount, _device.MaxQueueSize, IsPacked))
         {
             // Memory of ours, whose length says what it has room for. Some front ends give it back with the size that they asked for.
             description.QueueSize = _device.MaxQueueSize;
         }
 
-        var memory = new InflightMemory(descriptors[0], description, _options);
+        var memory = new InflightMemory(descriptors[0], description, IsPacked, _options);
         _inflight?.Dispose();
         _inflight = memory;
     }
@@ -73,7 +74,7 @@ public sealed partial class VhostUserConnection
             return null;
         }
 
-        if (ring.Index < inflight.QueueCount && ring.Size <= inflight.QueueSize)
+        if (ring.Index < inflight.QueueCount && ring.Size <= inflight.QueueSize && inflight.IsPacked == IsPacked)
         {
             return inflight.Queue(ring.Index);
         }
@@ -83,7 +84,8 @@ public sealed partial class VhostUserConnection
             _untrackedReported = true;
             Report(
                 VhostUserEventKind.Untracked,
-                $"the memory for requests in flight has room for {inflight.QueueCount} queues of {inflight.QueueSize} descriptors, the ring has {ring.Size}",
+                $"the memory for requests in flight has room for {inflight.QueueCount} {(inflight.IsPacked ? "packed" : "split")} queues of {inflight.QueueSize} descriptors, "
+                + $"the ring has {ring.Size}{(IsPacked ? ", packed" : "")}",
                 ring.Index);
         }
 

@@ -80,12 +80,12 @@ public sealed partial class VhostUserConnection
         }
     }
 
-    private static void RequireLogged(MigrationLog? log, Ring ring)
+    private void RequireLogged(MigrationLog? log, Ring ring)
     {
         if (log is not null && ring.Place is { IsLogged: true } place)
         {
             ProtocolViolation.Unless(
-                log.Covers(place.LogAddress, VirtQueueLayout.UsedRingLength(ring.Size)),
+                log.Covers(place.LogAddress, VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures)),
                 $"the log of 0x{log.Size:x} bytes ends before the used ring {ring.Index}, which is logged at 0x{place.LogAddress:x}");
         }
     }
@@ -95,7 +95,7 @@ public sealed partial class VhostUserConnection
         var rings = new List<RingLog>();
         foreach (Ring ring in _rings)
         {
-            ulong length = VirtQueueLayout.UsedRingLength(ring.Size);
+            ulong length = VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures);
             if (ring.Place is { IsLogged: true } place && _memory.TryTranslate(place.UsedRing, length, out GuestAddress used) && used.Value != place.LogAddress)
             {
                 rings.Add(new RingLog(used.Value, length, place.LogAddress));

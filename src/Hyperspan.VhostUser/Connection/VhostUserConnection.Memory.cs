@@ -53,7 +53,7 @@ public sealed partial class VhostUserConnection
                 {
                     ProtocolViolation.Unless(
                         TryPlace(table, ring, out VirtQueueLayout layout), $"ring {ring.Index} is started, and would not be in shared memory any more");
-                    ProtocolViolation.Unless(layout.TryValidate(table.Memory, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
+                    ProtocolViolation.Unless(layout.TryValidate(table.Memory, RingFeatures, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
                 }
             }
 

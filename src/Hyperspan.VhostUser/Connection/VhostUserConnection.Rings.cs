@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using System.Runtime.InteropServices;
 
 using Hyperspan.VhostUser.Interop;
@@ -14,6 +13,10 @@ public sealed partial class VhostUserConnection
     private const ulong NoDescriptorFlag = 1UL << 8;
 
     private readonly Ring[] _rings;
+
+    private VirtQueueFeatures RingFeatures => VirtioFeatures.ForQueue(_features);
+
+    private bool IsPacked => (_features & VirtioFeatures.PackedRing) != 0;
 
     private bool AnyStarted => Array.Exists(_rings, static ring => ring.Worker is not null);
 
@@ -33,14 +36,15 @@ public sealed partial class VhostUserConnection
         {
             case VhostUserMessage.SetVringSize:
                 RequireStopped(ring);
-                ProtocolViolation.Unless(BitOperations.IsPow2(number), $"size {number} is not a power of two");
+                ProtocolViolation.Unless(
+                    VirtQueueLayout.IsValidSize(number, RingFeatures), $"size {number} is not a power of two, or none at all");
                 ProtocolViolation.Unless(number <= _device.MaxQueueSize, $"size {number} is more than the {_device.MaxQueueSize} of this device");
                 ring.Size = (ushort)number;
                 break;
             case VhostUserMessage.SetVringBase:
                 RequireStopped(ring);
-                ProtocolViolation.Unless(number <= ushort.MaxValue, $"index {number} is more than 16 bits");
-                ring.Base = (ushort)number;
+                ProtocolViolation.Unless(number <= ushort.MaxValue || IsPacked, $"index {number} is more than 16 bits");
+                ring.Base = number;
                 break;
             case VhostUserMessage.SetVringAddress:
                 SetPlace(ring, MemoryMarshal.Read<RingPlace>(payload));
@@ -51,6 +55,12 @@ public sealed partial class VhostUserConnection
             case VhostUserMessage.GetVringBase:
                 Stop(ring, "the front end asked for it", report: true);
                 ReplyBase(ring);
+                if (ring is { Place: not null, Worker: null })
+                {
+                    // From now on what the front end knows is the truth, not a record: it may set the ring up anew.
+                    InflightOf(ring)?.Forget();
+                }
+
                 break;
         }
     }
@@ -81,7 +91,7 @@ public sealed partial class VhostUserConnection
             throw new ProtocolViolation($"ring {ring.Index} is not all in shared memory");
         }
 
-        if (!layout.TryValidate(_memory.Memory, out VirtQueueError error))
+        if (!layout.TryValidate(_memory.Memory, RingFeatures, out VirtQueueError error))
         {
             ring.Place = before;
             throw new ProtocolViolation($"ring {ring.Index}: {error.Text}");
@@ -96,12 +106,12 @@ public sealed partial class VhostUserConnection
         }
     }
 
-    private static bool TryPlace(MemoryTable memory, Ring ring, out VirtQueueLayout layout)
+    private bool TryPlace(MemoryTable memory, Ring ring, out VirtQueueLayout layout)
     {
         if (ring.Place is { } place
             && memory.TryTranslate(place.DescriptorTable, VirtQueueLayout.DescriptorTableLength(ring.Size), out GuestAddress descriptors)
-            && memory.TryTranslate(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size), out GuestAddress available)
-            && memory.TryTranslate(place.UsedRing, VirtQueueLayout.UsedRingLength(ring.Size), out GuestAddress used))
+            && memory.TryTranslate(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size, RingFeatures), out GuestAddress available)
+            && memory.TryTranslate(place.UsedRing, VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures), out GuestAddress used))
         {
             layout = new VirtQueueLayout(ring.Size, descriptors, available, used);
             return true;
@@ -109,6 +119,22 @@ public sealed partial class VhostUserConnection
 
         layout = default;
         return false;
+    }
+
+    /// <summary>Gets where a ring goes on by what the front end says.</summary>
+    /// <exception cref="ProtocolViolation">A place is past a packed ring.</exception>
+    private VringBase BaseOf(Ring ring, VirtQueueLayout layout)
+    {
+        if (!IsPacked)
+        {
+            return VringBase.OfSplit((ushort)ring.Base);
+        }
+
+        var at = VringBase.OfPacked(ring.Base);
+        ProtocolViolation.Unless(at.IsWithin(ring.Size), $"ring {ring.Index} cannot go on at {at}: it has {ring.Size} descriptors");
+
+        // Some front ends, user-mode Linux among them, start each ring at zero. That is also where one goes on after a lap, whose first descriptor has been returned.
+        return ring.Base == 0 && _memory.Memory.TryRead(layout.DescriptorTable + 14, out Le16 flags) && (flags & VringBase.UsedFlag) == 0 ? VringBase.FreshPacked : at;
     }
 
     private void SetEnabled(Ring ring, uint number)
@@ -172,20 +198,14 @@ public sealed partial class VhostUserConnection
             ProtocolViolation.Unless(_featuresSet, "features have not been set yet");
             ProtocolViolation.Unless(ring.Place is not null, $"ring {ring.Index} has no address yet");
             ProtocolViolation.Unless(TryPlace(_memory, ring, out VirtQueueLayout layout), $"ring {ring.Index} is not in shared memory any more");
-            ProtocolViolation.Unless(layout.TryValidate(_memory.Memory, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
+            ProtocolViolation.Unless(layout.TryValidate(_memory.Memory, RingFeatures, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
 
+            // What the front end knows as the base may be older than a crash: a record is the truth.
             InflightQueue? inflight = InflightOf(ring);
-            ushort next = ring.Base;
-            ushort[] pending = [];
-            if (inflight is not null && inflight.Recover(_memory.Memory, layout))
-            {
-                // What the front end knows as the base may be older than the crash: the used index and what is in flight are the truth.
-                pending = inflight.Pending();
-                next = (ushort)(inflight.UsedIndex + pending.Length);
-            }
-
-            var queue = new VirtQueue(_memory.Memory, layout, VirtioFeatures.ForQueue(_features), next);
-            queue.Resubmit(pending);
+            VringBase at = BaseOf(ring, layout);
+            VringBase start = inflight?.Recover(_memory.Memory, layout, at) ?? at;
+            var queue = new VirtQueue(_memory.Memory, layout, RingFeatures, start.Available, start.Used);
+            int pending = inflight?.Resubmit(queue) ?? 0;
             handler = _device.CreateQueueHandler(ring.Index, _features & ~TransportFeatures);
             ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
             {
@@ -194,10 +214,10 @@ public sealed partial class VhostUserConnection
                 StopTimeout = _options.StopTimeout,
             };
             string how = kick is null ? ", polling" : "";
-            Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors, at index {next}{how}", ring.Index);
-            if (pending.Length != 0)
+            Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors{(IsPacked ? ", packed" : "")}, at index {start}{how}", ring.Index);
+            if (pending != 0)
             {
-                Report(VhostUserEventKind.Resubmitted, $"{pending.Length} requests that were in flight", ring.Index);
+                Report(VhostUserEventKind.Resubmitted, $"{pending} requests that were in flight", ring.Index);
             }
         }
         catch
@@ -228,12 +248,13 @@ public sealed partial class VhostUserConnection
         if (ring.Worker is { IsAbandoned: false } worker)
         {
             worker.Pause();
-            ring.Base = worker.NextAvailable;
+            VringBase at = worker.Base;
+            ring.Base = at.Number;
             ring.Worker = null;
             worker.Dispose();
             if (report)
             {
-                Report(VhostUserEventKind.RingStopped, $"at index {ring.Base}: {reason}", ring.Index);
+                Report(VhostUserEventKind.RingStopped, $"at index {at}: {reason}", ring.Index);
             }
         }
     }

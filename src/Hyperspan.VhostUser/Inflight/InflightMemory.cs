@@ -12,11 +12,12 @@ internal sealed class InflightMemory : IDisposable
 
     /// <summary>Maps it.</summary>
     /// <exception cref="ProtocolViolation">It is too small, or cannot be mapped.</exception>
-    internal InflightMemory(SafeFileHandle file, InflightDescription description, VhostUserOptions options)
+    internal InflightMemory(SafeFileHandle file, InflightDescription description, bool isPacked, VhostUserOptions options)
     {
+        IsPacked = isPacked;
         QueueCount = description.QueueCount;
         QueueSize = description.QueueSize;
-        ulong length = LengthFor(QueueCount, QueueSize);
+        ulong length = LengthFor(QueueCount, QueueSize, isPacked);
         ProtocolViolation.Unless(
             description.Length >= length, $"0x{description.Length:x} bytes for {QueueCount} queues of {QueueSize}; that takes 0x{length:x}");
         ProtocolViolation.Unless(
@@ -44,18 +45,25 @@ internal sealed class InflightMemory : IDisposable
         }
     }
 
+    /// <summary>Gets a value indicating whether its records are those of packed rings.</summary>
+    internal bool IsPacked { get; }
+
     internal ushort QueueCount { get; }
 
     /// <summary>Gets the number of descriptors there is room for in each queue's record.</summary>
     internal ushort QueueSize { get; }
 
-    internal static ulong LengthFor(ushort queueCount, ushort queueSize) => queueCount * InflightQueue.LengthFor(queueSize);
+    internal static ulong LengthFor(ushort queueCount, ushort queueSize, bool isPacked) => queueCount * InflightQueue.LengthFor(queueSize, isPacked);
 
     /// <summary>Gets the length of the memory that is made for so many queues: whole pages.</summary>
-    internal static ulong MappedLengthFor(ushort queueCount, ushort queueSize) =>
-        (LengthFor(queueCount, queueSize) + GuestAddress.PageSize - 1) & ~((ulong)GuestAddress.PageSize - 1);
+    internal static ulong MappedLengthFor(ushort queueCount, ushort queueSize, bool isPacked) =>
+        (LengthFor(queueCount, queueSize, isPacked) + GuestAddress.PageSize - 1) & ~((ulong)GuestAddress.PageSize - 1);
 
-    internal InflightQueue Queue(int index) => new(_memory, (ulong)index * InflightQueue.LengthFor(QueueSize), QueueSize);
+    internal InflightQueue Queue(int index)
+    {
+        ulong start = (ulong)index * InflightQueue.LengthFor(QueueSize, IsPacked);
+        return IsPacked ? new PackedInflightQueue(_memory, start, QueueSize) : new SplitInflightQueue(_memory, start, QueueSize);
+    }
 
     /// <summary>Closes it, when nobody uses it any more.</summary>
     public void Dispose() => Close(inUse: false);

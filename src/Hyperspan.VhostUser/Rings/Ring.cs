@@ -8,8 +8,8 @@ internal sealed class Ring(int index) : IDisposable
     /// <summary>Gets or sets the number of descriptors; zero until it is known.</summary>
     internal ushort Size { get; set; }
 
-    /// <summary>Gets or sets the next index of the available ring to be processed, while the ring is stopped.</summary>
-    internal ushort Base { get; set; }
+    /// <summary>Gets or sets where it goes on, while the ring is stopped, as the front end has it: see <see cref="VringBase"/>.</summary>
+    internal uint Base { get; set; }
 
     internal RingPlace? Place { get; set; }
 

@@ -103,8 +103,8 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <summary>Gets a value indicating whether its thread did not end in time: then it, the memory and the image are left to each other.</summary>
     internal bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
 
-    /// <summary>Gets the next index of the available ring; only while paused.</summary>
-    internal ushort NextAvailable => _queue.NextAvailable;
+    /// <summary>Gets where it goes on; only while paused.</summary>
+    internal VringBase Base => VringBase.Of(_queue);
 
     /// <summary>Starts or goes on, beginning with a look at the ring: what was made available before needs no kick.</summary>
     /// <exception cref="IOException">There are too many threads.</exception>
@@ -231,10 +231,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
         // Nothing is in flight between two requests, except for what an earlier back end had begun and has not been taken yet.
         var queue = new VirtQueue(memory, layout, _queue.Features, _queue.NextAvailable, _queue.UsedIndex);
-        if (_inflight is not null)
-        {
-            queue.Resubmit(_inflight.Pending());
-        }
+        _inflight?.Resubmit(queue);
 
         Adopt(queue);
     }
@@ -292,7 +289,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     [MemberNotNull(nameof(_queue))]
     private void Adopt(VirtQueue queue)
     {
-        queue.InflightTracker = _inflight;
+        queue.InflightTracker = _inflight?.Tracker;
         queue.Notifier = this;
         _queue = queue;
     }

@@ -239,8 +239,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
 
     private ulong Offer()
     {
-        ulong features = VirtioFeatures.IndirectDescriptors
-            | VirtioFeatures.EventIndex
+        ulong features = VirtioFeatures.EveryQueue
             | VirtioBlockFeatures.SegmentMax
             | VirtioBlockFeatures.BlockSize
             | VirtioBlockFeatures.Topology

@@ -46,9 +46,8 @@ public sealed class VirtioConsoleDevice : IVirtioDevice
     public uint DeviceId => 3;
 
     /// <inheritdoc/>
-    public ulong OfferedFeatures => VirtioFeatures.Version1
-        | VirtioFeatures.IndirectDescriptors
-        | VirtioFeatures.EventIndex
+    public ulong OfferedFeatures => VirtioFeatures.EveryQueue
+        | VirtioFeatures.InOrder
         | VirtioConsoleFeatures.EmergencyWrite
         | (_hasSize ? VirtioConsoleFeatures.Size : 0);
 

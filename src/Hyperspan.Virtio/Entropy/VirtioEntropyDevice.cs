@@ -10,7 +10,7 @@ public sealed class VirtioEntropyDevice : IVirtioDevice
     public uint DeviceId => 4;
 
     /// <inheritdoc/>
-    public ulong OfferedFeatures => VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex;
+    public ulong OfferedFeatures => VirtioFeatures.EveryQueue | VirtioFeatures.InOrder;
 
     /// <inheritdoc/>
     public int QueueCount => 1;

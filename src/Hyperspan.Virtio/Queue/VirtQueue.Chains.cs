@@ -11,7 +11,7 @@ public sealed partial class VirtQueue
     private int _resubmittedAt;
 
     /// <summary>
-    /// Gets the chains that <see cref="Resubmit"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.
+    /// Gets the chains that <see cref="Resubmit(ReadOnlySpan{ushort})"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.
     /// </summary>
     public ReadOnlySpan<ushort> PendingResubmissions => _resubmitted.AsSpan(_resubmittedAt);
 
@@ -21,11 +21,24 @@ public sealed partial class VirtQueue
     public bool TryTake(DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
+        return _isSpecial ? TakeSpecially(chain) : TakeSplit(chain);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TakeSpecially(DescriptorChain chain)
+    {
         if (_error.IsError)
         {
             return false;
         }
 
+        return _isPacked ? TakePacked(chain) : TakeSplit(chain) && RememberOrder(chain.Head);
+    }
+
+    private bool RememberOrder(ushort head) => _order is not { } order || order.TryAdd(head) || Fail(VirtQueueErrorKind.HeadInFlight, head);
+
+    private bool TakeSplit(DescriptorChain chain)
+    {
         if (_resubmittedAt < _resubmitted.Length)
         {
             return TakeHead(_resubmitted[_resubmittedAt++], chain);
@@ -60,7 +73,8 @@ public sealed partial class VirtQueue
     public bool TakeHead(ushort head, DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
-        return !_error.IsError && TakeChain(head, chain);
+        ThrowIfPacked();
+        return !_error.IsError && TakeChain(head, chain) && RememberOrder(head);
     }
 
     /// <summary>
@@ -70,6 +84,11 @@ public sealed partial class VirtQueue
     /// <param name="heads">The indices of their first descriptors, in the order in which they were first taken.</param>
     public void Resubmit(ReadOnlySpan<ushort> heads)
     {
+        if (!heads.IsEmpty)
+        {
+            ThrowIfPacked();
+        }
+
         _resubmitted = [.. _resubmitted.AsSpan(_resubmittedAt), .. heads];
         _resubmittedAt = 0;
     }
@@ -146,7 +165,7 @@ public sealed partial class VirtQueue
                     return Fail(VirtQueueErrorKind.NestedIndirect, head);
                 }
 
-                if (!CheckIndirect(head, descriptor))
+                if (!CheckIndirect(head, descriptor.Address, descriptor.Length, descriptor.HasNext))
                 {
                     return false;
                 }
@@ -159,7 +178,7 @@ public sealed partial class VirtQueue
                 continue;
             }
 
-            if (!AppendBuffer(chain, descriptor))
+            if (!AppendBuffer(chain, descriptor.Address, descriptor.Length, descriptor.IsWritable))
             {
                 return false;
             }
@@ -186,41 +205,39 @@ public sealed partial class VirtQueue
     private bool ReadDescriptorSlowly(ushort head, ulong place, out Descriptor descriptor) =>
         Descriptor.TryRead(_memory, place, out descriptor, out GuestMemoryFault fault) || RingFailed(head, fault);
 
-    private bool CheckIndirect(ushort head, in Descriptor descriptor)
+    private bool CheckIndirect(ushort head, ulong address, uint length, bool hasNext)
     {
         if (!_indirect)
         {
             return Fail(VirtQueueErrorKind.IndirectNotNegotiated, head);
         }
 
-        if (descriptor.HasNext)
+        if (hasNext)
         {
             return Fail(VirtQueueErrorKind.IndirectWithNext, head);
         }
 
-        uint length = descriptor.Length;
         ulong most = 16UL * (uint)MaxIndirectEntries;
         if (length == 0 || length % 16 != 0 || length > most)
         {
             return Fail(VirtQueueErrorKind.InvalidIndirectLength, head, length, most);
         }
 
-        return _memory.Contains(descriptor.Address, length)
-            || Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, descriptor.Address, length);
+        return _memory.Contains(address, length)
+            || Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, address, length);
     }
 
-    private bool AppendBuffer(DescriptorChain chain, in Descriptor descriptor)
+    private bool AppendBuffer(DescriptorChain chain, ulong address, uint length, bool isWritable)
     {
-        if (!descriptor.IsWritable && chain.HasWritable)
+        if (!isWritable && chain.HasWritable)
         {
             return Fail(VirtQueueErrorKind.ReadableAfterWritable, chain.Head);
         }
 
         // The specification gives an empty buffer no meaning and does not forbid it: it adds nothing, wherever it points.
-        uint length = descriptor.Length;
-        if (length > 0 && !_memory.Contains(descriptor.Address, length))
+        if (length > 0 && !_memory.Contains(address, length))
         {
-            return Fail(VirtQueueErrorKind.BufferOutsideMemory, chain.Head, descriptor.Address, length);
+            return Fail(VirtQueueErrorKind.BufferOutsideMemory, chain.Head, address, length);
         }
 
         ulong total = chain.Length + length;
@@ -229,7 +246,7 @@ public sealed partial class VirtQueue
             return Fail(VirtQueueErrorKind.ChainTooLong, chain.Head, total);
         }
 
-        chain.Append(descriptor.Address, length, descriptor.IsWritable);
+        chain.Append(address, length, isWritable);
         return true;
     }
 }

@@ -25,9 +25,9 @@ public sealed partial class VirtQueue
     /// </returns>
     public bool ShouldNotify()
     {
-        if (_error.IsError)
+        if (_isSpecial && (_isPacked || _error.IsError))
         {
-            return AnnounceBroken();
+            return _error.IsError ? AnnounceBroken() : ShouldNotifyPacked();
         }
 
         if (_notifiedValid && _notifiedUsed == _used)
@@ -76,7 +76,16 @@ public sealed partial class VirtQueue
     public void DisableNotifications()
     {
         // With event indices the driver is not notified of an index that it has passed already: leaving the old one there is enough.
-        if (!_error.IsError && !_eventIndex && _usedFlagsWritten != UsedNoNotify)
+        if (_error.IsError || _eventIndex)
+        {
+            return;
+        }
+
+        if (_isPacked)
+        {
+            WriteDeviceEvents(EventsDisabled, 0);
+        }
+        else if (_usedFlagsWritten != UsedNoNotify)
         {
             WriteUsedFlags(UsedNoNotify);
         }
@@ -89,6 +98,11 @@ public sealed partial class VirtQueue
         if (_error.IsError)
         {
             return false;
+        }
+
+        if (_isPacked)
+        {
+            return EnablePackedNotifications();
         }
 
         bool told = _eventIndex

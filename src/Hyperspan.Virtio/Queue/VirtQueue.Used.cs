@@ -30,11 +30,43 @@ public sealed partial class VirtQueue
     /// <exception cref="InvalidOperationException">No chain is in flight that has not been staged.</exception>
     public bool Stage(ushort head, uint written)
     {
+        return _isSpecial ? StageSpecially(head, written) : StageSplit(head, written);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool StageSpecially(ushort head, uint written)
+    {
         if (_error.IsError)
         {
             return false;
         }
 
+        return _order is { } order ? StageInOrder(order, head, written) : StageNow(head, written);
+    }
+
+    /// <summary>Keeps a chain until all before it have been completed.</summary>
+    private bool StageInOrder(ChainOrder order, ushort head, uint written)
+    {
+        if (!order.TryComplete(head, written))
+        {
+            ThrowNothingInFlight();
+        }
+
+        while (order.TryNext(out ushort next, out uint length))
+        {
+            if (!StageNow(next, length))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool StageNow(ushort head, uint written) => _isPacked ? StagePacked(head, written) : StageSplit(head, written);
+
+    private bool StageSplit(ushort head, uint written)
+    {
         if (_staged >= _inFlight)
         {
             ThrowNothingInFlight();
@@ -55,7 +87,7 @@ public sealed partial class VirtQueue
     /// <returns>Whether they were published; otherwise the queue is broken.</returns>
     public bool Publish()
     {
-        if (_error.IsError)
+        if (_isSpecial && _error.IsError)
         {
             return false;
         }
@@ -65,6 +97,11 @@ public sealed partial class VirtQueue
             return true;
         }
 
+        return _isSpecial && _isPacked ? PublishPacked() : PublishSplit();
+    }
+
+    private bool PublishSplit()
+    {
         // Release: the entries, and the data in the buffers, are seen before the index that covers them (section 2.7.8.2).
         ushort index = (ushort)(_used + _staged);
         if (!TryWriteField(_usedIndexAddress, index))

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan.Virtio;
 
-/// <summary>A split virtqueue, seen from the device (virtio 1.2, section 2.7).</summary>
+/// <summary>A virtqueue, split or packed, seen from the device (virtio 1.2, sections 2.7 and 2.8).</summary>
 /// <remarks>
 /// <para>
 /// Nothing in the rings is trusted. Whatever is wrong with them (see <see cref="VirtQueueErrorKind"/>) breaks this queue and nothing else: <see cref="IsBroken"/> becomes
@@ -46,6 +46,11 @@ public sealed partial class VirtQueue
     private readonly ulong _descriptors;
     private readonly bool _indirect;
     private readonly bool _eventIndex;
+    private readonly bool _isPacked;
+    private readonly ChainOrder? _order;
+
+    // Broken, packed, or with chains returned in order: one look tells what is usual from what is not.
+    private bool _isSpecial;
     private ushort _next;
     private ushort _available;
     private ushort _used;
@@ -55,20 +60,27 @@ public sealed partial class VirtQueue
 
     /// <summary>Initializes a new instance of the <see cref="VirtQueue"/> class.</summary>
     /// <param name="memory">The memory that the addresses in rings and descriptors refer to. It must outlive the queue.</param>
-    /// <param name="layout">Where the rings are; see <see cref="VirtQueueLayout.TryValidate(GuestMemory, out VirtQueueError)"/> for a check that does not throw.</param>
+    /// <param name="layout">
+    /// Where the rings are; see <see cref="VirtQueueLayout.TryValidate(GuestMemory, VirtQueueFeatures, out VirtQueueError)"/> for a check that does not throw.
+    /// </param>
     /// <param name="features">The ring features that were negotiated.</param>
-    /// <param name="nextAvailable">The available index to go on from: zero for a fresh queue.</param>
-    /// <param name="usedIndex">The used index to go on from; <see langword="null"/> to read it from the used ring, as after a reconnect.</param>
-    /// <exception cref="ArgumentException">The layout is invalid for this memory.</exception>
+    /// <param name="nextAvailable">
+    /// The available index to go on from; of a packed queue the place in its ring, with the wrap counter in bit 15. <see langword="null"/> for a fresh queue.
+    /// </param>
+    /// <param name="usedIndex">
+    /// The used index to go on from; <see langword="null"/> to read it from the used ring, as after a reconnect. Of a packed queue the place, as above;
+    /// <see langword="null"/> where nothing is in flight.
+    /// </param>
+    /// <exception cref="ArgumentException">The layout is invalid for this memory, or a place lies past the ring.</exception>
     public VirtQueue(
         GuestMemory memory,
         VirtQueueLayout layout,
         VirtQueueFeatures features = VirtQueueFeatures.None,
-        ushort nextAvailable = 0,
+        ushort? nextAvailable = null,
         ushort? usedIndex = null)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        if (!layout.TryValidate(memory, out VirtQueueError error))
+        if (!layout.TryValidate(memory, features, out VirtQueueError error))
         {
             ThrowInvalidLayout(error, nameof(layout));
         }
@@ -82,6 +94,19 @@ public sealed partial class VirtQueue
         _mask = (ushort)(layout.Size - 1);
         _descriptors = layout.DescriptorTable.Value;
         MaxIndirectEntries = Math.Max((int)layout.Size, 1024);
+        _order = (features & VirtQueueFeatures.InOrder) != 0 ? new ChainOrder(layout.Size) : null;
+        _isSpecial = _order is not null;
+        _isPacked = (features & VirtQueueFeatures.PackedRing) != 0;
+        if (_isPacked)
+        {
+            _driverEvents = layout.AvailableRing.Value;
+            _deviceEvents = layout.UsedRing.Value;
+            _slots = new PackedSlot[layout.Size];
+            _freeSlots = new ushort[layout.Size];
+            _isSpecial = true;
+            ResetPacked(nextAvailable ?? PackedPosition.Start, usedIndex ?? nextAvailable ?? PackedPosition.Start);
+            return;
+        }
 
         // None of these sums wraps: the rings have been found in memory.
         ulong available = layout.AvailableRing.Value;
@@ -95,8 +120,8 @@ public sealed partial class VirtQueue
         _usedEntries = used + 4;
         _availableEvent = used + 4 + (8UL * layout.Size);
 
-        _next = nextAvailable;
-        _available = nextAvailable;
+        _next = nextAvailable ?? 0;
+        _available = _next;
         if (usedIndex is { } index)
         {
             _used = index;
@@ -130,12 +155,13 @@ public sealed partial class VirtQueue
     public int MaxIndirectEntries { get; }
 
     /// <summary>
-    /// Gets the index of the next entry of the available ring to be taken. A device that stops and one that goes on agree by it (vhost-user: VRING_BASE).
+    /// Gets the index of the next entry of the available ring to be taken; of a packed queue the place of the next descriptor, with the wrap counter in bit 15. A device that
+    /// stops and one that goes on agree by it (vhost-user: VRING_BASE).
     /// </summary>
-    public ushort NextAvailable => _next;
+    public ushort NextAvailable => _isPacked ? _nextPlace.Number : _next;
 
-    /// <summary>Gets the used index as last published.</summary>
-    public ushort UsedIndex => _used;
+    /// <summary>Gets the used index as last published; of a packed queue the place of the next descriptor to be returned, with the wrap counter in bit 15.</summary>
+    public ushort UsedIndex => _isPacked ? _usedPlace.Number : _used;
 
     /// <summary>Gets how many chains have been taken and not yet been returned.</summary>
     public int InFlight => _inFlight;
@@ -162,18 +188,29 @@ public sealed partial class VirtQueue
         if (!_error.IsError)
         {
             _error = error;
+            _isSpecial = true;
         }
     }
 
     /// <summary>Makes a queue usable again after an error, as after a device reset: forgets chains in flight and those to be resubmitted.</summary>
-    /// <param name="nextAvailable">The available index to go on from.</param>
-    /// <param name="usedIndex">The used index to go on from.</param>
-    public void Reset(ushort nextAvailable = 0, ushort usedIndex = 0)
+    /// <param name="nextAvailable">The available index to go on from; of a packed queue the place. <see langword="null"/> for a fresh queue.</param>
+    /// <param name="usedIndex">The used index to go on from, or the place; <see langword="null"/> for a fresh queue.</param>
+    public void Reset(ushort? nextAvailable = null, ushort? usedIndex = null)
     {
         _error = default;
-        _next = nextAvailable;
-        _available = nextAvailable;
-        _used = usedIndex;
+        if (_isPacked)
+        {
+            ResetPacked(nextAvailable ?? PackedPosition.Start, usedIndex ?? PackedPosition.Start);
+        }
+        else
+        {
+            _next = nextAvailable ?? 0;
+            _available = _next;
+            _used = usedIndex ?? 0;
+        }
+
+        _order?.Clear();
+        _isSpecial = _isPacked || _order is not null;
         _inFlight = 0;
         _staged = 0;
         _notifiedValid = false;

@@ -56,7 +56,7 @@ public readonly struct VirtQueueError
         FormattableString text = Kind switch
         {
             VirtQueueErrorKind.None => $"none",
-            VirtQueueErrorKind.InvalidSize => $"queue size {_value} is not a power of two up to {VirtQueueLayout.MaxSize}",
+            VirtQueueErrorKind.InvalidSize => $"queue size {_value} is not valid: at most {VirtQueueLayout.MaxSize}, of a split queue a power of two",
             VirtQueueErrorKind.MisalignedRing => $"ring address 0x{_value:x} is not a multiple of {_limit}",
             VirtQueueErrorKind.RingOutsideMemory => $"{_limit} bytes of a ring at 0x{_value:x} are not all in guest memory",
             VirtQueueErrorKind.RingFault => $"a ring cannot be accessed any more",
@@ -74,6 +74,8 @@ public readonly struct VirtQueueError
             VirtQueueErrorKind.ChainTooLong => $"buffers of {_value} bytes in all; at most 2^32 are allowed",
             VirtQueueErrorKind.BufferOutsideMemory => $"buffer of {_limit} bytes at 0x{_value:x} is not all in guest memory",
             VirtQueueErrorKind.BufferFault => $"a buffer cannot be accessed",
+            VirtQueueErrorKind.IndirectInList => $"indirect descriptor in a list of descriptors",
+            VirtQueueErrorKind.HeadInFlight => $"a chain that is in flight already",
             VirtQueueErrorKind.MissingResponse => $"no device-writable byte for the response",
             _ => $"error {(int)Kind}",
         };

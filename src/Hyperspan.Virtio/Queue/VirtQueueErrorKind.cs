@@ -60,6 +60,12 @@ public enum VirtQueueErrorKind
     /// <summary>Reading or writing a buffer failed.</summary>
     BufferFault,
 
+    /// <summary>An indirect descriptor that is not the only one of its chain, in a packed ring.</summary>
+    IndirectInList,
+
+    /// <summary>A chain made available again before it was returned, where chains are to be returned in order.</summary>
+    HeadInFlight,
+
     /// <summary>A request without room for what its device must answer (for a block device: the status byte).</summary>
     MissingResponse,
 }

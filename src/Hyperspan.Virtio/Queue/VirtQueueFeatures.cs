@@ -1,6 +1,6 @@
 namespace Hyperspan.Virtio;
 
-/// <summary>Which of the ring features that change how a split virtqueue works were negotiated.</summary>
+/// <summary>Which of the features that change how a virtqueue works were negotiated.</summary>
 [Flags]
 public enum VirtQueueFeatures
 {
@@ -12,4 +12,10 @@ public enum VirtQueueFeatures
 
     /// <summary>VIRTIO_F_EVENT_IDX: notifications are asked for by ring index (virtio 1.2, sections 2.7.7 and 2.7.10).</summary>
     EventIndex = 2,
+
+    /// <summary>VIRTIO_F_RING_PACKED: one ring of descriptors instead of a table and two rings (virtio 1.2, section 2.8).</summary>
+    PackedRing = 4,
+
+    /// <summary>VIRTIO_F_IN_ORDER: chains are returned in the order in which they were made available, whatever order they are completed in (virtio 1.2, section 2.7.9).</summary>
+    InOrder = 8,
 }

@@ -2,48 +2,70 @@ using System.Numerics;
 
 namespace Hyperspan.Virtio;
 
-/// <summary>Where the three parts of a split virtqueue lie in guest memory (virtio 1.2, section 2.7).</summary>
-/// <param name="Size">The number of descriptors: a power of two, at most <see cref="MaxSize"/>.</param>
-/// <param name="DescriptorTable">The descriptor table; a multiple of 16.</param>
-/// <param name="AvailableRing">The ring that the driver writes; a multiple of 2.</param>
-/// <param name="UsedRing">The ring that the device writes; a multiple of 4.</param>
+/// <summary>Where the three parts of a virtqueue lie in guest memory (virtio 1.2, sections 2.7 and 2.8). The features that were negotiated say which these are.</summary>
+/// <param name="Size">The number of descriptors, at most <see cref="MaxSize"/>: of a split queue a power of two.</param>
+/// <param name="DescriptorTable">The descriptor table, or the ring of descriptors of a packed queue; a multiple of 16.</param>
+/// <param name="AvailableRing">The ring that the driver writes; a multiple of 2. Of a packed queue its event suppression structure; a multiple of 4.</param>
+/// <param name="UsedRing">The ring that the device writes, or its event suppression structure; a multiple of 4.</param>
 public readonly record struct VirtQueueLayout(
     ushort Size, GuestAddress DescriptorTable, GuestAddress AvailableRing, GuestAddress UsedRing)
 {
     /// <summary>The largest size that the specification permits.</summary>
     public const ushort MaxSize = 32768;
 
-    /// <summary>Gets the length of the descriptor table.</summary>
+    /// <summary>The length of a packed queue's event suppression structures.</summary>
+    internal const ulong EventSuppressionLength = 4;
+
+    /// <summary>Gets the length of the descriptor table, or of the ring of descriptors.</summary>
     /// <param name="size">The number of descriptors.</param>
     /// <returns>The length in bytes.</returns>
     public static ulong DescriptorTableLength(ushort size) => 16UL * size;
 
     /// <summary>Gets the length of the available ring, with the field used_event, which is part of it whether or not event indices are negotiated.</summary>
     /// <param name="size">The number of descriptors.</param>
+    /// <param name="features">The features that were negotiated.</param>
     /// <returns>The length in bytes.</returns>
-    public static ulong AvailableRingLength(ushort size) => 6 + (2UL * size);
+    public static ulong AvailableRingLength(ushort size, VirtQueueFeatures features = VirtQueueFeatures.None) =>
+        (features & VirtQueueFeatures.PackedRing) != 0 ? EventSuppressionLength : 6 + (2UL * size);
 
     /// <summary>Gets the length of the used ring, with the field avail_event.</summary>
     /// <param name="size">The number of descriptors.</param>
+    /// <param name="features">The features that were negotiated.</param>
     /// <returns>The length in bytes.</returns>
-    public static ulong UsedRingLength(ushort size) => 6 + (8UL * size);
+    public static ulong UsedRingLength(ushort size, VirtQueueFeatures features = VirtQueueFeatures.None) =>
+        (features & VirtQueueFeatures.PackedRing) != 0 ? EventSuppressionLength : 6 + (8UL * size);
 
-    /// <summary>Checks size, alignment and that all three parts lie in a memory: the tables readable, the used ring writable.</summary>
+    /// <summary>Gets whether a queue may have a size.</summary>
+    /// <param name="size">The number of descriptors.</param>
+    /// <param name="features">The features that were negotiated.</param>
+    /// <returns>Whether it is at least 1, at most <see cref="MaxSize"/>, and of a split queue a power of two.</returns>
+    public static bool IsValidSize(uint size, VirtQueueFeatures features) =>
+        size is > 0 and <= MaxSize && ((features & VirtQueueFeatures.PackedRing) != 0 || BitOperations.IsPow2(size));
+
+    /// <summary>Checks a split queue, as <see cref="TryValidate(GuestMemory, VirtQueueFeatures, out VirtQueueError)"/> does.</summary>
     /// <param name="memory">The memory the addresses refer to.</param>
     /// <param name="error">What is wrong.</param>
     /// <returns>Whether a queue can be made of it. Never throws for anything a guest can choose.</returns>
-    public bool TryValidate(GuestMemory memory, out VirtQueueError error)
+    public bool TryValidate(GuestMemory memory, out VirtQueueError error) => TryValidate(memory, VirtQueueFeatures.None, out error);
+
+    /// <summary>Checks size, alignment and that all three parts lie in a memory: readable, and writable where the device writes.</summary>
+    /// <param name="memory">The memory the addresses refer to.</param>
+    /// <param name="features">The features that were negotiated.</param>
+    /// <param name="error">What is wrong.</param>
+    /// <returns>Whether a queue can be made of it. Never throws for anything a guest can choose.</returns>
+    public bool TryValidate(GuestMemory memory, VirtQueueFeatures features, out VirtQueueError error)
     {
         ArgumentNullException.ThrowIfNull(memory);
-        if (!BitOperations.IsPow2(Size) || Size > MaxSize)
+        if (!IsValidSize(Size, features))
         {
             error = new VirtQueueError(VirtQueueErrorKind.InvalidSize, null, Size);
             return false;
         }
 
-        return TryFind(memory, DescriptorTable, DescriptorTableLength(Size), 16, AccessType.Read, out error)
-            && TryFind(memory, AvailableRing, AvailableRingLength(Size), 2, AccessType.Read, out error)
-            && TryFind(memory, UsedRing, UsedRingLength(Size), 4, AccessType.Write, out error);
+        bool isPacked = (features & VirtQueueFeatures.PackedRing) != 0;
+        return TryFind(memory, DescriptorTable, DescriptorTableLength(Size), 16, isPacked ? AccessType.Write : AccessType.Read, out error)
+            && TryFind(memory, AvailableRing, AvailableRingLength(Size, features), isPacked ? 4UL : 2, AccessType.Read, out error)
+            && TryFind(memory, UsedRing, UsedRingLength(Size, features), 4, AccessType.Write, out error);
     }
 
     private static bool TryFind(

@@ -2,14 +2,17 @@
 . /hs/workers.sh
 . /hs/memory.sh
 
+result features "$(cat "/sys/block/${DISK#/dev/}/device/features")"
+
 # Of the 4 MiB at 10 MiB, which the writers leave alone.
 kept() {
     dd if="$DISK" bs=1M skip=10 count=4 iflag=direct | sha256
 }
 
+# Its node is there before it can be opened.
 await_disk() {
     tries=0
-    while [ ! -b "$DISK" ] && [ "$tries" -lt 200 ]; do
+    while ! dd if="$DISK" of=/dev/null bs=4k count=1 2> /dev/null && [ "$tries" -lt 200 ]; do
         usleep 50000
         tries=$((tries + 1))
     done

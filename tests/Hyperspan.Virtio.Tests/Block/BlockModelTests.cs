@@ -15,6 +15,8 @@ public class BlockModelTests
     [InlineData(false, VirtQueueFeatures.EventIndex)]
     [InlineData(true, VirtQueueFeatures.IndirectDescriptors)]
     [InlineData(true, VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex)]
+    [InlineData(false, VirtQueueFeatures.PackedRing)]
+    [InlineData(true, VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex | VirtQueueFeatures.PackedRing | VirtQueueFeatures.InOrder)]
     public void A_disk_is_an_array(bool indirect, VirtQueueFeatures features)
     {
         bool longRun = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";

@@ -31,7 +31,7 @@ public class HostileGuestTests
         for (int seed = 0; seed < (LongRun ? 1_000_000 : 30_000); seed++)
         {
             var random = new Random(seed);
-            Scribble(memory, layout, random, structured: seed % 4 != 0);
+            Scribble(memory, layout, random, structured: seed % 4 != 0, packed: false);
             var queue = new VirtQueue(memory, layout, features, (ushort)random.Next(4), (ushort)random.Next(ushort.MaxValue));
             QueueProcessResult result = default;
             Should.NotThrow(() => result = handler.Process(queue, CancellationToken.None), $"seed {seed}");
@@ -139,6 +139,105 @@ public class HostileGuestTests
         memory.AsSpan((int)QueueBed.Buffers).IndexOf((byte)0x77).ShouldBe(-1, "outside of every buffer that was named");
     }
 
+    /// <summary>As <see cref="Random_rings"/>, of a packed queue, several laps of it without a reset in between.</summary>
+    [Fact]
+    public void Random_packed_rings()
+    {
+        const VirtQueueFeatures features = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex | VirtQueueFeatures.PackedRing;
+        var disk = new MemoryDisk(512 * 64);
+        using var device = new VirtioBlockDevice(disk);
+        using GuestMemory memory = GuestMemory.Allocate(BlockBed.MemorySize);
+        using IVirtioQueueHandler handler = device.CreateQueueHandler(0, device.OfferedFeatures);
+        VirtQueueLayout layout = new VirtQueueDriver(memory, 0x1000, 8, features).Layout;
+        var kinds = new HashSet<VirtQueueErrorKind>();
+        uint served = 0;
+        for (int seed = 0; seed < (LongRun ? 1_000_000 : 30_000); seed++)
+        {
+            var random = new Random(seed);
+            Scribble(memory, layout, random, structured: seed % 4 != 0, packed: true);
+            var queue = new VirtQueue(memory, layout, features, At(random), At(random));
+            for (int lap = 0; lap < 3 && !queue.IsBroken; lap++)
+            {
+                QueueProcessResult result = default;
+                Should.NotThrow(() => result = handler.Process(queue, CancellationToken.None), $"seed {seed}");
+                served += result.Requests;
+                Scribble(memory, layout, random, structured: seed % 4 != 0, packed: true);
+            }
+
+            kinds.Add(queue.Error.Kind);
+        }
+
+        // A list as long as the ring is seldom.
+        served.ShouldBeGreaterThan(100u);
+        kinds.Remove(VirtQueueErrorKind.DescriptorLoop);
+        kinds.ShouldBe(
+            [
+                VirtQueueErrorKind.None, VirtQueueErrorKind.IndirectInList, VirtQueueErrorKind.IndirectWithNext,
+                VirtQueueErrorKind.InvalidIndirectLength, VirtQueueErrorKind.IndirectOutsideMemory, VirtQueueErrorKind.ReadableAfterWritable,
+                VirtQueueErrorKind.BufferOutsideMemory, VirtQueueErrorKind.MissingResponse,
+            ],
+            ignoreOrder: true);
+
+        using var honest = new BlockBed(disk, ring: features);
+        honest.Driver.Read(0, BlockBed.Data, 512).ShouldBe(BlockStatus.Ok);
+
+        static ushort At(Random random) => (ushort)(random.Next(8) | (random.Next(2) << 15));
+    }
+
+    /// <summary>A descriptor of a packed ring that changes as fast as it can: what is taken consists of values that were written.</summary>
+    [Fact]
+    public void Packed_descriptors_that_change_while_they_are_read()
+    {
+        const ulong first = 0x40000;
+        const ulong second = 0x60000;
+        using var bed = new PackedBed(size: 2, VirtQueueFeatures.None);
+        ulong[] addresses = [first, second, QueueBed.MemorySize, ulong.MaxValue - 511];
+        uint[] lengths = [512, 1024, uint.MaxValue, 0xFFFF_FE00];
+        bool stop = false;
+        var scribbler = new Thread(() =>
+        {
+            var random = new Random(1);
+            while (!Volatile.Read(ref stop))
+            {
+                int which = random.Next(4);
+                bed.Memory.WriteUInt64LittleEndian(PackedBed.Ring, addresses[random.Next(4)]);
+
+                // The name goes with the length: both are of one load.
+                bed.Memory.WriteUInt64LittleEndian(
+                    PackedBed.Ring + 8,
+                    PackedDescriptor.Pack(lengths[which], (ushort)which, (ushort)(PackedBed.Available | (random.Next(8) == 0 ? PackedBed.Used : QueueBed.Write))));
+            }
+        });
+        scribbler.Start();
+        var seen = new HashSet<VirtQueueErrorKind>();
+        int served = 0;
+        try
+        {
+            for (int i = 0; i < 200_000 || seen.Count == 0 || served == 0; i++)
+            {
+                bed.Queue.Reset();
+                if (bed.Queue.TryTake(bed.Chain))
+                {
+                    served++;
+                    ChainSegment data = bed.Chain.Writable.Segments[0];
+                    data.Address.Value.ShouldBeOneOf(first, second);
+                    data.Length.ShouldBeOneOf(512u, 1024u);
+                }
+                else if (bed.Queue.IsBroken)
+                {
+                    seen.Add(bed.Queue.Error.Kind);
+                }
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref stop, true);
+            scribbler.Join();
+        }
+
+        seen.ShouldBe([VirtQueueErrorKind.BufferOutsideMemory]);
+    }
+
     /// <summary>A header that changes: the sector that is checked is the sector that is used, or else the disk's array is left.</summary>
     [Fact]
     public void Headers_that_change_while_they_are_read()
@@ -170,7 +269,7 @@ public class HostileGuestTests
         }
     }
 
-    private static void Scribble(GuestMemory memory, VirtQueueLayout layout, Random random, bool structured)
+    private static void Scribble(GuestMemory memory, VirtQueueLayout layout, Random random, bool structured, bool packed)
     {
         // Descriptors of the queue and, at addresses that they like to name, of indirect tables; headers among them.
         ulong[] tables = [layout.DescriptorTable.Value, 0x2000, BlockBed.Slots, BlockBed.Data];
@@ -188,8 +287,10 @@ public class HostileGuestTests
 
                 memory.WriteUInt64LittleEndian(at, random.Next(3) > 0 ? BlockBed.Data : Addresses[random.Next(Addresses.Length)]);
                 memory.WriteUInt32LittleEndian(at + 8, random.Next(3) > 0 ? 16u << random.Next(7) : Lengths[random.Next(Lengths.Length)]);
-                memory.WriteUInt16LittleEndian(at + 12, (ushort)(random.Next(4) > 0 ? random.Next(4) : random.Next(8)));
-                memory.WriteUInt16LittleEndian(at + 14, (ushort)random.Next(structured ? 10 : ushort.MaxValue));
+                int flags = random.Next(4) > 0 ? random.Next(4) : random.Next(8);
+                int other = random.Next(10);
+                memory.WriteUInt16LittleEndian(at + 12, (ushort)(packed ? other : flags));
+                memory.WriteUInt16LittleEndian(at + 14, (ushort)(packed ? flags | (random.Next(4) << 7 & 0x80) | (random.Next(2) << 15) : other));
             }
         }
 
@@ -197,6 +298,12 @@ public class HostileGuestTests
         {
             memory.WriteUInt32LittleEndian(BlockBed.Data, (uint)random.Next(15));
             memory.WriteUInt64LittleEndian(BlockBed.Data + 8, (ulong)random.Next(70));
+        }
+
+        if (packed)
+        {
+            memory.WriteUInt32LittleEndian(layout.AvailableRing, (uint)random.Next());
+            return;
         }
 
         memory.WriteUInt16LittleEndian(layout.AvailableRing + 2, (ushort)(structured ? random.Next(12) : random.Next(ushort.MaxValue)));

@@ -5,7 +5,7 @@ namespace Hyperspan.Virtio.Tests;
 /// <summary>The device as a whole: features, configuration, queues.</summary>
 public class VirtioBlockDeviceTests
 {
-    private const ulong Ring = VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex;
+    private const ulong Ring = VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | VirtioFeatures.PackedRing;
 
     [Fact]
     public void Features()
