@@ -15,7 +15,7 @@ int queues = Number(2, 1);
 int seconds = Number(3, 3);
 uint bytes = (uint)Number(4, 4096);
 
-using var backing = new SharedMemory((256UL << 20));
+using var backing = new SharedBacking((256UL << 20));
 using var memory = new GuestMemory("guest", backing);
 using VhostUserFrontEnd frontEnd = VhostUserFrontEnd.Connect(socket, TimeSpan.FromSeconds(10));
 frontEnd.Negotiate(

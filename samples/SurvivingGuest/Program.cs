@@ -6,9 +6,9 @@ string path = Path.Combine(Path.GetTempPath(), $"hyperspan-sample-{Environment.P
 File.WriteAllBytes(path, new byte[16 * (int)Page]);
 try
 {
-    var ram = new SparseMapping(64 * Page, new SparseMappingOptions { Name = "ram" });
+    var ram = new SparseBacking(64 * Page, new SparseBackingOptions { Name = "ram" });
     ram.Commit(0, 64 * Page);
-    FileMemory disk = FileMemory.Open(path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+    FileBacking disk = FileBacking.Open(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
 
     // RAM at zero, a file at 1 MiB.
     using GuestMemory memory = new GuestMemoryBuilder("guest").Add(0, ram).Add(1 << 20, disk).Build();

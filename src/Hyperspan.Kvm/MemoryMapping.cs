@@ -32,14 +32,14 @@ public sealed partial class MemoryMapping : IDisposable
     internal IReadOnlyList<SlotState> States => _states;
 
     /// <summary>Takes the memory out of the guest's sight. When this returns, no processor accesses it any more: later accesses go to devices. Idempotent.</summary>
-    /// <exception cref="InvalidOperationException">A page is locked for a device; the message says which. Nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">A page is pinned for a device; the message says which. Nothing has changed.</exception>
     public void Unmap() => _partition.Unmap(this);
 
     /// <summary>
     /// Shows the memory at other addresses instead. In between, for some hundreds of microseconds, a processor may find none of it: it should not run in it.
     /// </summary>
     /// <param name="address">Where the first slot is to begin; the others keep their distance. A multiple of 4096.</param>
-    /// <exception cref="InvalidOperationException">It would overlap other memory, or a page is locked for a device. Nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">It would overlap other memory, or a page is pinned for a device. Nothing has changed.</exception>
     /// <exception cref="ArgumentException">The address is misaligned, or too near to the end of the address space. Nothing has changed.</exception>
     /// <exception cref="KvmException">The kernel refused. Slots above may have moved.</exception>
     public void MoveTo(GuestAddress address)

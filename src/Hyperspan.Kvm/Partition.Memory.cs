@@ -253,11 +253,11 @@ public sealed unsafe partial class Partition
     {
         foreach (SlotState slot in mapping.States)
         {
-            if (slot.Hold.TryFindLocked(slot.BackingOffset, slot.Range.Length, out ulong locked))
+            if (slot.Hold.TryFindPinned(slot.BackingOffset, slot.Range.Length, out ulong pinned))
             {
-                ulong at = Math.Max(locked, slot.BackingOffset) - slot.BackingOffset + slot.Range.Start.Value;
+                ulong at = Math.Max(pinned, slot.BackingOffset) - slot.BackingOffset + slot.Range.Start.Value;
                 throw new InvalidOperationException(
-                    string.Create(CultureInfo.InvariantCulture, $"The page at 0x{at:x} of the memory '{mapping.Memory.Name}' is locked: unlock it before the guest loses it."));
+                    string.Create(CultureInfo.InvariantCulture, $"The page at 0x{at:x} of the memory '{mapping.Memory.Name}' is pinned: unpin it before the guest loses it."));
             }
         }
     }

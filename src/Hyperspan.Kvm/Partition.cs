@@ -18,7 +18,7 @@ namespace Hyperspan.Kvm;
 /// </para>
 /// <example>
 /// <code>
-/// using var ram = new GuestMemory("ram", new SharedMemory(1 &lt;&lt; 20));
+/// using var ram = new GuestMemory("ram", new SharedBacking(1 &lt;&lt; 20));
 /// using var partition = new Partition();
 /// partition.Map(ram);
 /// partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");

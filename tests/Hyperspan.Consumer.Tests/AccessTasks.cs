@@ -12,8 +12,8 @@ public class AccessTasks
     public void Make_memory_with_two_regions_and_a_hole()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapMemory(640 << 10))
-            .Add(MiB, new HeapMemory(3 * MiB))
+            .Add(0, new HeapBacking(640 << 10))
+            .Add(MiB, new HeapBacking(3 * MiB))
             .Build();
         memory.Contains(0, 640 << 10).ShouldBeTrue();
         memory.Contains(GuestRange.FromBounds(0, MiB + 1)).ShouldBeFalse();
@@ -137,7 +137,7 @@ public class AccessTasks
         byte[] image = new byte[(int)MiB];
         "KDBG"u8.CopyTo(image.AsSpan(0x4_5670));
         using var file = new TemporaryFile(image);
-        using var memory = new GuestMemory("dump", FileMemory.Open(file.Path));
+        using var memory = new GuestMemory("dump", FileBacking.Open(file.Path));
         foreach (GuestMemoryRegion region in memory.GetRegions())
         {
             GuestAddress found = memory.IndexOf(region.Range, "KDBG"u8)!.Value;
@@ -149,7 +149,7 @@ public class AccessTasks
         }
 
         memory.ReadAvailable(MiB - 10, new byte[100]).ShouldBe(10);
-        Should.Throw<FileNotFoundException>(() => FileMemory.Open(file.Path + ".missing"));
+        Should.Throw<FileNotFoundException>(() => FileBacking.Open(file.Path + ".missing"));
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -10,18 +10,18 @@ public class BackingTasks
     [LinuxFact]
     public void Share_memory_over_a_memfd()
     {
-        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
+        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
         SharedGuestRegion shared = memory.GetSharedRegions().ShouldHaveSingleItem();
-        using var peer = new GuestMemory("peer", new ForeignMemory(shared.Handle, shared.FileOffset, shared.Length));
+        using var peer = new GuestMemory("peer", new ForeignBacking(shared.Handle, shared.FileOffset, shared.Length));
         peer.Write(0x123, 0xabcdefUL);
         memory.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
 
         string path = $"/proc/self/fd/{shared.Handle.DangerousGetHandle()}";
-        using var opened = new GuestMemory("by path", ForeignMemory.Open(path, new ForeignMemoryOptions { Writable = false }));
+        using var opened = new GuestMemory("by path", ForeignBacking.Open(path, new ForeignBackingOptions { Writable = false }));
         opened.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
         opened.TryWrite(0x123, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
-        Should.Throw<FileNotFoundException>(() => ForeignMemory.Open("/dev/shm/there-is-no-such-memory"));
+        Should.Throw<FileNotFoundException>(() => ForeignBacking.Open("/dev/shm/there-is-no-such-memory"));
     }
 
     [LinuxFact]
@@ -56,7 +56,7 @@ public class BackingTasks
     /// <summary>Pages that appear when they are touched, filled with their numbers.</summary>
     private sealed unsafe class OnDemand(ulong length) : GuestMemoryBacking
     {
-        private readonly SparseMapping _mapping = new(length);
+        private readonly SparseBacking _mapping = new(length);
 
         public override ulong Length => length;
 
@@ -79,12 +79,12 @@ public class BackingTasks
     /// <summary>Memory with a bit a page for reading and one for writing.</summary>
     private sealed unsafe class Restricted : GuestMemoryBacking
     {
-        private readonly SparseMapping _mapping;
+        private readonly SparseBacking _mapping;
         private readonly byte* _bits;
 
         internal Restricted(ulong length)
         {
-            _mapping = new SparseMapping(length);
+            _mapping = new SparseBacking(length);
             _mapping.Commit(0, length);
             _bits = (byte*)NativeMemory.Alloc(2);
             _bits[0] = _bits[1] = 0xff;

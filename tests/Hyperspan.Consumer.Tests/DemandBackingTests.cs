@@ -54,7 +54,7 @@ public class DemandBackingTests
     {
         var backing = new DemandBacking(4 * Page);
         using var memory = new GuestMemory("ram", backing);
-        using (LockedMemory locked = memory.LockRange(Page, Page, AccessType.Write))
+        using (PinnedMemory locked = memory.Pin(Page, Page, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(() => backing.Evict());
             Should.Throw<InvalidOperationException>(() => backing.Evict(Page, Page));

@@ -44,7 +44,7 @@ public class DeviceTasks
         await using var server = new VhostUserServer(path, device);
         Task serving = server.RunAsync(CancellationToken.None);
 
-        var shared = new SharedMemory(16 * Page);
+        var shared = new SharedBacking(16 * Page);
         using var memory = new GuestMemory("guest", shared);
         using (VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(path))
         {

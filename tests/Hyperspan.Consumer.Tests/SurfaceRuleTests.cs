@@ -64,7 +64,7 @@ public partial class SurfaceRuleTests
         ];
         without.Except(NeverFail, StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(
         [
-            "GuestMemory.LockableSlice(start, length)",
+            "GuestMemory.PinnableSlice(start, length)",
         ]);
     }
 
@@ -79,7 +79,7 @@ public partial class SurfaceRuleTests
                where !type.GetMethods(Declared).Any(other => other.Name == method.Name && other.GetParameters().Any(p => p.ParameterType == typeof(GuestRange)))
                select method.Name,
         ];
-        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["LockableSlice"]);
+        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["PinnableSlice"]);
 
         static bool IsAddressAndLength((ParameterInfo Address, ParameterInfo Length) pair) =>
             pair.Address.ParameterType == typeof(GuestAddress) && pair.Length.ParameterType == typeof(ulong) && pair.Length.Name == "length";
@@ -99,9 +99,7 @@ public partial class SurfaceRuleTests
         optional.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(
         [
             "DeviceAddressSpace.AddMemory(writable)",
-            "GuestMemory.LockPages(kernelAccess)",
-            "GuestMemory.LockRange(kernelAccess)",
-            "GuestMemory.Slice(allowPreemptiveLocking)",
+            "GuestMemory.Slice(allowPreemptivePinning)",
             "PagedListWriter..ctor(isReadOnly)",
             "PagedWriter..ctor(isReadOnly)",
             "RangeWriter..ctor(isReadOnly)",
@@ -150,7 +148,7 @@ public partial class SurfaceRuleTests
         GuestMemory view = memory.Slice(0x1000, 0x1000);
         var vectors = new GuestIoVectors(AccessType.Read);
         vectors.Add(memory, 0, 8);
-        LockedMemory locked = memory.LockRange(0, 8, AccessType.Read);
+        PinnedMemory locked = memory.Pin(0, 8, AccessType.Read);
         var stream = new GuestMemoryStream(memory, new GuestRange(0, 64));
         stream.Dispose();
         vectors.Dispose();
@@ -167,7 +165,7 @@ public partial class SurfaceRuleTests
             Faults(() => closed.CopyTo(0, closed, 8, 8));
             Faults(() => closed.IndexOf(0, 8, [1]));
             Faults(() => closed.Probe(0, 8, AccessType.Read));
-            Faults(() => closed.LockRange(0, 8, AccessType.Read));
+            Faults(() => closed.Pin(0, 8, AccessType.Read));
             Faults(() => closed.Slice(0, 8));
             closed.Contains(0, 8).ShouldBeFalse();
             closed.TryFindRegion(0, out _).ShouldBeFalse();
@@ -183,9 +181,9 @@ public partial class SurfaceRuleTests
 
         static void Faults(Action access) => Should.Throw<GuestMemoryException>(access).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
 
-        static HeapMemory DisposedBacking()
+        static HeapBacking DisposedBacking()
         {
-            var backing = new HeapMemory(4096);
+            var backing = new HeapBacking(4096);
             backing.Dispose();
             return backing;
         }

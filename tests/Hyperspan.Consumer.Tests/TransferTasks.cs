@@ -13,8 +13,8 @@ public partial class TransferTasks
     {
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path);
-        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
-        using (LockedMemory locked = memory.LockRange(new GuestRange(100, 3 * Page), AccessType.Write))
+        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
+        using (PinnedMemory locked = memory.Pin(new GuestRange(100, 3 * Page), AccessType.Write))
         {
             fixed (IoVector* vectors = locked.Vectors)
             {
@@ -31,7 +31,7 @@ public partial class TransferTasks
     {
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
-        using var memory = new GuestMemory("ram", new SharedMemory(16 * Page));
+        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
         using var vectors = new GuestIoVectors(AccessType.Write);
         vectors.Add(memory, 0x1ff0, 0x20);
         vectors.Add(memory, new GuestRange(0x100, 0x10));
@@ -80,7 +80,7 @@ public partial class TransferTasks
     [LinuxFact]
     public async Task A_transfer_to_a_stream_ends_where_the_memory_does()
     {
-        var mapping = new SparseMapping(64 * Page);
+        var mapping = new SparseBacking(64 * Page);
         mapping.Commit(0, 40 * Page);
         using var memory = new GuestMemory("sparse", mapping);
         using var stream = new MemoryStream();

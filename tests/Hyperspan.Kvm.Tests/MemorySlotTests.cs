@@ -25,7 +25,7 @@ public sealed class MemorySlotTests
             a.mov(dx, 0x99);
             a.@out(dx, al);
         }, Stopping);
-        using var rom = new GuestMemory("rom", new HeapMemory(0x1000));
+        using var rom = new GuestMemory("rom", new HeapBacking(0x1000));
         rom.Write(0, 0x1234_5678u);
         guest.Partition.Map(Elsewhere, rom, readOnly: true).Slots.Single().IsReadOnly.ShouldBeTrue();
         uint stored = 0;
@@ -41,7 +41,7 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new HeapMemory(0x3000));
+        using var ram = new GuestMemory("ram", new HeapBacking(0x3000));
         partition.Map(ram);
 
         using var device = new GuestMemory("device", new MethodsOnly());
@@ -54,7 +54,7 @@ public sealed class MemorySlotTests
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, odd, readOnly: false)).Message.ShouldContain("whole pages");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere + 0x10, ram, readOnly: false)).Message.ShouldContain("4096");
         Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_ffff_f000, ram, readOnly: false)).Message.ShouldContain("end of the address space");
-        using var other = new GuestMemory("other", new HeapMemory(0x1000));
+        using var other = new GuestMemory("other", new HeapBacking(0x1000));
         Should.Throw<InvalidOperationException>(() => partition.Map(0x2000, other, readOnly: false)).Message.ShouldContain("overlaps the memory 'ram'");
         partition.Slots.Count.ShouldBe(1);
         partition.Map(0x3000, other, readOnly: false).Slots.Single().Range.ShouldBe(new GuestRange(0x3000, 0x1000));
@@ -65,9 +65,9 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new HeapMemory(0x1000));
+        using var ram = new GuestMemory("ram", new HeapBacking(0x1000));
         partition.Map(0x5000, ram, readOnly: false);
-        using var two = new GuestMemoryBuilder("two").Add(0, new HeapMemory(0x1000)).Add(0x5000, new HeapMemory(0x1000)).Build();
+        using var two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x1000)).Add(0x5000, new HeapBacking(0x1000)).Build();
         Should.Throw<InvalidOperationException>(() => partition.Map(two));
         partition.Slots.Select(slot => slot.Range.Start.Value).ShouldBe([0x5000UL]);
     }
@@ -78,7 +78,7 @@ public sealed class MemorySlotTests
         Need.Kvm();
         using var partition = new Partition();
         int slots = Math.Min(partition.Capabilities.MemorySlots, 600);
-        using var page = new GuestMemory("page", new HeapMemory(0x1000));
+        using var page = new GuestMemory("page", new HeapBacking(0x1000));
         for (int i = 0; i < slots; i++)
         {
             partition.Map((ulong)i * 0x2000, page, readOnly: false);
@@ -93,7 +93,7 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var page = new GuestMemory("page", new HeapMemory(0x1000));
+        using var page = new GuestMemory("page", new HeapBacking(0x1000));
         for (int i = 0; i < 100; i++)
         {
             using MemoryMapping mapping = partition.Map(page);
@@ -106,9 +106,9 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new SharedMemory(0x10000));
+        using var ram = new GuestMemory("ram", new SharedBacking(0x10000));
         MemoryMapping mapping = partition.Map(Elsewhere, ram, readOnly: false);
-        using (ram.LockRange(0x3010, 0x20, AccessType.Write))
+        using (ram.Pin(0x3010, 0x20, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10003000");
             Should.Throw<InvalidOperationException>(() => mapping.MoveTo(0x2000_0000)).Message.ShouldContain("locked");
@@ -122,7 +122,7 @@ public sealed class MemorySlotTests
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10005000");
         }
 
-        using (ram.LockPages([4, 7], AccessType.Read))
+        using (ram.PinPages([4, 7], AccessType.Read))
         {
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10004000");
         }
@@ -145,7 +145,7 @@ public sealed class MemorySlotTests
             a.mov(__qword_ptr[rbx], rax);
             a.jmp(loop);
         });
-        using var ram = new GuestMemory("hot", new SharedMemory(0x1000));
+        using var ram = new GuestMemory("hot", new SharedBacking(0x1000));
         long stores = 0;
         guest.Partition.Memory.AddHandler(new GuestRange(Elsewhere, 0x1000), (_, _) => { }, (_, _) => Interlocked.Increment(ref stores), "where memory was");
         MemoryMapping? mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
@@ -179,7 +179,7 @@ public sealed class MemorySlotTests
             a.mov(__qword_ptr[(long)GuestProgram.Data + 8], rcx);
             a.jmp(loop);
         });
-        using var ram = new GuestMemoryBuilder("two").Add(0, new SharedMemory(0x10_0000)).Add(0x10_0000, new SharedMemory(0x10_0000)).Build();
+        using var ram = new GuestMemoryBuilder("two").Add(0, new SharedBacking(0x10_0000)).Add(0x10_0000, new SharedBacking(0x10_0000)).Build();
         ram.Write(0, 1UL);
         ram.Write(0x10_0000, 2UL);
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
@@ -208,7 +208,7 @@ public sealed class MemorySlotTests
             a.mov(dx, 0x99);
             a.@out(dx, al);
         }, Stopping);
-        var sparse = new SparseMapping(0x10000);
+        var sparse = new SparseBacking(0x10000);
         using var memory = new GuestMemory("sparse", sparse);
         guest.Partition.Map(Elsewhere, memory, readOnly: false);
         VirtualProcessor processor = guest.Processor();
@@ -235,7 +235,7 @@ public sealed class MemorySlotTests
         {
             File.WriteAllBytes(path, new byte[0x2000]);
             using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            using var file = new GuestMemory("file", FileMemory.FromHandle(handle, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+            using var file = new GuestMemory("file", FileBacking.FromHandle(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
             guest.Partition.Map(Elsewhere, file, readOnly: false);
             VirtualProcessor processor = guest.Processor();
             processor.Run().Address.ShouldBe(0x99UL);
@@ -262,7 +262,7 @@ public sealed class MemorySlotTests
             a.@out(dx, eax);
             a.jmp(loop);
         }, Stopping);
-        var backing = new SharedMemory(0x1000);
+        var backing = new SharedBacking(0x1000);
         var memory = new GuestMemory("short-lived", backing);
         memory.Write(0, 0xabcdu);
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);

@@ -12,7 +12,7 @@ public class ReadmeExampleTests
         try
         {
             // <example>
-            using var ram = new SharedMemory(256UL << 20);                      // sealed memfd: another process can map it
+            using var ram = new SharedBacking(256UL << 20);                      // sealed memfd: another process can map it
             using var memory = new GuestMemoryBuilder("ram")
                 .Add(0, ram, length: 128UL << 20)                               // below the hole
                 .Add(4UL << 30, ram, backingOffset: 128UL << 20)                // above it

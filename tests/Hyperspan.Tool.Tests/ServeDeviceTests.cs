@@ -16,7 +16,7 @@ public sealed class ServeDeviceTests : IDisposable
     private const ulong Data = 0x8_0000;
 
     private readonly TemporaryFolder _folder = new();
-    private readonly SharedMemory _backing = new(1 << 20);
+    private readonly SharedBacking _backing = new(1 << 20);
     private readonly GuestMemory _memory;
 
     public ServeDeviceTests()

@@ -120,7 +120,7 @@ public sealed class InflightTests : IDisposable
         for (int step = 0; ; step++)
         {
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using var record = new GuestMemory("record", new HeapMemory(4096));
+            using var record = new GuestMemory("record", new HeapBacking(4096));
             var returned = new List<ulong>();
             for (ulong number = 0; number < 7; number++)
             {
@@ -215,7 +215,7 @@ public sealed class InflightTests : IDisposable
             }
         }
 
-        using var record = new ForeignMemory(inflight.File, 0, inflight.Length);
+        using var record = new ForeignBacking(inflight.File, 0, inflight.Length);
         using var access = new GuestMemory("record", record);
         for (int queue = 0; queue < queues; queue++)
         {
@@ -234,7 +234,7 @@ public sealed class InflightTests : IDisposable
         using var harness = new Harness(new TestDevice(2));
         harness.FrontEnd.Negotiate();
         harness.FrontEnd.SetMemory(_memory.Region());
-        using var memory = new SharedMemory(InflightMemory.LengthFor(recorded, room, isPacked: false));
+        using var memory = new SharedBacking(InflightMemory.LengthFor(recorded, room, isPacked: false));
         harness.FrontEnd.Send(
             M.SetInflight,
             VhostUserFrontEnd.Payload(new InflightDescription { Length = memory.Length, QueueCount = recorded, QueueSize = room }),
@@ -382,7 +382,7 @@ public sealed class InflightTests : IDisposable
 
     private void Refused(ushort size, Action<GuestMemory> prepare, TestDriver driver, string reason)
     {
-        using var record = new SharedMemory(0x1000);
+        using var record = new SharedBacking(0x1000);
         using var access = new GuestMemoryBuilder("record").LeaveBackingsOpen().Add(0, record).Build();
         prepare(access);
         InvalidMessageTests.Refused(

@@ -33,7 +33,7 @@ internal static class KeepCommand
 
     private static void Measure(string folder)
     {
-        var ram = new SharedMemory(Size);
+        var ram = new SharedBacking(Size);
         using var memory = new GuestMemory("ram", ram);
         Touch(memory);
         MeasureMapping(memory);
@@ -95,7 +95,7 @@ internal static class KeepCommand
         {
             floorRead = Math.Min(floorRead, Time(() => ReadFile(full, buffer)));
             verify = Math.Min(verify, Time(() => snapshot.VerifyAsync().GetAwaiter().GetResult()));
-            using (var target = new GuestMemory("target", new SharedMemory(Size)))
+            using (var target = new GuestMemory("target", new SharedBacking(Size)))
             {
                 restore = Math.Min(restore, Time(() => snapshot.RestoreAsync(target).GetAwaiter().GetResult()));
             }

@@ -43,7 +43,7 @@ internal static unsafe class Memories
     /// <summary>The window cut into equal regions, each over a part of one backing; the last has what is left.</summary>
     internal static Measured Regions(int count)
     {
-        HeapMemory backing = NewHeap();
+        HeapBacking backing = NewHeap();
         var builder = new GuestMemoryBuilder("regions");
         ulong size = Window.Size / (ulong)count;
         for (int i = 0; i < count; i++)
@@ -65,16 +65,16 @@ internal static unsafe class Memories
 
     private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory("bench", backing), backing);
 
-    private static HeapMemory NewHeap()
+    private static HeapBacking NewHeap()
     {
-        var heap = new HeapMemory(Window.Memory, new HeapMemoryOptions { Prefault = true });
+        var heap = new HeapBacking(Window.Memory, new HeapBackingOptions { Prefault = true });
         new Random(1).NextBytes(new Span<byte>(heap.Mapping, (int)heap.Length));
         return heap;
     }
 
-    private static SparseMapping NewSparse()
+    private static SparseBacking NewSparse()
     {
-        var sparse = new SparseMapping(Window.Memory);
+        var sparse = new SparseBacking(Window.Memory);
         sparse.Commit(0, sparse.Length);
         new Random(1).NextBytes(new Span<byte>(sparse.Mapping, (int)sparse.Length));
         return sparse;

@@ -7,7 +7,7 @@ internal sealed unsafe class PageWalkKernel : Kernel
     private const ulong Tables = 64;
 
     private readonly bool _isRaw;
-    private readonly HeapMemory _heap = new(Tables << 12);
+    private readonly HeapBacking _heap = new(Tables << 12);
     private readonly GuestMemory _memory;
     private ulong _address;
 

@@ -23,7 +23,7 @@ public readonly struct LockPages(GuestMemory memory, ulong[] pageNumbers) : IWal
     public ulong Access(ulong address)
     {
         ReadOnlySpan<ulong> pages = pageNumbers.AsSpan((int)(address >> 12) & 0x70, 16);
-        using LockedMemory locked = memory.LockPages(pages, AccessType.Read);
+        using PinnedMemory locked = memory.PinPages(pages, AccessType.Read);
         return (ulong)locked.Vectors[3].Length;
     }
 }

@@ -21,7 +21,7 @@ internal static class HoldUp
     internal static double Measure(string name)
     {
         bool guarded = name.StartsWith("guarded_", StringComparison.Ordinal);
-        using GuestMemory memory = guarded ? NewGuarded() : new GuestMemory("long", new HeapMemory(Length, new HeapMemoryOptions { Prefault = true }));
+        using GuestMemory memory = guarded ? NewGuarded() : new GuestMemory("long", new HeapBacking(Length, new HeapBackingOptions { Prefault = true }));
         Action action = Choose(guarded ? name["guarded_".Length..] : name, memory);
         action();
         bool stop = false;
@@ -50,7 +50,7 @@ internal static class HoldUp
 
     private static GuestMemory NewGuarded()
     {
-        var sparse = new SparseMapping(Length);
+        var sparse = new SparseBacking(Length);
         sparse.Commit(0, Length);
         var memory = new GuestMemory("long", sparse);
         memory.Clear(0, Length);

@@ -27,7 +27,7 @@ internal static class StartUp
     internal static void Run(string kind)
     {
         long start = Stopwatch.GetTimestamp();
-        ulong value = kind == "heap" ? First(new HeapMemory(1 << 20)) : FirstGuarded(new SparseMapping(1 << 20));
+        ulong value = kind == "heap" ? First(new HeapBacking(1 << 20)) : FirstGuarded(new SparseBacking(1 << 20));
         double taken = Stopwatch.GetElapsedTime(start).TotalNanoseconds;
         if (value != 0)
         {
@@ -39,7 +39,7 @@ internal static class StartUp
 
     private static ulong First(GuestMemoryBacking backing) => new GuestMemory("first", backing).Read<ulong>(8);
 
-    private static ulong FirstGuarded(SparseMapping backing)
+    private static ulong FirstGuarded(SparseBacking backing)
     {
         backing.Commit(0, 4096);
         return First(backing);

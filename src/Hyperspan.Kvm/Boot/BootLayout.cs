@@ -36,7 +36,7 @@ internal static class BootLayout
     /// <summary>Makes the guest's memory.</summary>
     internal static GuestMemory CreateMemory(string name, ulong length)
     {
-        var backing = new SharedMemory(length, new SharedMemoryOptions { Name = name });
+        var backing = new SharedBacking(length, new SharedBackingOptions { Name = name });
         try
         {
             var builder = new GuestMemoryBuilder(name);

@@ -7,7 +7,7 @@ namespace Hyperspan.Testing;
 /// </remarks>
 public sealed unsafe class DemandBacking : GuestMemoryBacking
 {
-    private readonly SparseMapping _pages;
+    private readonly SparseBacking _pages;
     private readonly ulong _blockLength;
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, int> _locked = [];
@@ -30,7 +30,7 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
             throw new ArgumentException($"{length} bytes are not a number of blocks of {blockLength}.", nameof(length));
         }
 
-        _pages = new SparseMapping(length);
+        _pages = new SparseBacking(length);
         _blockLength = blockLength;
     }
 
@@ -101,9 +101,9 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
     }
 
     /// <inheritdoc/>
-    protected override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+    protected override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired)
     {
-        unlockRequired = true;
+        unpinRequired = true;
         lock (_lock)
         {
             foreach (ulong page in pageNumbers)
@@ -116,7 +116,7 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
     }
 
     /// <inheritdoc/>
-    protected override void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
+    protected override void UnpinPages(ReadOnlySpan<ulong> pageNumbers)
     {
         lock (_lock)
         {

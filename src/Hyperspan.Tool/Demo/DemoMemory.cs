@@ -8,18 +8,18 @@ namespace Hyperspan.Tool.Demo;
 /// </remarks>
 internal sealed class DemoMemory : IDisposable
 {
-    private readonly SharedMemory _ram = new(DemoLayout.RamLength, new SharedMemoryOptions { Name = "demo-ram" });
-    private readonly SharedMemory _high = new(DemoLayout.HighLength, new SharedMemoryOptions { Name = "demo-high" });
-    private readonly ForeignMemory _guestRam;
-    private readonly ForeignMemory _guestHigh;
+    private readonly SharedBacking _ram = new(DemoLayout.RamLength, new SharedBackingOptions { Name = "demo-ram" });
+    private readonly SharedBacking _high = new(DemoLayout.HighLength, new SharedBackingOptions { Name = "demo-high" });
+    private readonly ForeignBacking _guestRam;
+    private readonly ForeignBacking _guestHigh;
     private readonly UnsealedMemoryFile _moduleFile = new("demo-module", DemoLayout.ModuleLength);
-    private readonly ForeignMemory _guestModule;
+    private readonly ForeignBacking _guestModule;
 
     internal DemoMemory()
     {
-        _guestRam = new ForeignMemory(_ram.Handle, 0, DemoLayout.RamLength, new ForeignMemoryOptions { Name = "ram" });
-        _guestHigh = new ForeignMemory(_high.Handle, 0, DemoLayout.HighLength, new ForeignMemoryOptions { Name = "high" });
-        _guestModule = new ForeignMemory(_moduleFile.Handle, 0, DemoLayout.ModuleLength, new ForeignMemoryOptions { Name = "module" });
+        _guestRam = new ForeignBacking(_ram.Handle, 0, DemoLayout.RamLength, new ForeignBackingOptions { Name = "ram" });
+        _guestHigh = new ForeignBacking(_high.Handle, 0, DemoLayout.HighLength, new ForeignBackingOptions { Name = "high" });
+        _guestModule = new ForeignBacking(_moduleFile.Handle, 0, DemoLayout.ModuleLength, new ForeignBackingOptions { Name = "module" });
         Regions =
         [
             new DemoRegion("low", 0, DemoLayout.LowLength, _guestRam, 0, _ram.Handle, Sealed: true),

@@ -57,7 +57,7 @@ internal static class DoctorChecks
             "huge-pages-2m",
             "Huge pages of 2 MiB",
             SystemProbes.HugePages(2048),
-            "Guest memory with fewer page-table entries and TLB misses (SharedMemoryOptions.HugePages).",
+            "Guest memory with fewer page-table entries and TLB misses (SharedBackingOptions.HugePages).",
             "As root: echo 512 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages (that is 1 GiB)."),
         Optional(
             "huge-pages-1g",

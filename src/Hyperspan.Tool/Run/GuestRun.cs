@@ -226,7 +226,7 @@ internal sealed class GuestRun : IDisposable
             {
                 Terminal.Error(
                     "a disk cannot be flushed, what was written since the last flush that succeeded may be lost: "
-                    + Marshal.GetPInvokeErrorMessage(failed.Errno));
+                    + Marshal.GetPInvokeErrorMessage(failed.ErrorNumber));
                 code = ExitCode.Failure;
             }
         }

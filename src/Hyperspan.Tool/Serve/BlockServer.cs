@@ -76,7 +76,7 @@ internal sealed class BlockServer : IDisposable
         {
             _log.Write(
                 $"{_options.ImagePath}: the image cannot be flushed, what was written since the last flush that succeeded may be lost: "
-                + Marshal.GetPInvokeErrorMessage(flushed.Errno),
+                + Marshal.GetPInvokeErrorMessage(flushed.ErrorNumber),
                 isError: true);
             exitCode = ExitCode.Failure;
         }

@@ -90,7 +90,7 @@ internal sealed class FailureLog : IDisposable
 
     private static string ReasonOf(in BlockFailure failure) => failure switch
     {
-        { Errno: not ErrorNumber.None } => ErrorNumber.Name(failure.Errno),
+        { ErrorNumber: not ErrorNumber.None } => ErrorNumber.Name(failure.ErrorNumber),
         { Status: BlockStatus.Unsupported } => "unsupported",
         _ => "invalid request",
     };

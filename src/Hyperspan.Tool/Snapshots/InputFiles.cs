@@ -33,7 +33,7 @@ internal static unsafe class InputFiles
         RequireRegular(path);
         return Require(path, () =>
         {
-            FileMemory file = FileMemory.Open(path);
+            FileBacking file = FileBacking.Open(path);
             if (file.Length == 0)
             {
                 file.Dispose();

@@ -21,7 +21,7 @@ public sealed partial class VhostUserConnection
         description.Offset = 0;
 
         // Sealed against shrinking. The front end keeps it; it counts for us only once it is given back.
-        var memory = new SharedMemory(description.Length, new SharedMemoryOptions { Name = "vhost-user-inflight" });
+        var memory = new SharedBacking(description.Length, new SharedBackingOptions { Name = "vhost-user-inflight" });
         try
         {
             description.Length = memory.Length;

@@ -7,7 +7,7 @@ namespace Hyperspan.VhostUser;
 /// <summary>The memory in which the requests in flight of all queues are recorded, as the front end gave it back: not trusted, it may shrink.</summary>
 internal sealed class InflightMemory : IDisposable
 {
-    private readonly ForeignMemory _backing;
+    private readonly ForeignBacking _backing;
     private readonly GuestMemory _memory;
 
     /// <summary>Maps it.</summary>
@@ -27,7 +27,7 @@ internal sealed class InflightMemory : IDisposable
             options.AllowBlockingMemory || PeerDescriptor.IsMemory(file), "it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         try
         {
-            _backing = new ForeignMemory(file, description.Offset, length, new ForeignMemoryOptions { Name = "inflight" });
+            _backing = new ForeignBacking(file, description.Offset, length, new ForeignBackingOptions { Name = "inflight" });
         }
         catch (Exception e) when (ProtocolViolation.Explains(e))
         {

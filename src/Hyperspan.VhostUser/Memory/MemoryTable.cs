@@ -177,10 +177,10 @@ internal sealed class MemoryTable
         ProtocolViolation.Unless(
             options.AllowBlockingMemory || PeerDescriptor.IsMemory(file),
             $"region {Describe(region)} is in a file that is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
-        ForeignMemory backing;
+        ForeignBacking backing;
         try
         {
-            backing = new ForeignMemory(file, region.FileOffset - lead, region.Size + lead, new ForeignMemoryOptions
+            backing = new ForeignBacking(file, region.FileOffset - lead, region.Size + lead, new ForeignBackingOptions
             {
                 Name = string.Create(CultureInfo.InvariantCulture, $"region 0x{region.GuestAddress:x}"),
             });
@@ -204,5 +204,5 @@ internal sealed class MemoryTable
     private static string Describe(in VhostUserMemoryRegion region) =>
         string.Create(CultureInfo.InvariantCulture, $"0x{region.GuestAddress:x}+0x{region.Size:x} (user 0x{region.UserAddress:x})");
 
-    private sealed record Entry(VhostUserMemoryRegion Region, GuestAddress Start, ForeignMemory Backing);
+    private sealed record Entry(VhostUserMemoryRegion Region, GuestAddress Start, ForeignBacking Backing);
 }

@@ -19,7 +19,7 @@ internal sealed class MigrationLog : IWriteObserver
 {
     private const int PageShift = GuestAddress.PageShift;
 
-    private readonly ForeignMemory _backing;
+    private readonly ForeignBacking _backing;
     private readonly GuestMemory _memory;
     private readonly Action<GuestMemoryFault> _lost;
     private int _isLost;
@@ -41,7 +41,7 @@ internal sealed class MigrationLog : IWriteObserver
             options.AllowBlockingMemory || PeerDescriptor.IsMemory(file), "it is no memfd and not on tmpfs or huge pages: accesses could wait for ever");
         try
         {
-            _backing = new ForeignMemory(file, offset, size, new ForeignMemoryOptions { Name = "log" });
+            _backing = new ForeignBacking(file, offset, size, new ForeignBackingOptions { Name = "log" });
         }
         catch (Exception e) when (e is GuestMemoryMappingException or ArgumentException)
         {
@@ -127,12 +127,12 @@ internal sealed class MigrationLog : IWriteObserver
 
         while ((there & bits) != bits)
         {
-            if (!_memory.TryCompareExchange(at, (byte)(there | bits), there, out byte found, out fault))
+            if (!_memory.TryCompareExchange(at, (byte)(there | bits), there, out bool exchanged, out byte found, out fault))
             {
                 return false;
             }
 
-            if (found == there)
+            if (exchanged)
             {
                 break;
             }

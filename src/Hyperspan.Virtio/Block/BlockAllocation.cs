@@ -67,7 +67,7 @@ internal sealed class BlockAllocation(VirtioBlockDevice device, BlockRequest req
         }
         catch (Exception)
         {
-            return DiskResult.FromErrno(ErrorNumber.InputOutput);
+            return DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
         }
     }
 }

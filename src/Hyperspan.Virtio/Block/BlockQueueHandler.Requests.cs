@@ -66,7 +66,7 @@ internal sealed partial class BlockQueueHandler
 
     private bool EndAllocation(BlockRequest block, in DiskResult result) =>
         !result.Succeeded
-            ? Fail(block, result.Errno)
+            ? Fail(block, result.ErrorNumber)
             : block.Type == BlockRequestType.WriteZeroes && !IsWriteback ? BeginFlush(block) : Succeed(block);
 
     private bool IsWriteback => Device.IsWriteback(_features);
@@ -165,7 +165,7 @@ internal sealed partial class BlockQueueHandler
     private static bool EndPiece(BlockRequest block, in DiskResult result)
     {
         block.Transfer.EndPiece(result.Succeeded);
-        return result.Succeeded || (result.Fault.IsFault ? Break(block, result.Fault) : Fail(block, result.Errno));
+        return result.Succeeded || (result.Fault.IsFault ? Break(block, result.Fault) : Fail(block, result.ErrorNumber));
     }
 
     private bool BeginFlush(BlockRequest block)
@@ -187,7 +187,7 @@ internal sealed partial class BlockQueueHandler
             return Succeed(block);
         }
 
-        Device.Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.Errno));
+        Device.Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.ErrorNumber));
         block.IsReported = true;
         return Refuse(block);
     }

@@ -3,7 +3,7 @@ namespace Hyperspan.Virtio;
 /// <summary>The data of a block request: a piece of it after the other, since a hostile chain may have thousands of buffers.</summary>
 internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDisposable
 {
-    // So that neither memory nor the number of locked pages depends on what a guest chooses.
+    // So that neither memory nor the number of pinned pages depends on what a guest chooses.
     private const int MaxSegments = 256;
 
     private readonly GuestIoVectors _vectors = new(AccessType.Read, 16);
@@ -25,7 +25,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDispo
     internal void Reset(bool isWrite, ulong start, ulong total) => (IsWrite, _start, _total, _done) = (isWrite, start, total, 0);
 
     /// <summary>Prepares the next piece.</summary>
-    /// <param name="locks">Whether its memory is to be locked. What cannot be locked is left to be copied.</param>
+    /// <param name="locks">Whether its memory is to be pinned. What cannot be pinned is left to be copied.</param>
     /// <param name="fault">The fault of guest memory.</param>
     /// <returns>Whether it is prepared.</returns>
     internal bool TryPrepare(bool locks, out GuestMemoryFault fault)
@@ -59,7 +59,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDispo
             else
             {
                 _vectors.Clear();
-                if (fault.Kind != GuestMemoryFaultKind.NotLockable)
+                if (fault.Kind != GuestMemoryFaultKind.NotPinnable)
                 {
                     return false;
                 }
@@ -72,7 +72,7 @@ internal sealed class BlockTransfer(BlockRequest request) : DiskTransfer, IDispo
         return true;
     }
 
-    /// <summary>The piece has been transferred, or has failed: its memory is unlocked.</summary>
+    /// <summary>The piece has been transferred, or has failed: its memory is unpinned.</summary>
     internal void EndPiece(bool succeeded)
     {
         _vectors.Clear();

@@ -138,7 +138,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         DiskResult result = FlushQuietly();
         if (!result.Succeeded)
         {
-            Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.Errno));
+            Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.ErrorNumber));
         }
 
         return result;
@@ -200,7 +200,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         }
         catch (Exception)
         {
-            return DiskResult.FromErrno(ErrorNumber.InputOutput);
+            return DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
         }
     }
 

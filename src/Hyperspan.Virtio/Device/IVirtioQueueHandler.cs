@@ -3,7 +3,7 @@ namespace Hyperspan.Virtio;
 /// <summary>Serves one queue of a device. Used by one thread at a time; handlers of different queues work concurrently.</summary>
 /// <remarks>
 /// A handler touches queue and memory while <see cref="Process"/> runs, and not after it has returned: they may be gone by then, and their addresses given to others.
-/// Pages that it has locked stay until they are unlocked.
+/// Pages that it has pinned stay until they are unpinned.
 /// </remarks>
 public interface IVirtioQueueHandler : IDisposable
 {

@@ -7,7 +7,7 @@ public readonly struct DiskResult
 {
     private DiskResult(int errno, GuestMemoryFault fault)
     {
-        Errno = errno;
+        ErrorNumber = errno;
         Fault = fault;
     }
 
@@ -15,18 +15,18 @@ public readonly struct DiskResult
     public static DiskResult Success => default;
 
     /// <summary>Gets the error number of the system (errno(3)) for a failure of the image, or zero.</summary>
-    public int Errno { get; }
+    public int ErrorNumber { get; }
 
     /// <summary>Gets the fault for a failure of guest memory; not a fault otherwise.</summary>
     public GuestMemoryFault Fault { get; }
 
     /// <summary>Gets a value indicating whether all was done.</summary>
-    public bool Succeeded => Errno == 0 && !Fault.IsFault;
+    public bool Succeeded => ErrorNumber == 0 && !Fault.IsFault;
 
     /// <summary>Makes the result of an operation that the image failed.</summary>
     /// <param name="errno">The error number, not zero.</param>
     /// <returns>The result.</returns>
-    public static DiskResult FromErrno(int errno) => new(errno, default);
+    public static DiskResult FromErrorNumber(int errno) => new(errno, default);
 
     /// <summary>Makes the result of an operation that guest memory failed.</summary>
     /// <param name="fault">The fault.</param>
@@ -35,5 +35,5 @@ public readonly struct DiskResult
 
     /// <summary>Says what happened: <c>success</c>, the system's error, or the fault.</summary>
     /// <returns>The text.</returns>
-    public override string ToString() => Succeeded ? "success" : Fault.IsFault ? Fault.ToString() : Marshal.GetPInvokeErrorMessage(Errno);
+    public override string ToString() => Succeeded ? "success" : Fault.IsFault ? Fault.ToString() : Marshal.GetPInvokeErrorMessage(ErrorNumber);
 }

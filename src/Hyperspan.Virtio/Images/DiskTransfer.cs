@@ -21,7 +21,7 @@ public abstract class DiskTransfer
     /// <summary>Gets or sets how many bytes.</summary>
     public ulong Length { get; protected set; }
 
-    /// <summary>Gets the memory as the kernel takes it, locked: the pieces have <see cref="Length"/> in all. Empty where it can only be copied, or was not asked for.</summary>
+    /// <summary>Gets the memory as the kernel takes it, pinned: the pieces have <see cref="Length"/> in all. Empty where it can only be copied, or was not asked for.</summary>
     public abstract ReadOnlySpan<IoVector> Memory { get; }
 
     /// <summary>Copies out of the memory, as for a write.</summary>

@@ -23,7 +23,7 @@ internal sealed class FlushGate(Func<DiskResult> flush)
             }
 
             // Should it throw, that is what is remembered.
-            _failure = DiskResult.FromErrno(ErrorNumber.InputOutput);
+            _failure = DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
             return _failure = flush();
         }
     }

@@ -4,7 +4,7 @@ namespace Hyperspan.Virtio;
 /// <remarks>Used by one thread at a time. What it has begun may overlap, and completes in any order on any thread.</remarks>
 public interface IDiskChannel : IDisposable
 {
-    /// <summary>Gets a value indicating whether transfers should have their memory locked for the kernel (<see cref="DiskTransfer.Memory"/>); otherwise they are copied.</summary>
+    /// <summary>Gets a value indicating whether transfers should have their memory pinned for the kernel (<see cref="DiskTransfer.Memory"/>); otherwise they are copied.</summary>
     bool UsesMemory => false;
 
     /// <summary>Transfers, at once or later.</summary>

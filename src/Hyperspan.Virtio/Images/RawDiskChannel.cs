@@ -5,7 +5,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Virtio;
 
 /// <summary>
-/// Transfers between a file and locked memory. What the page cache has is read at once, by the thread that asks; what has to wait for the disk goes to the kernel by io_uring, or
+/// Transfers between a file and pinned memory. What the page cache has is read at once, by the thread that asks; what has to wait for the disk goes to the kernel by io_uring, or
 /// to threads that wait.
 /// </summary>
 internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
@@ -201,7 +201,7 @@ internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
 
         nint got;
 
-        // SAFETY: the vectors are locked guest memory, and stay until the transfer has ended.
+        // SAFETY: the vectors are pinned guest memory, and stay until the transfer has ended.
         fixed (IoVector* first = vectors.Vectors)
         {
             got = LibC.Preadv2(image.TransferFile, first, vectors.Count, (long)transfer.Offset, LinuxConstants.RWF_NOWAIT);

@@ -197,7 +197,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         // A hint: where the file system has no holes there is nothing to do.
         return TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0
             ? DiskResult.Success
-            : DiskResult.FromErrno(error);
+            : DiskResult.FromErrorNumber(error);
     }
 
     /// <inheritdoc/>
@@ -208,7 +208,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
             || TryAllocate(FileAllocation.ZeroRange, offset, length, ref _cannotZero, out error)
             || error != 0)
         {
-            return error == 0 ? DiskResult.Success : DiskResult.FromErrno(error);
+            return error == 0 ? DiskResult.Success : DiskResult.FromErrorNumber(error);
         }
 
         return WriteZeroBytes(offset, length);
@@ -232,7 +232,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         // Less than asked for without an error: the file ends there, it has been truncated.
         return transfer.Fault.IsFault
             ? DiskResult.FromFault(transfer.Fault)
-            : DiskResult.FromErrno(transfer.Errno != 0 ? transfer.Errno : ErrorNumber.InputOutput);
+            : DiskResult.FromErrorNumber(transfer.ErrorNumber != 0 ? transfer.ErrorNumber : ErrorNumber.InputOutput);
     }
 
     /// <summary>Whether a transfer's memory is locked, and lies as the disk wants it.</summary>
@@ -358,7 +358,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
             int error = Marshal.GetLastPInvokeError();
             if (error != ErrorNumber.Interrupted)
             {
-                return DiskResult.FromErrno(error);
+                return DiskResult.FromErrorNumber(error);
             }
         }
 
@@ -410,7 +410,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
                 int error = written == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
                 if (error != ErrorNumber.Interrupted)
                 {
-                    return DiskResult.FromErrno(error);
+                    return DiskResult.FromErrorNumber(error);
                 }
             }
         }

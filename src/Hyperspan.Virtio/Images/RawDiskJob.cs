@@ -5,7 +5,7 @@ using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Virtio;
 
-/// <summary>A transfer by a thread that may wait: straight, or by way of a buffer where the memory cannot be locked or does not lie as the disk wants it.</summary>
+/// <summary>A transfer by a thread that may wait: straight, or by way of a buffer where the memory cannot be pinned or does not lie as the disk wants it.</summary>
 internal sealed unsafe class RawDiskJob(RawDiskImage image, DiskTransfer transfer) : DiskJob
 {
     private bool _isHeld;
@@ -32,7 +32,7 @@ internal sealed unsafe class RawDiskJob(RawDiskImage image, DiskTransfer transfe
         }
         catch (Exception)
         {
-            return DiskResult.FromErrno(ErrorNumber.InputOutput);
+            return DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
         }
         finally
         {
@@ -157,7 +157,7 @@ internal sealed unsafe class RawDiskJob(RawDiskImage image, DiskTransfer transfe
             int error = moved == 0 ? ErrorNumber.InputOutput : Marshal.GetLastPInvokeError();
             if (error != ErrorNumber.Interrupted)
             {
-                return DiskResult.FromErrno(error);
+                return DiskResult.FromErrorNumber(error);
             }
         }
 

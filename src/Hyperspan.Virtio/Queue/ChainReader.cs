@@ -87,7 +87,7 @@ public ref struct ChainReader : IChainPart
     public bool TrySkip(ulong length) => _cursor.TrySkip(length);
 
     /// <summary>Adds the next buffers to vectors that a file can be written from, and moves past them. Nothing is copied.</summary>
-    /// <param name="vectors">Receives the buffers, locked; made for <see cref="AccessType.Read"/>.</param>
+    /// <param name="vectors">Receives the buffers, pinned; made for <see cref="AccessType.Read"/>.</param>
     /// <param name="length">How many bytes at most.</param>
     /// <param name="maxSegments">How many buffers at most.</param>
     /// <param name="gathered">How many bytes were added: fewer where there were more buffers.</param>

@@ -112,7 +112,7 @@ public ref struct ChainWriter : IChainPart
     public bool TrySkip(ulong length) => _cursor.TrySkip(length);
 
     /// <summary>Adds the next buffers to vectors that a file can be read into, and moves past them. Nothing is copied.</summary>
-    /// <param name="vectors">Receives the buffers, locked; made for <see cref="AccessType.Write"/>.</param>
+    /// <param name="vectors">Receives the buffers, pinned; made for <see cref="AccessType.Write"/>.</param>
     /// <param name="length">How many bytes at most.</param>
     /// <param name="maxSegments">How many buffers at most.</param>
     /// <param name="gathered">How many bytes were added: fewer where there were more buffers.</param>

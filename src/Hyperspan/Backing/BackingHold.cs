@@ -10,31 +10,31 @@ namespace Hyperspan;
 [DebuggerDisplay("{Backing}")]
 public sealed class BackingHold : IDisposable
 {
-    private readonly LockedRanges _locked;
+    private readonly PinnedRanges _pinned;
     private int _ended;
 
-    internal BackingHold(GuestMemoryBacking backing, LockedRanges locked)
+    internal BackingHold(GuestMemoryBacking backing, PinnedRanges pinned)
     {
         Backing = backing;
-        _locked = locked;
+        _pinned = pinned;
     }
 
     /// <summary>Gets the backing.</summary>
     public GuestMemoryBacking Backing { get; }
 
     /// <summary>
-    /// Finds a page that is locked by a <see cref="LockedMemory"/> or a request of a <see cref="GuestIoVectors"/> taken since the backing was first held.
+    /// Finds a page that is pinned by a <see cref="PinnedMemory"/> or a request of a <see cref="GuestIoVectors"/> taken since the backing was first held.
     /// </summary>
     /// <param name="offset">The first byte to look at, in bytes from the start of the backing.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <param name="locked">Where the lowest such page begins.</param>
-    /// <returns>Whether there is one. What is locked or unlocked meanwhile may be seen or not.</returns>
-    public bool TryFindLocked(ulong offset, ulong length, out ulong locked)
+    /// <param name="pinned">Where the lowest such page begins.</param>
+    /// <returns>Whether there is one. What is pinned or unpinned meanwhile may be seen or not.</returns>
+    public bool TryFindPinned(ulong offset, ulong length, out ulong pinned)
     {
         ulong? page = length == 0
             ? null
-            : _locked.FirstIn(offset >> GuestAddress.PageShift, ((offset + (length - 1)) >> GuestAddress.PageShift) + 1);
-        locked = (page ?? 0) << GuestAddress.PageShift;
+            : _pinned.FirstIn(offset >> GuestAddress.PageShift, ((offset + (length - 1)) >> GuestAddress.PageShift) + 1);
+        pinned = (page ?? 0) << GuestAddress.PageShift;
         return page is not null;
     }
 

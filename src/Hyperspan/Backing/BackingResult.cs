@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hyperspan;
 
-/// <summary>The outcome of a backing's fallback, lock or expose method: success, or the address and kind of what failed.</summary>
+/// <summary>The outcome of a backing's fallback, pin or expose method: success, or the address and kind of what failed.</summary>
 /// <remarks>The default value is success. Returning a failure neither throws nor allocates.</remarks>
 public readonly struct BackingResult
 {

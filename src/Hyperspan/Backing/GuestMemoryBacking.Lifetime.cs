@@ -6,7 +6,7 @@ namespace Hyperspan;
 
 public abstract partial class GuestMemoryBacking : IDisposable
 {
-    // Bit 31: closed. The rest: calls under way and locks held. Release runs when the bit is set and the rest is zero.
+    // Bit 31: closed. The rest: calls under way and pins held. Release runs when the bit is set and the rest is zero.
     private const int Closed = int.MinValue;
 
     // What is to have come before the addresses are given back; both, in any order.
@@ -15,7 +15,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
 
     private readonly Lock _attachLock = new();
     private readonly List<WeakReference<GuestMemory>> _attached = [];
-    private LockedRanges? _lockedRanges;
+    private PinnedRanges? _pinnedRanges;
     private int _uses;
     private int _ending;
 
@@ -24,7 +24,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
 
     /// <summary>
     /// Closes every memory made over this backing and releases it. Accesses under way succeed or fail with <see cref="GuestMemoryFaultKind.Disposed"/>;
-    /// while pages are locked or a call is under way, the release waits for the last of them. Idempotent and thread-safe.
+    /// while pages are pinned or a call is under way, the release waits for the last of them. Idempotent and thread-safe.
     /// </summary>
     [SuppressMessage("Usage", "CA1816", Justification = "What must outlive the disposal is left to finalizers of derived classes, which therefore run.")]
     public void Dispose()
@@ -52,7 +52,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
     }
 
     /// <summary>
-    /// Does what <see cref="Dispose"/> does and gives the address range back too, rather than leaving that to a finalizer: at once, or, while pages are locked or a call
+    /// Does what <see cref="Dispose"/> does and gives the address range back too, rather than leaving that to a finalizer: at once, or, while pages are pinned or a call
     /// is under way, with the last of them. Idempotent and thread-safe, also after <see cref="Dispose"/>.
     /// </summary>
     /// <remarks>
@@ -72,17 +72,17 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
     }
 
-    /// <summary>Keeps this backing from being released, and from now on knows which of its pages are locked.</summary>
+    /// <summary>Keeps this backing from being released, and from now on knows which of its pages are pinned.</summary>
     /// <returns>The hold. One that is never disposed keeps the memory for the life of the process.</returns>
     /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>
     public BackingHold Hold()
     {
         BeginUse();
-        return new BackingHold(this, _lockedRanges ?? Interlocked.CompareExchange(ref _lockedRanges, new LockedRanges(), null) ?? _lockedRanges);
+        return new BackingHold(this, _pinnedRanges ?? Interlocked.CompareExchange(ref _pinnedRanges, new PinnedRanges(), null) ?? _pinnedRanges);
     }
 
-    /// <summary>Gets where locks are to be noted, or <see langword="null"/> where nobody asks for them.</summary>
-    internal LockedRanges? LockedRanges => Volatile.Read(ref _lockedRanges);
+    /// <summary>Gets where pins are to be noted, or <see langword="null"/> where nobody asks for them.</summary>
+    internal PinnedRanges? PinnedRanges => Volatile.Read(ref _pinnedRanges);
 
     /// <summary>Registers a memory to be closed with this backing.</summary>
     /// <exception cref="ObjectDisposedException">This backing has been disposed.</exception>

@@ -41,7 +41,7 @@ public abstract partial class GuestMemoryBacking
         }
     }
 
-    /// <summary>Tells all trackers of what is locked for writing. The range is in bounds.</summary>
+    /// <summary>Tells all trackers of what is pinned for writing. The range is in bounds.</summary>
     internal void MarkHeld(ulong offset, ulong length)
     {
         foreach (WriteTracker tracker in Trackers ?? [])

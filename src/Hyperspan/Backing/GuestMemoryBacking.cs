@@ -14,7 +14,7 @@ namespace Hyperspan;
 /// </para>
 /// <para>
 /// All methods may be called from any thread, several at once. The handler and the fallback methods run on the accessing thread in ordinary managed code,
-/// outside any RCU section and without any lock held: they may block, allocate, map memory and access guest memory themselves.
+/// outside any RCU section and without any pin held: they may block, allocate, map memory and access guest memory themselves.
 /// None is running when <see cref="Release"/> is called, and none is called after it.
 /// </para>
 /// </remarks>
@@ -54,8 +54,8 @@ public abstract partial class GuestMemoryBacking
     /// </summary>
     public virtual ulong? BaseIova => null;
 
-    /// <summary>Gets a value indicating whether pages can be locked at all. Authoritative: where it is <see langword="false"/>, no lock is tried.</summary>
-    public virtual unsafe bool IsLockable => Mapping != null;
+    /// <summary>Gets a value indicating whether pages can be pinned at all. Authoritative: where it is <see langword="false"/>, no pin is tried.</summary>
+    public virtual unsafe bool IsPinnable => Mapping != null;
 
     /// <summary>Called when an access through the mapping fails: by a clear bit in the access bitmap, or by a fault of the mapping.</summary>
     /// <param name="fault">What was accessed and how.</param>
@@ -114,56 +114,56 @@ public abstract partial class GuestMemoryBacking
         return BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
     }
 
-    /// <summary>Prepares memory for having its virtual address handed to the kernel or to a device, as part of a lock. The default does nothing.</summary>
+    /// <summary>Prepares memory for having its virtual address handed to the kernel or to a device, as part of a pin. The default does nothing.</summary>
     /// <param name="address">The first byte, in bytes from the start of this backing.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <returns>Success, or a failure, which fails the lock.</returns>
+    /// <returns>Success, or a failure, which fails the pin.</returns>
     protected internal virtual BackingResult ExposeAddress(ulong address, ulong length) => BackingResult.Success;
 
-    /// <summary>Locks pages: until they are unlocked, neither their mapping nor their protection may change. The default has nothing to lock.</summary>
-    /// <param name="pageNumbers">Page numbers from the start of this backing. A page may be named more than once: then it is locked more than once.</param>
-    /// <param name="access">What the pages are locked for.</param>
-    /// <param name="unlockRequired">Whether <see cref="UnlockPages"/> must be called for them.</param>
-    /// <returns>Success, or a failure with none of the pages locked.</returns>
-    protected internal virtual BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+    /// <summary>Pins pages: until they are unpinned, neither their mapping nor their protection may change. The default has nothing to pin.</summary>
+    /// <param name="pageNumbers">Page numbers from the start of this backing. A page may be named more than once: then it is pinned more than once.</param>
+    /// <param name="access">What the pages are pinned for.</param>
+    /// <param name="unpinRequired">Whether <see cref="UnpinPages"/> must be called for them.</param>
+    /// <returns>Success, or a failure with none of the pages pinned.</returns>
+    protected internal virtual BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired)
     {
-        unlockRequired = false;
+        unpinRequired = false;
         return BackingResult.Success;
     }
 
-    /// <summary>Unlocks pages that <see cref="LockPages"/> locked, named in the same order. Called once for each successful lock that required it.</summary>
+    /// <summary>Unpins pages that <see cref="PinPages"/> pinned, named in the same order. Called once for each successful pin that required it.</summary>
     /// <param name="pageNumbers">Page numbers from the start of this backing.</param>
-    protected internal virtual void UnlockPages(ReadOnlySpan<ulong> pageNumbers)
+    protected internal virtual void UnpinPages(ReadOnlySpan<ulong> pageNumbers)
     {
     }
 
     /// <summary>
-    /// Whether pages stay where they are for as long as they are locked, whatever another process does: then spans over them may be handed out.
+    /// Whether pages stay where they are for as long as they are pinned, whatever another process does: then spans over them may be handed out.
     /// The default says so where <see cref="FaultBehavior"/> is <see cref="FaultBehavior.Never"/>.
     /// </summary>
-    /// <param name="firstPage">The first page number, from the start of this backing. The pages are locked.</param>
+    /// <param name="firstPage">The first page number, from the start of this backing. The pages are pinned.</param>
     /// <param name="pageCount">The number of pages.</param>
     /// <returns>Whether they stay.</returns>
-    protected internal virtual bool KeepsLockedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
+    protected internal virtual bool KeepsPinnedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
     /// <summary>
     /// Gets a value indicating whether <see cref="CreateSlice"/> has to be asked. The backings of this library leave all to the default, and are not.
     /// </summary>
-    internal virtual bool MakesSlices => true;
+    internal virtual bool HasHooks => true;
 
-    /// <summary>Says what this is: <c>SharedMemory 'ram', 0x10000000 bytes</c>.</summary>
+    /// <summary>Says what this is: <c>SharedBacking 'ram', 0x10000000 bytes</c>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{GetType().Name} '{Name}', 0x{Length:x} bytes");
 
     /// <summary>Makes a memory for a part of this backing in a way of its own, or leaves it to the default, which forwards everything to this backing.</summary>
     /// <param name="offset">The first byte of the part, in bytes from the start of this backing; the range is in bounds.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <param name="allowPreemptiveLocking">Whether the caller owns the range and so permits its pages to be locked for faster access.</param>
+    /// <param name="allowPreemptivePinning">Whether the caller owns the range and so permits its pages to be pinned for faster access.</param>
     /// <param name="slice">The memory, of exactly <paramref name="length"/> bytes from address zero on, or <see langword="null"/> for the default.</param>
     /// <returns>Success, or a failure, which fails the slice.</returns>
     /// <remarks>What the caller gets is a view of that memory, closed with it and with the memory the slice was asked of. Another length fails the slice.</remarks>
     protected internal virtual BackingResult CreateSlice(
-        ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
+        ulong offset, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
     {
         slice = null;
         return BackingResult.Success;
@@ -174,7 +174,7 @@ public abstract partial class GuestMemoryBacking
     /// <exception cref="ObjectDisposedException">This backing has been disposed, and has handles that are closed by now.</exception>
     public virtual IReadOnlyList<ShareableRegion> GetShareableRegions() => [];
 
-    /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last lock or call still under way then.</summary>
+    /// <summary>Releases what the backing holds. Called exactly once, by <see cref="Dispose"/> or by the last pin or call still under way then.</summary>
     /// <remarks>
     /// The mapping's address range must stay reserved until nothing refers to this object: leave that to a finalizer, and to <see cref="ReleaseAddresses"/>.
     /// </remarks>

@@ -10,7 +10,7 @@ internal static class LinuxOnly
         if (!OperatingSystem.IsLinux() || nint.Size != 8)
         {
             throw new PlatformNotSupportedException(
-                $"{what} needs 64-bit Linux (mmap, memfd, seals). On this system HeapMemory works, and backings of your own.");
+                $"{what} needs 64-bit Linux (mmap, memfd, seals). On this system HeapBacking works, and backings of your own.");
         }
     }
 }

@@ -132,7 +132,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
     }
 
     /// <inheritdoc/>
-    /// <remarks>The region is a <see cref="SparseMapping"/>: faults at pages where nothing is mapped are recovered from. Linux only.</remarks>
+    /// <remarks>The region is a <see cref="SparseBacking"/>: faults at pages where nothing is mapped are recovered from. Linux only.</remarks>
     public (IMappableGuestMemory Guest, IMappedMemoryRegion Region) CreateRegion(ulong length, string name)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -8,7 +8,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
 {
     private readonly Lock _lock = new();
     private readonly DeviceAddressSpace _space;
-    private readonly SparseMapping _mapping;
+    private readonly SparseBacking _mapping;
     private readonly GuestMemory _memory;
     private IDisposable? _registration;
     private bool _disposed;
@@ -16,7 +16,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
     internal MappedRegion(DeviceAddressSpace space, ulong length, string name)
     {
         _space = space;
-        _mapping = new SparseMapping(length, new SparseMappingOptions { Name = name });
+        _mapping = new SparseBacking(length, new SparseBackingOptions { Name = name });
         _memory = new GuestMemory(name, _mapping);
     }
 

@@ -7,7 +7,7 @@ internal sealed class DumpBacking(DumpImage image, GuestRange range, string name
 
     public override bool IsWritable => false;
 
-    public override bool IsLockable => false;
+    public override bool IsPinnable => false;
 
     public override string Name => name;
 

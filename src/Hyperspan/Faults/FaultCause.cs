@@ -15,7 +15,7 @@ public enum FaultCause : byte
     /// <summary>A clear bit in an access bitmap.</summary>
     AccessBitmap,
 
-    /// <summary>The backing refused: its page-fault handler, its fallback method or its lock method.</summary>
+    /// <summary>The backing refused: its page-fault handler, its fallback method or its pin method.</summary>
     Backing,
 
     /// <summary>A method of the backing threw; the exception is kept.</summary>

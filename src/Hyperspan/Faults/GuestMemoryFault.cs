@@ -85,7 +85,7 @@ public readonly struct GuestMemoryFault
     public Exception? Exception { get; }
 
     /// <summary>
-    /// Gets a value indicating whether <see cref="Start"/> and <see cref="Length"/> say what was asked for; locks and probes of page lists have no single range.
+    /// Gets a value indicating whether <see cref="Start"/> and <see cref="Length"/> say what was asked for; pins and probes of page lists have no single range.
     /// </summary>
     public bool HasRange => (_flags & GuestMemoryFaultFlags.HasRange) != 0;
 

@@ -40,8 +40,8 @@ public enum GuestMemoryFaultKind : byte
     /// <summary>The page-fault handler asked for one retry after another without the access getting any further.</summary>
     RetryLimit,
 
-    /// <summary>The memory cannot be locked: it has no mapping, or its backing says so.</summary>
-    NotLockable,
+    /// <summary>The memory cannot be pinned: it has no mapping, or its backing says so.</summary>
+    NotPinnable,
 
     /// <summary>The access crosses from one region into the next and the memory was built strict.</summary>
     CrossesRegions,

@@ -15,8 +15,8 @@ public enum GuestMemoryOperation : byte
     /// <summary>An atomic compare-exchange.</summary>
     CompareExchange,
 
-    /// <summary>A lock of pages.</summary>
-    Lock,
+    /// <summary>A pin of pages.</summary>
+    Pin,
 
     /// <summary>The making of a slice.</summary>
     Slice,

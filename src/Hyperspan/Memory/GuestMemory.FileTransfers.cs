@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
-/// <content>Transfers between files or sockets and guest memory: straight where the memory can be locked, else through a pooled buffer.</content>
+/// <content>Transfers between files or sockets and guest memory: straight where the memory can be pinned, else through a pooled buffer.</content>
 public sealed unsafe partial class GuestMemory
 {
     private const int PooledTransfer = 64 << 10;
@@ -12,7 +12,7 @@ public sealed unsafe partial class GuestMemory
     [ThreadStatic]
     private static GuestIoVectors? IdleVectors;
 
-    /// <summary>Reads from a file into this memory, without a copy where the memory can be locked.</summary>
+    /// <summary>Reads from a file into this memory, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="file">The file.</param>
@@ -28,7 +28,7 @@ public sealed unsafe partial class GuestMemory
         transfer.ThrowIfFailed();
     }
 
-    /// <summary>Reads from a file into this memory, without a copy where the memory can be locked; see <see cref="ReadFrom(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
+    /// <summary>Reads from a file into this memory, without a copy where the memory can be pinned; see <see cref="ReadFrom(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
@@ -38,7 +38,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public void ReadFrom(GuestRange range, SafeFileHandle file, long fileOffset) => ReadFrom(range.Start, range.Length, file, fileOffset);
 
-    /// <summary>Reads from a file into this memory, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <summary>Reads from a file into this memory, without a copy where the memory can be pinned, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="file">The file.</param>
@@ -55,7 +55,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Reads from a file into this memory, without a copy where the memory can be locked, and says how it ended; see
+    /// Reads from a file into this memory, without a copy where the memory can be pinned, and says how it ended; see
     /// <see cref="TryReadFrom(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
@@ -67,7 +67,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryReadFrom(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
         TryReadFrom(range.Start, range.Length, file, fileOffset, out transfer);
 
-    /// <summary>Writes this memory to a file, without a copy where the memory can be locked.</summary>
+    /// <summary>Writes this memory to a file, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="file">The file.</param>
@@ -83,7 +83,7 @@ public sealed unsafe partial class GuestMemory
         transfer.ThrowIfFailed();
     }
 
-    /// <summary>Writes this memory to a file, without a copy where the memory can be locked; see <see cref="WriteTo(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
+    /// <summary>Writes this memory to a file, without a copy where the memory can be pinned; see <see cref="WriteTo(GuestAddress, ulong, SafeFileHandle, long)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
@@ -93,7 +93,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public void WriteTo(GuestRange range, SafeFileHandle file, long fileOffset) => WriteTo(range.Start, range.Length, file, fileOffset);
 
-    /// <summary>Writes this memory to a file, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <summary>Writes this memory to a file, without a copy where the memory can be pinned, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="file">The file.</param>
@@ -110,7 +110,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Writes this memory to a file, without a copy where the memory can be locked, and says how it ended; see
+    /// Writes this memory to a file, without a copy where the memory can be pinned, and says how it ended; see
     /// <see cref="TryWriteTo(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
@@ -122,7 +122,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryWriteTo(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
         TryWriteTo(range.Start, range.Length, file, fileOffset, out transfer);
 
-    /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked.</summary>
+    /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="socket">The socket.</param>
@@ -137,7 +137,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked; see
+    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be pinned; see
     /// <see cref="Receive(GuestAddress, ulong, Socket)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
@@ -147,7 +147,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="IOException">The system reported an error.</exception>
     public void Receive(GuestRange range, Socket socket) => Receive(range.Start, range.Length, socket);
 
-    /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be pinned, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="socket">The socket.</param>
@@ -163,7 +163,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be locked, and says how it ended; see
+    /// Receives from a connected socket into this memory until the range is full, without a copy where the memory can be pinned, and says how it ended; see
     /// <see cref="TryReceive(GuestAddress, ulong, Socket, out FileTransfer)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
@@ -173,7 +173,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryReceive(GuestRange range, Socket socket, out FileTransfer transfer) =>
         TryReceive(range.Start, range.Length, socket, out transfer);
 
-    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked.</summary>
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="socket">The socket.</param>
@@ -186,14 +186,14 @@ public sealed unsafe partial class GuestMemory
         transfer.ThrowIfFailed();
     }
 
-    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked; see <see cref="Send(GuestAddress, ulong, Socket)"/>.</summary>
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be pinned; see <see cref="Send(GuestAddress, ulong, Socket)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="socket">The socket.</param>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
     public void Send(GuestRange range, Socket socket) => Send(range.Start, range.Length, socket);
 
-    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be locked, and says how it ended.</summary>
+    /// <summary>Sends this memory over a connected socket, without a copy where the memory can be pinned, and says how it ended.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="socket">The socket.</param>
@@ -207,7 +207,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>
-    /// Sends this memory over a connected socket, without a copy where the memory can be locked, and says how it ended; see
+    /// Sends this memory over a connected socket, without a copy where the memory can be pinned, and says how it ended; see
     /// <see cref="TrySend(GuestAddress, ulong, Socket, out FileTransfer)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
@@ -227,7 +227,7 @@ public sealed unsafe partial class GuestMemory
         {
             if (!vectors.TryAdd(this, address, length, out GuestMemoryFault fault))
             {
-                return fault.Kind == GuestMemoryFaultKind.NotLockable
+                return fault.Kind == GuestMemoryFaultKind.NotPinnable
                     ? TransferPooled(address, length, access, end)
                     : new FileTransfer(0, length, 0, EndOfFile: false, fault);
             }

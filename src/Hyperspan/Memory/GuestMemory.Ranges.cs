@@ -77,26 +77,26 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was made.</returns>
     public bool TrySlice(GuestRange range, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
-        TrySlice(range.Start, range.Length, allowPreemptiveLocking: false, out slice, out fault);
+        TrySlice(range.Start, range.Length, allowPreemptivePinning: false, out slice, out fault);
 
-    /// <summary>Locks the pages of a range for the kernel or a device; see <see cref="LockRange(GuestAddress, ulong, AccessType, bool)"/>.</summary>
+    /// <summary>Pins the pages of a range for the kernel or a device; see <see cref="Pin(GuestAddress, ulong, AccessType)"/>.</summary>
     /// <param name="range">The range.</param>
-    /// <param name="access">What the pages are locked for.</param>
-    /// <returns>The lock.</returns>
-    /// <exception cref="GuestMemoryException">A page cannot be locked or accessed.</exception>
-    public LockedMemory LockRange(GuestRange range, AccessType access) => LockRange(range.Start, range.Length, access);
+    /// <param name="access">What the pages are pinned for.</param>
+    /// <returns>The pin.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed.</exception>
+    public PinnedMemory Pin(GuestRange range, AccessType access) => Pin(range.Start, range.Length, access);
 
     /// <summary>
-    /// Locks the pages of a range for the kernel or a device; see
-    /// <see cref="TryLockRange(GuestAddress, ulong, AccessType, bool, out LockedMemory?, out GuestMemoryFault)"/>.
+    /// Pins the pages of a range for the kernel or a device; see
+    /// <see cref="TryPin(GuestAddress, ulong, AccessType, out PinnedMemory?, out GuestMemoryFault)"/>.
     /// </summary>
     /// <param name="range">The range.</param>
-    /// <param name="access">What the pages are locked for.</param>
-    /// <param name="locked">The lock.</param>
+    /// <param name="access">What the pages are pinned for.</param>
+    /// <param name="pinned">The pin.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
-    /// <returns>Whether the pages were locked.</returns>
-    public bool TryLockRange(GuestRange range, AccessType access, [NotNullWhen(true)] out LockedMemory? locked, out GuestMemoryFault fault) =>
-        TryLockRange(range.Start, range.Length, access, kernelAccess: true, out locked, out fault);
+    /// <returns>Whether the pages were pinned.</returns>
+    public bool TryPin(GuestRange range, AccessType access, [NotNullWhen(true)] out PinnedMemory? pinned, out GuestMemoryFault fault) =>
+        TryPin(range.Start, range.Length, access, out pinned, out fault);
 
     /// <summary>Looks for bytes in a range; see <see cref="IndexOf(GuestAddress, ulong, ReadOnlySpan{byte})"/>.</summary>
     /// <param name="range">The range.</param>

@@ -11,41 +11,41 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">
     /// The length in bytes. All of it must be memory; it may span regions that touch. With zero the slice is empty; it may not start past the end.
     /// </param>
-    /// <param name="allowPreemptiveLocking">
-    /// Whether a backing may lock the pages into memory for faster access. Only for ranges that the caller owns: locking random guest memory may do harm.
+    /// <param name="allowPreemptivePinning">
+    /// Whether a backing may pin the pages into memory for faster access. Only for ranges that the caller owns: pinning random guest memory may do harm.
     /// </param>
     /// <returns>The slice. It keeps this memory alive, and is closed with it; disposing the slice leaves this memory open.</returns>
     /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
-    /// <remarks>Everything reaches the backings as if done through this memory: faults, fallbacks, bitmaps, locks, sharing, I/O addresses.</remarks>
-    public GuestMemory Slice(GuestAddress start, ulong length, bool allowPreemptiveLocking = false)
+    /// <remarks>Everything reaches the backings as if done through this memory: faults, fallbacks, bitmaps, pins, sharing, I/O addresses.</remarks>
+    public GuestMemory Slice(GuestAddress start, ulong length, bool allowPreemptivePinning = false)
     {
         // In one region of a backing that leaves it to us, a slice is made without asking anybody.
-        if (Find(start.Value) is { MakesSlices: false } region && length - 1 < region.Length - (start.Value - region.Start) && !IsClosed(region))
+        if (Find(start.Value) is { HasHooks: false } region && length - 1 < region.Length - (start.Value - region.Start) && !IsClosed(region))
         {
             return new GuestMemory(this, region, start.Value, length);
         }
 
-        return SliceOrThrow(start, length, allowPreemptiveLocking);
+        return SliceOrThrow(start, length, allowPreemptivePinning);
     }
 
-    /// <summary>Makes a slice of this memory whose pages can be locked.</summary>
+    /// <summary>Makes a slice of this memory whose pages can be pinned.</summary>
     /// <param name="start">The first address; any alignment.</param>
     /// <param name="length">The length in bytes.</param>
     /// <returns>The slice.</returns>
     /// <exception cref="GuestMemoryException">
-    /// The range is not all memory, a backing refused, or a part of it cannot be locked (<see cref="GuestMemoryFaultKind.NotLockable"/>).
+    /// The range is not all memory, a backing refused, or a part of it cannot be pinned (<see cref="GuestMemoryFaultKind.NotPinnable"/>).
     /// </exception>
-    public GuestMemory LockableSlice(GuestAddress start, ulong length)
+    public GuestMemory PinnableSlice(GuestAddress start, ulong length)
     {
-        GuestMemory slice = Slice(start, length, allowPreemptiveLocking: true);
+        GuestMemory slice = Slice(start, length, allowPreemptivePinning: true);
         foreach (MemoryRegion region in slice.Regions)
         {
-            if (!region.Backing.IsLockable)
+            if (!region.Backing.IsPinnable)
             {
                 Throw(new GuestMemoryFault(
                     Name,
                     GuestMemoryOperation.Slice,
-                    GuestMemoryFaultKind.NotLockable,
+                    GuestMemoryFaultKind.NotPinnable,
                     FaultCause.Backing,
                     start.Value + region.Start,
                     (start.Value, length),
@@ -59,7 +59,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Makes a slice of this memory and says why where it cannot; see <see cref="Slice(GuestAddress, ulong, bool)"/>.</summary>
     /// <param name="start">The first address; any alignment.</param>
     /// <param name="length">The length in bytes.</param>
-    /// <param name="allowPreemptiveLocking">Whether a backing may lock the pages into memory for faster access.</param>
+    /// <param name="allowPreemptivePinning">Whether a backing may pin the pages into memory for faster access.</param>
     /// <param name="slice">The slice.</param>
     /// <param name="fault">Why there is none.</param>
     /// <returns>Whether it was made.</returns>
@@ -67,7 +67,7 @@ public sealed unsafe partial class GuestMemory
     public bool TrySlice(
         GuestAddress start,
         ulong length,
-        bool allowPreemptiveLocking,
+        bool allowPreemptivePinning,
         [NotNullWhen(true)] out GuestMemory? slice,
         out GuestMemoryFault fault)
     {
@@ -94,7 +94,7 @@ public sealed unsafe partial class GuestMemory
 
         if (Find(from) is { } region && length <= region.Length - (from - region.Start))
         {
-            if (region.MakesSlices && !TryBackingSlice(region, from, length, allowPreemptiveLocking, out slice, out fault))
+            if (region.HasHooks && !TryBackingSlice(region, from, length, allowPreemptivePinning, out slice, out fault))
             {
                 return false;
             }

@@ -7,7 +7,7 @@ public sealed unsafe partial class GuestMemory
 {
     /// <summary>
     /// Has an observer told of each write that is made through any memory, region or slice over the backings of this one: values, bytes, fills, copies, atomic
-    /// operations, what fallback methods do, and what was locked for writing, when it is unlocked. It is told by the thread that wrote, when the bytes are there and before
+    /// operations, what fallback methods do, and what was pinned for writing, when it is unpinned. It is told by the thread that wrote, when the bytes are there and before
     /// the access returns.
     /// </summary>
     /// <param name="observer">The observer. It is told of the addresses in this memory; of several, where regions show the same part of a backing.</param>
@@ -73,7 +73,7 @@ public sealed unsafe partial class GuestMemory
         return !IsClosed(region);
     }
 
-    /// <summary>Tells those who keep track of writes, or, of what is locked for writing, those who are collecting.</summary>
+    /// <summary>Tells those who keep track of writes, or, of what is pinned for writing, those who are collecting.</summary>
     private void Tell(MemoryRegion region, ulong offset, ulong length, bool isHeld = false)
     {
         if (isHeld)

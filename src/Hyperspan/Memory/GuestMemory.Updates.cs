@@ -143,7 +143,7 @@ public sealed unsafe partial class GuestMemory
                 Update.And => before & operand,
                 _ => before | operand,
             };
-            if (!TryCompareExchange(address, Scalar.FromBits<T>(after), comparand, out original, out fault))
+            if (!TryCompareExchange(address, Scalar.FromBits<T>(after), comparand, out _, out original, out fault))
             {
                 return false;
             }

@@ -22,7 +22,7 @@ namespace Hyperspan;
 /// </para>
 /// <example>
 /// <code>
-/// using var memory = new GuestMemory("ram", new SharedMemory(256 &lt;&lt; 20));
+/// using var memory = new GuestMemory("ram", new SharedBacking(256 &lt;&lt; 20));
 /// memory.Write(0x1000, 42u);
 /// if (!memory.TryRead(0xdead_beef_0000, out uint value, out GuestMemoryFault fault))
 /// {
@@ -198,7 +198,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Allocates zeroed memory on the heap, at address zero, with the name "heap".</summary>
     /// <param name="size">The size in bytes, rounded up to whole pages of 4096 bytes.</param>
     /// <returns>The memory; disposing it frees it.</returns>
-    public static GuestMemory Allocate(ulong size) => new("heap", new HeapMemory(size));
+    public static GuestMemory Allocate(ulong size) => new("heap", new HeapBacking(size));
 
     /// <summary>
     /// Gets the mapping of all of the memory, where there is a single region at address zero whose mapping cannot fault and has no access bitmap.

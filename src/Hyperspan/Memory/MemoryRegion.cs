@@ -20,7 +20,7 @@ internal sealed unsafe class MemoryRegion
 
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
-        MakesSlices = backing.MakesSlices;
+        HasHooks = backing.HasHooks;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
             if (bitmaps.ReadBitmap == null || bitmaps.WriteBitmap == null)
@@ -46,7 +46,7 @@ internal sealed unsafe class MemoryRegion
         CanWrite = whole.CanWrite;
         Base = whole.Base == null ? null : whole.Base + skip;
         FaultBehavior = whole.FaultBehavior;
-        MakesSlices = whole.MakesSlices;
+        HasHooks = whole.HasHooks;
         HasBitmaps = whole.HasBitmaps;
         ReadBitmap = whole.ReadBitmap;
         WriteBitmap = whole.WriteBitmap;
@@ -125,8 +125,8 @@ internal sealed unsafe class MemoryRegion
 
     internal FaultBehavior FaultBehavior { get; }
 
-    /// <summary>Whether the backing has to be asked for slices, because it might make them itself. See <see cref="GuestMemoryBacking.MakesSlices"/>.</summary>
-    internal bool MakesSlices { get; }
+    /// <summary>Whether the backing has to be asked for slices and told of exposed addresses. See <see cref="GuestMemoryBacking.HasHooks"/>.</summary>
+    internal bool HasHooks { get; }
 
     internal bool HasBitmaps { get; }
 

@@ -57,9 +57,9 @@ public sealed partial class GuestMemorySnapshot
     }
 
     /// <summary>A region that begins in the middle of a page: its bytes lie otherwise in pages here than in the file.</summary>
-    internal HeapMemory Copy(SnapshotRegion region)
+    internal HeapBacking Copy(SnapshotRegion region)
     {
-        var copy = new HeapMemory(region.Range.Length, new HeapMemoryOptions { Name = region.Name, ExactLength = true });
+        var copy = new HeapBacking(region.Range.Length, new HeapBackingOptions { Name = region.Name, ExactLength = true });
         for (ulong done = 0; done < copy.Length;)
         {
             int piece = (int)Math.Min(SnapshotFormat.ChunkSize, copy.Length - done);

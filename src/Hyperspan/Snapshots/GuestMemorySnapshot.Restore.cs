@@ -97,7 +97,7 @@ public sealed partial class GuestMemorySnapshot
     {
         if (!OperatingSystem.IsLinux()
             || !memory.TryFindRegion(range.Start, out GuestMemoryRegion? region)
-            || region is not { Backing: (HeapMemory or SharedMemory) and { FaultBehavior: FaultBehavior.Never } backing }
+            || region is not { Backing: (HeapBacking or SharedBacking) and { FaultBehavior: FaultBehavior.Never } backing }
             || region.Range.Last!.Value.Value < range.Last!.Value.Value
             || !backing.TryBeginUse())
         {

@@ -36,7 +36,7 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
     /// <summary>The guest-physical address of the first page.</summary>
     internal ulong PagesStart { get; }
 
-    internal override bool MakesSlices => false;
+    internal override bool HasHooks => false;
 
     /// <summary>Puts a run of a file in place. Nobody else knows of the mapping yet.</summary>
     /// <returns>Zero or an error number.</returns>

@@ -35,7 +35,7 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
 
     public override string Name { get; }
 
-    internal override bool MakesSlices => false;
+    internal override bool HasHooks => false;
 
     internal ulong PagesLength => _reservation.Length;
 

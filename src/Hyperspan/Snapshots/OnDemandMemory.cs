@@ -13,7 +13,7 @@ namespace Hyperspan.Snapshots;
 /// fault that carries the cause, for whoever asked for it; all else goes on, and the next access to the page asks again.
 /// </para>
 /// <para>
-/// System calls that are handed an address of the mapping see missing pages as EFAULT: lock the range first, as this library's own transfers do. What discards pages of the
+/// System calls that are handed an address of the mapping see missing pages as EFAULT: pin the range first, as this library's own transfers do. What discards pages of the
 /// mapping (madvise) has them fault for good. Regions of a snapshot that begin in the middle of a page are copied at the start.
 /// </para>
 /// <para>All members are safe to use from several threads. Dispose it, not the memory: accesses that wait for a page then end.</para>

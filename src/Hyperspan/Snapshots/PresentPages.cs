@@ -28,7 +28,7 @@ internal sealed unsafe class PresentPages : IDisposable
         _files = backing.GetShareableRegions();
 
         // Only of backings whose missing pages are known to be zeros: behind others a handler may have something.
-        if (OperatingSystem.IsLinux() && backing is HeapMemory or SparseMapping && backing.Mapping != null)
+        if (OperatingSystem.IsLinux() && backing is HeapBacking or SparseBacking && backing.Mapping != null)
         {
             int descriptor = LibC.Open("/proc/self/pagemap", OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
             _pageMap = descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);

@@ -23,7 +23,7 @@ public sealed class SnapshotSaveOptions
 
     /// <summary>
     /// Gets a value indicating whether pages that cannot be read are left out, and so are zero when they are restored. Otherwise the first one ends the saving. Pages
-    /// that a <see cref="SparseMapping"/> has only reserved are left out in either case.
+    /// that a <see cref="SparseBacking"/> has only reserved are left out in either case.
     /// </summary>
     public bool SkipUnreadable { get; init; }
 

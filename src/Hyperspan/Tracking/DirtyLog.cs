@@ -9,7 +9,7 @@ namespace Hyperspan;
 /// <remarks>
 /// <para>
 /// What is written through any <see cref="GuestMemory"/> over the same backings counts: values, bytes, fills, copies, atomic operations, what fallback methods do, and what
-/// was locked for writing. What is written through bare pointers, by native code or by system calls counts where that is asked for: <see cref="DirtyLogScope.Mapping"/>. What
+/// was pinned for writing. What is written through bare pointers, by native code or by system calls counts where that is asked for: <see cref="DirtyLogScope.Mapping"/>. What
 /// other processes write through mappings of their own, and what is written to the file, is never seen.
 /// </para>
 /// <para>
@@ -122,7 +122,7 @@ public sealed class DirtyLog : IDisposable
         {
             List<Reader> readers = _readers ?? throw new InvalidOperationException("the log is not started");
 
-            // First: what is unlocked meanwhile is found here, or among the marks.
+            // First: what is unpinned meanwhile is found here, or among the marks.
             WriteHold.TellAll();
             foreach (Reader reader in readers)
             {

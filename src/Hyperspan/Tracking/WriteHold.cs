@@ -3,11 +3,11 @@ using Hyperspan.Synchronization;
 namespace Hyperspan;
 
 /// <summary>
-/// Memory that is locked for writing: who holds it writes at any time, and says nothing. It counts as written when a dirty log is collected, and when it is unlocked.
+/// Memory that is pinned for writing: who holds it writes at any time, and says nothing. It counts as written when a dirty log is collected, and when it is unpinned.
 /// </summary>
 /// <remarks>
-/// All of them are listed, also while nothing is tracked: a log that is started later has to know. The lists are several, so that threads that lock do not meet.
-/// They hold no lock alive that was forgotten: what is listed is not what has the finalizer.
+/// All of them are listed, also while nothing is tracked: a log that is started later has to know. The lists are several, so that threads that pin do not meet.
+/// They hold no pin alive that was forgotten: what is listed is not what has the finalizer.
 /// </remarks>
 internal abstract class WriteHold
 {

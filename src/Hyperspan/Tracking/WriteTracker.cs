@@ -8,7 +8,7 @@ internal abstract class WriteTracker
     /// <param name="length">How many bytes, not zero; in bounds.</param>
     internal abstract void OnWritten(ulong offset, ulong length);
 
-    /// <summary>Called when a dirty log is collected, of what is locked for writing at that moment.</summary>
+    /// <summary>Called when a dirty log is collected, of what is pinned for writing at that moment.</summary>
     /// <param name="offset">The first byte, in bytes from the start of the backing.</param>
     /// <param name="length">How many bytes, not zero; in bounds.</param>
     internal virtual void OnHeld(ulong offset, ulong length)

@@ -3,8 +3,8 @@ namespace Hyperspan.Kvm.Tests.Infrastructure;
 /// <summary>Memory that breaks its contract: its mapping is elsewhere each time.</summary>
 internal sealed unsafe class MovingMemory : GuestMemoryBacking
 {
-    private readonly HeapMemory _first = new(0x1000);
-    private readonly HeapMemory _second = new(0x1000);
+    private readonly HeapBacking _first = new(0x1000);
+    private readonly HeapBacking _second = new(0x1000);
 
     private bool _moved;
 

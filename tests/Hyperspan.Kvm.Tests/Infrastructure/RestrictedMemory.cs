@@ -3,7 +3,7 @@ namespace Hyperspan.Kvm.Tests.Infrastructure;
 /// <summary>Memory under access bitmaps, over a mapping of the heap's.</summary>
 internal sealed unsafe class RestrictedMemory : GuestMemoryBacking
 {
-    private readonly HeapMemory _memory = new(0x1000);
+    private readonly HeapBacking _memory = new(0x1000);
     private readonly ulong[] _bits = GC.AllocateArray<ulong>(1, pinned: true);
 
     public override ulong Length => 0x1000;

@@ -7,12 +7,12 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
 {
     public static readonly InvalidOperationException Refusal = new("refused");
 
-    private readonly SparseMapping _mapping;
+    private readonly SparseBacking _mapping;
     private readonly bool _fallsBack;
 
     public HandlingMemory(int pages, bool fallsBack)
     {
-        _mapping = new SparseMapping((ulong)pages * MemoryZoo.Page);
+        _mapping = new SparseBacking((ulong)pages * MemoryZoo.Page);
         _fallsBack = fallsBack;
         Device = new byte[pages * (int)MemoryZoo.Page];
         if (fallsBack)
@@ -33,7 +33,7 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
 
     public override string Name => "handling";
 
-    public override bool IsLockable => !_fallsBack;
+    public override bool IsPinnable => !_fallsBack;
 
     protected internal override PageFaultAction OnPageFault(in PageFault fault)
     {

@@ -30,27 +30,27 @@ internal sealed unsafe partial class ModelBacking : IDisposable
         switch (kind)
         {
             case BackingKind.Heap:
-                Real = new HeapMemory(length);
+                Real = new HeapBacking(length);
                 break;
             case BackingKind.Shared:
-                Real = new SharedMemory(length);
+                Real = new SharedBacking(length);
                 break;
             case BackingKind.Sparse or BackingKind.Blocking:
                 Real = Sparse = MemoryZoo.Committed(length, kind == BackingKind.Blocking ? FaultBehavior.MayBlock : FaultBehavior.MayFault);
                 break;
             case BackingKind.File:
                 _file = MemoryZoo.MemoryFile(length);
-                Real = FileMemory.FromHandle(_file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+                Real = FileBacking.FromHandle(_file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
                 break;
             case BackingKind.FileReadOnly:
                 _file = MemoryZoo.MemoryFile(length);
                 new Random(7).NextBytes(Bytes);
                 RandomAccess.Write(_file, Bytes, 0);
-                Real = FileMemory.FromHandle(_file, new FileMemoryOptions { Access = FileMemoryAccess.Read });
+                Real = FileBacking.FromHandle(_file, new FileBackingOptions { Access = FileBackingAccess.Read });
                 break;
             case BackingKind.Foreign:
                 _file = MemoryZoo.MemoryFile(length);
-                Real = new ForeignMemory(_file, 0, length);
+                Real = new ForeignBacking(_file, 0, length);
                 break;
             case BackingKind.Device or BackingKind.DeviceWithoutCompareExchange:
                 Real = _device = new FallbackBacking(Bytes.Length) { SupportsCompareExchange = kind == BackingKind.Device };
@@ -64,7 +64,7 @@ internal sealed unsafe partial class ModelBacking : IDisposable
                 Real = _handling = new HandlingMemory(pages, fallsBack: true);
                 break;
             case BackingKind.RestrictedHeap:
-                Real = _restricted = new RestrictedBacking(new HeapMemory(length));
+                Real = _restricted = new RestrictedBacking(new HeapBacking(length));
                 break;
             default:
                 Sparse = MemoryZoo.Committed(length);
@@ -84,7 +84,7 @@ internal sealed unsafe partial class ModelBacking : IDisposable
 
     public GuestMemoryBacking Real { get; }
 
-    public SparseMapping? Sparse { get; }
+    public SparseBacking? Sparse { get; }
 
     public bool IsWritable => Kind != BackingKind.FileReadOnly;
 

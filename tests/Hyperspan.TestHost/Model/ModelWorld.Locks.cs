@@ -20,8 +20,8 @@ internal sealed unsafe partial class ModelWorld
             }
         }
 
-        bool succeeded = view.Real.TryLockRange(address, length, access, how % 3 == 0, out LockedMemory? locked, out GuestMemoryFault fault);
-        Judge(succeeded, fault, expected, GuestMemoryOperation.Lock, (address, length));
+        bool succeeded = view.Real.TryPin(address, length, access, out PinnedMemory? locked, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Pin, (address, length));
         if (locked is not null)
         {
             List<(ModelBacking, int)> pages = [];
@@ -60,7 +60,7 @@ internal sealed unsafe partial class ModelWorld
             ModelRegion region = view.Find(address)!;
             ulong skip = address - region.Start;
             expected = region.Length - skip < Page
-                ? new ExpectedFault(GuestMemoryFaultKind.NotLockable, FaultCause.Check, address)
+                ? new ExpectedFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Check, address)
                 : CheckLock(view, region, address, Page, access);
             if (expected is not null)
             {
@@ -71,8 +71,8 @@ internal sealed unsafe partial class ModelWorld
             bytes.AddRange(view.Bytes(address, Page));
         }
 
-        bool succeeded = view.Real.TryLockPages(numbers, access, how % 3 == 0, out LockedMemory? locked, out GuestMemoryFault fault);
-        Judge(succeeded, fault, expected, GuestMemoryOperation.Lock, range: null);
+        bool succeeded = view.Real.TryPinPages(numbers, access, out PinnedMemory? locked, out GuestMemoryFault fault);
+        Judge(succeeded, fault, expected, GuestMemoryOperation.Pin, range: null);
         if (locked is not null)
         {
             Demand(locked.Count == numbers.Length, "not one piece a page");
@@ -83,7 +83,7 @@ internal sealed unsafe partial class ModelWorld
     }
 
     private static ExpectedFault? CheckLock(ModelView view, ModelRegion region, ulong address, ulong length, AccessType access) =>
-        !region.Backing.IsLockable ? new ExpectedFault(GuestMemoryFaultKind.NotLockable, FaultCause.Backing, address)
+        !region.Backing.IsLockable ? new ExpectedFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Backing, address)
         : !region.Permits(access) ? ModelView.Refused(access, address)
         : view.CheckPages(address, length, access);
 
@@ -96,7 +96,7 @@ internal sealed unsafe partial class ModelWorld
     }
 
     /// <summary>Looks at what was locked, through its host addresses, and keeps it for a while.</summary>
-    private void Hold(LockedMemory locked, List<(ModelBacking Backing, int Page)> pages, byte[] bytes, AccessType access)
+    private void Hold(PinnedMemory locked, List<(ModelBacking Backing, int Page)> pages, byte[] bytes, AccessType access)
     {
         Demand(locked.Access == access && locked.Length == (ulong)bytes.Length, "what was locked is not what was asked for");
         int done = 0;
@@ -150,7 +150,7 @@ internal sealed unsafe partial class ModelWorld
         {
             for (int page = 0; backing.Sparse is not null && page < backing.Pages; page++)
             {
-                Demand(backing.Sparse.IsLocked((ulong)page) == backing.Locks[page] > 0, $"page {page} of {backing.Kind} is locked {backing.Locks[page]} times in the model");
+                Demand(backing.Sparse.IsPinned((ulong)page) == backing.Locks[page] > 0, $"page {page} of {backing.Kind} is locked {backing.Locks[page]} times in the model");
             }
         }
     }

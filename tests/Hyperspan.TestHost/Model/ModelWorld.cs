@@ -301,7 +301,7 @@ internal sealed unsafe partial class ModelWorld : IDisposable
         }
     }
 
-    private sealed record ModelLock(LockedMemory Locked, IReadOnlyList<(ModelBacking Backing, int Page)> Pages);
+    private sealed record ModelLock(PinnedMemory Locked, IReadOnlyList<(ModelBacking Backing, int Page)> Pages);
 
     private static byte[] SomeBytes(ulong length, int seed)
     {

@@ -66,9 +66,9 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
     {
         const ulong Page = MemoryZoo.Page;
         using SafeFileHandle file = MemoryZoo.MemoryFile(Page);
-        FileMemory truncated = FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+        FileBacking truncated = FileBacking.FromHandle(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
         _ = LibC.Ftruncate(file, 0);
-        var hole = new SparseMapping(Page);
+        var hole = new SparseBacking(Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, hole).Add(Page, truncated).Build();
         if (!Guard.UsesMachineCode)
         {

@@ -19,7 +19,7 @@ public sealed class GuardRefusedScenario : IScenario
 
     private static int RefusedBefore()
     {
-        using var backing = new SparseMapping(0x4000);
+        using var backing = new SparseBacking(0x4000);
         if (!ForbiddenTransfer.TryForbid(out var reason))
         {
             Console.WriteLine(reason);
@@ -41,7 +41,7 @@ public sealed class GuardRefusedScenario : IScenario
 
     private static int RefusedAfter()
     {
-        using var memory = new GuestMemory("ram", new SparseMapping(0x4000));
+        using var memory = new GuestMemory("ram", new SparseBacking(0x4000));
         if (!ForbiddenTransfer.TryForbid(out var reason))
         {
             Console.WriteLine(reason);

@@ -15,7 +15,7 @@ public sealed class InlinedFaultStormScenario : IScenario
 
     public int Run(string[] arguments)
     {
-        using var sparse = new SparseMapping(Pages * 4096);
+        using var sparse = new SparseBacking(Pages * 4096);
         for (ulong page = 0; page < Pages; page += 2)
         {
             sparse.Commit(page * 4096, 4096);

@@ -17,7 +17,7 @@ public sealed unsafe class InterruptedAccessScenario : IScenario
     {
         AppContext.SetSwitch(GuardInstallation.SubstituteSwitch, true);
         bool exchange = arguments is ["exchange"];
-        var sparse = new SparseMapping(0x4000);
+        var sparse = new SparseBacking(0x4000);
         sparse.Commit(0, 0x4000);
         using var memory = new GuestMemory("ram", new RestrictedBacking(sparse));
         memory.Write(Address, 5L);
@@ -62,7 +62,7 @@ public sealed unsafe class InterruptedAccessScenario : IScenario
         string result;
         try
         {
-            bool done = exchange ? memory.TryCompareExchange(Address, 6L, 5L, out long found, out _) && found == 5 : memory.TryWrite(Address, 6L, out _);
+            bool done = exchange ? memory.TryCompareExchange(Address, 6L, 5L, out _, out long found, out _) && found == 5 : memory.TryWrite(Address, 6L, out _);
             result = done ? "done" : "failed";
         }
         catch (ThreadInterruptedException)

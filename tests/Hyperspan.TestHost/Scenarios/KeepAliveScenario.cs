@@ -94,7 +94,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "write":
                 return memory.TryWrite(16, Wide);
             case "exchange":
-                return memory.TryCompareExchange(0, Wide, Wide, out value, out _) && value == Wide;
+                return memory.TryCompareExchange(0, Wide, Wide, out _, out value, out _) && value == Wide;
             case "bytes":
                 // Two pages; the second is waited for after the first was read.
                 byte[] bytes = new byte[Page + 100];
@@ -108,13 +108,13 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "probe":
                 return memory.TryProbe(0, 2 * Page, AccessType.Write, out _);
             case "lock":
-                return memory.TryLockRange(0, 2 * Page, AccessType.Write, kernelAccess: true, out LockedMemory? locked, out _) && Unlock(locked);
+                return memory.TryPin(0, 2 * Page, AccessType.Write, out PinnedMemory? locked, out _) && Unlock(locked);
             default:
                 return false;
         }
     }
 
-    private static bool Unlock(LockedMemory locked)
+    private static bool Unlock(PinnedMemory locked)
     {
         locked.Dispose();
         return true;
@@ -140,7 +140,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
     /// <summary>Untouched pages, and word of when they are given up.</summary>
     private sealed class MortalBacking : GuestMemoryBacking
     {
-        private readonly SparseMapping _mapping = MemoryZoo.Committed(Pages * Page, FaultBehavior.MayBlock);
+        private readonly SparseBacking _mapping = MemoryZoo.Committed(Pages * Page, FaultBehavior.MayBlock);
 
         ~MortalBacking() => Volatile.Write(ref Gone, true);
 

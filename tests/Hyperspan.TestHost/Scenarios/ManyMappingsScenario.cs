@@ -21,9 +21,9 @@ public sealed class ManyMappingsScenario : IScenario
             return ScenarioExit.Unavailable;
         }
 
-        using var sparse = new SparseMapping((ulong)most * 4 * Page);
+        using var sparse = new SparseBacking((ulong)most * 4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, sparse).LeaveBackingsOpen().Build();
-        using var file = new SharedMemory(Page);
+        using var file = new SharedBacking(Page);
         List<GuestMemoryBacking> many = [];
         Action<ulong> make = arguments[0] switch
         {
@@ -34,7 +34,7 @@ public sealed class ManyMappingsScenario : IScenario
             "decommit" => page => sparse.Decommit(page * 2 * Page, Page),
 
             // The kernel joins neighbours, so they have gaps between them.
-            "backings" => _ => many.Add(new HeapMemory(Page, new HeapMemoryOptions { Alignment = 2 * Page })),
+            "backings" => _ => many.Add(new HeapBacking(Page, new HeapBackingOptions { Alignment = 2 * Page })),
             _ => throw new ArgumentException($"no way '{arguments[0]}'", nameof(arguments)),
         };
         if (arguments[0] is "protect" or "decommit")

@@ -127,7 +127,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
                     succeeded = memory.TryFill(address, pattern, (ulong)length, out fault);
                     break;
                 case 5:
-                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out value, out fault);
+                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out _, out value, out fault);
                     intact = value == wide;
                     break;
                 case 6:
@@ -189,7 +189,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         GuestMemory memory, ulong address, ulong length, byte pattern, out bool intact, out GuestMemoryFault fault)
     {
         intact = true;
-        if (!memory.TryLockRange(address, length, AccessType.Read, kernelAccess: false, out LockedMemory? locked, out fault))
+        if (!memory.TryPin(address, length, AccessType.Read, out PinnedMemory? locked, out fault))
         {
             return false;
         }
@@ -198,7 +198,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         {
             if (locked.AllowsSpans)
             {
-                foreach (ReadOnlyMemory<byte> piece in locked.Pieces)
+                foreach (ReadOnlyMemory<byte> piece in locked.ReadOnlyPieces)
                 {
                     intact &= !piece.Span.ContainsAnyExcept(pattern);
                 }

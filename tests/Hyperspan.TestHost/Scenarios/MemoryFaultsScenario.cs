@@ -36,8 +36,8 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
     {
         // Good and bad pages in turn: each bad one lies between two that can be accessed.
         using SafeFileHandle file = MemoryZoo.MemoryFile(2 * Page);
-        FileMemory truncated = FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
-        SparseMapping mapping = MemoryZoo.Committed(8 * Page);
+        FileBacking truncated = FileBacking.FromHandle(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        SparseBacking mapping = MemoryZoo.Committed(8 * Page);
         mapping.Unmap(Page, Page);
         mapping.Protect(3 * Page, Page, Protection.None);
         mapping.Decommit(5 * Page, Page);
@@ -112,7 +112,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
                         break;
                     case 7:
                         expected = bad + (below & ~7UL);
-                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out ulong _, out fault);
+                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out _, out ulong _, out fault);
                         break;
                     default:
                         succeeded = memory.TryCopyTo(0, memory, start, length, out fault);

@@ -19,7 +19,7 @@ public sealed unsafe class PageClientScenario : IScenario
     public int Run(string[] arguments)
     {
         ulong pages = ulong.Parse(arguments[1], CultureInfo.InvariantCulture);
-        var mapping = new SparseMapping(pages * 4096, new SparseMappingOptions { FaultBehavior = FaultBehavior.MayBlock });
+        var mapping = new SparseBacking(pages * 4096, new SparseBackingOptions { FaultBehavior = FaultBehavior.MayBlock });
         mapping.Commit(0, pages * 4096);
         using var memory = new GuestMemory("guest", mapping);
         int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);

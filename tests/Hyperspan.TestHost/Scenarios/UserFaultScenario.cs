@@ -102,7 +102,7 @@ public sealed unsafe class UserFaultScenario : IScenario
                 succeeded = memory.TryFill(address, Pattern, 100, out fault);
                 break;
             case 5:
-                succeeded = memory.TryCompareExchange(address, Wide, Wide, out value, out fault) && value == Wide;
+                succeeded = memory.TryCompareExchange(address, Wide, Wide, out _, out value, out fault) && value == Wide;
                 break;
             case 6:
                 succeeded = memory.TryCopyTo(address, memory, address + 2048, 600, out fault);
@@ -111,7 +111,7 @@ public sealed unsafe class UserFaultScenario : IScenario
                 succeeded = memory.TryProbe(address, Page, AccessType.Write, out fault);
                 break;
             default:
-                succeeded = memory.TryLockRange(address, Page, AccessType.Write, kernelAccess: true, out LockedMemory? locked, out fault);
+                succeeded = memory.TryPin(address, Page, AccessType.Write, out PinnedMemory? locked, out fault);
                 locked?.Dispose();
                 break;
         }
@@ -125,7 +125,7 @@ public sealed unsafe class UserFaultScenario : IScenario
     /// <summary>Committed but untouched pages; with <see cref="Faults"/>, the handler populates what is missing.</summary>
     private sealed class PopulatingBacking(ulong length, FaultBehavior behavior) : GuestMemoryBacking
     {
-        private readonly SparseMapping _mapping = MemoryZoo.Committed(length, behavior);
+        private readonly SparseBacking _mapping = MemoryZoo.Committed(length, behavior);
         private long _populated;
 
         public UserFault? Faults { get; set; }

@@ -19,27 +19,27 @@ internal static class MemoryZoo
         GuestMemory root = path switch
         {
             "direct" => GuestMemory.Allocate(length),
-            "shared" => new GuestMemory("shared", new SharedMemory(length)),
+            "shared" => new GuestMemory("shared", new SharedBacking(length)),
             "guarded" => new GuestMemory("guarded", Committed(length)),
             "file" => new GuestMemory("file", FromFile(length)),
             "foreign" => new GuestMemory("foreign", Foreign(length)),
             "table" => new GuestMemoryBuilder("table")
                 .Add(0, Committed(length), length: Page)
-                .Add(Page, new HeapMemory(length), length: Page)
-                .Add(2 * Page, new SharedMemory(length), length: length - (2 * Page))
+                .Add(Page, new HeapBacking(length), length: Page)
+                .Add(2 * Page, new SharedBacking(length), length: length - (2 * Page))
                 .Build(),
-            "bitmap" => new GuestMemory("bitmap", new RestrictedBacking(new HeapMemory(length))),
+            "bitmap" => new GuestMemory("bitmap", new RestrictedBacking(new HeapBacking(length))),
             "bitmap-guarded" => new GuestMemory("bitmap-guarded", new RestrictedBacking(Committed(length))),
             "blocking" => new GuestMemory("blocking", Committed(length, FaultBehavior.MayBlock)),
-            "slice" => new GuestMemory("slice", new HeapMemory(length + Page)),
+            "slice" => new GuestMemory("slice", new HeapBacking(length + Page)),
             _ => throw new ArgumentException("unknown path " + path, nameof(path)),
         };
         return (path == "slice" ? root.Slice(Page, length).Slice(0, length) : root, root);
     }
 
-    public static SparseMapping Committed(ulong length, FaultBehavior behavior = FaultBehavior.MayFault)
+    public static SparseBacking Committed(ulong length, FaultBehavior behavior = FaultBehavior.MayFault)
     {
-        var mapping = new SparseMapping(length, new SparseMappingOptions { FaultBehavior = behavior });
+        var mapping = new SparseBacking(length, new SparseBackingOptions { FaultBehavior = behavior });
         mapping.Commit(0, length);
         return mapping;
     }
@@ -56,15 +56,15 @@ internal static class MemoryZoo
         return file;
     }
 
-    public static FileMemory FromFile(ulong length)
+    public static FileBacking FromFile(ulong length)
     {
         using SafeFileHandle file = MemoryFile(length);
-        return FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+        return FileBacking.FromHandle(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
     }
 
-    private static ForeignMemory Foreign(ulong length)
+    private static ForeignBacking Foreign(ulong length)
     {
         using SafeFileHandle file = MemoryFile(length);
-        return new ForeignMemory(file, 0, length);
+        return new ForeignBacking(file, 0, length);
     }
 }

@@ -45,10 +45,10 @@ internal sealed unsafe class RestrictedBacking : GuestMemoryBacking
         }
     }
 
-    protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired) =>
-        _inner.LockPages(pageNumbers, access, out unlockRequired);
+    protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired) =>
+        _inner.PinPages(pageNumbers, access, out unpinRequired);
 
-    protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => _inner.UnlockPages(pageNumbers);
+    protected internal override void UnpinPages(ReadOnlySpan<ulong> pageNumbers) => _inner.UnpinPages(pageNumbers);
 
     protected override void Release() => _inner.Dispose();
 }

@@ -14,7 +14,7 @@ internal sealed class ServedDisk : IDisposable
 
     private const ulong Length = 1 << 20;
 
-    private readonly SharedMemory _backing;
+    private readonly SharedBacking _backing;
     private readonly GuestMemory _memory;
     private readonly VirtioBlockDevice _device;
     private readonly Task<VhostUserEvent> _run;
@@ -24,7 +24,7 @@ internal sealed class ServedDisk : IDisposable
     internal ServedDisk(string image, Action<VhostUserEvent>? onEvent = null)
     {
         // What was made is released where the rest cannot be: as many files as there may be are not enough for all.
-        _backing = new SharedMemory(Length);
+        _backing = new SharedBacking(Length);
         _memory = new GuestMemory("guest", _backing);
         try
         {

@@ -34,14 +34,14 @@ internal sealed class StormLocker(StormCrew crew, int seed) : StormWorker("lock"
 
         _ = fromFile ? vectors.TryReadFrom(world.Source, 0, out FileTransfer transfer) : vectors.TryWriteTo(world.Sink, 0, out transfer);
         int read = RandomAccess.Read(world.Sink, _bytes, Random.Next((int)StormWorld.Length));
-        bool transferred = transfer.Succeeded || transfer.Errno == BadAddress || transfer.Fault.IsFault || transfer.Transferred < length;
+        bool transferred = transfer.Succeeded || transfer.ErrorNumber == BadAddress || transfer.Fault.IsFault || transfer.Transferred < length;
         Succeeded(transfer.ToString(), transferred && transfer.Transferred <= length && world.MayHold(_bytes.AsSpan(0, read)));
     }
 
     private void Look(StormWorld world, ulong address, ulong length)
     {
         AccessType access = Random.Next(2) == 0 ? AccessType.Read : AccessType.Write;
-        if (!world.Memory.TryLockRange(address, length, access, kernelAccess: false, out LockedMemory? locked, out GuestMemoryFault fault))
+        if (!world.Memory.TryPin(address, length, access, out PinnedMemory? locked, out GuestMemoryFault fault))
         {
             Failed("lock", fault, writes: access == AccessType.Write);
             return;
@@ -51,12 +51,12 @@ internal sealed class StormLocker(StormCrew crew, int seed) : StormWorker("lock"
         {
             // A span over what may vanish would end the process: where it is allowed, nothing may vanish.
             bool right = true;
-            for (int i = 0; locked.AllowsSpans && i < locked.Pieces.Count; i++)
+            for (int i = 0; locked.AllowsSpans && i < locked.ReadOnlyPieces.Count; i++)
             {
-                right &= world.MayHold(locked.Pieces[i].Span);
+                right &= world.MayHold(locked.ReadOnlyPieces[i].Span);
                 if (access == AccessType.Write)
                 {
-                    locked.WritablePieces[i].Span.Fill(world.Pattern);
+                    locked.Pieces[i].Span.Fill(world.Pattern);
                 }
             }
 

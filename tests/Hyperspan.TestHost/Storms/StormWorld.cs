@@ -29,13 +29,13 @@ internal sealed class StormWorld : IDisposable
         byte[] bytes = new byte[Length];
         Array.Fill(bytes, pattern);
         RandomAccess.Write(Source, bytes, 0);
-        Sparse = new SparseMapping(Reserved);
+        Sparse = new SparseBacking(Reserved);
         Sparse.Commit(0, SparsePages * Page);
-        FileMemory file = FileMemory.FromHandle(File, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite });
+        FileBacking file = FileBacking.FromHandle(File, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
         Memory = new GuestMemoryBuilder("storm")
             .Add(0, Sparse, length: SparsePages * Page)
             .Add(SparsePages * Page, file)
-            .Add((SparsePages + FilePages) * Page, new HeapMemory(StayingPages * Page))
+            .Add((SparsePages + FilePages) * Page, new HeapBacking(StayingPages * Page))
             .Build();
     }
 
@@ -53,7 +53,7 @@ internal sealed class StormWorld : IDisposable
     /// <summary>Takes what is transferred out of the memory.</summary>
     public SafeFileHandle Sink { get; }
 
-    public SparseMapping Sparse { get; }
+    public SparseBacking Sparse { get; }
 
     public GuestMemory Memory { get; }
 

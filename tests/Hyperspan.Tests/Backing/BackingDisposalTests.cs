@@ -34,7 +34,7 @@ public sealed unsafe class BackingDisposalTests
         {
             var backing = new CheckingBacking();
             GuestMemory[] memories = [.. Enumerable.Range(0, 50_000).Select(_ => new GuestMemory("shared", backing))];
-            LockedMemory use = memories[0].LockRange(0, 8, AccessType.Read, kernelAccess: false);
+            PinnedMemory use = memories[0].Pin(0, 8, AccessType.Read);
             backing.Last = memories[^1];
             var ender = new Thread(() =>
             {
@@ -54,12 +54,12 @@ public sealed unsafe class BackingDisposalTests
     public void What_a_backing_throws_when_it_unlocks_keeps_no_other_lock()
     {
         var throwing = new ThrowingBacking();
-        using var sparse = new SparseMapping(3 * 4096);
+        using var sparse = new SparseBacking(3 * 4096);
         sparse.Commit(0, 3 * 4096);
         using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, sparse).Add(3 * 4096, throwing).Build();
-        LockedMemory locked = memory.LockRange(0, 4 * 4096, AccessType.Write, kernelAccess: false);
+        PinnedMemory locked = memory.Pin(0, 4 * 4096, AccessType.Write);
         Should.Throw<NotSupportedException>(locked.Dispose);
-        Enumerable.Range(0, 3).ShouldAllBe(page => !sparse.IsLocked((ulong)page));
+        Enumerable.Range(0, 3).ShouldAllBe(page => !sparse.IsPinned((ulong)page));
         sparse.Unmap(0, 3 * 4096);
     }
 
@@ -70,7 +70,7 @@ public sealed unsafe class BackingDisposalTests
     public void A_backing_that_throws_when_it_is_released_keeps_no_other_open(int place)
     {
         var refusing = new RefusingBacking();
-        GuestMemoryBacking[] backings = [new HeapMemory(4096), new SparseMapping(4096), new SharedMemory(4096)];
+        GuestMemoryBacking[] backings = [new HeapBacking(4096), new SparseBacking(4096), new SharedBacking(4096)];
         backings[place] = refusing;
         var builder = new GuestMemoryBuilder("three");
         for (int i = 0; i < backings.Length; i++)
@@ -104,7 +104,7 @@ public sealed unsafe class BackingDisposalTests
         // By the last lock, after it was asked for.
         var locked = new RefusingBacking();
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, locked).LeaveBackingsOpen().Build();
-        LockedMemory pages = memory.LockRange(0, 8, AccessType.Read, kernelAccess: false);
+        PinnedMemory pages = memory.Pin(0, 8, AccessType.Read);
         locked.DisposeAndUnmap();
         Should.Throw<NotSupportedException>(pages.Dispose);
         locked.AddressReleases.ShouldBe(1);
@@ -140,7 +140,7 @@ public sealed unsafe class BackingDisposalTests
         InterruptWhileWaiting(ListLock(SlicesOf(view)!), view.Dispose);
         inner.ShouldAllBe(one => one.IsDisposed);
 
-        GuestMemoryBacking[] backings = [new HeapMemory(4096), new SparseMapping(4096)];
+        GuestMemoryBacking[] backings = [new HeapBacking(4096), new SparseBacking(4096)];
         GuestMemory open = new GuestMemoryBuilder("open").Add(0, backings[0]).Add(4096, backings[1]).LeaveBackingsOpen().Build();
         InterruptWhileWaiting(AttachLock(backings[0]), open.Dispose);
         backings.ShouldAllBe(backing => !backing.HasLiveAttachments);
@@ -189,7 +189,7 @@ public sealed unsafe class BackingDisposalTests
 
     private sealed class ThrowingBacking : GuestMemoryBacking
     {
-        private readonly HeapMemory _heap = new(4096);
+        private readonly HeapBacking _heap = new(4096);
 
         public override ulong Length => 4096;
 
@@ -197,13 +197,13 @@ public sealed unsafe class BackingDisposalTests
 
         public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired)
         {
-            unlockRequired = true;
+            unpinRequired = true;
             return BackingResult.Success;
         }
 
-        protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => throw new NotSupportedException();
+        protected internal override void UnpinPages(ReadOnlySpan<ulong> pageNumbers) => throw new NotSupportedException();
 
         protected override void Release() => _heap.Dispose();
     }
@@ -211,7 +211,7 @@ public sealed unsafe class BackingDisposalTests
     /// <summary>Its release throws; if it has been asked to, it disposes itself within the next call of one of its methods.</summary>
     private sealed class RefusingBacking(bool hasMapping = true) : GuestMemoryBacking
     {
-        private readonly SparseMapping _mapping = new(4096);
+        private readonly SparseBacking _mapping = new(4096);
 
         internal Exception Exception { get; init; } = new NotSupportedException();
 
@@ -245,10 +245,10 @@ public sealed unsafe class BackingDisposalTests
             return BackingResult.Success;
         }
 
-        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired)
         {
             _mapping.Commit(0, 4096);
-            unlockRequired = false;
+            unpinRequired = false;
             return BackingResult.Success;
         }
 
@@ -271,7 +271,7 @@ public sealed unsafe class BackingDisposalTests
 
     private sealed class FinalizedBacking(StrongBox<int> finalized) : GuestMemoryBacking
     {
-        private readonly HeapMemory _heap = new(4096);
+        private readonly HeapBacking _heap = new(4096);
 
         ~FinalizedBacking() => Interlocked.Increment(ref finalized.Value);
 
@@ -284,7 +284,7 @@ public sealed unsafe class BackingDisposalTests
 
     private sealed class CheckingBacking : GuestMemoryBacking
     {
-        private readonly HeapMemory _heap = new(4096);
+        private readonly HeapBacking _heap = new(4096);
 
         internal GuestMemory? Last { get; set; }
 

@@ -23,7 +23,7 @@ public sealed unsafe class LifetimeTests
         [MethodImpl(MethodImplOptions.NoInlining)]
         static (ulong, WeakReference) Disposed()
         {
-            SparseMapping mapping = new(Size);
+            SparseBacking mapping = new(Size);
             ulong start = (ulong)mapping.Mapping;
             mapping.Dispose();
             SelfProbe.CollectAll();
@@ -45,11 +45,11 @@ public sealed unsafe class LifetimeTests
         [MethodImpl(MethodImplOptions.NoInlining)]
         static ulong Forgotten()
         {
-            SparseMapping mapping = new(Size);
+            SparseBacking mapping = new(Size);
             using SafeFileHandle file = SelfProbe.MemoryFile(Page);
             mapping.MapFile(0, file, 0, Page, writable: true);
-            _ = new SharedMemory(Page);
-            _ = new ForeignMemory(file, 0, Page);
+            _ = new SharedBacking(Page);
+            _ = new ForeignBacking(file, 0, Page);
             return (ulong)mapping.Mapping;
         }
     }
@@ -57,7 +57,7 @@ public sealed unsafe class LifetimeTests
     [Fact]
     public void Locks_and_calls_under_way_put_the_release_off()
     {
-        HeapMemory memory = new(Page);
+        HeapBacking memory = new(Page);
         memory.Mapping[0] = 1;
         memory.TryBeginUse().ShouldBeTrue();
         memory.Dispose();
@@ -70,7 +70,7 @@ public sealed unsafe class LifetimeTests
     [Fact]
     public void Attached_memories_are_seen_until_they_are_collected()
     {
-        using HeapMemory memory = new(Page);
+        using HeapBacking memory = new(Page);
         memory.HasLiveAttachments.ShouldBeFalse();
         Attach(memory);
         SelfProbe.CollectAll();
@@ -78,7 +78,7 @@ public sealed unsafe class LifetimeTests
         memory.TryAccess(0, (_, _) => { }).ShouldBeTrue();
 
         [MethodImpl(MethodImplOptions.NoInlining)]
-        static void Attach(HeapMemory memory)
+        static void Attach(HeapBacking memory)
         {
             GuestMemory guest = new GuestMemoryBuilder("guest").Add(0, memory).Build();
             memory.HasLiveAttachments.ShouldBeTrue();
@@ -111,11 +111,11 @@ public sealed unsafe class LifetimeTests
             for (int i = 0; i < count; i++)
             {
                 // Every second one disposed, the others left to the collector.
-                using HeapMemory heap = new(3 * Page, new() { Alignment = 1 << 20 });
-                SharedMemory shared = new(2 * Page);
-                using ForeignMemory foreign = new(shared.Handle, Page, Page);
-                using FileMemory file = FileMemory.Open(path);
-                SparseMapping sparse = new(16 * Page, new() { Name = "leak?" });
+                using HeapBacking heap = new(3 * Page, new() { Alignment = 1 << 20 });
+                SharedBacking shared = new(2 * Page);
+                using ForeignBacking foreign = new(shared.Handle, Page, Page);
+                using FileBacking file = FileBacking.Open(path);
+                SparseBacking sparse = new(16 * Page, new() { Name = "leak?" });
                 sparse.Commit(Page, Page);
                 sparse.MapFile(4 * Page, shared.Handle, 0, 2 * Page, writable: true);
                 if ((i & 1) == 0)
@@ -130,7 +130,7 @@ public sealed unsafe class LifetimeTests
     [Fact]
     public void Threads_that_change_a_mapping_at_once_leave_it_consistent()
     {
-        using SparseMapping mapping = new(64 * Page);
+        using SparseBacking mapping = new(64 * Page);
         using SafeFileHandle file = SelfProbe.MemoryFile(64 * Page);
         Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, seed =>
         {

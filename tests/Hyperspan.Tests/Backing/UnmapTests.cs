@@ -35,7 +35,7 @@ public sealed unsafe class UnmapTests
         GuestMemoryBacking backing = Make(kind);
         ulong address = (ulong)backing.Mapping;
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
-        LockedMemory locked = memory.LockRange(4096, 8192, AccessType.Read, kernelAccess: false);
+        PinnedMemory locked = memory.Pin(4096, 8192, AccessType.Read);
         memory.Dispose();
         backing.DisposeAndUnmap();
         IsTaken(address).ShouldBeTrue();
@@ -51,23 +51,23 @@ public sealed unsafe class UnmapTests
         switch (kind)
         {
             case "heap":
-                return new HeapMemory(Length);
+                return new HeapBacking(Length);
             case "shared":
-                return new SharedMemory(Length);
+                return new SharedBacking(Length);
             case "foreign":
-                using (var shared = new SharedMemory(Length))
+                using (var shared = new SharedBacking(Length))
                 {
-                    return new ForeignMemory(shared.Handle, 4096, Length - 4096);
+                    return new ForeignBacking(shared.Handle, 4096, Length - 4096);
                 }
 
             case "file":
-                using (var shared = new SharedMemory(Length))
+                using (var shared = new SharedBacking(Length))
                 {
-                    return FileMemory.FromHandle(shared.Handle);
+                    return FileBacking.FromHandle(shared.Handle);
                 }
 
             default:
-                var sparse = new SparseMapping(Length);
+                var sparse = new SparseBacking(Length);
                 sparse.Commit(0, Length);
                 return sparse;
         }

@@ -27,9 +27,9 @@ public class DeviceAddressSpaceTests
     public void All_regions_of_a_memory_keep_their_addresses()
     {
         using GuestMemory ram = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapMemory(2 * Page))
-            .Add(2 * Page, new HeapMemory(Page), protection: Protection.Read)
-            .Add(0x1_0000, new HeapMemory(Page))
+            .Add(0, new HeapBacking(2 * Page))
+            .Add(2 * Page, new HeapBacking(Page), protection: Protection.Read)
+            .Add(0x1_0000, new HeapBacking(Page))
             .Build();
         var space = new DeviceAddressSpace("vm");
         IDisposable registration = space.AddMemory(ram);
@@ -129,7 +129,7 @@ public class DeviceAddressSpaceTests
     public void Overlaps_are_refused_within_a_layer()
     {
         using GuestMemory ram = GuestMemory.Allocate(4 * Page);
-        using GuestMemory other = new("other", new HeapMemory(8 * Page));
+        using GuestMemory other = new("other", new HeapBacking(8 * Page));
         var space = new DeviceAddressSpace("vm");
         using IDisposable first = space.AddMemory(0x4000, ram, new GuestRange(0, 4 * Page));
         foreach ((ulong start, ulong size) in new (ulong, ulong)[] { (0x4000, 1), (0x7fff, 1), (0x3fff, 2), (0x7fff, 2), (0x3000, 6 * Page), (0x5000, Page) })
@@ -142,7 +142,7 @@ public class DeviceAddressSpaceTests
         using IDisposable above = space.AddMemory(0x8000, other, new GuestRange(0, 1));
 
         // All or nothing: the region at zero is not added, because the one behind it overlaps.
-        using GuestMemory two = new GuestMemoryBuilder("two").Add(0, new HeapMemory(Page)).Add(0x6000, new HeapMemory(Page)).Build();
+        using GuestMemory two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(0x6000, new HeapBacking(Page)).Build();
         Should.Throw<InvalidOperationException>(() => space.AddMemory(two));
         Unclaimed(space, 0);
 
@@ -158,7 +158,7 @@ public class DeviceAddressSpaceTests
     {
         const ulong Top = ulong.MaxValue - Page + 1;
         using GuestMemory ram = GuestMemory.Allocate(Page);
-        using GuestMemory last = new GuestMemoryBuilder("last").Add(Top, new HeapMemory(Page)).Build();
+        using GuestMemory last = new GuestMemoryBuilder("last").Add(Top, new HeapBacking(Page)).Build();
         (last.End, last.Last).ShouldBe((0UL, GuestAddress.MaxValue));
         last.GetRegions()[0].Range.ShouldBe(new GuestRange(Top, Page));
 
@@ -219,7 +219,7 @@ public class DeviceAddressSpaceTests
     [Fact]
     public void Faults_of_memory_are_told_in_addresses_of_the_space()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         using var memory = new GuestMemory("bar", mapping);
         var space = new DeviceAddressSpace("vm");

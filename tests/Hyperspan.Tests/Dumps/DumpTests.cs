@@ -48,8 +48,8 @@ public sealed class DumpTests : IDisposable
     public async Task Bare_bytes_are_at_their_addresses()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0x4000, new HeapMemory(0x3000))
-            .Add(0x20_0800, new HeapMemory(100, new HeapMemoryOptions { ExactLength = true }))
+            .Add(0x4000, new HeapBacking(0x3000))
+            .Add(0x20_0800, new HeapBacking(100, new HeapBackingOptions { ExactLength = true }))
             .Build();
         memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);
@@ -91,7 +91,7 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public async Task More_segments_than_a_header_counts()
     {
-        using var memory = new GuestMemory("ram", new HeapMemory(140_000UL * 4096));
+        using var memory = new GuestMemory("ram", new HeapBacking(140_000UL * 4096));
         for (ulong page = 0; page < 140_000; page += 2)
         {
             memory.Write(page * 4096, 1UL);

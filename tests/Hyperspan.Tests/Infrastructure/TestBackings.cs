@@ -7,7 +7,7 @@ internal unsafe class MappedBacking : GuestMemoryBacking
     private readonly byte[]? _writeBits;
     private readonly ulong _bitOffset;
 
-    internal MappedBacking(SparseMapping mapping, byte[]? readBits = null, byte[]? writeBits = null, ulong bitOffset = 0)
+    internal MappedBacking(SparseBacking mapping, byte[]? readBits = null, byte[]? writeBits = null, ulong bitOffset = 0)
     {
         Sparse = mapping;
         _readBits = Pin(readBits);
@@ -15,7 +15,7 @@ internal unsafe class MappedBacking : GuestMemoryBacking
         _bitOffset = bitOffset;
     }
 
-    internal SparseMapping Sparse { get; }
+    internal SparseBacking Sparse { get; }
 
     internal byte[] ReadBits => _readBits!;
 
@@ -31,10 +31,10 @@ internal unsafe class MappedBacking : GuestMemoryBacking
         ? null
         : new AccessBitmaps(Address(_readBits), Address(_writeBits!), _bitOffset);
 
-    protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired) =>
-        Sparse.LockPages(pageNumbers, access, out unlockRequired);
+    protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired) =>
+        Sparse.PinPages(pageNumbers, access, out unpinRequired);
 
-    protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => Sparse.UnlockPages(pageNumbers);
+    protected internal override void UnpinPages(ReadOnlySpan<ulong> pageNumbers) => Sparse.UnpinPages(pageNumbers);
 
     protected override void Release() => Sparse.Dispose();
 
@@ -57,7 +57,7 @@ internal unsafe class MappedBacking : GuestMemoryBacking
 /// Four quarters: the first and the last refuse, the second appears on first touch, the third appears as read-only zeros.
 /// The faulting backing of the source document's tests.
 /// </summary>
-internal sealed class FaultingBacking(ulong length) : MappedBacking(new SparseMapping(length))
+internal sealed class FaultingBacking(ulong length) : MappedBacking(new SparseBacking(length))
 {
     internal static readonly InvalidOperationException Refusal = new("fault");
 

@@ -8,8 +8,8 @@ public sealed unsafe class CallerBufferTests : IDisposable
     private const int Page = 4096;
     private const ulong Length = 16 * Page;
 
-    private readonly SparseMapping _mapping = new(Length);
-    private readonly SparseMapping _own = new(Length);
+    private readonly SparseBacking _mapping = new(Length);
+    private readonly SparseBacking _own = new(Length);
     private readonly GuestMemory _memory;
     private readonly GuestMemory _restricted;
 
@@ -20,7 +20,7 @@ public sealed unsafe class CallerBufferTests : IDisposable
         _own.Unmap(5 * Page, Page);
         _memory = new GuestMemory("ram", _mapping);
         byte[] bits = [0xff, 0xff];
-        var under = new SparseMapping(Length);
+        var under = new SparseBacking(Length);
         under.Commit(0, Length);
         _restricted = new GuestMemory("restricted", new MappedBacking(under, bits, bits));
     }

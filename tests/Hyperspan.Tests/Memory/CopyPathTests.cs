@@ -116,7 +116,7 @@ public class CopyPathTests
     [InlineData(4095UL, 19UL)]
     public void A_long_write_leaves_all_above_a_missing_page(ulong at, ulong missing)
     {
-        var sparse = new SparseMapping(Size);
+        var sparse = new SparseBacking(Size);
         sparse.Commit(0, Size);
         sparse.Decommit(missing * Page, Page);
         using GuestMemory memory = new("holes", sparse);
@@ -154,9 +154,9 @@ public class CopyPathTests
         restricted = kind == "restricted" ? new RestrictedBacking(Size) : null;
         return kind switch
         {
-            "guarded" => new GuestMemory(kind, LockTests.Committed(Size / 4096)),
+            "guarded" => new GuestMemory(kind, PinTests.Committed(Size / 4096)),
             "restricted" => new GuestMemory(kind, restricted!),
-            "second region" => new GuestMemoryBuilder(kind).Add(0, new HeapMemory(Page)).Add(start, new HeapMemory(Size)).Build(),
+            "second region" => new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(start, new HeapBacking(Size)).Build(),
             _ => GuestMemory.Allocate(Size),
         };
     }
@@ -182,12 +182,12 @@ public class CopyPathTests
     /// <summary>Memory under one bitmap for both kinds of access, all bits set at first.</summary>
     private sealed unsafe class RestrictedBacking : GuestMemoryBacking
     {
-        private readonly HeapMemory _heap;
+        private readonly HeapBacking _heap;
         private readonly byte* _bits;
 
         internal RestrictedBacking(ulong length)
         {
-            _heap = new HeapMemory(length);
+            _heap = new HeapBacking(length);
             nuint bytes = (nuint)((length / Page) + 7) / 8;
             _bits = (byte*)NativeMemory.Alloc(bytes);
             NativeMemory.Fill(_bits, bytes, 0xff);

@@ -10,7 +10,7 @@ public class FaultTests
     [Fact]
     public void Messages_name_operation_memory_range_and_first_failing_address()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         using GuestMemory memory = new("ram", mapping);
         GuestMemoryException e = Should.Throw<GuestMemoryException>(() => memory.Read(Page - 4, new byte[8]));
@@ -24,8 +24,8 @@ public class FaultTests
             .ShouldStartWith("guest memory 'ram': compare exchange error: failed to access 0x2000-0x2004");
         Should.Throw<GuestMemoryException>(() => memory.Slice(Page, 4 * Page)).Message
             .ShouldBe("guest memory 'ram': slice error: failed to access 0x1000-0x5000 at 0x4000: no memory at address");
-        Should.Throw<GuestMemoryException>(() => memory.LockPages([3], AccessType.Read)).Message
-            .ShouldStartWith("guest memory 'ram': lock error: failed to access memory at 0x3000: page not mapped");
+        Should.Throw<GuestMemoryException>(() => memory.PinPages([3], AccessType.Read)).Message
+            .ShouldStartWith("guest memory 'ram': pin error: failed to access memory at 0x3000: page not mapped");
         memory.TryProbePages([0, 1], AccessType.Read, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ToString().ShouldStartWith("guest memory 'ram': probe error: failed to access memory at 0x1000");
         default(GuestMemoryFault).ToString().ShouldBe("no fault");
@@ -37,7 +37,7 @@ public class FaultTests
     public void The_lowest_inaccessible_byte_is_reported_wherever_the_hole_is()
     {
         // Copies touch their ends first; the report must be of the lowest page all the same.
-        var mapping = new SparseMapping(8 * Page);
+        var mapping = new SparseBacking(8 * Page);
         mapping.Commit(0, 2 * Page);
         mapping.Commit(4 * Page, Page);
         using GuestMemory memory = new("ram", mapping);
@@ -66,7 +66,7 @@ public class FaultTests
     {
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, Pattern(16 * 4096));
-        using GuestMemory memory = new("disk", FileMemory.Open(temporary.Path));
+        using GuestMemory memory = new("disk", FileBacking.Open(temporary.Path));
         memory.Read(0, 16 * 4096).ShouldBe(Pattern(16 * 4096));
         using (var file = new FileStream(temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
@@ -81,14 +81,14 @@ public class FaultTests
         fault.Cause.ShouldBe(FaultCause.BusError);
         memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
-        memory.TryCompareExchange(6 * Page, 1, 2, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(6 * Page, 1, 2, out _, out _, out fault).ShouldBeFalse();
         memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
     }
 
     [Fact]
     public void Decommitted_protected_and_unmapped_pages_fault_and_come_back()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
         using GuestMemory memory = new("ram", mapping);
         memory.Write(Page, 7u);
@@ -117,16 +117,16 @@ public class FaultTests
     [Fact]
     public void Writes_to_read_only_regions_and_backings_are_refused()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, HeapMemory.Copy(Pattern(4096)), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, HeapBacking.Copy(Pattern(4096)), protection: Protection.Read).Build();
         memory.Read(0, 4096).ShouldBe(Pattern(4096));
         memory.TryWrite(8, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
         memory.TryWrite(8, new byte[100], out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
         memory.TryFill(8, 0, 100, out fault).ShouldBeFalse();
-        memory.TryCompareExchange(8, 1UL, 2UL, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 2UL, out _, out _, out fault).ShouldBeFalse();
         memory.TryProbeWritable(0, out fault).ShouldBeFalse();
-        memory.TryLockRange(0, 100, AccessType.Write, kernelAccess: true, out _, out fault).ShouldBeFalse();
+        memory.TryPin(0, 100, AccessType.Write, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
         memory.Read(0, 4096).ShouldBe(Pattern(4096));
     }
@@ -134,7 +134,7 @@ public class FaultTests
     [Fact]
     public void A_failed_write_keeps_what_is_below_the_fault()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         mapping.Commit(2 * Page, Page);
         using GuestMemory memory = new("ram", mapping);
@@ -244,16 +244,16 @@ public class FaultTests
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryFill(4, 1, 1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
-        memory.TryCompareExchange(4, 1u, 1u, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(4, 1u, 1u, out _, out _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
-        memory.TryLockPages([0], AccessType.Read, kernelAccess: false, out _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotLockable, 0);
+        memory.TryPinPages([0], AccessType.Read, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotPinnable, 0);
     }
 
     [Fact]
     public void Copy_faults_name_the_side_that_failed()
     {
-        var holes = new SparseMapping(4 * Page);
+        var holes = new SparseBacking(4 * Page);
         holes.Commit(0, Page);
         using GuestMemory source = new("source", holes);
         using GuestMemory target = GuestMemory.Allocate(4 * Page);
@@ -277,7 +277,7 @@ public class FaultTests
     private delegate PageFaultAction Handler(in PageFault fault);
 
     /// <summary>Nothing is mapped at first; faults go to the test, fallbacks to an array.</summary>
-    private sealed class HandlerBacking(Handler handler) : MappedBacking(new SparseMapping(64 * Page))
+    private sealed class HandlerBacking(Handler handler) : MappedBacking(new SparseBacking(64 * Page))
     {
         private readonly byte[] _bytes = new byte[64 * Page];
 

@@ -36,8 +36,8 @@ public sealed class FileTransferTests : IDisposable
         Should.Throw<ArgumentOutOfRangeException>(() => memory.TryReadFrom(0, 1, file, -1, out _));
         using SafeFileHandle readOnly = File.OpenHandle(_temporary.Path);
         memory.TryWriteTo(0, 10, readOnly, 0, out FileTransfer refused).ShouldBeFalse();
-        Should.Throw<IOException>(() => memory.WriteTo(0, 10, readOnly, 0)).HResult.ShouldBe(refused.Errno);
-        refused.Errno.ShouldNotBe(0);
+        Should.Throw<IOException>(() => memory.WriteTo(0, 10, readOnly, 0)).HResult.ShouldBe(refused.ErrorNumber);
+        refused.ErrorNumber.ShouldNotBe(0);
         refused.Transferred.ShouldBe(0UL);
     }
 
@@ -58,26 +58,26 @@ public sealed class FileTransferTests : IDisposable
     [Fact]
     public void Paged_ranges_are_locked_run_by_run()
     {
-        var mapping = new SparseMapping(16 * Page);
+        var mapping = new SparseBacking(16 * Page);
         mapping.Commit(0, 16 * Page);
         using GuestMemory memory = new("ram", mapping);
         var range = new PagedRange([3, 4, 9], 100, (2 * Page) + 50);
-        using (LockedMemory locked = memory.LockRange(range, AccessType.Write))
+        using (PinnedMemory locked = memory.Pin(range, AccessType.Write))
         {
             locked.Count.ShouldBe(2);
             locked.Vectors[0].Length.ShouldBe((nuint)((2 * Page) - 100));
             locked.Vectors[1].Length.ShouldBe((nuint)150);
-            mapping.IsLocked(3).ShouldBeTrue();
-            mapping.IsLocked(9).ShouldBeTrue();
+            mapping.IsPinned(3).ShouldBeTrue();
+            mapping.IsPinned(9).ShouldBeTrue();
         }
 
-        mapping.IsLocked(3).ShouldBeFalse();
+        mapping.IsPinned(3).ShouldBeFalse();
         mapping.Decommit(9 * Page, Page);
-        memory.TryLockRange(range, AccessType.Write, kernelAccess: true, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryPin(range, AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 9 * Page);
         fault.HasRange.ShouldBeFalse();
-        mapping.IsLocked(3).ShouldBeFalse("undone");
-        memory.TryLockRange(new PagedRange([ulong.MaxValue], 0, 1), AccessType.Read, kernelAccess: true, out _, out fault).ShouldBeFalse();
+        mapping.IsPinned(3).ShouldBeFalse("undone");
+        memory.TryPin(new PagedRange([ulong.MaxValue], 0, 1), AccessType.Read, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
     }
 

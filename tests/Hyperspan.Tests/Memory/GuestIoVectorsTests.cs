@@ -17,7 +17,7 @@ public class GuestIoVectorsTests
         byte[] content = Pattern(5 * 4096 + 100);
         File.WriteAllBytes(temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(temporary.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, LockTests.Committed(4)).Add(4 * Page, new HeapMemory(8 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, PinTests.Committed(4)).Add(4 * Page, new HeapBacking(8 * Page)).Build();
         using var vectors = new GuestIoVectors(AccessType.Write, 1);
         Add(vectors, memory, 3 * Page + 50, 5000);
         Add(vectors, memory, 9 * Page, 300);
@@ -80,7 +80,7 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(image.Path, Pattern(8 * 4096));
         File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
         using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new("guest", FileMemory.Open(ram.Path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }));
+        using GuestMemory memory = new("guest", FileBacking.Open(ram.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
         using var vectors = new GuestIoVectors(AccessType.Write);
         Add(vectors, memory, 0, 8 * Page);
         using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
@@ -136,8 +136,8 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(temporary.Path, Pattern(3 * 4096));
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapMemory(4 * Page), protection: Protection.Read)
-            .Add(4 * Page, new HeapMemory(Page))
+            .Add(0, new HeapBacking(4 * Page), protection: Protection.Read)
+            .Add(4 * Page, new HeapBacking(Page))
             .Build();
         using var vectors = new GuestIoVectors(AccessType.Read);
         Add(vectors, memory, 4 * Page, 100);
@@ -192,7 +192,7 @@ public class GuestIoVectorsTests
         server.Blocking = false;
         target.TryReceive(0, 10, server, out FileTransfer none).ShouldBeFalse();
         Should.Throw<IOException>(() => target.Receive(0, 10, server)).HResult.ShouldBe(11);
-        none.Errno.ShouldBe(11, "EAGAIN");
+        none.ErrorNumber.ShouldBe(11, "EAGAIN");
         none.Transferred.ShouldBe(0UL);
 
         GuestMemory Memory() => lockable ? GuestMemory.Allocate(Length) : new GuestMemory("io", new FallbackBacking(Length));
@@ -201,7 +201,7 @@ public class GuestIoVectorsTests
     [Fact]
     public void A_disposed_list_takes_nothing_and_locks_nothing()
     {
-        SparseMapping mapping = LockTests.Committed(4);
+        SparseBacking mapping = PinTests.Committed(4);
         using GuestMemory memory = new("ram", mapping);
         using SafeFileHandle file = File.OpenHandle("/dev/zero");
         var vectors = new GuestIoVectors(AccessType.Write);
@@ -210,7 +210,7 @@ public class GuestIoVectorsTests
         Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, Page, Page, out _));
         Should.Throw<ObjectDisposedException>(() => vectors.TryAdd(memory, new PagedRange([2], 0, 9), out _));
         Should.Throw<ObjectDisposedException>(() => vectors.ReadFrom(file, 0));
-        Enumerable.Range(0, 4).ShouldAllBe(page => !mapping.IsLocked((ulong)page));
+        Enumerable.Range(0, 4).ShouldAllBe(page => !mapping.IsPinned((ulong)page));
     }
 
     [Fact]
@@ -219,7 +219,7 @@ public class GuestIoVectorsTests
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, new byte[1 << 16]);
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
-        using GuestMemory memory = new("ram", LockTests.Committed(16));
+        using GuestMemory memory = new("ram", PinTests.Committed(16));
         using var vectors = new GuestIoVectors(AccessType.Write);
         Request(vectors, memory, file, 200);
         long before = GC.GetAllocatedBytesForCurrentThread();

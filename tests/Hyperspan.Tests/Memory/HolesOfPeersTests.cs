@@ -11,10 +11,10 @@ public class HolesOfPeersTests
     [Fact]
     public void Locks_taken_through_a_slice_reach_the_backing()
     {
-        SparseMapping mapping = Committed(4);
+        SparseBacking mapping = Committed(4);
         using GuestMemory memory = new("ram", mapping);
-        using LockedMemory locked = memory.Slice(Page, 2 * Page).Slice(0, Page).LockPages([0], AccessType.Read);
-        mapping.IsLocked(1).ShouldBeTrue();
+        using PinnedMemory locked = memory.Slice(Page, 2 * Page).Slice(0, Page).PinPages([0], AccessType.Read);
+        mapping.IsPinned(1).ShouldBeTrue();
         Should.Throw<InvalidOperationException>(() => mapping.Unmap(Page, Page));
     }
 
@@ -24,16 +24,16 @@ public class HolesOfPeersTests
         // A backing whose page goes away when it is probed too early: between probe and lock.
         var backing = new OrderedBacking();
         using GuestMemory memory = new("ram", backing);
-        memory.LockPages([0], AccessType.Read).Dispose();
+        memory.PinPages([0], AccessType.Read).Dispose();
         backing.Order.ShouldBe(["lock", "probe", "unlock"]);
     }
 
     [Fact]
     public void A_mapping_cannot_go_while_it_is_locked()
     {
-        SparseMapping mapping = Committed(1);
+        SparseBacking mapping = Committed(1);
         using GuestMemory memory = new("ram", mapping);
-        using (memory.LockRange(0, 10, AccessType.Write))
+        using (memory.Pin(0, 10, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(() => mapping.Unmap(0, Page));
             Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, Page));
@@ -48,29 +48,29 @@ public class HolesOfPeersTests
     [Fact]
     public void Locked_pages_cannot_be_unlocked_twice()
     {
-        SparseMapping mapping = Committed(1);
+        SparseBacking mapping = Committed(1);
         using GuestMemory memory = new("ram", mapping);
-        LockedMemory first = memory.LockPages([0], AccessType.Read);
-        using LockedMemory second = memory.LockPages([0], AccessType.Read);
+        PinnedMemory first = memory.PinPages([0], AccessType.Read);
+        using PinnedMemory second = memory.PinPages([0], AccessType.Read);
         Parallel.For(0, 8, _ => first.Dispose());
-        mapping.IsLocked(0).ShouldBeTrue("the second lock still holds it");
+        mapping.IsPinned(0).ShouldBeTrue("the second lock still holds it");
     }
 
     [Fact]
     public void A_lock_knows_whether_it_is_for_reading_or_writing()
     {
-        SparseMapping mapping = Committed(1);
+        SparseBacking mapping = Committed(1);
         mapping.Protect(0, Page, Protection.Read);
         using GuestMemory memory = new("ram", mapping);
-        using LockedMemory locked = memory.LockPages([0], AccessType.Read);
+        using PinnedMemory locked = memory.PinPages([0], AccessType.Read);
         locked.Access.ShouldBe(AccessType.Read);
-        Should.Throw<GuestMemoryException>(() => memory.LockPages([0], AccessType.Write)).Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
+        Should.Throw<GuestMemoryException>(() => memory.PinPages([0], AccessType.Write)).Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
     }
 
     [Fact]
     public void A_backing_that_fills_its_region_keeps_its_last_byte()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").AddEqualRegions(2 * Page, new HeapMemory(2 * Page), new HeapMemory(2 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddEqualRegions(2 * Page, new HeapBacking(2 * Page), new HeapBacking(2 * Page)).Build();
         memory.Write((2 * Page) - 1, (byte)1);
         memory.Read<byte>((2 * Page) - 1).ShouldBe((byte)1);
         memory.Write((4 * Page) - 8, ulong.MaxValue);
@@ -81,7 +81,7 @@ public class HolesOfPeersTests
     public void Accesses_cross_regions_of_any_layout()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(3 * Page, new HeapMemory(Page)).Add(0, Committed(3)).Add(4 * Page, new FallbackBacking((int)(5 * Page))).Build();
+            .Add(3 * Page, new HeapBacking(Page)).Add(0, Committed(3)).Add(4 * Page, new FallbackBacking((int)(5 * Page))).Build();
         byte[] data = MemoryAssert.Pattern((int)(8 * Page));
         memory.Write(10, data);
         memory.Read(10, data.Length).ShouldBe(data);
@@ -90,7 +90,7 @@ public class HolesOfPeersTests
     [Fact]
     public void Memory_of_several_regions_can_be_shared()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new SharedMemory(Page)).Add(1UL << 32, new SharedMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new SharedBacking(Page)).Add(1UL << 32, new SharedBacking(Page)).Build();
         memory.GetSharedRegions().Count.ShouldBe(2);
     }
 
@@ -98,7 +98,7 @@ public class HolesOfPeersTests
     public void A_compare_exchange_without_a_fallback_is_a_clear_fault()
     {
         using GuestMemory memory = new("io", new FallbackBacking(4096) { SupportsCompareExchange = false });
-        memory.TryCompareExchange(8, 1UL, 0UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 0UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 8);
         memory.Write(8, 5UL);
         memory.Read<ulong>(8).ShouldBe(5UL, "plain accesses work");
@@ -130,14 +130,14 @@ public class HolesOfPeersTests
         }).QuickCheckThrowOnFailure();
     }
 
-    private static SparseMapping Committed(ulong pages)
+    private static SparseBacking Committed(ulong pages)
     {
-        var mapping = new SparseMapping(pages * Page);
+        var mapping = new SparseBacking(pages * Page);
         mapping.Commit(0, pages * Page);
         return mapping;
     }
 
-    private sealed class OrderedBacking() : MappedBacking(new SparseMapping(Page))
+    private sealed class OrderedBacking() : MappedBacking(new SparseBacking(Page))
     {
         internal List<string> Order { get; } = [];
 
@@ -148,13 +148,13 @@ public class HolesOfPeersTests
             return PageFaultAction.Retry;
         }
 
-        protected internal override BackingResult LockPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unlockRequired)
+        protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired)
         {
             Order.Add("lock");
-            unlockRequired = true;
+            unpinRequired = true;
             return BackingResult.Success;
         }
 
-        protected internal override void UnlockPages(ReadOnlySpan<ulong> pageNumbers) => Order.Add("unlock");
+        protected internal override void UnpinPages(ReadOnlySpan<ulong> pageNumbers) => Order.Add("unlock");
     }
 }

@@ -13,7 +13,7 @@ public class LayoutTests
     [Fact]
     public void Ram_below_and_above_the_hole()
     {
-        var ram = new HeapMemory(64 * Page);
+        var ram = new HeapBacking(64 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
             .Add(0, ram, length: 48 * Page)
             .Add(4 * GiB, ram, backingOffset: 48 * Page)
@@ -33,14 +33,14 @@ public class LayoutTests
     public void Touching_regions_are_crossed_unless_strict()
     {
         byte[] data = Pattern(3000);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(Page, new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Build();
         memory.Write(Page - 1500, data);
         memory.Read(Page - 1500, 3000).ShouldBe(data);
         memory.Write(Page - 3, 0x0102_0304_0506_0708UL);
         memory.Read<ulong>(Page - 3).ShouldBe(0x0102_0304_0506_0708UL);
         memory.Read<Guid>(Page - 7).ShouldBe(new Guid(memory.Read(Page - 7, 16)));
 
-        using GuestMemory strict = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(Page, new HeapMemory(Page)).Strict().Build();
+        using GuestMemory strict = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Strict().Build();
         strict.IsStrict.ShouldBeTrue();
         strict.ReadBytesFault(Page - 1, 2).ShouldBeFault(GuestMemoryFaultKind.CrossesRegions, Page);
         strict.TryRead(Page - 3, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -56,7 +56,7 @@ public class LayoutTests
         var builder = new GuestMemoryBuilder("slots");
         for (ulong i = 0; i < 512; i++)
         {
-            builder.Add((i * 37 * GiB) + ((i % 7) * Page), new HeapMemory(Page));
+            builder.Add((i * 37 * GiB) + ((i % 7) * Page), new HeapBacking(Page));
         }
 
         using GuestMemory memory = builder.Build();
@@ -80,7 +80,7 @@ public class LayoutTests
     [Fact]
     public void Regions_reach_the_top_of_the_address_space()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapMemory(Page)).Add(ulong.MaxValue - (Page - 1), new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapBacking(Page)).Add(ulong.MaxValue - (Page - 1), new HeapBacking(Page)).Build();
         memory.Write(ulong.MaxValue, (byte)5);
         memory.Read<byte>(ulong.MaxValue).ShouldBe((byte)5);
         memory.TryRead(ulong.MaxValue, out ushort _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -131,12 +131,12 @@ public class LayoutTests
         }).QuickCheckThrowOnFailure();
     }
 
-    private static readonly HeapMemory Shared = new(16 * Page);
+    private static readonly HeapBacking Shared = new(16 * Page);
 
     [Fact]
     public void Builders_refuse_what_cannot_be()
     {
-        var heap = new HeapMemory(4 * Page);
+        var heap = new HeapBacking(4 * Page);
         var builder = new GuestMemoryBuilder("ram").Add(8 * Page, heap);
         Refused(() => builder.Add(11 * Page, heap), "shares a page");
         Refused(() => builder.Add(5 * Page, heap), "shares a page");
@@ -157,7 +157,7 @@ public class LayoutTests
     [Fact]
     public void A_backing_may_fill_its_region()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").AddEqualRegions(Page, new HeapMemory(Page), new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddEqualRegions(Page, new HeapBacking(Page), new HeapBacking(Page)).Build();
         memory.Write(Page - 1, (byte)1);
         memory.Write((2 * Page) - 1, (byte)2);
         memory.Read<byte>(Page - 1).ShouldBe((byte)1);
@@ -173,9 +173,9 @@ public class LayoutTests
         mapping[5] = 6;
         memory.Read<byte>(5).ShouldBe((byte)6);
 
-        NoMapping(new GuestMemory("sparse", new SparseMapping(Page)));
-        NoMapping(new GuestMemoryBuilder("two").Add(0, new HeapMemory(Page)).Add(Page, new HeapMemory(Page)).Build());
-        NoMapping(new GuestMemoryBuilder("rom").Add(0, new HeapMemory(Page), protection: Protection.Read).Build());
+        NoMapping(new GuestMemory("sparse", new SparseBacking(Page)));
+        NoMapping(new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Build());
+        NoMapping(new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Page), protection: Protection.Read).Build());
         NoMapping(GuestMemory.Empty);
         memory.Dispose();
         NoMapping(memory);
@@ -190,7 +190,7 @@ public class LayoutTests
     [Fact]
     public void Io_addresses_follow_regions_and_slices()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("dma").Add(0, new HeapMemory(Page)).Add(GiB, new IovaBacking()).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("dma").Add(0, new HeapBacking(Page)).Add(GiB, new IovaBacking()).Build();
         memory.GetIova(GiB + 5).ShouldBe(0x7000_0005UL);
         memory.GetIova(0).ShouldBeNull();
         memory.GetIova(Page).ShouldBeNull();

@@ -5,7 +5,7 @@ public sealed class PageNumberFaultTests : IDisposable
 {
     private const ulong Impossible = 1UL << 52;
 
-    private readonly GuestMemory _memory = new("ram", new HeapMemory(16 * 4096));
+    private readonly GuestMemory _memory = new("ram", new HeapBacking(16 * 4096));
 
     public static TheoryData<int, ulong> Places => new()
     {
@@ -33,14 +33,14 @@ public sealed class PageNumberFaultTests : IDisposable
         ShouldName(fault, "fill", index, number);
         _memory.TryProbePages(pages, AccessType.Read, out fault).ShouldBeFalse();
         ShouldName(fault, "probe", index, number);
-        _memory.TryLockPages(pages, AccessType.Read, kernelAccess: false, out _, out fault).ShouldBeFalse();
-        ShouldName(fault, "lock", index, number);
-        _memory.TryLockRange(range, AccessType.Write, kernelAccess: false, out _, out fault).ShouldBeFalse();
-        ShouldName(fault, "lock", index, number);
+        _memory.TryPinPages(pages, AccessType.Read, out _, out fault).ShouldBeFalse();
+        ShouldName(fault, "pin", index, number);
+        _memory.TryPin(range, AccessType.Write, out _, out fault).ShouldBeFalse();
+        ShouldName(fault, "pin", index, number);
 
         using var vectors = new GuestIoVectors(AccessType.Read);
         vectors.TryAdd(_memory, range, out fault).ShouldBeFalse();
-        ShouldName(fault, "lock", index, number);
+        ShouldName(fault, "pin", index, number);
         new PagedReader(_memory, range).TryRead(buffer, out StreamingFault streaming).ShouldBeFalse();
         ShouldName(streaming.MemoryFault, "read", index, number);
         new PagedWriter(_memory, range).TryWrite(buffer, out streaming).ShouldBeFalse();

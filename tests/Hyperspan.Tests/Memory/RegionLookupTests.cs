@@ -13,8 +13,9 @@ public class RegionLookupTests
     public void A_range_is_contained_where_an_access_would_be_in_bounds(bool strict)
     {
         var builder = new GuestMemoryBuilder("ram");
-        using GuestMemory memory = (strict ? builder.Strict() : builder).Add(0, new FallbackBacking((int)Page)).Add(Page, new HeapMemory(Page)).Add(8 * Page, new HeapMemory(Page))
-            .Add(0xffff_ffff_ffff_f000, new HeapMemory(Page)).Build();
+        using GuestMemory memory = (strict ? builder.Strict() : builder)
+            .Add(0, new FallbackBacking((int)Page)).Add(Page, new HeapBacking(Page)).Add(8 * Page, new HeapBacking(Page))
+            .Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         ulong[] addresses = [0, 1, Page - 1, Page, (2 * Page) - 1, 2 * Page, (8 * Page) - 1, 8 * Page, (9 * Page) - 1, 9 * Page, 0xffff_ffff_ffff_f000, ulong.MaxValue];
         ulong[] lengths = [0, 1, 2, Page, Page + 1, 2 * Page, (2 * Page) + 1, ulong.MaxValue];
         foreach (ulong at in addresses)
@@ -33,7 +34,7 @@ public class RegionLookupTests
     [Fact]
     public void A_region_names_its_backing_and_where_in_it_it_lies()
     {
-        var low = new HeapMemory(16 * Page);
+        var low = new HeapBacking(16 * Page);
         var high = new FallbackBacking((int)Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(2 * Page, low, 4 * Page, 8 * Page).Add(64 * Page, high).Build();
         memory.TryFindRegion(2 * Page, out GuestMemoryRegion? region).ShouldBeTrue();
@@ -55,8 +56,8 @@ public class RegionLookupTests
     [Fact]
     public unsafe void A_mapping_reaches_from_the_address_to_the_end_of_its_region()
     {
-        var low = new HeapMemory(4 * Page);
-        var high = new SparseMapping(4 * Page);
+        var low = new HeapBacking(4 * Page);
+        var high = new SparseBacking(4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, low).Add(64 * Page, high, Page, 2 * Page).Add(128 * Page, new FallbackBacking((int)Page)).Build();
         memory.Write(100, 0x1234);
         memory.TryGetMapping(100, out byte* pointer, out ulong length).ShouldBeTrue();

@@ -18,13 +18,13 @@ public class RestrictionTests
         Refused(memory.TryWrite(at, 1UL, out fault), fault, at);
         Refused(memory.TryWrite(Page - 8, new byte[16], out fault), fault, Page);
         Refused(memory.TryFill(at, 1, 8, out fault), fault, at);
-        Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out fault), fault, at);
+        Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out _, out fault), fault, at);
         Refused(memory.TryCopyTo(0, other, 0, 2 * Page, out fault), fault, Page);
         Refused(other.TryCopyTo(0, memory, 0, 2 * Page, out fault), fault, Page);
         Refused(memory.TryProbeReadable(at, out fault), fault, at);
         Refused(memory.TryProbeWritable(at, out fault), fault, at);
         Refused(memory.TryProbePages([0, 1], AccessType.Read, out fault), fault, Page);
-        Refused(memory.TryLockPages([0, 1], AccessType.Read, kernelAccess: false, out _, out fault), fault, Page);
+        Refused(memory.TryPinPages([0, 1], AccessType.Read, out _, out fault), fault, Page);
         memory.TryProbeReadable(2 * Page, out _).ShouldBeTrue();
         memory.TryProbeWritable(2 * Page, out _).ShouldBeTrue();
         memory.TryProbePages([0, 2, 3], AccessType.Write, out _).ShouldBeTrue();
@@ -87,10 +87,10 @@ public class RestrictionTests
                 {
                     0 => memory.TryWrite(Page + 64, 0xdeadUL),
                     1 => memory.TryWrite(Page + 128, bytes),
-                    2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _),
+                    2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _, out _),
 
                     // The comparand is what was there a moment ago: every other time, it is exchanged.
-                    _ => memory.TryCompareExchange(Page + 512, ~seen, seen, out seen, out _),
+                    _ => memory.TryCompareExchange(Page + 512, ~seen, seen, out _, out seen, out _),
                 };
                 if (!done)
                 {
@@ -123,12 +123,12 @@ public class RestrictionTests
 
     private sealed unsafe class Protector : GuestMemoryBacking
     {
-        private readonly HeapMemory _heap;
+        private readonly HeapBacking _heap;
         private readonly byte[] _bits = GC.AllocateArray<byte>(1, pinned: true);
 
         internal Protector(ulong pages, byte bits)
         {
-            _heap = new HeapMemory(pages * Page);
+            _heap = new HeapBacking(pages * Page);
             _bits[0] = bits;
         }
 

@@ -33,7 +33,7 @@ public class SearchTests
     [Fact]
     public void What_is_there_ends_with_the_memory_and_with_the_address_space()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapMemory(Page)).Add(0xffff_ffff_ffff_f000, new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapBacking(Page)).Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         memory.ReadAvailable(Page - 9, new byte[100]).ShouldBe(9);
         memory.ReadAvailable(0xffff_ffff_ffff_fff9, new byte[100], out GuestMemoryFault fault).ShouldBe(7);
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, null);
@@ -52,7 +52,7 @@ public class SearchTests
     [InlineData(100_000, 100_000UL)]
     public void Bytes_are_found_wherever_they_lie(int count, ulong offset)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(32 * Page)).Add(32 * Page, new HeapMemory(32 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(32 * Page)).Add(32 * Page, new HeapBacking(32 * Page)).Build();
         byte[] value = [.. Enumerable.Range(0, count).Select(i => (byte)(1 + (i % 250)))];
         memory.Write(1000 + offset, value);
         memory.IndexOf(1000, 200_000, value).ShouldBe(new GuestAddress(1000 + offset));
@@ -82,10 +82,10 @@ public class SearchTests
     [Fact]
     public void A_dump_shows_bytes_and_says_what_is_not_there()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         mapping.Commit(3 * Page, Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, mapping).Add(0x10_0000, new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, mapping).Add(0x10_0000, new HeapBacking(Page)).Build();
         memory.Write(Page - 20, "Hello, \u007fworld\n|~|!!!"u8);
         memory.Write(3 * Page, (byte)'A');
         Dump(Page - 20, 40).ShouldBe(

@@ -14,7 +14,7 @@ public class SliceTests
     [InlineData(13UL)]
     public void Addresses_are_relative_and_bounds_hold(ulong start)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(2 * Page)).Add(2 * Page, Committed(2)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(2 * Page)).Add(2 * Page, Committed(2)).Build();
         byte[] all = Pattern((int)(4 * Page));
         memory.Write(0, all);
         GuestMemory view = memory.Slice(start, 2 * Page);
@@ -39,23 +39,23 @@ public class SliceTests
     [Fact]
     public void Only_backings_of_others_are_asked_for_slices()
     {
-        using var shared = new SharedMemory(Page);
-        using var heap = new HeapMemory(Page);
-        using var sparse = new SparseMapping(Page);
-        using var foreign = new ForeignMemory(shared.Handle, 0, Page);
+        using var shared = new SharedBacking(Page);
+        using var heap = new HeapBacking(Page);
+        using var sparse = new SparseBacking(Page);
+        using var foreign = new ForeignBacking(shared.Handle, 0, Page);
         foreach (GuestMemoryBacking backing in (GuestMemoryBacking[])[shared, heap, sparse, foreign])
         {
-            backing.MakesSlices.ShouldBeFalse(backing.Name);
+            backing.HasHooks.ShouldBeFalse(backing.Name);
         }
 
         using var own = new FallbackBacking((int)Page);
-        own.MakesSlices.ShouldBeTrue();
+        own.HasHooks.ShouldBeTrue();
     }
 
     [Fact]
     public void Ranges_that_are_not_all_memory_are_refused()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page)).Add(2 * Page, new HeapMemory(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(2 * Page, new HeapBacking(Page)).Build();
         Refused(memory, 0, Page + 1, Page);
         Refused(memory, Page, 1, Page);
         Refused(memory, 2 * Page, ulong.MaxValue, 3 * Page);
@@ -70,7 +70,7 @@ public class SliceTests
 
         static void Refused(GuestMemory memory, ulong start, ulong length, ulong at)
         {
-            memory.TrySlice(start, length, allowPreemptiveLocking: false, out GuestMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
+            memory.TrySlice(start, length, allowPreemptivePinning: false, out GuestMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
             none.ShouldBeNull();
             fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, at);
             fault.Operation.ShouldBe(GuestMemoryOperation.Slice);
@@ -112,7 +112,7 @@ public class SliceTests
             Set(write, page + 5, page is not 4);
         }
 
-        SparseMapping mapping = Committed(12);
+        SparseBacking mapping = Committed(12);
         using GuestMemory memory = new("ram", new MappedBacking(mapping, read, write, bitOffset: 5));
         for (ulong start = 0; start < 9; start++)
         {
@@ -141,10 +141,10 @@ public class SliceTests
     [Fact]
     public void Sharing_is_listed_for_every_region_and_through_slices()
     {
-        var low = new SharedMemory(4 * Page);
-        var high = new SharedMemory(4 * Page);
+        var low = new SharedBacking(4 * Page);
+        var high = new SharedBacking(4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, low).Add(4 * Page, new HeapMemory(Page)).Add(5 * Page, high, protection: Protection.Read).Build();
+            .Add(0, low).Add(4 * Page, new HeapBacking(Page)).Add(5 * Page, high, protection: Protection.Read).Build();
         memory.GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset, r.Writable))
             .ShouldBe([(0UL, 4 * Page, 0UL, true), (5 * Page, 4 * Page, 0UL, false)]);
         memory.GetSharedRegions()[1].Handle.ShouldBeSameAs(high.Handle);
@@ -154,7 +154,7 @@ public class SliceTests
         // What the list says is where the bytes are.
         memory.Write(2 * Page, 0x1234_5678u);
         SharedGuestRegion first = memory.GetSharedRegions()[0];
-        using GuestMemory peer = new("peer", new ForeignMemory(first.Handle, first.FileOffset, first.Length));
+        using GuestMemory peer = new("peer", new ForeignBacking(first.Handle, first.FileOffset, first.Length));
         peer.Read<uint>(2 * Page).ShouldBe(0x1234_5678u);
     }
 
@@ -193,9 +193,9 @@ public class SliceTests
         using var backing = new OwnSliceBacking();
         using GuestMemory memory = new("ram", backing);
         backing.Special.Write(8, 0xfeedu);
-        memory.Slice(Page, Page, allowPreemptiveLocking: true).Read<uint>(8).ShouldBe(0xfeedu);
+        memory.Slice(Page, Page, allowPreemptivePinning: true).Read<uint>(8).ShouldBe(0xfeedu);
         backing.Asked.ShouldBe((Page, Page, true));
-        memory.TrySlice(0, 10, allowPreemptiveLocking: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TrySlice(0, 10, allowPreemptivePinning: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPrivate, 3);
     }
 
@@ -208,7 +208,7 @@ public class SliceTests
     {
         using var backing = new OwnSliceBacking();
         using GuestMemory memory = new("ram", backing);
-        memory.TrySlice(Page, length, allowPreemptiveLocking: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TrySlice(Page, length, allowPreemptivePinning: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
         view.ShouldBeNull();
         fault.Cause.ShouldBe(FaultCause.Backing);
         fault.Length.ShouldBe(length);
@@ -271,7 +271,7 @@ public class SliceTests
     public void A_view_of_a_made_slice_is_closed_with_whatever_that_was_made_from(int closed)
     {
         // The backing stays open, and so does what the view was asked of.
-        using var heap = new HeapMemory(4 * Page);
+        using var heap = new HeapBacking(4 * Page);
         using GuestMemory origin = new GuestMemoryBuilder("origin").Add(0, heap).LeaveBackingsOpen().Build();
         GuestMemory middle = origin.Slice(Page / 2, 3 * Page);
         GuestMemory made = middle.Slice(Page / 4, Page);
@@ -291,15 +291,15 @@ public class SliceTests
             one.IsDisposed.ShouldBeTrue();
             one.TryRead(0, out byte _).ShouldBeFalse();
             one.TryWrite(0, 1).ShouldBeFalse();
-            one.TryLockRange(0, 1, AccessType.Read, false, out _, out _).ShouldBeFalse();
+            one.TryPin(0, 1, AccessType.Read, out _, out _).ShouldBeFalse();
         }
 
         outer.IsDisposed.ShouldBeFalse();
     }
 
-    private static SparseMapping Committed(ulong pages)
+    private static SparseBacking Committed(ulong pages)
     {
-        var mapping = new SparseMapping(pages * Page);
+        var mapping = new SparseBacking(pages * Page);
         mapping.Commit(0, pages * Page);
         return mapping;
     }

@@ -11,18 +11,18 @@ public sealed unsafe class SourceDifferenceTests
     [InlineData((3 * Page) + (Page - 1), 3)]
     public void A_partial_last_page_is_locked_by_range_and_not_by_number(ulong length, ulong page)
     {
-        using GuestMemory memory = new("ram", new HeapMemory(length, new HeapMemoryOptions { ExactLength = true }));
-        memory.TryLockPages([page], AccessType.Write, kernelAccess: false, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        using GuestMemory memory = new("ram", new HeapBacking(length, new HeapBackingOptions { ExactLength = true }));
+        memory.TryPinPages([page], AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, length);
-        using LockedMemory locked = memory.LockRange(page * Page, length - (page * Page), AccessType.Write);
+        using PinnedMemory locked = memory.Pin(page * Page, length - (page * Page), AccessType.Write);
         locked.Length.ShouldBe(length - (page * Page));
-        locked.WritablePieces[0].Length.ShouldBe((int)(length - (page * Page)));
+        locked.Pieces[0].Length.ShouldBe((int)(length - (page * Page)));
     }
 
     [Fact]
     public void The_fallback_is_given_what_is_left_of_an_access()
     {
-        using var sparse = new SparseMapping(4 * Page);
+        using var sparse = new SparseBacking(4 * Page);
         sparse.Commit(0, 2 * Page);
         using var backing = new RestByFallback(sparse);
         using GuestMemory memory = new("ram", backing);
@@ -39,7 +39,7 @@ public sealed unsafe class SourceDifferenceTests
     [InlineData(1)]
     public void A_write_under_bitmaps_has_written_the_pages_before_the_one_that_is_refused(int refused)
     {
-        SparseMapping sparse = LockTests.Committed(4);
+        SparseBacking sparse = PinTests.Committed(4);
         byte bits = (byte)(0xf & ~(1 << refused));
         using GuestMemory memory = new("ram", new MappedBacking(sparse, [0xff], [bits]));
         byte[] ones = new byte[(int)(4 * Page)];
@@ -53,7 +53,7 @@ public sealed unsafe class SourceDifferenceTests
     }
 
     /// <summary>Pages that are not there are read and written by fallback methods, which note what they are asked for.</summary>
-    private sealed class RestByFallback(SparseMapping sparse) : MappedBacking(sparse)
+    private sealed class RestByFallback(SparseBacking sparse) : MappedBacking(sparse)
     {
         internal List<(ulong Address, ulong Length)> Asked { get; } = [];
 

@@ -40,7 +40,7 @@ public class SourceDocumentTests
     public void Equal_regions_leave_gaps_out_of_range()
     {
         ulong length = 4 * MiB;
-        var mapping = new SparseMapping(length);
+        var mapping = new SparseBacking(length);
         mapping.Commit(0, length);
         var shared = new MappedBacking(mapping);
         const ulong Region = 1UL << 30;
@@ -60,7 +60,7 @@ public class SourceDocumentTests
     [Fact]
     public void Bitmap_forbids_pages()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
         using GuestMemory memory = new("test", new MappedBacking(mapping, [0b0101]));
 
@@ -99,7 +99,7 @@ public class SourceDocumentTests
     [Fact]
     public void Heap_buffer_is_accessible_to_its_sole_owner()
     {
-        var heap = new HeapMemory(0x10000);
+        var heap = new HeapBacking(0x10000);
         var pattern = new byte[0x10000];
         Array.Fill(pattern, (byte)0x42);
         using (GuestMemory memory = new GuestMemoryBuilder("heap").Add(0, heap).LeaveBackingsOpen().Build())
@@ -156,12 +156,12 @@ public class SourceDocumentTests
     }
 
     private static GuestMemory BytesAt(ulong address, int size) =>
-        new GuestMemoryBuilder("slice").Add(address, HeapMemory.Copy(new byte[size])).Build();
+        new GuestMemoryBuilder("slice").Add(address, HeapBacking.Copy(new byte[size])).Build();
 
     // 0 to 1 MiB RAM, 1 to 2 MiB empty, 2 to 3 MiB RAM, a page empty, RAM up to 4 MiB.
     private static MappedBacking HoledMapping()
     {
-        var mapping = new SparseMapping(4 * MiB);
+        var mapping = new SparseBacking(4 * MiB);
         mapping.Commit(0, MiB);
         mapping.Commit(2 * MiB, MiB);
         mapping.Commit((3 * MiB) + Page, MiB - Page);

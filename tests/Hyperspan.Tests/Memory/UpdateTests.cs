@@ -157,13 +157,13 @@ public class UpdateTests
             "sparse" => new GuestMemory("sparse", Committed()),
             "restricted" => new GuestMemory("restricted", new MappedBacking(Committed(), [0xff])),
             "fallback" => new GuestMemory("fallback", new FallbackBacking((int)Page)),
-            _ => new GuestMemoryBuilder("two").Add(0, new HeapMemory(Page)).Add(4 * Page, new HeapMemory(Page)).Build(),
+            _ => new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(4 * Page, new HeapBacking(Page)).Build(),
         };
     }
 
-    private static SparseMapping Committed()
+    private static SparseBacking Committed()
     {
-        var mapping = new SparseMapping(Page);
+        var mapping = new SparseBacking(Page);
         mapping.Commit(0, Page);
         return mapping;
     }

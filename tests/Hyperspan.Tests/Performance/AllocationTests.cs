@@ -50,7 +50,7 @@ public sealed class AllocationTests
         AssertNoAllocation(() =>
         {
             memory.CompareExchange(8, 1UL, 0UL);
-            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _);
+            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _, out _);
         });
     }
 
@@ -71,16 +71,16 @@ public sealed class AllocationTests
             memory.TryWrite(Outside, bytes, out _).ShouldBeCheap(expected: false);
             memory.TryFill(Outside, 1, 10).ShouldBeCheap(expected: false);
             memory.TryProbe(Outside, 10, AccessType.Read, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
-            memory.TrySlice(Outside, 10, allowPreemptiveLocking: false, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TrySlice(Outside, 10, allowPreemptivePinning: false, out _, out _).ShouldBeCheap(expected: false);
         });
     }
 
     [Fact]
     public void Faults_of_the_mapping_do_not_allocate()
     {
-        using var memory = new GuestMemory("holes", new SparseMapping(Size));
+        using var memory = new GuestMemory("holes", new SparseBacking(Size));
         byte[] bytes = new byte[256];
         AssertNoAllocation(() =>
         {
@@ -118,8 +118,8 @@ public sealed class AllocationTests
     {
         using GuestMemory memory = Make("direct");
         ulong[] pages = [.. Enumerable.Range(0, 16).Select(i => (ulong)(i * 7 % 16))];
-        long sixteen = AllocatedBy(() => memory.LockPages(pages, AccessType.Read).Dispose());
-        long eight = AllocatedBy(() => memory.LockPages(pages.AsSpan(0, 8), AccessType.Read).Dispose());
+        long sixteen = AllocatedBy(() => memory.PinPages(pages, AccessType.Read).Dispose());
+        long eight = AllocatedBy(() => memory.PinPages(pages.AsSpan(0, 8), AccessType.Read).Dispose());
         (sixteen - eight).ShouldBe(8 * 16);
         eight.ShouldBeLessThanOrEqualTo(320);
     }
@@ -172,15 +172,15 @@ public sealed class AllocationTests
                 Array.Fill(bits, (byte)0xff);
                 return new GuestMemory("bitmap", new MappedBacking(Committed(), bits));
             case "regions":
-                return new GuestMemoryBuilder("regions").Add(0, new HeapMemory(Size / 2)).Add(Size / 2, new HeapMemory(Size / 2)).Build();
+                return new GuestMemoryBuilder("regions").Add(0, new HeapBacking(Size / 2)).Add(Size / 2, new HeapBacking(Size / 2)).Build();
             default:
                 return new GuestMemory("fallback", new FallbackBacking((int)Size));
         }
     }
 
-    private static SparseMapping Committed()
+    private static SparseBacking Committed()
     {
-        var sparse = new SparseMapping(Size);
+        var sparse = new SparseBacking(Size);
         sparse.Commit(0, Size);
         return sparse;
     }

@@ -8,7 +8,7 @@ public sealed class ScaleTests
     public void A_tebibyte_can_be_reserved_and_touched_here_and_there()
     {
         const ulong Tebibyte = 1UL << 40;
-        using var sparse = new SparseMapping(Tebibyte);
+        using var sparse = new SparseBacking(Tebibyte);
         using var memory = new GuestMemory("huge", sparse);
         ulong[] touched = [0, 1UL << 32, (1UL << 39) + 0x5000, Tebibyte - 4096];
         foreach (ulong page in touched)
@@ -31,7 +31,7 @@ public sealed class ScaleTests
     [Fact]
     public void Five_hundred_regions_are_found_in_one_step()
     {
-        var ram = new HeapMemory(512 * 4096);
+        var ram = new HeapBacking(512 * 4096);
         var builder = new GuestMemoryBuilder("slots");
         for (int i = 0; i < 512; i++)
         {

@@ -9,9 +9,9 @@ public sealed class FoundByModelTests
 {
     private const ulong Page = 4096;
 
-    private static SparseMapping Committed(ulong pages)
+    private static SparseBacking Committed(ulong pages)
     {
-        var mapping = new SparseMapping(pages * Page);
+        var mapping = new SparseBacking(pages * Page);
         mapping.Commit(0, pages * Page);
         return mapping;
     }
@@ -22,7 +22,7 @@ public sealed class FoundByModelTests
     [InlineData(5000)]
     public void Write_that_faults_leaves_what_lies_above_alone(int length)
     {
-        SparseMapping mapping = Committed(3);
+        SparseBacking mapping = Committed(3);
         mapping.Decommit(0, Page);
         using var memory = new GuestMemory("ram", mapping);
         byte[] bytes = Pattern(length);
@@ -36,9 +36,9 @@ public sealed class FoundByModelTests
     [Fact]
     public void Lock_for_reading_of_memory_that_may_not_be_read_is_not_called_read_only()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapMemory(Page), protection: Protection.None).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page), protection: Protection.None).Build();
         memory.TryRead(0, out byte _, out GuestMemoryFault read).ShouldBeFalse();
-        memory.TryLockRange(0, 1, AccessType.Read, kernelAccess: false, out _, out GuestMemoryFault locked).ShouldBeFalse();
+        memory.TryPin(0, 1, AccessType.Read, out _, out GuestMemoryFault locked).ShouldBeFalse();
         locked.Kind.ShouldBe(read.Kind);
         locked.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
     }
@@ -46,7 +46,7 @@ public sealed class FoundByModelTests
     [LinuxFact]
     public void Value_across_two_pages_faults_at_the_hole_below_the_restricted_page()
     {
-        SparseMapping mapping = Committed(2);
+        SparseBacking mapping = Committed(2);
         mapping.Decommit(0, Page);
         using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
         memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -59,8 +59,8 @@ public sealed class FoundByModelTests
     public void Copy_between_memories_of_different_layout_over_one_backing_is_as_if_read_first()
     {
         const int Length = 3 * 4096;
-        using var shared = new HeapMemory(4 * Page);
-        using var own = new HeapMemory(Page);
+        using var shared = new HeapBacking(4 * Page);
+        using var own = new HeapBacking(Page);
         using GuestMemory plain = new GuestMemoryBuilder("plain").LeaveBackingsOpen().Add(0, shared).Build();
         using GuestMemory shifted = new GuestMemoryBuilder("shifted").LeaveBackingsOpen().Add(0, own).Add(Page, shared).Build();
         byte[] bytes = Pattern((int)(5 * Page));
@@ -98,7 +98,7 @@ public sealed class FoundByModelTests
             closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
             closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
             closed.TryFill(0, 1, 100, out fault).ShouldBeFalse();
-            closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
+            closed.TryCompareExchange(0, 0UL, 1UL, out _, out _, out fault).ShouldBeFalse();
         }
 
         memory.Read<ulong>(16).ShouldBe(0UL);

@@ -9,7 +9,7 @@ public sealed class FoundByMutationTests
     [LinuxFact]
     public void Value_across_two_pages_needs_the_bits_of_both()
     {
-        var mapping = new SparseMapping(2 * Page);
+        var mapping = new SparseBacking(2 * Page);
         mapping.Commit(0, 2 * Page);
         using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
         memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -30,7 +30,7 @@ public sealed class FoundByMutationTests
     [LinuxFact]
     public void Copy_to_higher_addresses_names_the_lowest_of_several_faults()
     {
-        var mapping = new SparseMapping(8 * Page);
+        var mapping = new SparseBacking(8 * Page);
         mapping.Commit(0, 8 * Page);
         mapping.Decommit(2 * Page, Page);
         mapping.Decommit(5 * Page, Page);
@@ -42,7 +42,7 @@ public sealed class FoundByMutationTests
     [Fact]
     public void Direct_memory_is_closed_with_its_backing()
     {
-        var backing = new HeapMemory(Page);
+        var backing = new HeapBacking(Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").LeaveBackingsOpen().Add(0, backing).Build();
         memory.Write(0, 7u);
         backing.Dispose();

@@ -40,13 +40,13 @@ internal sealed class HoleInMemory : IDisposable
             using var file = new SafeFileHandle(LibC.MemfdCreate("hole", MemoryFileFlags.CloseOnExec), ownsHandle: true);
             LibC.Ftruncate(file, 2 * (long)Page).ShouldBe(0);
             GuestMemoryBacking backing = reason == "truncated file"
-                ? FileMemory.FromHandle(file, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite })
-                : new ForeignMemory(file, 0, 2 * Page);
+                ? FileBacking.FromHandle(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite })
+                : new ForeignBacking(file, 0, 2 * Page);
             LibC.Ftruncate(file, (long)Page).ShouldBe(0);
             return backing;
         }
 
-        var mapping = new SparseMapping(3 * Page, new SparseMappingOptions { FaultBehavior = reason == "blocking" ? FaultBehavior.MayBlock : FaultBehavior.MayFault });
+        var mapping = new SparseBacking(3 * Page, new SparseBackingOptions { FaultBehavior = reason == "blocking" ? FaultBehavior.MayBlock : FaultBehavior.MayFault });
         mapping.Commit(0, 3 * Page);
         if (reason == "restricted")
         {

@@ -183,13 +183,13 @@ public sealed class TearingTests
             "guarded" => new GuestMemory(path, Committed()),
             "blocking" => new GuestMemory(path, Committed(FaultBehavior.MayBlock)),
             "bitmap" => new GuestMemory(path, new MappedBacking(Committed(), [0xff])),
-            "table" => new GuestMemoryBuilder(path).Add(0, new HeapMemory(Page)).Add(Page, new HeapMemory(3 * Page)).Build(),
+            "table" => new GuestMemoryBuilder(path).Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(3 * Page)).Build(),
             _ => throw new ArgumentException(path, nameof(path)),
         };
 
-        static SparseMapping Committed(FaultBehavior behavior = FaultBehavior.MayFault)
+        static SparseBacking Committed(FaultBehavior behavior = FaultBehavior.MayFault)
         {
-            var mapping = new SparseMapping(4 * Page, new SparseMappingOptions { FaultBehavior = behavior });
+            var mapping = new SparseBacking(4 * Page, new SparseBackingOptions { FaultBehavior = behavior });
             mapping.Commit(0, 4 * Page);
             return mapping;
         }

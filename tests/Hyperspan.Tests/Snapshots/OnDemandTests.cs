@@ -39,7 +39,7 @@ public sealed class OnDemandTests : IDisposable
         memory.Fill((3 * Step) + 5, 3, Step);
         memory.CopyTo(4 * Step, memory, 5 * Step, 4096 * 3);
         memory.Read<ulong>((5 * Step) + 0x1008).ShouldBe(257UL);
-        using LockedMemory locked = memory.LockRange(6 * Step, Step, AccessType.Read);
+        using PinnedMemory locked = memory.Pin(6 * Step, Step, AccessType.Read);
         memory.Probe(7 * Step, Step, AccessType.Write);
         lazy.GetTouchedRanges()[0].ShouldBe(new GuestRange(Step, Step));
     }
@@ -187,7 +187,7 @@ public sealed class OnDemandTests : IDisposable
     /// <summary>Pages that hold their number in their second word; each third is zero.</summary>
     private async Task<GuestMemorySnapshot> NumberedAsync(ulong pages)
     {
-        using var memory = new GuestMemory("numbered", new HeapMemory(pages * 4096));
+        using var memory = new GuestMemory("numbered", new HeapBacking(pages * 4096));
         for (ulong page = 0; page < pages; page++)
         {
             if (page % 3 != 0)

@@ -69,8 +69,8 @@ public sealed class PageServerTests : IDisposable
         using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
         string name = $"hs-{Guid.NewGuid():N}";
-        using var first = new SharedMemory(4096, new SharedMemoryOptions { Name = name });
-        using var second = new SharedMemory(4096, new SharedMemoryOptions { Name = name });
+        using var first = new SharedBacking(4096, new SharedBackingOptions { Name = name });
+        using var second = new SharedBacking(4096, new SharedBackingOptions { Name = name });
         SendWith(client, isCancelled ? "[" : "[]", first.Handle, second.Handle);
         using Socket connection = await _listener.AcceptAsync();
         using var cancellation = new CancellationTokenSource();
@@ -108,7 +108,7 @@ public sealed class PageServerTests : IDisposable
 
     private async Task<GuestMemorySnapshot> NumberedAsync()
     {
-        using var memory = new GuestMemory("numbered", new HeapMemory(Pages * 4096));
+        using var memory = new GuestMemory("numbered", new HeapBacking(Pages * 4096));
         for (ulong page = 0; page < Pages; page++)
         {
             if (page % 3 != 0)

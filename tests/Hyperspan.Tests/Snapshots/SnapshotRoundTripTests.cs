@@ -37,7 +37,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     [Fact]
     public async Task Pages_that_are_zero_or_absent_take_no_room()
     {
-        using var memory = new GuestMemory("ram", new HeapMemory(1UL << 30));
+        using var memory = new GuestMemory("ram", new HeapBacking(1UL << 30));
         memory.Fill(0x10_0000, 0, 64 * SnapshotBed.Page);
         memory.Write(0x2000_0000, 1UL);
         SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
@@ -99,7 +99,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     public async Task Sparse_mapping_keeps_what_is_there()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-        var mapping = new SparseMapping(1 << 20);
+        var mapping = new SparseBacking(1 << 20);
         mapping.Commit(0x1000, 0x3000);
         mapping.MapZero(0x8000, 0x1000);
         using var memory = new GuestMemory("sparse", mapping);
@@ -115,7 +115,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * 4096)]);
-        using var memory = new GuestMemory("file", FileMemory.Open(_bed.PathOf("file"), new FileMemoryOptions { Access = FileMemoryAccess.CopyOnWrite }));
+        using var memory = new GuestMemory("file", FileBacking.Open(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }));
         using (FileStream file = File.Open(_bed.PathOf("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             file.SetLength(4 * 4096);
@@ -187,7 +187,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         new Random(3).NextBytes(bytes.AsSpan(100_000, 300_000));
         bytes[^1] = 9;
         File.WriteAllBytes(_bed.PathOf("ram"), bytes);
-        using (var memory = new GuestMemory("ram", FileMemory.Open(_bed.PathOf("ram"))))
+        using (var memory = new GuestMemory("ram", FileBacking.Open(_bed.PathOf("ram"))))
         {
             await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
         }

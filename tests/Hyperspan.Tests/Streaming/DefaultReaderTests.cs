@@ -107,7 +107,7 @@ public class DefaultReaderTests
     public void A_copy_in_no_one_order_allocates_little()
     {
         const ulong Half = 1UL << 40;
-        using var sparse = new SparseMapping(2 * Half);
+        using var sparse = new SparseBacking(2 * Half);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
             .Add(0, sparse).Add(2 * Half, sparse, Half, Half).Add(3 * Half, sparse, 0, Half).LeaveBackingsOpen().Build();
         memory.TryCopyTo(0, memory, 2 * Half, 2 * Half, out GuestMemoryFault fault).ShouldBeFalse();

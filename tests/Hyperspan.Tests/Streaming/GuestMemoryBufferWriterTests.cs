@@ -103,7 +103,7 @@ public class GuestMemoryBufferWriterTests
     [Fact]
     public void A_flush_that_fails_can_be_tried_again()
     {
-        var mapping = new SparseMapping(0x2000);
+        var mapping = new SparseBacking(0x2000);
         using var memory = new GuestMemory("ram", mapping);
         using var writer = new GuestMemoryBufferWriter(memory, new GuestRange(0x1000, 0x100), bufferSize: 16);
         writer.GetSpan(8).Fill(9);

@@ -116,7 +116,7 @@ public class GuestMemoryStreamTests
     [Fact]
     public async Task Faults_of_the_memory_are_io_errors_that_move_nothing()
     {
-        var mapping = new SparseMapping(0x3000);
+        var mapping = new SparseBacking(0x3000);
         mapping.Commit(0, 0x1000);
         using var memory = new GuestMemory("ram", mapping);
         using var stream = new GuestMemoryStream(memory, new GuestRange(0, 0x3000)) { Position = 0xff0 };

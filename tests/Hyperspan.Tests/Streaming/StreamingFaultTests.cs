@@ -176,7 +176,7 @@ public class StreamingFaultTests
     [Fact]
     public void Read_only_memory_is_a_fault_of_the_memory()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, new HeapMemory(Page), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Page), protection: Protection.Read).Build();
         var writer = new RangeWriter(memory, new GuestRange(0, Page));
         writer.TryWrite(1, out StreamingFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(StreamingFaultKind.Memory);
@@ -291,7 +291,7 @@ public class StreamingFaultTests
     /// <summary>Four pages of ones, of which the third is missing.</summary>
     private static GuestMemory WithHole()
     {
-        var mapping = new SparseMapping(4 * Page);
+        var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
         var memory = new GuestMemory("ram", mapping);
         memory.Fill(0, 1, 4 * Page);
@@ -302,7 +302,7 @@ public class StreamingFaultTests
     [Fact]
     public void A_refused_value_goes_to_the_same_place_when_the_page_is_there()
     {
-        using var sparse = new SparseMapping(Page);
+        using var sparse = new SparseBacking(Page);
         using var memory = new GuestMemory("sparse", sparse);
         var writer = new RangeWriter(memory, new GuestRange(8, 16));
         writer.TryWrite(7u, out StreamingFault _).ShouldBeFalse();

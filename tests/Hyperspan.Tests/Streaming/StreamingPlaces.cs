@@ -20,12 +20,12 @@ internal sealed class StreamingPlaces : IDisposable
 
     internal StreamingPlaces()
     {
-        Mapping = new SparseMapping(0x10000);
+        Mapping = new SparseBacking(0x10000);
         Mapping.Commit(0, Mapping.Length);
         Memory = new GuestMemory("ram", Mapping);
     }
 
-    internal SparseMapping Mapping { get; }
+    internal SparseBacking Mapping { get; }
 
     internal GuestMemory Memory { get; }
 

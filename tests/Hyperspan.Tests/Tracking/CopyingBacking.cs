@@ -1,7 +1,7 @@
 namespace Hyperspan.Tests.Tracking;
 
 /// <summary>A backing that answers for a slice by a memory over a backing of its own.</summary>
-internal sealed unsafe class CopyingBacking(HeapMemory inner) : GuestMemoryBacking
+internal sealed unsafe class CopyingBacking(HeapBacking inner) : GuestMemoryBacking
 {
     public override ulong Length => inner.Length;
 
@@ -11,7 +11,7 @@ internal sealed unsafe class CopyingBacking(HeapMemory inner) : GuestMemoryBacki
 
     protected internal override BackingResult CreateSlice(ulong address, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
     {
-        slice = new GuestMemory("made", new HeapMemory(length));
+        slice = new GuestMemory("made", new HeapBacking(length));
         return BackingResult.Success;
     }
 

@@ -90,7 +90,7 @@ public sealed class DirtyLogTests
     [Fact]
     public void A_write_through_any_memory_over_the_backing_is_seen_where_its_page_is_shown()
     {
-        using var heap = new HeapMemory(8 * Page);
+        using var heap = new HeapBacking(8 * Page);
         using GuestMemory twice = new GuestMemoryBuilder("twice")
             .LeaveBackingsOpen()
             .Add(0, heap, length: 4 * Page)
@@ -109,8 +109,8 @@ public sealed class DirtyLogTests
     {
         const ulong Large = 2 << 20;
         using GuestMemory memory = new GuestMemoryBuilder("apart")
-            .Add(Page, new HeapMemory(4 * Large))
-            .Add(0x1_0000_0000, new HeapMemory(Large))
+            .Add(Page, new HeapBacking(4 * Large))
+            .Add(0x1_0000_0000, new HeapBacking(Large))
             .Build();
         using var log = new DirtyLog(memory, Large);
         log.Start();
@@ -155,7 +155,7 @@ public sealed class DirtyLogTests
     [Fact]
     public void After_its_end_the_gates_are_calm_and_the_backing_has_nobody_to_tell()
     {
-        using var heap = new HeapMemory(4 * Page);
+        using var heap = new HeapBacking(4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen().Add(0, heap, length: Page).Add(2 * Page, heap, Page, Page).Build();
         using (var first = new DirtyLog(memory))
         using (var second = new DirtyLog(memory))
@@ -173,7 +173,7 @@ public sealed class DirtyLogTests
     [Fact]
     public void What_a_failed_write_may_have_written_is_collected()
     {
-        using var mapping = new SparseMapping(8 * Page);
+        using var mapping = new SparseBacking(8 * Page);
         mapping.Commit(0, 2 * Page);
         using var memory = new GuestMemory("hole", mapping);
         using var log = new DirtyLog(memory);
@@ -247,12 +247,12 @@ public sealed class DirtyLogTests
     {
         ulong length = (ulong)LongRun.Count(64, 1024) << 20;
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapMemory(length / 4))
-            .Add(0x1_0000_0000, new SharedMemory(length - (length / 4)))
+            .Add(0, new HeapBacking(length / 4))
+            .Add(0x1_0000_0000, new SharedBacking(length - (length / 4)))
             .Build();
         using GuestMemory copy = new GuestMemoryBuilder("copy")
-            .Add(0, new HeapMemory(length / 4))
-            .Add(0x1_0000_0000, new HeapMemory(length - (length / 4)))
+            .Add(0, new HeapBacking(length / 4))
+            .Add(0x1_0000_0000, new HeapBacking(length - (length / 4)))
             .Build();
         using var log = new DirtyLog(memory);
         log.Start();

@@ -105,7 +105,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     [SkippableFact]
     public void Pages_that_were_never_there_are_collected_when_they_are_written()
     {
-        using var memory = new GuestMemory("large", new SharedMemory(1UL << 36));
+        using var memory = new GuestMemory("large", new SharedBacking(1UL << 36));
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
         byte* mapping = MappingOf(memory);
@@ -120,14 +120,14 @@ public sealed unsafe class MappingScopeTests : IDisposable
     [SkippableFact]
     public void A_mapping_that_is_replaced_is_collected_as_a_whole_and_watched_from_then_on()
     {
-        var mapping = new SparseMapping(Length);
+        var mapping = new SparseBacking(Length);
         using var memory = new GuestMemory("sparse", mapping);
         mapping.Commit(0, 4 * Page);
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
         mapping.Commit(8 * Page, Page);
         Pages(log.Collect()).ShouldBeEmpty("nothing has been written");
-        using var file = new SharedMemory(Page);
+        using var file = new SharedBacking(Page);
         mapping.MapFile(8 * Page, file.Handle, 0, Page, writable: true);
         Pages(log.Collect()).ShouldContain(8UL);
         Pages(log.Collect()).ShouldBeEmpty();
@@ -166,10 +166,10 @@ public sealed unsafe class MappingScopeTests : IDisposable
     [SkippableFact]
     public void Writes_past_the_mapping_are_not_seen()
     {
-        var backing = new SharedMemory(Length);
+        var backing = new SharedBacking(Length);
         using var memory = new GuestMemory("shared", backing);
         memory.Fill(0, 1, Length);
-        using var again = new GuestMemory("again", new ForeignMemory(backing.Handle, 0, Length));
+        using var again = new GuestMemory("again", new ForeignBacking(backing.Handle, 0, Length));
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
         again.Write(Page, 2);
@@ -278,12 +278,12 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         GuestMemoryBacking backing = kind switch
         {
-            "heap" => new HeapMemory(Length),
-            "shared" => new SharedMemory(Length),
-            "file" => FileMemory.Open(_file.Path, new FileMemoryOptions { Access = FileMemoryAccess.ReadWrite }),
-            _ => new SparseMapping(Length),
+            "heap" => new HeapBacking(Length),
+            "shared" => new SharedBacking(Length),
+            "file" => FileBacking.Open(_file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }),
+            _ => new SparseBacking(Length),
         };
-        (backing as SparseMapping)?.Commit(0, Length);
+        (backing as SparseBacking)?.Commit(0, Length);
         var memory = new GuestMemory(kind, backing);
         memory.Fill(0, 1, Length);
         return memory;

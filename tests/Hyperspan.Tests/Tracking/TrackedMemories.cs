@@ -18,13 +18,13 @@ internal static class TrackedMemories
             case "heap":
                 return Whole(GuestMemory.Allocate(Length));
             case "shared":
-                return Whole(new GuestMemory(kind, new SharedMemory(Length)));
+                return Whole(new GuestMemory(kind, new SharedBacking(Length)));
             case "guarded":
                 return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayFault)));
             case "blocking":
                 return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayBlock)));
             case "restricted":
-                return Whole(new GuestMemory(kind, new PermittingBacking(new HeapMemory(Length))));
+                return Whole(new GuestMemory(kind, new PermittingBacking(new HeapBacking(Length))));
             case "restricted guarded":
                 return Whole(new GuestMemory(kind, new PermittingBacking(Committed(FaultBehavior.MayFault))));
             case "fallback":
@@ -33,17 +33,17 @@ internal static class TrackedMemories
                 // Regions that touch, of several kinds; the second shows the heap from its second page on.
                 return Whole(new GuestMemoryBuilder(kind)
                     .Add(0, Committed(FaultBehavior.MayFault), length: 3 * Page)
-                    .Add(3 * Page, new HeapMemory(Length), backingOffset: Page, length: 5 * Page)
-                    .Add(8 * Page, new SharedMemory(8 * Page))
+                    .Add(3 * Page, new HeapBacking(Length), backingOffset: Page, length: 5 * Page)
+                    .Add(8 * Page, new SharedBacking(8 * Page))
                     .Build());
             case "second region":
-                root = new GuestMemoryBuilder(kind).Add(0, new HeapMemory(Page)).Add(0x10_0000, new HeapMemory(Length)).Build();
+                root = new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(0x10_0000, new HeapBacking(Length)).Build();
                 return (root.Slice(0x10_0000, Length), root, 0x10_0000);
             case "slice":
-                root = new GuestMemory(kind, new HeapMemory(Length + (4 * Page)));
+                root = new GuestMemory(kind, new HeapBacking(Length + (4 * Page)));
                 return (root.Slice(Page, Length + Page).Slice(0x238, Length), root, Page + 0x238);
             case "made by the backing":
-                root = new GuestMemory(kind, new CopyingBacking(new HeapMemory(Length + Page)));
+                root = new GuestMemory(kind, new CopyingBacking(new HeapBacking(Length + Page)));
                 return (root.Slice(Page, Length), root, Page);
             default:
                 throw new ArgumentException("unknown kind " + kind, nameof(kind));
@@ -52,9 +52,9 @@ internal static class TrackedMemories
         static (GuestMemory, GuestMemory, ulong) Whole(GuestMemory memory) => (memory, memory, 0);
     }
 
-    private static SparseMapping Committed(FaultBehavior behavior)
+    private static SparseBacking Committed(FaultBehavior behavior)
     {
-        var mapping = new SparseMapping(Length, new SparseMappingOptions { FaultBehavior = behavior });
+        var mapping = new SparseBacking(Length, new SparseBackingOptions { FaultBehavior = behavior });
         mapping.Commit(0, Length);
         return mapping;
     }

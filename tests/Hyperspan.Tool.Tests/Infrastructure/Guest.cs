@@ -15,7 +15,7 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
 
     internal Guest(string socket, GuestMemoryBacking? backing = null)
     {
-        _backing = backing ?? new SharedMemory(Length);
+        _backing = backing ?? new SharedBacking(Length);
         Memory = new GuestMemory("guest", _backing);
         FrontEnd = VhostUserFrontEnd.Connect(socket);
         FrontEnd.Negotiate();

@@ -39,7 +39,7 @@ internal sealed class HeldDisk(int length) : IDiskImage, IDiskChannel
         Interlocked.Increment(ref _flushes);
         _begun.Release();
         _ended.Wait(Patience).ShouldBeTrue("the flush is not ended");
-        return _errno == 0 ? DiskResult.Success : DiskResult.FromErrno(_errno);
+        return _errno == 0 ? DiskResult.Success : DiskResult.FromErrorNumber(_errno);
     }
 
     public DiskResult Discard(ulong offset, ulong length) => DiskResult.Success;

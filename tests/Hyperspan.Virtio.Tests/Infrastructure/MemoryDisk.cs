@@ -71,7 +71,7 @@ internal sealed class MemoryDisk(int length, bool readOnly = false) : IDiskImage
             throw Throw;
         }
 
-        failure = FailWith == 0 ? DiskResult.Success : DiskResult.FromErrno(FailWith);
+        failure = FailWith == 0 ? DiskResult.Success : DiskResult.FromErrorNumber(FailWith);
         return FailWith != 0;
     }
 }

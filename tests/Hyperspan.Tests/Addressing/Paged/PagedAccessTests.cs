@@ -265,13 +265,13 @@ public unsafe class PagedAccessTests
     };
 
     private static GuestMemoryBuilder Regions() => new GuestMemoryBuilder("ram")
-        .Add(0, new HeapMemory(4 * Page))
+        .Add(0, new HeapBacking(4 * Page))
         .Add(4 * Page, new FallbackBacking(2 * Page))
         .Add(6 * Page, Committed(4 * Page));
 
     private static GuestMemory Sparse(ulong? hole)
     {
-        SparseMapping mapping = Committed(Size);
+        SparseBacking mapping = Committed(Size);
         if (hole is { } page)
         {
             mapping.Decommit(page * Page, Page);
@@ -280,9 +280,9 @@ public unsafe class PagedAccessTests
         return new GuestMemory("sparse", mapping);
     }
 
-    private static SparseMapping Committed(ulong length)
+    private static SparseBacking Committed(ulong length)
     {
-        var mapping = new SparseMapping(length);
+        var mapping = new SparseBacking(length);
         mapping.Commit(0, length);
         return mapping;
     }

@@ -1,0 +1,179 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>
+/// Memory in a file without a name (memfd), which other processes can map too: a vhost-user device, another VMM. Linux only.
+/// </summary>
+/// <remarks>
+/// <para>
+/// The file is sealed against shrinking, growing and further seals (fcntl(2), File Sealing), so no process that receives it can make an access here
+/// fault; with ordinary pages it is accessed at the speed of a raw pointer. With huge pages it may fault: a peer that punches a hole gives the page
+/// back to the pool, and the pool may have none left at the next access.
+/// </para>
+/// <para>All methods may be called from any thread.</para>
+/// </remarks>
+public sealed unsafe class SharedBacking : GuestMemoryBacking
+{
+    // The kernel adds "memfd:" and takes 249 bytes of ours (memfd_create(2)).
+    private const int MaximumNameLength = 249;
+
+    private readonly FileRangeMapping _file;
+
+    /// <summary>Initializes a new instance of the <see cref="SharedBacking"/> class: memory of zeros.</summary>
+    /// <param name="length">The length in bytes; rounded up to whole pages, of 4 KiB or of the huge page size. Not zero.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is zero or more than can be mapped, or the page size is none of those named.</exception>
+    /// <exception cref="ArgumentException">The alignment is no power of two from 4 KiB to 1 GiB, or the name contains a null character.</exception>
+    /// <exception cref="GuestMemoryMappingException">
+    /// The system refused; for huge pages the message says how many are needed, how many are free, and where to ask for more.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public SharedBacking(ulong length, SharedBackingOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(SharedBacking));
+        options ??= new SharedBackingOptions();
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        PageMath.RequireMappableLength(length, nameof(length));
+        PageMath.RequireAlignment(options.Alignment, nameof(options));
+        ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
+        Name = options.Name;
+        ulong pageSize = HugePagePool.BytesOf(options.HugePages);
+        Length = PageMath.RoundUp(length, pageSize);
+        SafeFileHandle file = Create(options);
+        try
+        {
+            SetLengthAndSeal(file);
+            _file = new FileRangeMapping(
+                file,
+                fileOffset: 0,
+                Length,
+                writable: true,
+                isPrivate: false,
+                pageSize,
+                options.Alignment,
+                Name,
+                error => HugePagePool.Hint(error, options.HugePages, Length));
+            if (options.Prefault)
+            {
+                Prefault();
+            }
+        }
+        catch
+        {
+            _file?.Unmap();
+            file.Dispose();
+            throw;
+        }
+
+        FaultBehavior = options.HugePages == HugePageSize.None && !Overcommit.IsStrict ? FaultBehavior.Never : FaultBehavior.MayFault;
+    }
+
+    /// <inheritdoc/>
+    public override ulong Length { get; }
+
+    /// <inheritdoc/>
+    public override byte* Mapping => _file.Address;
+
+    /// <summary>
+    /// Gets <see cref="FaultBehavior.Never"/>, unless it is on huge pages or the system may refuse a page at its first access
+    /// (<c>vm.overcommit_memory</c> is 2).
+    /// </summary>
+    public override FaultBehavior FaultBehavior { get; }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    /// <summary>Gets the file, to be passed to other processes. It holds this memory from offset zero on, and is closed when this object is disposed.</summary>
+    public SafeFileHandle Handle => _file.File;
+
+    /// <summary>Lists the whole of it.</summary>
+    /// <returns>One region.</returns>
+    /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
+    public override IReadOnlyList<ShareableRegion> GetShareableRegions() => _file.GetShareableRegions(this);
+
+    internal override bool HasHooks => false;
+
+    /// <inheritdoc/>
+    protected override void Release() => _file.Release(keepAccessible: FaultBehavior == FaultBehavior.Never);
+
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _file.Unmap();
+
+    private static SafeFileHandle Create(SharedBackingOptions options)
+    {
+        if (options.Name.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException("The name contains a null character.", nameof(options));
+        }
+
+        byte[] text = new byte[MaximumNameLength];
+        Encoding.UTF8.GetEncoder().Convert(options.Name, text, flush: false, out _, out int used, out _);
+        string name = Encoding.UTF8.GetString(text, 0, used);
+        MemoryFileFlags flags = MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing | options.HugePages switch
+        {
+            HugePageSize.Size2MiB => MemoryFileFlags.HugeTlb | MemoryFileFlags.Huge2MiB,
+            HugePageSize.Size1GiB => MemoryFileFlags.HugeTlb | MemoryFileFlags.Huge1GiB,
+            _ => MemoryFileFlags.None,
+        };
+
+        // Nobody is to run the guest's memory as a program. Hosts may insist on it; kernels before 6.3 do not know it.
+        int descriptor = LibC.MemfdCreate(name, flags | MemoryFileFlags.NoExecSeal);
+        if (descriptor < 0 && Marshal.GetLastPInvokeError() == ErrorNumber.InvalidArgument)
+        {
+            descriptor = LibC.MemfdCreate(name, flags);
+        }
+
+        if (descriptor < 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            throw new GuestMemoryMappingException(
+                "create a memory file", error, options.Name, hint: HugePagePool.Hint(error, options.HugePages, 0));
+        }
+
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    private void SetLengthAndSeal(SafeFileHandle file)
+    {
+        if (LibC.Ftruncate(file, (long)Length) != 0)
+        {
+            throw new GuestMemoryMappingException("set the length of", Marshal.GetLastPInvokeError(), Name, (0, Length));
+        }
+
+        if (LibC.Fcntl(file, FileCommand.AddSeals, (nint)(FileSeals.Shrink | FileSeals.Grow | FileSeals.Seal)) != 0)
+        {
+            throw new GuestMemoryMappingException("seal", Marshal.GetLastPInvokeError(), Name, (0, Length));
+        }
+    }
+
+    private void Prefault()
+    {
+        // Not by touching the pages: this asks the file, needs no recent kernel, and a lack of memory is an error instead of a signal.
+        int result;
+        do
+        {
+            result = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length);
+        }
+        while (ErrorNumber.IsInterrupted(result));
+
+        if (result != 0)
+        {
+            throw new GuestMemoryMappingException("prefault", Marshal.GetLastPInvokeError(), Name, (0, Length));
+        }
+
+        // Then enter them into our page tables, where the kernel can; not having that costs time only.
+        try
+        {
+            _file.Prefault(Name);
+        }
+        catch (GuestMemoryMappingException e) when (e.ErrorNumber == ErrorNumber.InvalidArgument)
+        {
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using Hyperspan.Interop.Linux;
+using Hyperspan.Synchronization;
+
+namespace Hyperspan;
+
+/// <summary>
+/// A range of addresses in which memory comes and goes: private memory, zero pages, parts of files. Reserving takes no memory, so it may be far
+/// larger than the machine's. Linux only.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A page is <em>reserved</em> at first: every access to it faults. <see cref="Commit(ulong, ulong)"/>, <see cref="MapZero"/> and <see cref="MapFile"/>
+/// put something there, <see cref="Decommit"/> and <see cref="Unmap"/> take it away again.
+/// </para>
+/// <para>
+/// Offsets and lengths are in bytes and multiples of 4 KiB; a length of zero does nothing. All methods may be called from any thread, page-fault
+/// handlers included, while others access the memory: these see a page as it was or as it is, nothing in between. Operations take effect one after
+/// another. One that the system refuses changes nothing, unless its description says otherwise.
+/// </para>
+/// <para>
+/// While a page is pinned, what is mapped there is neither replaced nor removed, and its protection not reduced: an operation that would do so fails
+/// with <see cref="InvalidOperationException"/> and changes nothing. Putting something where there is nothing, and widening a
+/// protection, go through: a page-fault handler that is called while pages are being pinned depends on it.
+/// </para>
+/// <para>The processor's protection applies to all memories made over this mapping. Pages are never executable in this process, whatever is asked for.</para>
+/// </remarks>
+public sealed unsafe partial class SparseBacking : GuestMemoryBacking
+{
+    private readonly Lock _gate = new();
+    private readonly AddressReservation _reservation;
+    private readonly MappingTable _table = new();
+    private readonly PagePins _locks = new();
+
+    /// <summary>Initializes a new instance of the <see cref="SparseBacking"/> class, with all pages reserved.</summary>
+    /// <param name="length">The length in bytes, a multiple of 4 KiB and not zero.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="length"/> is not a multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="length"/> is zero or more than can be mapped, or the fault behavior is <see cref="FaultBehavior.Never"/>.
+    /// </exception>
+    /// <exception cref="GuestMemoryMappingException">The process has not so many addresses left.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public SparseBacking(ulong length, SparseBackingOptions? options = null)
+    {
+        LinuxOnly.Require(nameof(SparseBacking));
+        options ??= new SparseBackingOptions();
+        ArgumentOutOfRangeException.ThrowIfZero(length);
+        PageMath.RequirePageAligned(length, nameof(length));
+        PageMath.RequireMappableLength(length, nameof(length));
+        PageMath.RequireAlignment(options.Alignment, nameof(options));
+        ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
+        if (options.FaultBehavior is not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.FaultBehavior, "A sparse mapping has holes, so accesses to it may fault.");
+        }
+
+        Length = length;
+        Name = options.Name;
+        FaultBehavior = options.FaultBehavior;
+        _reservation = AddressReservation.Reserve(length, options.Alignment, options.Name);
+        SetName(0, length);
+    }
+
+    /// <inheritdoc/>
+    public override ulong Length { get; }
+
+    /// <inheritdoc/>
+    public override byte* Mapping => _reservation.Address;
+
+    /// <inheritdoc/>
+    public override FaultBehavior FaultBehavior { get; }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    internal override bool HasHooks => false;
+
+    /// <inheritdoc/>
+    protected override void Release()
+    {
+        using (UninterruptedLock.Enter(_gate))
+        {
+            // All of it goes, the addresses stay. Should the kernel refuse, the memory stays with them.
+            _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
+            _table.Clear(0, Length);
+        }
+    }
+
+    /// <summary>
+    /// Refuses what would bring the process near the kernel's limit on mappings: an operation that begins or ends inside a mapping, reserved space included,
+    /// makes two of it there.
+    /// </summary>
+    private void RequireMappings(string operation, ulong offset, ulong end)
+    {
+        int more = (IsBoundary(offset) ? 0 : 1) + (IsBoundary(end) ? 0 : 1);
+        if (more != 0 && MappingBudget.Take(more) is { } refusal)
+        {
+            throw new GuestMemoryMappingException(operation, ErrorNumber.NoMemory, Name, (offset, end - offset), refusal);
+        }
+    }
+
+    /// <summary>Whether different things lie on either side of a place.</summary>
+    private bool IsBoundary(ulong at)
+    {
+        if (at == 0 || at == Length)
+        {
+            return true;
+        }
+
+        bool before = _table.TryFind(at - 1, out MappingSegment left);
+        bool after = _table.TryFind(at, out MappingSegment right);
+        return before != after || (before && left.Start != right.Start);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReleaseAddresses() => _reservation.Free();
+
+    private static MappingProtection Bits(Protection protection) =>
+        (protection.CanRead ? MappingProtection.Read : MappingProtection.None)
+        | (protection.CanWrite ? MappingProtection.Write : MappingProtection.None);
+
+    /// <summary>The name is lost with what was mapped; the new pages get it.</summary>
+    private void SetName(ulong offset, ulong length) => _reservation.SetName(offset, length, Name);
+
+    /// <summary>Undoes an mprotect that failed half-way, as far as the kernel lets us.</summary>
+    private void RestoreProtection(ulong start, ulong end)
+    {
+        foreach (MappingSegment segment in _table.In(start, end))
+        {
+            if (start < segment.Start)
+            {
+                _ = _reservation.Protect(start, segment.Start - start, MappingProtection.None);
+            }
+
+            _ = _reservation.Protect(segment.Start, segment.End - segment.Start, Bits(segment.Protection));
+            start = segment.End;
+        }
+
+        if (start < end)
+        {
+            _ = _reservation.Protect(start, end - start, MappingProtection.None);
+        }
+    }
+
+    /// <summary>Accounts for a failed replacement, and makes the exception.</summary>
+    private GuestMemoryMappingException Failed(string operation, int error, ulong offset, ulong length, bool emptied, string? hint = null)
+    {
+        if (emptied)
+        {
+            _table.Clear(offset, offset + length);
+        }
+
+        if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
+        {
+            hint = "parts of files on huge pages begin and end at multiples of the huge page size only";
+        }
+        else if (error == ErrorNumber.NoMemory)
+        {
+            hint ??= "there is no memory, or too many mappings (/proc/sys/vm/max_map_count)";
+        }
+
+        return new GuestMemoryMappingException(operation, error, Name, (offset, length), hint);
+    }
+
+    /// <summary>An operation under way: the mapping is not released before it ends, and none other changes it meanwhile.</summary>
+    private readonly ref struct Exclusive
+    {
+        private readonly SparseBacking _mapping;
+
+        /// <summary>Initializes a new instance of the <see cref="Exclusive"/> struct: begins the operation, when the one before it has ended.</summary>
+        /// <exception cref="ObjectDisposedException">The mapping has been disposed.</exception>
+        internal Exclusive(SparseBacking mapping)
+        {
+            mapping.BeginUse();
+            try
+            {
+                mapping._gate.Enter();
+            }
+            catch
+            {
+                mapping.EndUse();
+                throw;
+            }
+
+            _mapping = mapping;
+        }
+
+        public void Dispose()
+        {
+            _mapping._gate.Exit();
+            _mapping.EndUse();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+namespace Hyperspan;
+
+/// <summary>The ranges of a <see cref="GuestIoVectors"/>, which its owner changes without a pin while others may look.</summary>
+/// <remarks>
+/// Who looks may miss a range that is being added: nothing has been written to it so far. It may see a mixture of a range that is gone, and was told of when it went, and
+/// one that is being added: that names what was not written, if it is memory at all.
+/// </remarks>
+internal sealed class PartsHold : WriteHold
+{
+    private IoPart[] _parts = new IoPart[8];
+    private int _count;
+
+    internal ReadOnlySpan<IoPart> Parts => _parts.AsSpan(0, _count);
+
+    /// <summary>Makes room for one more, so that <see cref="Add"/> cannot fail.</summary>
+    internal void Reserve()
+    {
+        if (_count == _parts.Length)
+        {
+            var larger = new IoPart[_count * 2];
+            _parts.CopyTo(larger, 0);
+            Volatile.Write(ref _parts, larger);
+        }
+    }
+
+    internal void Add(in IoPart part)
+    {
+        _parts[_count] = part;
+        Volatile.Write(ref _count, _count + 1);
+    }
+
+    /// <summary>Tells of all, then forgets them.</summary>
+    internal void Clear()
+    {
+        Tell(isHeld: false);
+        int count = _count;
+        Volatile.Write(ref _count, 0);
+        Array.Clear(_parts, 0, count);
+    }
+
+    internal override void Tell(bool isHeld)
+    {
+        int count = Volatile.Read(ref _count);
+        IoPart[] parts = Volatile.Read(ref _parts);
+        for (int i = 0; i < count; i++)
+        {
+            IoPart part = parts[i];
+            if (part is { Access: AccessType.Write, Length: not 0, Memory: { IsDisturbedForWrites: true } memory })
+            {
+                memory.TellRange(part.Address, part.Length, isHeld);
+            }
+        }
+    }
+}
