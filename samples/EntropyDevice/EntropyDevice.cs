@@ -7,7 +7,7 @@ internal sealed class EntropyDevice : IVirtioDevice
 {
     public uint DeviceId => 4;
 
-    public ulong OfferedFeatures => VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex;
+    public ulong OfferedFeatures => VirtioFeatures.EveryQueue;
 
     public int QueueCount => 1;
 

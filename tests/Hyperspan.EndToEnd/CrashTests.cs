@@ -19,9 +19,10 @@ public sealed class CrashTests(ITestOutputHelper output) : GuestTest(output)
     private static readonly int[] One = [2];
 
     [SkippableTheory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Killed_back_end_loses_nothing_and_does_nothing_twice(int queues)
+    [InlineData(1, false)]
+    [InlineData(2, false)]
+    [InlineData(2, true)]
+    public async Task Killed_back_end_loses_nothing_and_does_nothing_twice(int queues, bool packed)
     {
         await using GuestScenario scenario = await StartAsync(
             DiskServer.Hyperspan,
@@ -32,6 +33,7 @@ public sealed class CrashTests(ITestOutputHelper output) : GuestTest(output)
         {
             Script = "crash",
             Queues = queues,
+            DeviceProperties = packed ? "packed=on" : null,
             Processors = queues,
             Timeout = TimeSpan.FromSeconds(90),
         };

@@ -14,12 +14,14 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
     private readonly ITestOutputHelper _output = output;
 
     [SkippableTheory]
-    [InlineData(DiskServer.Hyperspan, null, 1)]
-    [InlineData(DiskServer.Hyperspan, null, 4)]
-    [InlineData(DiskServer.Hyperspan, "qemu10-system-x86_64", 1)]
-    [InlineData(DiskServer.Hyperspan, "qemu10-system-x86_64", 4)]
-    [InlineData(DiskServer.StorageDaemon, null, 1)]
-    public async Task A_guest_goes_on_elsewhere_with_all_that_it_had(DiskServer server, string? version, int queues)
+    [InlineData(DiskServer.Hyperspan, null, 1, false)]
+    [InlineData(DiskServer.Hyperspan, null, 4, false)]
+    [InlineData(DiskServer.Hyperspan, "qemu10-system-x86_64", 1, false)]
+    [InlineData(DiskServer.Hyperspan, "qemu10-system-x86_64", 4, false)]
+    [InlineData(DiskServer.Hyperspan, null, 4, true)]
+    [InlineData(DiskServer.Hyperspan, "qemu10-system-x86_64", 1, true)]
+    [InlineData(DiskServer.StorageDaemon, null, 1, false)]
+    public async Task A_guest_goes_on_elsewhere_with_all_that_it_had(DiskServer server, string? version, int queues, bool packed)
     {
         string? qemu = version is null ? null : TestBed.OtherQemu(version);
         Skip.If(version is not null && qemu is null, $"{version} is missing: run tests/Hyperspan.EndToEnd/install");
@@ -32,6 +34,7 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
             Script = "crash",
             Qemu = qemu,
             Queues = queues,
+            DeviceProperties = packed ? "packed=on" : null,
             Processors = Math.Min(queues, 2),
             Variables = { ["WRITERS"] = "1 2 3" },
             Timeout = TimeSpan.FromSeconds(120 + (20 * Migrations)),

@@ -60,6 +60,56 @@ public sealed class LoopDeviceTests : IDisposable
         }
     }
 
+    /// <summary>Of 4 KiB blocks, requests of sectors: whole blocks are given back, parts of them are written or left.</summary>
+    [SkippableTheory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public void Ranges_that_begin_and_end_within_blocks_are_zeroed_and_discarded(int block)
+    {
+        const int sectors = 64;
+        string device = Attach(_folder.PathOf("disk"), block);
+        byte[] full = new byte[sectors * 512];
+        Array.Fill(full, (byte)0x55);
+        using ToolProcess server = Start(device);
+        using var guest = new Guest(_folder.PathOf("s"));
+        foreach ((uint first, uint count) in ((uint, uint)[])[(0, 64), (8, 16), (3, 40), (3, 5), (4, 2), (1, 7), (7, 2), (9, 6), (15, 10)])
+        {
+            foreach (bool unmap in (bool[])[false, true])
+            {
+                Fill(guest, full);
+                guest.Disk.WriteZeroes(first, count, unmap).ShouldBe(BlockStatus.Ok, $"{first}, {count}");
+                byte[] expected = [.. full];
+                expected.AsSpan((int)first * 512, (int)count * 512).Clear();
+                ReadAll(guest).ShouldBe(expected, $"{first}, {count}");
+            }
+
+            // What is discarded may be anything, what is not is as it was.
+            Fill(guest, full);
+            guest.Disk.Discard(first, count).ShouldBe(BlockStatus.Ok, $"{first}, {count}");
+            byte[] left = ReadAll(guest);
+            left[..((int)first * 512)].ShouldAllBe(value => value == 0x55);
+            left[((int)(first + count) * 512)..].ShouldAllBe(value => value == 0x55);
+        }
+
+        server.Signal(Terminate);
+        server.WaitForExit().ShouldEndWith(0);
+
+        static void Fill(Guest guest, byte[] bytes)
+        {
+            guest.Memory.Write(Data, bytes);
+            guest.Disk.Write(0, Data, sectors * 512).ShouldBe(BlockStatus.Ok);
+        }
+
+        static byte[] ReadAll(Guest guest)
+        {
+            guest.Memory.Clear(Data, sectors * 512);
+            guest.Disk.Read(0, Data, sectors * 512).ShouldBe(BlockStatus.Ok);
+            byte[] bytes = new byte[sectors * 512];
+            guest.Memory.Read(Data, bytes);
+            return bytes;
+        }
+    }
+
     public void Dispose()
     {
         foreach (string[] command in _undo)
@@ -85,14 +135,14 @@ public sealed class LoopDeviceTests : IDisposable
         }
     }
 
-    private string Attach(string path)
+    private string Attach(string path, int block = 512)
     {
         using (FileStream file = File.Create(path))
         {
             file.SetLength(Size);
         }
 
-        string device = Do(["losetup", "--find", "--show", path]);
+        string device = Do(["losetup", "--find", "--show", "--sector-size", block.ToString(System.Globalization.CultureInfo.InvariantCulture), path]);
         _undo.Push(["losetup", "--detach", device]);
         return device;
     }

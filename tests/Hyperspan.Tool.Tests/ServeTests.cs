@@ -173,6 +173,42 @@ public sealed class ServeTests : IDisposable
         frontEnd.GetProtocolFeatures().ShouldBe(VhostUserProtocolFeatures.Config);
     }
 
+    /// <summary>The disk is larger, and smaller again, for a front end that stays.</summary>
+    [LinuxFact]
+    public void Image_that_is_resized_is_a_disk_of_another_size()
+    {
+        using ToolProcess server = Start(out string socket, out string image);
+        using var guest = new Guest(socket);
+        guest.FrontEnd.OpenBackendChannel();
+        const uint end = Size / 512;
+        guest.Disk.Read(end, Data, 512).ShouldBe(BlockStatus.IoError);
+        Resize(2 * Size);
+        BitConverter.ToUInt64(guest.FrontEnd.GetConfig(0, 8)).ShouldBe(2 * end);
+        guest.Memory.Write(Data, 0x1234UL);
+        guest.Disk.Write((2 * end) - 1, Data, 512).ShouldBe(BlockStatus.Ok);
+        guest.Disk.Read(2 * end, Data, 512).ShouldBe(BlockStatus.IoError);
+
+        // Of a part of a sector nothing can be had.
+        Resize((Size / 2) + 100);
+        BitConverter.ToUInt64(guest.FrontEnd.GetConfig(0, 8)).ShouldBe(end / 2);
+        guest.Disk.Read((end / 2) - 1, Data, 512).ShouldBe(BlockStatus.Ok);
+        guest.Disk.Read(end / 2, Data, 512).ShouldBe(BlockStatus.IoError);
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Error.ShouldContain("the image has 8 MiB instead of 4 MiB");
+
+        void Resize(long size)
+        {
+            using (FileStream file = File.Open(image, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            {
+                file.SetLength(size);
+            }
+
+            guest.FrontEnd.WaitForConfigChange(TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        }
+    }
+
     [LinuxFact]
     public void Socket_of_a_successor_stays()
     {

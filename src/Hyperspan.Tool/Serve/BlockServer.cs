@@ -69,7 +69,12 @@ internal sealed class BlockServer : IDisposable
             Console.Out,
             $"Serving {_options.ImagePath} ({Units.Bytes(_image.Length)}{kind}, {Units.Things(_options.Queues, "queue")})",
             QemuLine.ForBlock(_server.SocketName, _options.Queues));
-        int exitCode = _server.Run(() => _failures.Count, termination.Token) ? ExitCode.Success : ExitCode.Failure;
+        int exitCode;
+        using (new SizeWatch(_image, _server.Server, _log))
+        {
+            exitCode = _server.Run(() => _failures.Count, termination.Token) ? ExitCode.Success : ExitCode.Failure;
+        }
+
         _server.EndLimit.Enter("flushing the image");
         DiskResult flushed = _image.IsReadOnly ? DiskResult.Success : _image.Flush();
         if (!flushed.Succeeded)

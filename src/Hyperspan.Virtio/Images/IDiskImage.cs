@@ -7,7 +7,9 @@ namespace Hyperspan.Virtio;
 /// </remarks>
 public interface IDiskImage : IDisposable
 {
-    /// <summary>Gets the size in bytes; a multiple of 512. It must not change.</summary>
+    /// <summary>
+    /// Gets the size in bytes; a multiple of 512. It may change: each request is checked against that of its time, and what has become shorter since fails transfers past its end.
+    /// </summary>
     ulong Length { get; }
 
     /// <summary>Gets a value indicating whether the image cannot be written.</summary>

@@ -16,7 +16,7 @@ namespace Hyperspan.Virtio;
 /// <para>
 /// Transfers go straight between the file and the pages of the guest, through the page cache or past it (<see cref="DiskCache"/>). Nothing is durable before <see cref="Flush"/>
 /// (fdatasync(2)) returns. Once that has failed, every flush fails until the image is opened anew: the system may have dropped what it could not write.
-/// A file that is truncated meanwhile ends in errors of the requests past its end.
+/// A file that is truncated meanwhile ends in errors of the requests past its end; <see cref="Refresh"/> takes note of its new size.
 /// </para>
 /// </remarks>
 [DebuggerDisplay("{Length} bytes, read-only: {IsReadOnly}")]
@@ -27,6 +27,9 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     private const int ZeroesLength = 64 * 1024;
 
+    // Of the logical blocks of block devices.
+    private const ulong LargestBlock = 4096;
+
     // In the frozen part of the heap's pinned objects: its address is handed to the kernel.
     private static readonly byte[] Zeroes = GC.AllocateArray<byte>(ZeroesLength, pinned: true);
 
@@ -36,6 +39,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
     private readonly SafeFileHandle _file;
     private readonly FlushGate _flushes;
     private readonly ServedLock? _whileServed;
+    private ulong _length;
     private bool _cannotPunch;
     private bool _cannotZero;
 
@@ -50,12 +54,12 @@ public sealed unsafe class RawDiskImage : IDiskImage
         Cache = cache;
         NeverWaits = direct is null && IsInMemory(file);
         _flushes = new FlushGate(Synchronize);
-        Length = length;
+        _length = length;
         IsReadOnly = readOnly;
     }
 
     /// <inheritdoc/>
-    public ulong Length { get; }
+    public ulong Length => Volatile.Read(ref _length);
 
     /// <inheritdoc/>
     public bool IsReadOnly { get; }
@@ -95,6 +99,20 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     /// <summary>Gets the threads that wait for this image.</summary>
     internal DiskWorkers Workers { get; } = new("disk", MostWorkers);
+
+    /// <summary>
+    /// Looks how large the file or block device is by now, in whole sectors (past the page cache, in whole blocks). A device that is made of it has that size from then on; its
+    /// front end is to be told (vhost-user: <c>NotifyConfigChanged</c>). A size of nothing is no disk's, and ignored.
+    /// </summary>
+    /// <returns>Whether it has changed.</returns>
+    /// <exception cref="ObjectDisposedException">The image has been disposed.</exception>
+    public bool Refresh()
+    {
+        long size = LibC.Lseek(_file, 0, SeekFrom.End);
+        ulong unit = Math.Max(SectorSize, OffsetAlignment);
+        ulong length = size < 0 ? 0 : (ulong)size / unit * unit;
+        return length != 0 && Interlocked.Exchange(ref _length, length) != length;
+    }
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>
@@ -194,14 +212,38 @@ public sealed unsafe class RawDiskImage : IDiskImage
     /// <inheritdoc/>
     public DiskResult Discard(ulong offset, ulong length)
     {
-        // A hint: where the file system has no holes there is nothing to do.
-        return TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0
+        // A hint: where the file system has no holes there is nothing to do, nor for the parts of blocks at its ends.
+        if (TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0)
+        {
+            return DiskResult.Success;
+        }
+
+        return TryInner(error, ref offset, ref length) && (length == 0 || TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out error) || error == 0)
             ? DiskResult.Success
             : DiskResult.FromErrorNumber(error);
     }
 
     /// <inheritdoc/>
     public DiskResult WriteZeroes(ulong offset, ulong length, bool mayUnmap)
+    {
+        DiskResult result = ZeroWhole(offset, length, mayUnmap);
+        (ulong inner, ulong innerLength) = (offset, length);
+        if (result.Succeeded || !TryInner(result.ErrorNumber, ref inner, ref innerLength))
+        {
+            return result;
+        }
+
+        // The parts of blocks at its ends by writing, what is between them as before.
+        result = WriteZeroBytes(offset, inner - offset);
+        if (result.Succeeded && innerLength != 0)
+        {
+            result = ZeroWhole(inner, innerLength, mayUnmap);
+        }
+
+        return result.Succeeded ? WriteZeroBytes(inner + innerLength, offset + length - inner - innerLength) : result;
+    }
+
+    private DiskResult ZeroWhole(ulong offset, ulong length, bool mayUnmap)
     {
         int error = 0;
         if ((mayUnmap && (TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out error) || error != 0))
@@ -212,6 +254,25 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
 
         return WriteZeroBytes(offset, length);
+    }
+
+    /// <summary>
+    /// Cuts a range down to whole blocks, where the parts at its ends are why it was refused: a block device of 4 KiB blocks takes no others (fallocate(2) on it: EINVAL).
+    /// </summary>
+    /// <returns>Whether it was cut; nothing may be left of it, at a place within it.</returns>
+    private static bool TryInner(int error, ref ulong offset, ref ulong length)
+    {
+        ulong end = offset + length;
+        ulong first = (offset + LargestBlock - 1) & ~(LargestBlock - 1);
+        ulong last = end & ~(LargestBlock - 1);
+        if (error != ErrorNumber.InvalidArgument || (first == offset && last == end))
+        {
+            return false;
+        }
+
+        offset = Math.Min(first, end);
+        length = last > offset ? last - offset : 0;
+        return true;
     }
 
     /// <summary>Unlocks and closes the file. What was written and not flushed is written by the system in its own time.</summary>
