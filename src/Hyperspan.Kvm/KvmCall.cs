@@ -14,10 +14,7 @@ internal static unsafe class KvmCall
     /// <exception cref="KvmException">There is none, it may not be used, or it speaks another version.</exception>
     internal static SafeFileHandle Open()
     {
-        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
-        {
-            throw new PlatformNotSupportedException("A partition needs Linux on x86-64.");
-        }
+        HyperspanEnvironment.Demand(HyperspanAbility.Partition);
 
         int descriptor = LibC.Open(Device, OpenFlags.ReadWrite | OpenFlags.CloseOnExec);
         if (descriptor < 0)

@@ -11,6 +11,12 @@ internal static class DoctorChecks
             SystemProbes.Platform(),
             "Everything: memory is mapped and shared by system calls of 64-bit Linux; the guard is machine code of these processors.",
             "Use a 64-bit Linux, natively, in a container or in WSL 2."),
+        Optional(
+            "abilities",
+            "Abilities",
+            SystemProbes.Abilities(),
+            "What this build can do on this system at all (docs/platforms.md). What the system refuses by limits or permissions is below.",
+            "Another platform: Linux on x86-64 has all of them."),
         Essential(
             "guard",
             "Guarded access",

@@ -30,6 +30,18 @@ internal static unsafe class SystemProbes
             : Finding.Missing(found);
     }
 
+    internal static Finding Abilities()
+    {
+        string[] missing =
+        [
+            .. Enum.GetValues<HyperspanAbility>()
+                .Select(ability => (Ability: ability, Reason: HyperspanEnvironment.WhyNot(ability)))
+                .Where(one => one.Reason is not null)
+                .Select(one => $"{one.Ability}: {one.Reason}"),
+        ];
+        return missing.Length == 0 ? Finding.Ok("all of them") : Finding.Limited(string.Join("; ", missing));
+    }
+
     internal static Finding OvercommitPolicy() => ReadText("/proc/sys/vm/overcommit_memory") switch
     {
         null => Finding.Limited("vm.overcommit_memory cannot be read"),

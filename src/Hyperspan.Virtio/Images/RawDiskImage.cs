@@ -133,10 +133,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(options);
         bool readOnly = options.ReadOnly;
-        if (!OperatingSystem.IsLinux() || nint.Size != 8)
-        {
-            throw new PlatformNotSupportedException("raw disk images need 64-bit Linux");
-        }
+        HyperspanEnvironment.Demand(HyperspanAbility.VhostUser);
 
         // Non-blocking, so that a pipe does not make us wait for its other end before it is refused; it means nothing to files.
         OpenFlags access = readOnly ? OpenFlags.ReadOnly : OpenFlags.ReadWrite;

@@ -1,5 +1,6 @@
 using System.Globalization;
 
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
@@ -97,7 +98,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public static FileBacking Open(string path, FileBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(FileBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         options ??= new FileBackingOptions();
         FileAccess access = options.Access == FileBackingAccess.ReadWrite ? FileAccess.ReadWrite : FileAccess.Read;
         SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
@@ -117,7 +118,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public static FileBacking FromHandle(SafeFileHandle file, FileBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(FileBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         ArgumentNullException.ThrowIfNull(file);
         return Make(FileDescriptors.Duplicate(file), options ?? new FileBackingOptions(), "file");
     }

@@ -1,3 +1,4 @@
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
@@ -29,7 +30,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public ForeignBacking(SafeFileHandle file, ulong fileOffset, ulong length, ForeignBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(ForeignBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         ArgumentNullException.ThrowIfNull(file);
         options ??= new ForeignBackingOptions();
         ArgumentOutOfRangeException.ThrowIfZero(length);
@@ -85,7 +86,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public static ForeignBacking Open(string path, ForeignBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(ForeignBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         FileAccess access = options is { Writable: false } ? FileAccess.Read : FileAccess.ReadWrite;
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
         return new ForeignBacking(file, 0, (ulong)RandomAccess.GetLength(file), options);

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
@@ -36,7 +37,7 @@ public sealed unsafe class SharedBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public SharedBacking(ulong length, SharedBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(SharedBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         options ??= new SharedBackingOptions();
         ArgumentOutOfRangeException.ThrowIfZero(length);
         PageMath.RequireMappableLength(length, nameof(length));

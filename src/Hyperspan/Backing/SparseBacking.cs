@@ -1,3 +1,4 @@
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Synchronization;
 
@@ -44,7 +45,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public SparseBacking(ulong length, SparseBackingOptions? options = null)
     {
-        LinuxOnly.Require(nameof(SparseBacking));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         options ??= new SparseBackingOptions();
         ArgumentOutOfRangeException.ThrowIfZero(length);
         PageMath.RequirePageAligned(length, nameof(length));

@@ -33,6 +33,21 @@ public static class HyperspanEnvironment
     /// </summary>
     public static long? MaxMappings => MappingBudget.Limit;
 
+    /// <summary>Says what stands against an ability on this system.</summary>
+    /// <param name="ability">The ability.</param>
+    /// <returns>
+    /// The reason, or <see langword="null"/> where the ability is there. That the system may refuse it all the same, by a limit or a permission, shows when it is used.
+    /// </returns>
+    /// <remarks>Asking for <see cref="HyperspanAbility.RecoveredFaults"/> decides <see cref="GuardMode"/>.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such ability.</exception>
+    public static string? WhyNot(HyperspanAbility ability) => PlatformAbilities.WhyNot(ability);
+
+    /// <summary>Refuses an ability that is not there, as everything here does that needs one.</summary>
+    /// <param name="ability">The ability.</param>
+    /// <exception cref="PlatformNotSupportedException">It is not there; the message begins with its name.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such ability.</exception>
+    public static void Demand(HyperspanAbility ability) => PlatformAbilities.Demand(ability);
+
     /// <summary>Gets <see cref="GuardMode"/> in words, with the reason where it is not machine code.</summary>
     public static string GuardDescription => Guard.Description;
 }

@@ -412,11 +412,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
             return;
         }
 
-        if (!Guard.IsSupported)
-        {
-            throw new PlatformNotSupportedException("Memory whose mapping can fault cannot be accessed safely here: " + Guard.Description + ".");
-        }
-
+        HyperspanEnvironment.Demand(HyperspanAbility.RecoveredFaults);
         HyperspanEnvironment.PrepareThread();
     }
 }

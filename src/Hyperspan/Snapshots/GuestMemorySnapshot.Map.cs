@@ -1,4 +1,5 @@
 using System.Numerics;
+using Hyperspan.Guarding;
 
 namespace Hyperspan.Snapshots;
 
@@ -19,7 +20,7 @@ public sealed partial class GuestMemorySnapshot
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
     public GuestMemory Map(string name)
     {
-        LinuxOnly.Require(nameof(GuestMemorySnapshot));
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         FaultBehavior behavior = FaultBehavior.MayFault;
         foreach (SnapshotFile file in _files)
         {

@@ -33,7 +33,7 @@ internal sealed class OnDemandPages : IDisposable
         _timeout = timeout;
         _isOwn = source is SnapshotPageSource;
         _map = new RegionMap([.. source.Regions]);
-        _descriptor = UserFaultDescriptor.Create(LinuxConstants.UFFD_FEATURE_SIGBUS, nameof(OnDemandMemory), "Linux 5.11");
+        _descriptor = UserFaultDescriptor.Create(LinuxConstants.UFFD_FEATURE_SIGBUS, HyperspanAbility.OnDemandMemory, "Linux 5.11");
         _stored = new ulong[_map.All.Count][];
         _present = new ulong[_map.All.Count][];
         for (int i = 0; i < _stored.Length; i++)

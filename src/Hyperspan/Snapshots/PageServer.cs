@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Hyperspan.Guarding;
 
 namespace Hyperspan.Snapshots;
 
@@ -26,7 +27,7 @@ public static class PageServer
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(snapshot);
-        LinuxOnly.Require(nameof(PageServer));
+        PlatformAbilities.Demand(HyperspanAbility.OnDemandMemory);
         return Task.Factory.StartNew(
             () =>
             {

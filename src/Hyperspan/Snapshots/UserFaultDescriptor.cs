@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
@@ -34,9 +35,9 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     /// <param name="ability">What it is for.</param>
     /// <param name="needs">Which kernel has that.</param>
     /// <exception cref="PlatformNotSupportedException">The kernel has none, or this process may not use it.</exception>
-    internal static UserFaultDescriptor Create(ulong features, string ability, string needs)
+    internal static UserFaultDescriptor Create(ulong features, HyperspanAbility ability, string needs)
     {
-        LinuxOnly.Require(ability);
+        PlatformAbilities.Demand(ability);
 
         // For accesses of this process alone, which everybody may ask for (Linux 5.11); accesses by system calls fail while pages are missing, in this mode or not.
         int descriptor = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking | (OpenFlags)UserModeOnly);
@@ -181,6 +182,6 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
         return error == ErrorNumber.Interrupted || (error == ErrorNumber.TryAgain && !_isPeers);
     }
 
-    private static PlatformNotSupportedException Unsupported(string ability, string needs) => new(
-        $"{ability} needs userfaultfd, which is refused here ({ErrorNumber.Name(Marshal.GetLastPInvokeError())}): it needs {needs}, and a container that lets it through.");
+    private static PlatformNotSupportedException Unsupported(HyperspanAbility ability, string needs) => new(
+        $"{ability} is not there: userfaultfd is refused here ({ErrorNumber.Name(Marshal.GetLastPInvokeError())}): it needs {needs}, and a container that lets it through.");
 }

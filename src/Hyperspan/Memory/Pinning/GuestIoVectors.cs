@@ -309,11 +309,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(file);
-        if (!OperatingSystem.IsLinux())
-        {
-            throw new PlatformNotSupportedException("scatter/gather transfers to guest memory need Linux");
-        }
-
+        HyperspanEnvironment.Demand(HyperspanAbility.VectoredTransfers);
         if (direction is Direction.FromFile or Direction.FromStream)
         {
             if (_access == AccessType.Read)

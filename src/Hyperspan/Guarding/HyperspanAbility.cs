@@ -1,0 +1,31 @@
+namespace Hyperspan;
+
+/// <summary>What depends on the platform: see <see cref="HyperspanEnvironment.WhyNot"/>.</summary>
+public enum HyperspanAbility
+{
+    /// <summary>Values and bytes of memory that cannot fault, pins, access bitmaps, dirty logs, snapshots and dumps as files: everywhere.</summary>
+    HeapMemory,
+
+    /// <summary>Accesses that recover where memory is not there: <see cref="GuardMode"/> says how.</summary>
+    RecoveredFaults,
+
+    /// <summary>
+    /// Memory that is mapped, shared or has holes: <see cref="SharedBacking"/>, <see cref="ForeignBacking"/>, <see cref="FileBacking"/>, <see cref="SparseBacking"/>.
+    /// </summary>
+    MappedMemory,
+
+    /// <summary>Transfers between files or sockets and guest memory without a buffer in between: <see cref="GuestIoVectors"/>.</summary>
+    VectoredTransfers,
+
+    /// <summary>Memory that is used while its pages still come: <see cref="Snapshots.OnDemandMemory"/>, <see cref="Snapshots.PageServer"/>.</summary>
+    OnDemandMemory,
+
+    /// <summary>Writes that the kernel sees, by whatever they are made: <see cref="DirtyLogScope.Mapping"/>.</summary>
+    WatchedMappings,
+
+    /// <summary>A vhost-user back end, and the disk images that it serves.</summary>
+    VhostUser,
+
+    /// <summary>A partition of a hypervisor.</summary>
+    Partition,
+}

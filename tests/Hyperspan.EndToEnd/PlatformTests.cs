@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Hyperspan.EndToEnd.Harness;
+
+using Xunit.Abstractions;
+
+namespace Hyperspan.EndToEnd;
+
+/// <summary>The tests of the core on other platforms, by emulation of the processor or beside another C library; see docs/platforms.md.</summary>
+public sealed class PlatformTests : IDisposable
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
+
+    // Accesses, the guard, and what decides when they count. The rest does not depend on the processor, or takes too long on an emulated one.
+    private static readonly string[] Core =
+    [
+        "GuardScalarTests", "GuardFaultTests", "GuardCopyTests", "ExecutablePageTests", "AccessContractTests", "RestrictionTests", "RegionLookupTests", "-slow",
+    ];
+
+    private readonly ITestOutputHelper _output;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hyperspan-platform");
+
+    public PlatformTests(ITestOutputHelper output)
+    {
+        _output = output;
+        Skip.If(
+            !TestBed.Required && Environment.GetEnvironmentVariable("HYPERSPAN_PLATFORMS") is null,
+            "another platform takes minutes: HYPERSPAN_E2E_REQUIRED=1 or HYPERSPAN_PLATFORMS=1 tries it, as .ci/run does");
+        Skip.If(Repository is null, "the sources are not there");
+    }
+
+    private static string? Repository { get; } = Find("Hyperspan.slnx") is { } solution ? Path.GetDirectoryName(solution) : null;
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    /// <summary>Emulated: a processor with all that QEMU knows, and one of the first, without atomic instructions and weaker acquiring loads.</summary>
+    [SkippableFact]
+    public async Task Core_tests_pass_on_arm64()
+    {
+        string? emulator = TestBed.OtherQemu("arm64-run");
+        Skip.If(emulator is null, "arm64-run is missing: run tests/Hyperspan.EndToEnd/install-front-ends");
+        string tests = await LayOutAsync("linux-arm64");
+        string runner = Path.Combine(tests, "Hyperspan.TestRunner"), host = Path.Combine(tests, "Hyperspan.TestHost");
+
+        ShouldPass(await RunAsync("max", emulator!, [runner, "Hyperspan.Tests.dll", .. Core]), "Failed: 0");
+        ShouldPass(await RunAsync("cortex-a53", emulator!, runner, "Hyperspan.Tests.dll", "GuardScalarTests", "GuardFaultTests"), "Failed: 0");
+        ShouldPass(await RunAsync("max", emulator!, host, "guard-fault-storm", "10000"), "machine=True");
+        ShouldPass(await RunAsync("cortex-a53", emulator!, host, "guard-fault-storm", "3000"), "machine=True");
+
+        // Operations and what they answer depend on the seeds alone: the digest is that of every platform.
+        string expected = await OutputOfModelAsync(Environment.ProcessPath!, BuiltProgram.Find("tests/Hyperspan.TestHost")!);
+        ShouldPass(await RunAsync("max", emulator!, host, "model", "1", "10", "1000"), expected);
+    }
+
+    [SkippableFact]
+    public async Task All_tests_but_the_slow_ones_pass_beside_musl()
+    {
+        string? bed = Environment.GetEnvironmentVariable("HYPERSPAN_MUSL_BED") is { Length: > 0 } own ? own : Find(Path.Combine("shared", "beds", "musl"));
+        Skip.If(bed is null, "the musl bed is not there: HYPERSPAN_MUSL_BED names its script");
+        (int code, string made) = await RunAsync("", bed!);
+        Skip.If(code != 0, $"the musl bed does not work here: {made}");
+        string tests = await LayOutAsync("linux-musl-x64");
+        string start = made.Trim().Split('\n')[^1];
+
+        // Those of the repository's own texts want to lie in it.
+        ShouldPass(
+            await RunAsync("", start, Path.Combine(tests, "Hyperspan.TestRunner"), "Hyperspan.Tests.dll", "-slow", "-ReadmeExampleTests", "-MutationTextTests"), "Failed: 0");
+        ShouldPass(await RunAsync("", start, Path.Combine(tests, "Hyperspan.TestHost"), "guard-fault-storm", "20000"), "machine=True");
+    }
+
+    private static async Task<string> OutputOfModelAsync(string dotnet, string host)
+    {
+        // The tests run by the same runtime as the program beside them would.
+        string program = Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet";
+        using Process process = Process.Start(
+            new ProcessStartInfo(program, [host, "model", "1", "10", "1000"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        process.ExitCode.ShouldBe(0);
+        return output.Trim();
+    }
+
+    private static string? Find(string name)
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string path = Path.Combine(folder.FullName, name);
+            if (File.Exists(path))
+            {
+                return path;
+            }
+        }
+
+        return null;
+    }
+
+    private static void ShouldPass((int Code, string Output) run, string text)
+    {
+        run.Code.ShouldBe(0, run.Output);
+        run.Output.ShouldContain(text);
+    }
+
+    /// <summary>Lays out the tests as they were built, with the runtime of another platform.</summary>
+    private async Task<string> LayOutAsync(string platform)
+    {
+        string folder = Path.Combine(_folder.FullName, platform);
+        (int code, string output) = await RunAsync("", Path.Combine(Repository!, "tests", "platform"), platform, folder);
+        code.ShouldBe(0, output);
+        return folder;
+    }
+
+    private async Task<(int Code, string Output)> RunAsync(string processor, string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1";
+        if (processor.Length > 0)
+        {
+            start.Environment["QEMU_CPU"] = processor;
+        }
+
+        // What the build that runs the tests has set is not for builds that they start.
+        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        long begin = Stopwatch.GetTimestamp();
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(Longest);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{Path.GetFileName(program)} {string.Join(' ', arguments)} did not end: {await output}{await error}", e);
+        }
+
+        string text = await output + await error;
+        _output.WriteLine($"{processor} {Path.GetFileName(program)} {string.Join(' ', arguments)}: {process.ExitCode} after {Stopwatch.GetElapsedTime(begin).TotalSeconds:f0} s");
+        _output.WriteLine(string.Join('\n', text.Split('\n').Where(line => !line.StartsWith("Ok, passed", StringComparison.Ordinal)).TakeLast(20)));
+        return (process.ExitCode, text);
+    }
+}
