@@ -182,7 +182,7 @@ internal static class Operations
     {
         yield return Operation.Timed("fault_refused", 3200, () =>
         {
-            var memory = new GuestMemory("holes", new SparseBacking(Window.Memory));
+            var memory = new GuestMemory(new SparseBacking(Window.Memory), "holes");
             return Walk(new RefusedRead(memory), default(Strides.Scalars), 64);
         });
         yield return new(

@@ -16,7 +16,7 @@ int seconds = Number(3, 3);
 uint bytes = (uint)Number(4, 4096);
 
 using var backing = new SharedBacking((256UL << 20));
-using var memory = new GuestMemory("guest", backing);
+using var memory = new GuestMemory(backing, "guest");
 using VhostUserFrontEnd frontEnd = VhostUserFrontEnd.Connect(socket, TimeSpan.FromSeconds(10));
 frontEnd.Negotiate(
     VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | (1UL << 30) | VirtioBlockFeatures.MultiQueue | VirtioBlockFeatures.Flush);

@@ -13,7 +13,7 @@ if (!Partition.IsSupported(out string? reason))
 }
 
 // Memory of this process that is the guest's as well.
-using var memory = new GuestMemory("ram", new SharedBacking(2 << 20));
+using var memory = new GuestMemory(new SharedBacking(2 << 20), "ram");
 memory.Write(Hello.Address, Hello.Code);
 WritePageTables(memory);
 

@@ -28,6 +28,17 @@ public sealed unsafe partial class Partition
 
     /// <summary>Maps all regions of a memory at the addresses that they have in it: each becomes a slot. Processors may run.</summary>
     /// <param name="memory">The memory. It stays the caller's, who may dispose it: what is mapped stays until it is unmapped.</param>
+    /// <returns>The mapping.</returns>
+    /// <exception cref="ArgumentException">
+    /// A region has no mapping in this process, does not consist of whole pages, moves, or is under access bitmaps, of which the guest's processor knows nothing. The
+    /// message names it. Nothing has been mapped.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">A region overlaps a slot, or there are too few slots left. Nothing has been mapped.</exception>
+    /// <exception cref="KvmException">The kernel refused. Nothing has been mapped.</exception>
+    public MemoryMapping Map(GuestMemory memory) => Map(memory, readOnly: false);
+
+    /// <summary>Maps all regions of a memory at the addresses that they have in it: each becomes a slot. Processors may run.</summary>
+    /// <param name="memory">The memory. It stays the caller's, who may dispose it: what is mapped stays until it is unmapped.</param>
     /// <param name="readOnly">
     /// Whether the guest may only read. A store then leaves the memory alone and goes to <see cref="Memory"/>. Regions that forbid writing are so in any case.
     /// </param>
@@ -38,7 +49,7 @@ public sealed unsafe partial class Partition
     /// </exception>
     /// <exception cref="InvalidOperationException">A region overlaps a slot, or there are too few slots left. Nothing has been mapped.</exception>
     /// <exception cref="KvmException">The kernel refused. Nothing has been mapped.</exception>
-    public MemoryMapping Map(GuestMemory memory, bool readOnly = false) => Map(GuestAddress.Zero, memory, readOnly);
+    public MemoryMapping Map(GuestMemory memory, bool readOnly) => Map(GuestAddress.Zero, memory, readOnly);
 
     /// <summary>Maps all regions of a memory, at an address.</summary>
     /// <param name="address">What is added to the addresses that the regions have in the memory; a multiple of 4096.</param>
@@ -60,7 +71,7 @@ public sealed unsafe partial class Partition
             var mapping = new MemoryMapping(this, memory, readOnly);
             try
             {
-                foreach (GuestMemoryRegion region in memory.GetRegions())
+                foreach (GuestMemoryRegion region in memory.Regions)
                 {
                     AddSlot(mapping, address, memory, region);
                 }

@@ -137,8 +137,8 @@ public class AccessTasks
         byte[] image = new byte[(int)MiB];
         "KDBG"u8.CopyTo(image.AsSpan(0x4_5670));
         using var file = new TemporaryFile(image);
-        using var memory = new GuestMemory("dump", FileBacking.Open(file.Path));
-        foreach (GuestMemoryRegion region in memory.GetRegions())
+        using var memory = new GuestMemory(FileBacking.Open(file.Path), "dump");
+        foreach (GuestMemoryRegion region in memory.Regions)
         {
             GuestAddress found = memory.IndexOf(region.Range, "KDBG"u8)!.Value;
             found.ShouldBe(new GuestAddress(0x4_5670));

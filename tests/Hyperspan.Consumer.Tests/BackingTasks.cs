@@ -10,14 +10,14 @@ public class BackingTasks
     [LinuxFact]
     public void Share_memory_over_a_memfd()
     {
-        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
+        using var memory = new GuestMemory(new SharedBacking(16 * Page), "ram");
         SharedGuestRegion shared = memory.GetSharedRegions().ShouldHaveSingleItem();
-        using var peer = new GuestMemory("peer", new ForeignBacking(shared.Handle, shared.FileOffset, shared.Length));
+        using var peer = new GuestMemory(new ForeignBacking(shared.Handle, shared.FileOffset, shared.Length), "peer");
         peer.Write(0x123, 0xabcdefUL);
         memory.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
 
         string path = $"/proc/self/fd/{shared.Handle.DangerousGetHandle()}";
-        using var opened = new GuestMemory("by path", ForeignBacking.Open(path, new ForeignBackingOptions { Writable = false }));
+        using var opened = new GuestMemory(ForeignBacking.Open(path, new ForeignBackingOptions { Writable = false }), "by path");
         opened.Read<ulong>(0x123).ShouldBe(0xabcdefUL);
         opened.TryWrite(0x123, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
@@ -28,7 +28,7 @@ public class BackingTasks
     public void Bring_pages_in_when_they_are_touched()
     {
         var backing = new OnDemand(8 * Page);
-        using var memory = new GuestMemory("on demand", backing);
+        using var memory = new GuestMemory(backing, "on demand");
         memory.Read<uint>((3 * Page) + 8).ShouldBe(3u);
         memory.Read<uint>((3 * Page) + 12).ShouldBe(3u);
         backing.Loaded.ShouldBe([3UL]);
@@ -41,7 +41,7 @@ public class BackingTasks
     public async Task Restrict_pages()
     {
         var backing = new Restricted(8 * Page);
-        using var memory = new GuestMemory("restricted", backing);
+        using var memory = new GuestMemory(backing, "restricted");
         memory.Write(2 * Page, 7u);
         backing.Allow(2, read: true, write: false);
         await GuestMemory.SynchronizeRestrictionsAsync(CancellationToken.None);

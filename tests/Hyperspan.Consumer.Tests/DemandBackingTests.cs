@@ -14,7 +14,7 @@ public class DemandBackingTests
     public void A_block_appears_when_it_is_touched_once()
     {
         var backing = new DemandBacking(16 * Page, 4 * Page);
-        using var memory = new GuestMemory("ram", backing);
+        using var memory = new GuestMemory(backing, "ram");
         memory.Write(5 * Page, 7UL);
         memory.Read<ulong>(5 * Page).ShouldBe(7UL);
         memory.Read<ulong>(4 * Page).ShouldBe(0UL);
@@ -27,7 +27,7 @@ public class DemandBackingTests
     public void What_is_evicted_faults_again_and_is_zero()
     {
         var backing = new DemandBacking(4 * Page);
-        using var memory = new GuestMemory("ram", backing);
+        using var memory = new GuestMemory(backing, "ram");
         memory.Fill(0, 1, 4 * Page);
         backing.Evict(Page, Page);
         memory.Read<byte>(Page).ShouldBe((byte)0);
@@ -41,7 +41,7 @@ public class DemandBackingTests
     public void A_refused_fault_is_the_fault_of_the_access()
     {
         var backing = new DemandBacking(4 * Page) { Refusal = fault => fault.IsWrite ? GuestMemoryFaultKind.Restricted : null };
-        using var memory = new GuestMemory("ram", backing);
+        using var memory = new GuestMemory(backing, "ram");
         memory.TryWrite(Page + 8, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         (fault.Kind, fault.Address).ShouldBe((GuestMemoryFaultKind.Restricted, new GuestAddress(Page + 8)));
         memory.TryRead(Page + 8, out ulong value, out fault).ShouldBeTrue();
@@ -53,7 +53,7 @@ public class DemandBackingTests
     public void Pages_that_are_locked_are_not_evicted()
     {
         var backing = new DemandBacking(4 * Page);
-        using var memory = new GuestMemory("ram", backing);
+        using var memory = new GuestMemory(backing, "ram");
         using (PinnedMemory locked = memory.Pin(Page, Page, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(() => backing.Evict());

@@ -45,7 +45,7 @@ public class DeviceTasks
         Task serving = server.RunAsync(CancellationToken.None);
 
         var shared = new SharedBacking(16 * Page);
-        using var memory = new GuestMemory("guest", shared);
+        using var memory = new GuestMemory(shared, "guest");
         using (VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(path))
         {
             frontend.Negotiate();

@@ -17,6 +17,7 @@ public partial class SurfaceRuleTests
     [
         "DeviceAddressSpace.AddHandler(range, handler, name)",
         "DeviceAddressSpace.AddHandler(range, read, write, name)",
+        "DeviceAddressSpace.AddMemory(address, memory, part)",
         "DeviceAddressSpace.AddMemory(address, memory, part, writable)",
         "DeviceAddressSpace.RegisterDoorbell(address, value, length, doorbell)",
         "GuestMemory.Contains(address, length)",
@@ -62,10 +63,7 @@ public partial class SurfaceRuleTests
                where !type.GetMethods(Declared).Any(other => other.Name == "Try" + method.Name && GivesFault(other) && TakesTheSame(method, other))
                select Describe(method),
         ];
-        without.Except(NeverFail, StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(
-        [
-            "GuestMemory.PinnableSlice(start, length)",
-        ]);
+        without.Except(NeverFail, StringComparer.Ordinal).ShouldBeEmpty();
     }
 
     [Fact]
@@ -79,7 +77,7 @@ public partial class SurfaceRuleTests
                where !type.GetMethods(Declared).Any(other => other.Name == method.Name && other.GetParameters().Any(p => p.ParameterType == typeof(GuestRange)))
                select method.Name,
         ];
-        without.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(["PinnableSlice"]);
+        without.ShouldBeEmpty();
 
         static bool IsAddressAndLength((ParameterInfo Address, ParameterInfo Length) pair) =>
             pair.Address.ParameterType == typeof(GuestAddress) && pair.Length.ParameterType == typeof(ulong) && pair.Length.Name == "length";
@@ -96,18 +94,7 @@ public partial class SurfaceRuleTests
                where parameter.IsOptional && parameter.ParameterType == typeof(bool)
                select $"{type.Name}.{method.Name}({parameter.Name})",
         ];
-        optional.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ShouldBe(
-        [
-            "DeviceAddressSpace.AddMemory(writable)",
-            "GuestMemory.Slice(allowPreemptivePinning)",
-            "PagedListWriter..ctor(isReadOnly)",
-            "PagedWriter..ctor(isReadOnly)",
-            "RangeWriter..ctor(isReadOnly)",
-            "RawDiskImage.Open(readOnly)",
-            "VirtQueueDriver.TryAdd(indirect)",
-            "VirtioBlockDevice..ctor(leaveOpen)",
-            "VirtioBlockDriver..ctor(indirect)",
-        ]);
+        optional.ShouldBeEmpty();
     }
 
     [Fact]
@@ -177,7 +164,7 @@ public partial class SurfaceRuleTests
         Should.Throw<ObjectDisposedException>(() => locked.Vectors.Length);
         Should.Throw<ObjectDisposedException>(() => stream.ReadByte());
         Should.Throw<ObjectDisposedException>(() => memory.GetSharedRegions());
-        Should.Throw<ObjectDisposedException>(() => new GuestMemory("again", DisposedBacking()));
+        Should.Throw<ObjectDisposedException>(() => new GuestMemory(DisposedBacking(), "again"));
 
         static void Faults(Action access) => Should.Throw<GuestMemoryException>(access).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
 

@@ -13,7 +13,7 @@ public partial class TransferTasks
     {
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path);
-        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
+        using var memory = new GuestMemory(new SharedBacking(16 * Page), "ram");
         using (PinnedMemory locked = memory.Pin(new GuestRange(100, 3 * Page), AccessType.Write))
         {
             fixed (IoVector* vectors = locked.Vectors)
@@ -31,7 +31,7 @@ public partial class TransferTasks
     {
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
-        using var memory = new GuestMemory("ram", new SharedBacking(16 * Page));
+        using var memory = new GuestMemory(new SharedBacking(16 * Page), "ram");
         using var vectors = new GuestIoVectors(AccessType.Write);
         vectors.Add(memory, 0x1ff0, 0x20);
         vectors.Add(memory, new GuestRange(0x100, 0x10));
@@ -82,7 +82,7 @@ public partial class TransferTasks
     {
         var mapping = new SparseBacking(64 * Page);
         mapping.Commit(0, 40 * Page);
-        using var memory = new GuestMemory("sparse", mapping);
+        using var memory = new GuestMemory(mapping, "sparse");
         using var stream = new MemoryStream();
         FileTransfer ended = await memory.TryWriteToAsync(10, 50 * Page, stream);
         (ended.Transferred, ended.Fault.Address, stream.Length).ShouldBe(((40 * Page) - 10, new GuestAddress(40 * Page), (long)((40 * Page) - 10)));

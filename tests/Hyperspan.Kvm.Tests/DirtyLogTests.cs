@@ -34,7 +34,7 @@ public sealed class DirtyLogTests
     public void The_bitmap_has_the_pages_that_were_written_and_clearing_notes_the_next_writes()
     {
         using GuestProgram guest = Writing(new PartitionOptions { Unclaimed = UnclaimedAccess.Stop });
-        using var memory = new GuestMemory("logged", new SharedBacking(Pages * 0x1000UL));
+        using var memory = new GuestMemory(new SharedBacking(Pages * 0x1000UL), "logged");
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
         MemorySlot slot = mapping.Slots.Single();
         ulong[] bitmap = new ulong[MemoryMapping.DirtyBitmapLength(slot)];
@@ -75,7 +75,7 @@ public sealed class DirtyLogTests
         }
 
         using GuestProgram guest = Writing(new PartitionOptions { Unclaimed = UnclaimedAccess.Stop, DirtyRingSize = 4096 });
-        using var memory = new GuestMemory("logged", new SharedBacking(Pages * 0x1000UL));
+        using var memory = new GuestMemory(new SharedBacking(Pages * 0x1000UL), "logged");
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
         mapping.StartDirtyLog();
         VirtualProcessor processor = guest.Processor();

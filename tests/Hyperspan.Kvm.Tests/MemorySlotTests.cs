@@ -25,7 +25,7 @@ public sealed class MemorySlotTests
             a.mov(dx, 0x99);
             a.@out(dx, al);
         }, Stopping);
-        using var rom = new GuestMemory("rom", new HeapBacking(0x1000));
+        using var rom = new GuestMemory(new HeapBacking(0x1000), "rom");
         rom.Write(0, 0x1234_5678u);
         guest.Partition.Map(Elsewhere, rom, readOnly: true).Slots.Single().IsReadOnly.ShouldBeTrue();
         uint stored = 0;
@@ -41,20 +41,20 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new HeapBacking(0x3000));
+        using var ram = new GuestMemory(new HeapBacking(0x3000), "ram");
         partition.Map(ram);
 
-        using var device = new GuestMemory("device", new MethodsOnly());
+        using var device = new GuestMemory(new MethodsOnly(), "device");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, device, readOnly: false)).Message.ShouldContain("fallback");
-        using var restricted = new GuestMemory("restricted", new RestrictedMemory());
+        using var restricted = new GuestMemory(new RestrictedMemory(), "restricted");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, restricted, readOnly: false)).Message.ShouldContain("access bitmaps");
-        using var moving = new GuestMemory("moving", new MovingMemory());
+        using var moving = new GuestMemory(new MovingMemory(), "moving");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, moving, readOnly: false)).Message.ShouldContain("moved");
         using var odd = ram.Slice(0x800, 0x1000);
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, odd, readOnly: false)).Message.ShouldContain("whole pages");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere + 0x10, ram, readOnly: false)).Message.ShouldContain("4096");
         Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_ffff_f000, ram, readOnly: false)).Message.ShouldContain("end of the address space");
-        using var other = new GuestMemory("other", new HeapBacking(0x1000));
+        using var other = new GuestMemory(new HeapBacking(0x1000), "other");
         Should.Throw<InvalidOperationException>(() => partition.Map(0x2000, other, readOnly: false)).Message.ShouldContain("overlaps the memory 'ram'");
         partition.Slots.Count.ShouldBe(1);
         partition.Map(0x3000, other, readOnly: false).Slots.Single().Range.ShouldBe(new GuestRange(0x3000, 0x1000));
@@ -65,7 +65,7 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new HeapBacking(0x1000));
+        using var ram = new GuestMemory(new HeapBacking(0x1000), "ram");
         partition.Map(0x5000, ram, readOnly: false);
         using var two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x1000)).Add(0x5000, new HeapBacking(0x1000)).Build();
         Should.Throw<InvalidOperationException>(() => partition.Map(two));
@@ -78,7 +78,7 @@ public sealed class MemorySlotTests
         Need.Kvm();
         using var partition = new Partition();
         int slots = Math.Min(partition.Capabilities.MemorySlots, 600);
-        using var page = new GuestMemory("page", new HeapBacking(0x1000));
+        using var page = new GuestMemory(new HeapBacking(0x1000), "page");
         for (int i = 0; i < slots; i++)
         {
             partition.Map((ulong)i * 0x2000, page, readOnly: false);
@@ -93,7 +93,7 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var page = new GuestMemory("page", new HeapBacking(0x1000));
+        using var page = new GuestMemory(new HeapBacking(0x1000), "page");
         for (int i = 0; i < 100; i++)
         {
             using MemoryMapping mapping = partition.Map(page);
@@ -106,7 +106,7 @@ public sealed class MemorySlotTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        using var ram = new GuestMemory("ram", new SharedBacking(0x10000));
+        using var ram = new GuestMemory(new SharedBacking(0x10000), "ram");
         MemoryMapping mapping = partition.Map(Elsewhere, ram, readOnly: false);
         using (ram.Pin(0x3010, 0x20, AccessType.Write))
         {
@@ -145,7 +145,7 @@ public sealed class MemorySlotTests
             a.mov(__qword_ptr[rbx], rax);
             a.jmp(loop);
         });
-        using var ram = new GuestMemory("hot", new SharedBacking(0x1000));
+        using var ram = new GuestMemory(new SharedBacking(0x1000), "hot");
         long stores = 0;
         guest.Partition.Memory.AddHandler(new GuestRange(Elsewhere, 0x1000), (_, _) => { }, (_, _) => Interlocked.Increment(ref stores), "where memory was");
         MemoryMapping? mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
@@ -209,7 +209,7 @@ public sealed class MemorySlotTests
             a.@out(dx, al);
         }, Stopping);
         var sparse = new SparseBacking(0x10000);
-        using var memory = new GuestMemory("sparse", sparse);
+        using var memory = new GuestMemory(sparse, "sparse");
         guest.Partition.Map(Elsewhere, memory, readOnly: false);
         VirtualProcessor processor = guest.Processor();
         processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
@@ -235,7 +235,7 @@ public sealed class MemorySlotTests
         {
             File.WriteAllBytes(path, new byte[0x2000]);
             using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            using var file = new GuestMemory("file", FileBacking.FromHandle(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+            using var file = new GuestMemory(FileBacking.FromHandle(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
             guest.Partition.Map(Elsewhere, file, readOnly: false);
             VirtualProcessor processor = guest.Processor();
             processor.Run().Address.ShouldBe(0x99UL);
@@ -263,7 +263,7 @@ public sealed class MemorySlotTests
             a.jmp(loop);
         }, Stopping);
         var backing = new SharedBacking(0x1000);
-        var memory = new GuestMemory("short-lived", backing);
+        var memory = new GuestMemory(backing, "short-lived");
         memory.Write(0, 0xabcdu);
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
         memory.Dispose();

@@ -100,10 +100,10 @@ public sealed partial class PackageTests : IDisposable
             """);
         File.WriteAllText(Path.Combine(project, "Program.cs"), """
             using Hyperspan;
-            using var memory = new GuestMemory("ram", new HeapBacking(1 << 20));
+            using var memory = new GuestMemory(new HeapBacking(1 << 20), "ram");
             memory.Write(0x1000, 0x1122334455667788UL);
             Console.WriteLine($"{memory.Read<ulong>(0x1000):x} {memory.TryRead(1 << 20, out byte _, out GuestMemoryFault fault)} {fault}");
-            using var sparse = new GuestMemory("sparse", new SparseBacking(1 << 20));
+            using var sparse = new GuestMemory(new SparseBacking(1 << 20), "sparse");
             Console.WriteLine($"{sparse.TryRead(0x3000, out ulong _, out fault)} {fault.Kind}");
             """);
         foreach (string name in Libraries)

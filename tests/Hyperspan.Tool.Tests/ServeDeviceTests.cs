@@ -21,7 +21,7 @@ public sealed class ServeDeviceTests : IDisposable
 
     public ServeDeviceTests()
     {
-        _memory = new GuestMemory("guest", _backing);
+        _memory = new GuestMemory(_backing, "guest");
     }
 
     public void Dispose()

@@ -10,7 +10,7 @@ public class InflightOrderTests
     public void A_request_has_its_counter_before_it_is_flagged()
     {
         var backing = new RecordingBacking();
-        using var memory = new GuestMemory("record", backing);
+        using var memory = new GuestMemory(backing, "record");
         var queue = new SplitInflightQueue(memory, 0, 4);
         queue.Pending().ShouldBeEmpty();
         queue.OnTaken(2);

@@ -120,7 +120,7 @@ public sealed class InflightTests : IDisposable
         for (int step = 0; ; step++)
         {
             TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
-            using var record = new GuestMemory("record", new HeapBacking(4096));
+            using var record = new GuestMemory(new HeapBacking(4096), "record");
             var returned = new List<ulong>();
             for (ulong number = 0; number < 7; number++)
             {
@@ -216,7 +216,7 @@ public sealed class InflightTests : IDisposable
         }
 
         using var record = new ForeignBacking(inflight.File, 0, inflight.Length);
-        using var access = new GuestMemory("record", record);
+        using var access = new GuestMemory(record, "record");
         for (int queue = 0; queue < queues; queue++)
         {
             access.Read<ushort>(((ulong)queue * InflightQueue.LengthFor(256, isPacked: false)) + 10).ShouldBe((ushort)256, "room");

@@ -162,8 +162,8 @@ public class PackedInflightTests
         internal bool Work(int batch, int stores)
         {
             var life = new Life(stores);
-            using var memory = new GuestMemory("mortal", new MortalBacking(Memory, life));
-            using var record = new GuestMemory("record", new MortalBacking(Record, life));
+            using var memory = new GuestMemory(new MortalBacking(Memory, life), "mortal");
+            using var record = new GuestMemory(new MortalBacking(Record, life), "record");
             (VirtQueue queue, _) = Open(memory, record);
             var chain = new DescriptorChain();
             while (!life.IsOver)

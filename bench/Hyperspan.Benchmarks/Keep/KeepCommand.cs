@@ -34,7 +34,7 @@ internal static class KeepCommand
     private static void Measure(string folder)
     {
         var ram = new SharedBacking(Size);
-        using var memory = new GuestMemory("ram", ram);
+        using var memory = new GuestMemory(ram, "ram");
         Touch(memory);
         MeasureMapping(memory);
         string full = Path.Combine(folder, "full");
@@ -95,7 +95,7 @@ internal static class KeepCommand
         {
             floorRead = Math.Min(floorRead, Time(() => ReadFile(full, buffer)));
             verify = Math.Min(verify, Time(() => snapshot.VerifyAsync().GetAwaiter().GetResult()));
-            using (var target = new GuestMemory("target", new SharedBacking(Size)))
+            using (var target = new GuestMemory(new SharedBacking(Size), "target"))
             {
                 restore = Math.Min(restore, Time(() => snapshot.RestoreAsync(target).GetAwaiter().GetResult()));
             }

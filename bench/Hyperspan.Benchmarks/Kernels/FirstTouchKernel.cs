@@ -16,7 +16,7 @@ internal sealed class FirstTouchKernel(ulong block) : Kernel
 
     public override void Prepare()
     {
-        _memory ??= new GuestMemory("demand", _backing);
+        _memory ??= new GuestMemory(_backing, "demand");
         _backing.Evict();
     }
 

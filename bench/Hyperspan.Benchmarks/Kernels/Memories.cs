@@ -48,7 +48,7 @@ internal static unsafe class Memories
         ulong size = Window.Size / (ulong)count;
         for (int i = 0; i < count; i++)
         {
-            builder.Add((ulong)i * size, backing, (ulong)i * size, i == count - 1 ? null : size);
+            builder.Add((ulong)i * size, backing, (ulong)i * size, i == count - 1 ? backing.Length - ((ulong)i * size) : size);
         }
 
         return new Measured(builder.Build(), backing);
@@ -63,7 +63,7 @@ internal static unsafe class Memories
         return measured;
     }
 
-    private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory("bench", backing), backing);
+    private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory(backing, "bench"), backing);
 
     private static HeapBacking NewHeap()
     {

@@ -14,7 +14,7 @@ internal sealed unsafe class PageWalkKernel : Kernel
     internal PageWalkKernel(bool raw)
     {
         _isRaw = raw;
-        _memory = new GuestMemory("tables", _heap);
+        _memory = new GuestMemory(_heap, "tables");
         for (ulong i = 0; i < Tables * 512; i++)
         {
             _memory.Write(i * 8, (i * 0x9e3779b1 % Tables) << 12 | 1);

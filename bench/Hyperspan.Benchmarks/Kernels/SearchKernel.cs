@@ -6,7 +6,7 @@ internal sealed unsafe class SearchKernel(bool ours) : Kernel
     private const ulong Length = 1UL << 30;
 
     private static readonly HeapBacking Heap = new(Length, new HeapBackingOptions { Prefault = true });
-    private static readonly GuestMemory Memory = new("search", Heap);
+    private static readonly GuestMemory Memory = new(Heap, "search");
     private static readonly byte[] Pattern = [0x42, 0x17, 0x99, 0x03, 0xfe, 0x21, 0x42, 0x18];
 
     public override int Count => 1;

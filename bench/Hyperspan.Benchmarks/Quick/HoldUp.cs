@@ -21,7 +21,7 @@ internal static class HoldUp
     internal static double Measure(string name)
     {
         bool guarded = name.StartsWith("guarded_", StringComparison.Ordinal);
-        using GuestMemory memory = guarded ? NewGuarded() : new GuestMemory("long", new HeapBacking(Length, new HeapBackingOptions { Prefault = true }));
+        using GuestMemory memory = guarded ? NewGuarded() : new GuestMemory(new HeapBacking(Length, new HeapBackingOptions { Prefault = true }), "long");
         Action action = Choose(guarded ? name["guarded_".Length..] : name, memory);
         action();
         bool stop = false;
@@ -52,7 +52,7 @@ internal static class HoldUp
     {
         var sparse = new SparseBacking(Length);
         sparse.Commit(0, Length);
-        var memory = new GuestMemory("long", sparse);
+        var memory = new GuestMemory(sparse, "long");
         memory.Clear(0, Length);
         return memory;
     }

@@ -37,7 +37,7 @@ internal static class StartUp
         Console.WriteLine(taken.ToString("R", CultureInfo.InvariantCulture));
     }
 
-    private static ulong First(GuestMemoryBacking backing) => new GuestMemory("first", backing).Read<ulong>(8);
+    private static ulong First(GuestMemoryBacking backing) => new GuestMemory(backing, "first").Read<ulong>(8);
 
     private static ulong FirstGuarded(SparseBacking backing)
     {

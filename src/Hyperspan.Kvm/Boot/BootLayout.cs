@@ -40,10 +40,10 @@ internal static class BootLayout
         try
         {
             var builder = new GuestMemoryBuilder(name);
-            builder.Add(0, backing, length: Math.Min(length, LowMemoryEnd));
+            builder.Add(0, backing, backingOffset: 0, length: Math.Min(length, LowMemoryEnd));
             if (length > LowMemoryEnd)
             {
-                builder.Add(HighMemory, backing, backingOffset: LowMemoryEnd);
+                builder.Add(HighMemory, backing, backingOffset: LowMemoryEnd, length: length - LowMemoryEnd);
             }
 
             return builder.Build();

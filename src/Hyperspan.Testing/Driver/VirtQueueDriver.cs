@@ -109,10 +109,19 @@ public sealed partial class VirtQueueDriver
     /// <param name="readable">The buffers that the device is to read.</param>
     /// <param name="writable">The buffers that the device is to write.</param>
     /// <param name="head">What names the chain until it is collected.</param>
+    /// <returns>Whether there was room.</returns>
+    /// <exception cref="ArgumentException">The chain is empty, or too long for the queue or an indirect table, or indirect descriptors were not negotiated.</exception>
+    public bool TryAdd(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable, out ushort head) =>
+        TryAdd(readable, writable, out head, indirect: false);
+
+    /// <summary>Makes a chain available to the device.</summary>
+    /// <param name="readable">The buffers that the device is to read.</param>
+    /// <param name="writable">The buffers that the device is to write.</param>
+    /// <param name="head">What names the chain until it is collected.</param>
     /// <param name="indirect">Whether to put its descriptors into an indirect table; that takes one descriptor of the ring.</param>
     /// <returns>Whether there was room.</returns>
     /// <exception cref="ArgumentException">The chain is empty, or too long for the queue or an indirect table, or indirect descriptors were not negotiated.</exception>
-    public bool TryAdd(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable, out ushort head, bool indirect = false)
+    public bool TryAdd(ReadOnlySpan<ChainSegment> readable, ReadOnlySpan<ChainSegment> writable, out ushort head, bool indirect)
     {
         int count = readable.Length + writable.Length;
         if (count == 0 || count > (indirect ? IndirectEntries : Layout.Size))

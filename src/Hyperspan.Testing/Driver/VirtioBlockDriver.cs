@@ -39,8 +39,18 @@ public sealed class VirtioBlockDriver
     /// <param name="queue">The queue.</param>
     /// <param name="slots">Where headers and status bytes go; see <see cref="GetSlotsLength"/>.</param>
     /// <param name="transport">How to reach the device.</param>
+    public VirtioBlockDriver(GuestMemory memory, VirtQueueDriver queue, GuestAddress slots, IVirtQueueTransport transport)
+        : this(memory, queue, slots, transport, indirect: false)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="VirtioBlockDriver"/> class.</summary>
+    /// <param name="memory">The driver's view of guest memory.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="slots">Where headers and status bytes go; see <see cref="GetSlotsLength"/>.</param>
+    /// <param name="transport">How to reach the device.</param>
     /// <param name="indirect">Whether to use indirect descriptors; the queue must have them.</param>
-    public VirtioBlockDriver(GuestMemory memory, VirtQueueDriver queue, GuestAddress slots, IVirtQueueTransport transport, bool indirect = false)
+    public VirtioBlockDriver(GuestMemory memory, VirtQueueDriver queue, GuestAddress slots, IVirtQueueTransport transport, bool indirect)
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(queue);

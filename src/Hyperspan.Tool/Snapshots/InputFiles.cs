@@ -40,7 +40,7 @@ internal static unsafe class InputFiles
                 throw new InvalidInputException($"{path}: is empty");
             }
 
-            return new GuestMemory(Path.GetFileName(path), file);
+            return new GuestMemory(file, Path.GetFileName(path));
         });
     }
 

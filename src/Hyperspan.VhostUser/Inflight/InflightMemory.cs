@@ -36,7 +36,7 @@ internal sealed class InflightMemory : IDisposable
 
         try
         {
-            _memory = new GuestMemory("requests in flight", _backing);
+            _memory = new GuestMemory(_backing, "requests in flight");
         }
         catch
         {

@@ -50,7 +50,7 @@ internal sealed class MigrationLog : IWriteObserver
 
         try
         {
-            _memory = new GuestMemory("log of writes", _backing);
+            _memory = new GuestMemory(_backing, "log of writes");
         }
         catch
         {

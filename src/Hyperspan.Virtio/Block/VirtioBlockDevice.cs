@@ -55,9 +55,18 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class.</summary>
     /// <param name="image">The image.</param>
     /// <param name="options">How it is presented; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range or does not fit the image.</exception>
+    public VirtioBlockDevice(IDiskImage image, VirtioBlockOptions? options = null)
+        : this(image, options, leaveOpen: false)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="options">How it is presented; <see langword="null"/> for the defaults.</param>
     /// <param name="leaveOpen">Whether the image stays open when the device is disposed.</param>
     /// <exception cref="ArgumentException">An option is out of range or does not fit the image.</exception>
-    public VirtioBlockDevice(IDiskImage image, VirtioBlockOptions? options = null, bool leaveOpen = false)
+    public VirtioBlockDevice(IDiskImage image, VirtioBlockOptions? options, bool leaveOpen)
     {
         ArgumentNullException.ThrowIfNull(image);
         Image = image;

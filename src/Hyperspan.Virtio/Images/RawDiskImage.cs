@@ -116,11 +116,18 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>
+    /// <returns>The image.</returns>
+    /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
+    public static RawDiskImage Open(string path) => Open(path, new RawDiskImageOptions());
+
+    /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
+    /// <param name="path">The file or block device.</param>
     /// <param name="readOnly">Whether to open it for reading alone.</param>
     /// <returns>The image.</returns>
     /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
-    public static RawDiskImage Open(string path, bool readOnly = false) => Open(path, new RawDiskImageOptions { ReadOnly = readOnly });
+    public static RawDiskImage Open(string path, bool readOnly) => Open(path, new RawDiskImageOptions { ReadOnly = readOnly });
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>

@@ -49,14 +49,20 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
 
     /// <summary>Adds all regions of a memory at the addresses they have in it.</summary>
     /// <param name="memory">The memory. It stays the caller's.</param>
+    /// <returns>The registration; disposing it removes them all.</returns>
+    /// <exception cref="InvalidOperationException">A region would overlap other memory; the message names both. None has been added.</exception>
+    public IDisposable AddMemory(GuestMemory memory) => AddMemory(memory, writable: true);
+
+    /// <summary>Adds all regions of a memory at the addresses they have in it.</summary>
+    /// <param name="memory">The memory. It stays the caller's.</param>
     /// <param name="writable">Whether the guest can write to it. Regions whose protection forbids it are not writable in any case.</param>
     /// <returns>The registration; disposing it removes them all.</returns>
     /// <exception cref="InvalidOperationException">A region would overlap other memory; the message names both. None has been added.</exception>
-    public IDisposable AddMemory(GuestMemory memory, bool writable = true)
+    public IDisposable AddMemory(GuestMemory memory, bool writable)
     {
         ArgumentNullException.ThrowIfNull(memory);
         var targets = new List<MemoryTarget>();
-        foreach (GuestMemoryRegion region in memory.GetRegions())
+        foreach (GuestMemoryRegion region in memory.Regions)
         {
             targets.Add(new MemoryTarget(memory.Name, region.Range, memory, region.Range.Start.Value, writable && region.Protection.CanWrite));
         }
@@ -68,11 +74,20 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
     /// <param name="address">The address that its first byte gets here.</param>
     /// <param name="memory">The memory. It stays the caller's.</param>
     /// <param name="part">The part, in addresses of the memory. That it is memory at all is found out by the accesses.</param>
+    /// <returns>The registration; disposing it removes the part.</returns>
+    /// <exception cref="ArgumentException">The part is empty, or would reach past the end of the address space.</exception>
+    /// <exception cref="InvalidOperationException">It would overlap other memory; the message names both.</exception>
+    public IDisposable AddMemory(GuestAddress address, GuestMemory memory, GuestRange part) => AddMemory(address, memory, part, writable: true);
+
+    /// <summary>Adds a part of a memory.</summary>
+    /// <param name="address">The address that its first byte gets here.</param>
+    /// <param name="memory">The memory. It stays the caller's.</param>
+    /// <param name="part">The part, in addresses of the memory. That it is memory at all is found out by the accesses.</param>
     /// <param name="writable">Whether the guest can write to it.</param>
     /// <returns>The registration; disposing it removes the part.</returns>
     /// <exception cref="ArgumentException">The part is empty, or would reach past the end of the address space.</exception>
     /// <exception cref="InvalidOperationException">It would overlap other memory; the message names both.</exception>
-    public IDisposable AddMemory(GuestAddress address, GuestMemory memory, GuestRange part, bool writable = true)
+    public IDisposable AddMemory(GuestAddress address, GuestMemory memory, GuestRange part, bool writable)
     {
         ArgumentNullException.ThrowIfNull(memory);
         RequireBytes(part, nameof(part));

@@ -17,7 +17,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
     {
         _space = space;
         _mapping = new SparseBacking(length, new SparseBackingOptions { Name = name });
-        _memory = new GuestMemory(name, _mapping);
+        _memory = new GuestMemory(_mapping, name);
     }
 
     public ulong Length => _mapping.Length;

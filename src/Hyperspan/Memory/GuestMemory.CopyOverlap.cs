@@ -18,9 +18,9 @@ public sealed unsafe partial class GuestMemory
         }
 
         var overlap = CopyOverlap.None;
-        foreach (MemoryRegion read in Regions)
+        foreach (MemoryRegion read in Clipped)
         {
-            foreach (MemoryRegion written in destination.Regions)
+            foreach (MemoryRegion written in destination.Clipped)
             {
                 overlap |= OverlapOf(read, from, written, to, length);
             }

@@ -59,7 +59,7 @@ public sealed unsafe partial class GuestMemory
             return PageRemainder(address);
         }
 
-        foreach (MemoryRegion region in Regions)
+        foreach (MemoryRegion region in Clipped)
         {
             if (region.Start > address)
             {
@@ -80,7 +80,7 @@ public sealed unsafe partial class GuestMemory
             return $"guest memory '{Name}': disposed";
         }
 
-        IReadOnlyList<GuestMemoryRegion> regions = GetRegions();
+        IReadOnlyList<GuestMemoryRegion> regions = Regions;
         string shown = regions.Count == 0 ? "empty" : string.Join(", ", regions.Take(Most).Select(region => $"{region.Range} {region.Protection}"));
         return $"guest memory '{Name}': {shown}{(regions.Count > Most ? string.Create(CultureInfo.InvariantCulture, $" and {regions.Count - Most} more") : "")}";
     }

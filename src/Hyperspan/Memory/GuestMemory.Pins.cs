@@ -13,7 +13,7 @@ public sealed unsafe partial class GuestMemory
     {
         get
         {
-            foreach (MemoryRegion region in Regions)
+            foreach (MemoryRegion region in Clipped)
             {
                 if (!region.Backing.IsPinnable)
                 {

@@ -65,19 +65,35 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether it was done for all of the range.</returns>
     public bool TryProbe(GuestRange range, AccessType access, out GuestMemoryFault fault) => TryProbe(range.Start, range.Length, access, out fault);
 
-    /// <summary>Makes a view of a range; see <see cref="Slice(GuestAddress, ulong, bool)"/>.</summary>
+    /// <summary>Makes a slice of a range; see <see cref="Slice(GuestAddress, ulong)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <returns>The view.</returns>
     /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
     public GuestMemory Slice(GuestRange range) => Slice(range.Start, range.Length);
 
-    /// <summary>Makes a view of a range; see <see cref="TrySlice(GuestAddress, ulong, bool, out GuestMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <summary>Makes a slice of a range; see <see cref="TrySlice(GuestAddress, ulong, out GuestMemory?, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
-    /// <param name="slice">The view.</param>
+    /// <param name="slice">The slice.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was made.</returns>
     public bool TrySlice(GuestRange range, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
-        TrySlice(range.Start, range.Length, allowPreemptivePinning: false, out slice, out fault);
+        TrySlice(range.Start, range.Length, out slice, out fault);
+
+    /// <summary>Makes a slice of a range whose pages can be pinned; see <see cref="PinnableSlice(GuestAddress, ulong)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <returns>The slice.</returns>
+    /// <exception cref="GuestMemoryException">The range is not all memory, a backing refused, or a part of it cannot be pinned.</exception>
+    public GuestMemory PinnableSlice(GuestRange range) => PinnableSlice(range.Start, range.Length);
+
+    /// <summary>
+    /// Makes a slice of a range whose pages can be pinned; see <see cref="TryPinnableSlice(GuestAddress, ulong, out GuestMemory?, out GuestMemoryFault)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="slice">The slice.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was made.</returns>
+    public bool TryPinnableSlice(GuestRange range, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
+        TryPinnableSlice(range.Start, range.Length, out slice, out fault);
 
     /// <summary>Pins the pages of a range for the kernel or a device; see <see cref="Pin(GuestAddress, ulong, AccessType)"/>.</summary>
     /// <param name="range">The range.</param>

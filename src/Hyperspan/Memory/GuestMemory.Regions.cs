@@ -22,12 +22,12 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Finds the region that contains an address.</summary>
     /// <param name="address">The guest-physical address.</param>
-    /// <param name="region">The region, as <see cref="GetRegions"/> lists it.</param>
+    /// <param name="region">The region, as <see cref="Regions"/> lists it.</param>
     /// <returns>Whether there is one.</returns>
     public bool TryFindRegion(GuestAddress address, [NotNullWhen(true)] out GuestMemoryRegion? region)
     {
         MemoryRegion? found = IsDisposed ? null : Find(address.Value);
-        region = found is null ? null : Describe(found, Array.IndexOf(Regions, found));
+        region = found is null ? null : Describe(found, Array.IndexOf(Clipped, found));
         return region is not null;
     }
 

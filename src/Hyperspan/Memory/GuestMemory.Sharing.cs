@@ -10,7 +10,7 @@ public sealed unsafe partial class GuestMemory
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         var list = new List<SharedGuestRegion>();
-        foreach (MemoryRegion region in Regions)
+        foreach (MemoryRegion region in Clipped)
         {
             ulong end = region.BackingOffset + region.Length;
             foreach (ShareableRegion part in region.Backing.GetShareableRegions())

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -11,13 +12,24 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">
     /// The length in bytes. All of it must be memory; it may span regions that touch. With zero the slice is empty; it may not start past the end.
     /// </param>
+    /// <returns>The slice. It keeps this memory alive, and is closed with it; disposing the slice leaves this memory open.</returns>
+    /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
+    /// <remarks>Everything reaches the backings as if done through this memory: faults, fallbacks, bitmaps, pins, sharing, I/O addresses.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public GuestMemory Slice(GuestAddress start, ulong length) => Slice(start, length, allowPreemptivePinning: false);
+
+    /// <summary>Makes a slice of this memory: a part, with addresses of its own that start at zero. Accesses cannot leave it.</summary>
+    /// <param name="start">The first address; any alignment.</param>
+    /// <param name="length">
+    /// The length in bytes. All of it must be memory; it may span regions that touch. With zero the slice is empty; it may not start past the end.
+    /// </param>
     /// <param name="allowPreemptivePinning">
     /// Whether a backing may pin the pages into memory for faster access. Only for ranges that the caller owns: pinning random guest memory may do harm.
     /// </param>
     /// <returns>The slice. It keeps this memory alive, and is closed with it; disposing the slice leaves this memory open.</returns>
     /// <exception cref="GuestMemoryException">The range is not all memory, or a backing refused.</exception>
     /// <remarks>Everything reaches the backings as if done through this memory: faults, fallbacks, bitmaps, pins, sharing, I/O addresses.</remarks>
-    public GuestMemory Slice(GuestAddress start, ulong length, bool allowPreemptivePinning = false)
+    public GuestMemory Slice(GuestAddress start, ulong length, bool allowPreemptivePinning)
     {
         // In one region of a backing that leaves it to us, a slice is made without asking anybody.
         if (Find(start.Value) is { HasHooks: false } region && length - 1 < region.Length - (start.Value - region.Start) && !IsClosed(region))
@@ -37,24 +49,55 @@ public sealed unsafe partial class GuestMemory
     /// </exception>
     public GuestMemory PinnableSlice(GuestAddress start, ulong length)
     {
-        GuestMemory slice = Slice(start, length, allowPreemptivePinning: true);
-        foreach (MemoryRegion region in slice.Regions)
+        if (!TryPinnableSlice(start, length, out GuestMemory? slice, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return slice;
+    }
+
+    /// <summary>Makes a slice of this memory whose pages can be pinned and says why where it cannot; see <see cref="PinnableSlice(GuestAddress, ulong)"/>.</summary>
+    /// <param name="start">The first address; any alignment.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="slice">The slice.</param>
+    /// <param name="fault">Why there is none.</param>
+    /// <returns>Whether it was made.</returns>
+    public bool TryPinnableSlice(GuestAddress start, ulong length, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault)
+    {
+        if (!TrySlice(start, length, allowPreemptivePinning: true, out slice, out fault))
+        {
+            return false;
+        }
+
+        foreach (MemoryRegion region in slice.Clipped)
         {
             if (!region.Backing.IsPinnable)
             {
-                Throw(new GuestMemoryFault(
+                fault = new GuestMemoryFault(
                     Name,
                     GuestMemoryOperation.Slice,
                     GuestMemoryFaultKind.NotPinnable,
                     FaultCause.Backing,
                     start.Value + region.Start,
                     (start.Value, length),
-                    region.Backing.Name));
+                    region.Backing.Name);
+                slice = null;
+                return false;
             }
         }
 
-        return slice;
+        return true;
     }
+
+    /// <summary>Makes a slice of this memory and says why where it cannot; see <see cref="Slice(GuestAddress, ulong)"/>.</summary>
+    /// <param name="start">The first address; any alignment.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="slice">The slice.</param>
+    /// <param name="fault">Why there is none.</param>
+    /// <returns>Whether it was made.</returns>
+    public bool TrySlice(GuestAddress start, ulong length, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
+        TrySlice(start, length, allowPreemptivePinning: false, out slice, out fault);
 
     /// <summary>Makes a slice of this memory and says why where it cannot; see <see cref="Slice(GuestAddress, ulong, bool)"/>.</summary>
     /// <param name="start">The first address; any alignment.</param>
@@ -103,13 +146,13 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        slice = new GuestMemory(this, ClipRegions(Regions, from, length), from);
+        slice = new GuestMemory(this, ClipRegions(Clipped, from, length), from);
         return true;
     }
 
-    private GuestMemory SliceOrThrow(GuestAddress start, ulong length, bool allowPreemptiveLocking)
+    private GuestMemory SliceOrThrow(GuestAddress start, ulong length, bool allowPreemptivePinning)
     {
-        if (!TrySlice(start, length, allowPreemptiveLocking, out GuestMemory? slice, out GuestMemoryFault fault))
+        if (!TrySlice(start, length, allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
@@ -120,7 +163,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Lets the backing make the slice if it has a way of its own; null where it has not.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
     private bool TryBackingSlice(
-        MemoryRegion region, ulong from, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice, out GuestMemoryFault fault)
+        MemoryRegion region, ulong from, ulong length, bool allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault)
     {
         slice = null;
         fault = default;
@@ -137,7 +180,7 @@ public sealed unsafe partial class GuestMemory
             GuestMemory? made;
             try
             {
-                result = region.Backing.CreateSlice(region.BackingOffset + offset, length, allowPreemptiveLocking, out made);
+                result = region.Backing.CreateSlice(region.BackingOffset + offset, length, allowPreemptivePinning, out made);
             }
             finally
             {

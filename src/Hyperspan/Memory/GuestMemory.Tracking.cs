@@ -21,11 +21,11 @@ public sealed unsafe partial class GuestMemory
     {
         ArgumentNullException.ThrowIfNull(observer);
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        return new WriteObservation(Regions, observer);
+        return new WriteObservation(Clipped, observer);
     }
 
     /// <summary>Gets the regions, for those who keep track of what is written to them.</summary>
-    internal ReadOnlySpan<MemoryRegion> TrackedRegions => Regions;
+    internal ReadOnlySpan<MemoryRegion> TrackedRegions => Clipped;
 
     /// <summary>Gets a value indicating whether writes ask whom they are to tell.</summary>
     internal bool IsDisturbedForWrites => _gate.AreWritesDisturbed;
@@ -36,7 +36,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Called by a backing when it has others to tell of writes than before; by one backing at a time, and this one by each for itself.</summary>
     internal void OnTrackersChanged(GuestMemoryBacking backing)
     {
-        if (Regions is [{ Start: 0 } first, ..] && first.Backing == backing)
+        if (Clipped is [{ Start: 0 } first, ..] && first.Backing == backing)
         {
             _gate.SetFirstLog(backing.SoleLog?.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length));
         }
@@ -91,7 +91,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Tells of a write to any range, also after this memory was closed.</summary>
     internal void TellRange(ulong address, ulong length, bool isHeld = false)
     {
-        foreach (MemoryRegion region in Regions)
+        foreach (MemoryRegion region in Clipped)
         {
             if (TryClip(region, address, length, out ulong start, out ulong piece))
             {
@@ -103,7 +103,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Tells of a write to a range of addresses of this process, as far as it is mapped here.</summary>
     internal void TellMapped(byte* at, ulong length, bool isHeld)
     {
-        foreach (MemoryRegion region in Regions)
+        foreach (MemoryRegion region in Clipped)
         {
             ulong offset = (ulong)at - (ulong)region.Base;
             if (region.Base != null && offset < region.Length)

@@ -22,7 +22,7 @@ namespace Hyperspan;
 /// </para>
 /// <example>
 /// <code>
-/// using var memory = new GuestMemory("ram", new SharedBacking(256 &lt;&lt; 20));
+/// using var memory = new GuestMemory(new SharedBacking(256 &lt;&lt; 20));
 /// memory.Write(0x1000, 42u);
 /// if (!memory.TryRead(0xdead_beef_0000, out uint value, out GuestMemoryFault fault))
 /// {
@@ -34,6 +34,9 @@ namespace Hyperspan;
 [SkipLocalsInit]
 public sealed unsafe partial class GuestMemory : IDisposable
 {
+    // What regions look like from outside: made when it is first asked for, and kept beside the object, since slices are made by the million.
+    private static readonly ConditionalWeakTable<GuestMemory, IReadOnlyList<GuestMemoryRegion>> Described = [];
+
     // The region at address zero, if plain accesses or stubs reach it; what these mean is said at RegionSlot. Other regions are found by the table.
     private byte* _base;
     private ulong _directRead;
@@ -70,15 +73,25 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private SliceList? _slices;
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
-    /// <param name="name">The name used in errors.</param>
-    /// <param name="backing">
-    /// What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to keep it open or to place it elsewhere.
-    /// </param>
+    /// <param name="backing">What stands behind the memory. It is disposed with it; use <see cref="GuestMemoryBuilder"/> to place it elsewhere.</param>
+    /// <param name="name">The name used in errors; the backing's where it is <see langword="null"/>.</param>
     /// <exception cref="ArgumentException">The backing's mapping is misaligned, or its access bitmaps are the default value.</exception>
     /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
     /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
-    public GuestMemory(string name, GuestMemoryBacking backing)
-        : this(name, SingleRegion(backing), strict: false, leaveOpen: false)
+    public GuestMemory(GuestMemoryBacking backing, string? name = null)
+        : this(backing, name, leaveOpen: false)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="GuestMemory"/> class with one region at address zero.</summary>
+    /// <param name="backing">What stands behind the memory.</param>
+    /// <param name="name">The name used in errors; the backing's where it is <see langword="null"/>.</param>
+    /// <param name="leaveOpen">Whether the backing stays open when the memory is disposed.</param>
+    /// <exception cref="ArgumentException">The backing's mapping is misaligned, or its access bitmaps are the default value.</exception>
+    /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
+    /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
+    public GuestMemory(GuestMemoryBacking backing, string? name, bool leaveOpen)
+        : this(NameOf(backing, name), SingleRegion(backing, leaveOpen), strict: false, leaveOpen: false)
     {
     }
 
@@ -141,7 +154,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         : this(parent, new MemoryGate(new ShownPlace(parent, start)))
     {
         _source = made;
-        _regions = made.Regions;
+        _regions = made.Clipped;
         _last = made._last;
         SetPaths();
         parent.Attach(this);
@@ -170,10 +183,10 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// Gets the first address past the last region, or zero for an empty memory and for one that has the last byte of the address space: see <see cref="Last"/>.
     /// It is not the amount of memory where there are gaps.
     /// </summary>
-    public ulong End => Regions.Length == 0 ? 0 : unchecked(_last + 1);
+    public ulong End => Clipped.Length == 0 ? 0 : unchecked(_last + 1);
 
     /// <summary>Gets the last address of the last region, or <see langword="null"/> for an empty memory.</summary>
-    public GuestAddress? Last => Regions.Length == 0 ? null : new(_last);
+    public GuestAddress? Last => Clipped.Length == 0 ? null : new(_last);
 
     /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
     public bool IsStrict => _strict;
@@ -181,24 +194,28 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Gets a value indicating whether this memory, or one it is a slice of, has been disposed.</summary>
     public bool IsDisposed => Volatile.Read(ref _closed) || (_root is { } root && Volatile.Read(ref root._closed));
 
-    /// <summary>Gets the regions in the order of their addresses, numbered from zero.</summary>
-    /// <returns>A new list.</returns>
-    public IReadOnlyList<GuestMemoryRegion> GetRegions()
+    /// <summary>Gets how much memory there is, in bytes: the lengths of all regions. Where there are no gaps, that is <see cref="End"/> as well.</summary>
+    public ulong Length
     {
-        MemoryRegion[] regions = Regions;
-        var list = new GuestMemoryRegion[regions.Length];
-        for (int i = 0; i < list.Length; i++)
+        get
         {
-            list[i] = Describe(regions[i], i);
-        }
+            ulong length = 0;
+            foreach (MemoryRegion region in Clipped)
+            {
+                length = unchecked(length + region.Length);
+            }
 
-        return list;
+            return length;
+        }
     }
+
+    /// <summary>Gets the regions in the order of their addresses, numbered from zero. They do not change.</summary>
+    public IReadOnlyList<GuestMemoryRegion> Regions => Described.GetValue(this, static memory => memory.DescribeAll());
 
     /// <summary>Allocates zeroed memory on the heap, at address zero, with the name "heap".</summary>
     /// <param name="size">The size in bytes, rounded up to whole pages of 4096 bytes.</param>
     /// <returns>The memory; disposing it frees it.</returns>
-    public static GuestMemory Allocate(ulong size) => new("heap", new HeapBacking(size));
+    public static GuestMemory Allocate(ulong size) => new(new HeapBacking(size), "heap");
 
     /// <summary>
     /// Gets the mapping of all of the memory, where there is a single region at address zero whose mapping cannot fault and has no access bitmap.
@@ -209,7 +226,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <remarks>The mapping may be used for as long as this object is referenced and not disposed; what is read through it is not checked.</remarks>
     public bool TryGetFullMapping(out byte* mapping, out ulong length)
     {
-        if (Regions is [{ IsDirect: true, Start: 0 } region] && region is { CanRead: true, CanWrite: true } && !IsClosed(region))
+        if (Clipped is [{ IsDirect: true, Start: 0 } region] && region is { CanRead: true, CanWrite: true } && !IsClosed(region))
         {
             mapping = region.Base;
             length = region.Length;
@@ -249,11 +266,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
         Close();
         ExceptionDispatchInfo? failure = null;
-        foreach (MemoryRegion region in Regions)
+        foreach (MemoryRegion region in Clipped)
         {
             try
             {
-                if (!_leaveOpen)
+                if (!_leaveOpen && !region.LeaveOpen)
                 {
                     region.Backing.Dispose();
                 }
@@ -309,8 +326,20 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
 
+    private System.Collections.ObjectModel.ReadOnlyCollection<GuestMemoryRegion> DescribeAll()
+    {
+        MemoryRegion[] regions = Clipped;
+        var list = new GuestMemoryRegion[regions.Length];
+        for (int i = 0; i < list.Length; i++)
+        {
+            list[i] = Describe(regions[i], i);
+        }
+
+        return list.AsReadOnly();
+    }
+
     /// <summary>The regions in the order of their addresses. A slice inside one region finds its own when they are first asked for.</summary>
-    private MemoryRegion[] Regions => _regions ?? MakeRegions();
+    private MemoryRegion[] Clipped => _regions ?? MakeRegions();
 
     /// <summary>The region that contains an address, or null where there is none or this memory is closed.</summary>
     private MemoryRegion? Find(ulong address)
@@ -321,14 +350,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     private MemoryRegion[] MakeRegions()
     {
-        MemoryRegion[] made = ClipRegions(_source!.Regions, _windowStart, _last + 1);
+        MemoryRegion[] made = ClipRegions(_source!.Clipped, _windowStart, _last + 1);
         return Interlocked.CompareExchange(ref _regions, made, null) ?? made;
     }
 
     private RegionTable MakeTable()
     {
         // Unless it is closed meanwhile: then the table is empty, and stays so.
-        RegionTable made = RegionTable.Build(Regions);
+        RegionTable made = RegionTable.Build(Clipped);
         RegionTable found = Interlocked.CompareExchange(ref _table, made, RegionTable.Pending);
         return found == RegionTable.Pending ? made : found;
     }
@@ -350,10 +379,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     private static ulong LastAddress(MemoryRegion[] regions) => regions.Length == 0 ? 0 : regions[^1].Start + (regions[^1].Length - 1);
 
-    private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing)
+    private static string NameOf(GuestMemoryBacking backing, string? name)
     {
-        return MemoryRegion.Create(0, backing, 0, null, Protection.ReadWriteExecute) is { } region ? [region] : [];
+        ArgumentNullException.ThrowIfNull(backing);
+        return name ?? backing.Name;
     }
+
+    private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing, bool leaveOpen) =>
+        MemoryRegion.Create(0, backing, 0, null, Protection.ReadWriteExecute, leaveOpen) is { } region ? [region] : [];
 
     /// <summary>Sets the limits of the inlined paths from the regions; all to zero once closed.</summary>
     [MemberNotNull(nameof(_table))]
@@ -373,7 +406,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
             return;
         }
 
-        MemoryRegion[] regions = Regions;
+        MemoryRegion[] regions = Clipped;
         _table = RegionTable.Build(regions);
         if (regions is [{ Start: 0 } first, ..])
         {

@@ -12,8 +12,8 @@ namespace Hyperspan;
 /// RAM below and above the hole for 32-bit devices:
 /// <code>
 /// using GuestMemory memory = new GuestMemoryBuilder("ram")
-///     .Add(0, ram, length: 3UL &lt;&lt; 30)
-///     .Add(1UL &lt;&lt; 32, ram, backingOffset: 3UL &lt;&lt; 30)
+///     .Add(0, ram, backingOffset: 0, length: 3UL &lt;&lt; 30)
+///     .Add(1UL &lt;&lt; 32, ram, backingOffset: 3UL &lt;&lt; 30, length: 1UL &lt;&lt; 30)
 ///     .Build();
 /// </code>
 /// </example>
@@ -50,32 +50,44 @@ public sealed class GuestMemoryBuilder
         return this;
     }
 
-    /// <summary>Adds a region that shows a backing, or a part of one. The same backing may be added more than once.</summary>
+    /// <summary>Adds a region that shows all of a backing. The same backing may be added more than once.</summary>
+    /// <param name="start">
+    /// The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.
+    /// </param>
+    /// <param name="backing">What stands behind the region.</param>
+    /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
+    public GuestMemoryBuilder Add(GuestAddress start, GuestMemoryBacking backing, Protection? protection = null) =>
+        Insert(MemoryRegion.Create(start.Value, backing, 0, null, protection ?? Protection.ReadWriteExecute, leaveOpen: false));
+
+    /// <summary>Adds a region that shows a part of a backing. The same backing may be added more than once.</summary>
     /// <param name="start">
     /// The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.
     /// </param>
     /// <param name="backing">What stands behind the region.</param>
     /// <param name="backingOffset">The first byte of the backing to show; a multiple of 4096.</param>
-    /// <param name="length">
-    /// How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>. An empty region adds nothing.
-    /// </param>
+    /// <param name="length">How many bytes to show. An empty region adds nothing.</param>
     /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
-    public GuestMemoryBuilder Add(
-        GuestAddress start,
-        GuestMemoryBacking backing,
-        ulong backingOffset = 0,
-        ulong? length = null,
-        Protection? protection = null)
-    {
-        if (MemoryRegion.Create(start.Value, backing, backingOffset, length, protection ?? Protection.ReadWriteExecute) is { } region)
-        {
-            Insert(region);
-        }
+    public GuestMemoryBuilder Add(GuestAddress start, GuestMemoryBacking backing, ulong backingOffset, ulong length, Protection? protection = null) =>
+        Insert(MemoryRegion.Create(start.Value, backing, backingOffset, length, protection ?? Protection.ReadWriteExecute, leaveOpen: false));
 
-        return this;
-    }
+    /// <summary>Adds a region that shows a part of a backing, and says who disposes that. The same backing may be added more than once.</summary>
+    /// <param name="start">
+    /// The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.
+    /// </param>
+    /// <param name="backing">What stands behind the region.</param>
+    /// <param name="backingOffset">The first byte of the backing to show; a multiple of 4096.</param>
+    /// <param name="length">How many bytes to show. An empty region adds nothing.</param>
+    /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
+    /// <param name="leaveOpen">Whether the backing stays open when the memory is disposed; it does not where another region of the memory says otherwise.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
+    public GuestMemoryBuilder Add(
+        GuestAddress start, GuestMemoryBacking backing, ulong backingOffset, ulong length, Protection protection, bool leaveOpen) =>
+        Insert(MemoryRegion.Create(start.Value, backing, backingOffset, length, protection, leaveOpen));
 
     /// <summary>
     /// Adds equal regions one after the other from address zero on, as the source document on guest memory does:
@@ -119,7 +131,7 @@ public sealed class GuestMemoryBuilder
         {
             if (backings[i] is { } backing)
             {
-                Add((ulong)i * regionSize, backing, length: lengths[i]);
+                Add((ulong)i * regionSize, backing, 0, lengths[i]);
             }
         }
 
@@ -135,8 +147,13 @@ public sealed class GuestMemoryBuilder
     private static ArgumentException Invalid(string parameter, FormattableString message) =>
         new(message.ToString(CultureInfo.InvariantCulture), parameter);
 
-    private void Insert(MemoryRegion region)
+    private GuestMemoryBuilder Insert(MemoryRegion? region)
     {
+        if (region is null)
+        {
+            return this;
+        }
+
         int at = _regions.FindIndex(other => other.Start > region.Start);
         at = at < 0 ? _regions.Count : at;
         ulong firstPage = region.Start >> GuestAddress.PageShift;
@@ -159,5 +176,6 @@ public sealed class GuestMemoryBuilder
         }
 
         _regions.Insert(at, region);
+        return this;
     }
 }

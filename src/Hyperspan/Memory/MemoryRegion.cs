@@ -8,13 +8,14 @@ namespace Hyperspan;
 /// </remarks>
 internal sealed unsafe class MemoryRegion
 {
-    private MemoryRegion(ulong start, ulong length, GuestMemoryBacking backing, byte* mapping, ulong backingOffset, Protection protection)
+    private MemoryRegion(ulong start, ulong length, GuestMemoryBacking backing, byte* mapping, ulong backingOffset, Protection protection, bool leaveOpen)
     {
         Start = start;
         Length = length;
         Backing = backing;
         BackingOffset = backingOffset;
         Protection = protection;
+        LeaveOpen = leaveOpen;
         CanRead = protection.CanRead;
         CanWrite = protection.CanWrite && backing.IsWritable;
 
@@ -42,6 +43,7 @@ internal sealed unsafe class MemoryRegion
         Backing = whole.Backing;
         BackingOffset = whole.BackingOffset + skip;
         Protection = whole.Protection;
+        LeaveOpen = whole.LeaveOpen;
         CanRead = whole.CanRead;
         CanWrite = whole.CanWrite;
         Base = whole.Base == null ? null : whole.Base + skip;
@@ -61,10 +63,11 @@ internal sealed unsafe class MemoryRegion
     /// <param name="backingOffset">The first byte of the backing to show.</param>
     /// <param name="length">How many bytes to show; all from <paramref name="backingOffset"/> on where it is <see langword="null"/>.</param>
     /// <param name="protection">What accesses are permitted.</param>
+    /// <param name="leaveOpen">Whether the backing stays open when the memory is disposed.</param>
     /// <exception cref="ArgumentException">
     /// The part is not in the backing, is misaligned or wraps past 2^64, or the backing's mapping or bitmaps cannot be used.
     /// </exception>
-    internal static MemoryRegion? Create(ulong start, GuestMemoryBacking backing, ulong backingOffset, ulong? length, Protection protection)
+    internal static MemoryRegion? Create(ulong start, GuestMemoryBacking backing, ulong backingOffset, ulong? length, Protection protection, bool leaveOpen)
     {
         ArgumentNullException.ThrowIfNull(backing);
         ulong whole = backing.Length;
@@ -100,7 +103,7 @@ internal sealed unsafe class MemoryRegion
             throw Invalid(nameof(start), $"a region of 0x{size:x} bytes at 0x{start:x} reaches past 2^64");
         }
 
-        return new MemoryRegion(start, size, backing, mapping, backingOffset, protection);
+        return new MemoryRegion(start, size, backing, mapping, backingOffset, protection, leaveOpen);
     }
 
     /// <summary>The guest-physical address of the first byte.</summary>
@@ -117,6 +120,9 @@ internal sealed unsafe class MemoryRegion
     internal Protection Protection { get; }
 
     internal bool CanRead { get; }
+
+    /// <summary>Whether the backing stays open when the memory is disposed.</summary>
+    internal bool LeaveOpen { get; }
 
     internal bool CanWrite { get; }
 

@@ -21,7 +21,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
         ObjectDisposedException.ThrowIf(memory.IsDisposed, memory);
         _memory = memory;
         _skipUnreadable = skipUnreadable;
-        _regions = [.. memory.GetRegions()];
+        _regions = [.. memory.Regions];
         try
         {
             foreach (GuestMemoryRegion region in _regions)

@@ -10,8 +10,16 @@ public ref struct PagedListWriter : IMemoryWriter
     /// <summary>Makes a writer.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="ranges">Where to write in it.</param>
+    public PagedListWriter(GuestMemory memory, PagedRanges ranges)
+        : this(memory, ranges, isReadOnly: false)
+    {
+    }
+
+    /// <summary>Makes a writer.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="ranges">Where to write in it.</param>
     /// <param name="isReadOnly">Whether to refuse every write.</param>
-    public PagedListWriter(GuestMemory memory, PagedRanges ranges, bool isReadOnly = false)
+    public PagedListWriter(GuestMemory memory, PagedRanges ranges, bool isReadOnly)
     {
         ArgumentNullException.ThrowIfNull(memory);
         _memory = memory;

@@ -10,8 +10,16 @@ public ref struct PagedWriter : IMemoryWriter
     /// <summary>Makes a writer.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">Where to write in it.</param>
+    public PagedWriter(GuestMemory memory, PagedRange range)
+        : this(memory, range, isReadOnly: false)
+    {
+    }
+
+    /// <summary>Makes a writer.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">Where to write in it.</param>
     /// <param name="isReadOnly">Whether to refuse every write.</param>
-    public PagedWriter(GuestMemory memory, PagedRange range, bool isReadOnly = false)
+    public PagedWriter(GuestMemory memory, PagedRange range, bool isReadOnly)
     {
         ArgumentNullException.ThrowIfNull(memory);
         _memory = memory;

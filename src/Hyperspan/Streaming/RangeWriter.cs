@@ -15,8 +15,16 @@ public struct RangeWriter : IMemoryWriter
     /// <summary>Makes a writer.</summary>
     /// <param name="memory">The memory.</param>
     /// <param name="range">Where to write in it.</param>
+    public RangeWriter(GuestMemory memory, GuestRange range)
+        : this(memory, range, isReadOnly: false)
+    {
+    }
+
+    /// <summary>Makes a writer.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="range">Where to write in it.</param>
     /// <param name="isReadOnly">Whether to refuse every write.</param>
-    public RangeWriter(GuestMemory memory, GuestRange range, bool isReadOnly = false)
+    public RangeWriter(GuestMemory memory, GuestRange range, bool isReadOnly)
     {
         ArgumentNullException.ThrowIfNull(memory);
         _memory = memory;

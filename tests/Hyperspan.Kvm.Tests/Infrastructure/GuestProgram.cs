@@ -23,7 +23,7 @@ internal sealed class GuestProgram : IDisposable
     internal GuestProgram(Action<Assembler> program, PartitionOptions? options = null, GuestMemory? memory = null)
     {
         Need.Kvm();
-        Memory = memory ?? new GuestMemory("ram", new SharedBacking(Size));
+        Memory = memory ?? new GuestMemory(new SharedBacking(Size), "ram");
         Partition = new Partition(options);
         WriteTables();
         Write(Code, program);

@@ -41,10 +41,10 @@ public sealed class KernelImageTests : IDisposable
         KernelImage image = Opened([0xf4, 0x90]);
         image.Format.ShouldBe(KernelFormat.Flat);
         image.Entry.ShouldBe(0x10_0000UL);
-        using var memory = new GuestMemory("ram", new HeapBacking(2 << 20));
+        using var memory = new GuestMemory(new HeapBacking(2 << 20), "ram");
         image.Load(memory);
         memory.Read<ushort>(0x10_0000).ShouldBe((ushort)0x90f4);
-        using var small = new GuestMemory("small", new HeapBacking(1 << 20));
+        using var small = new GuestMemory(new HeapBacking(1 << 20), "small");
         Should.Throw<MachineException>(() => image.Load(small)).Message.ShouldContain("needs memory up to 0x100002");
     }
 
@@ -97,7 +97,7 @@ public sealed class KernelImageTests : IDisposable
                 bytes[random.Next(Math.Min(bytes.Length, 0x280))] = (byte)random.Next(256);
             }
 
-            using var memory = new GuestMemory("ram", new HeapBacking(4 << 20));
+            using var memory = new GuestMemory(new HeapBacking(4 << 20), "ram");
             try
             {
                 Opened(bytes[..random.Next(1, bytes.Length)]).Load(memory);

@@ -113,7 +113,7 @@ public sealed class VirtualMachineTests : IDisposable
         const ulong High = 0x1_0000_0000;
         using VirtualMachine machine = Flat(PowerOff, memory: 64UL << 30);
         machine.Memory.Write(High + (60UL << 30), 1u);
-        machine.Memory.GetRegions().Count.ShouldBe(2);
+        machine.Memory.Regions.Count.ShouldBe(2);
         machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
     }
 

@@ -34,7 +34,7 @@ internal static class PartitionsScenario
 
     private static void Once(int round)
     {
-        using var memory = new GuestMemory("leak", new SharedBacking(GuestProgram.Size, new SharedBackingOptions { Name = "leak" }));
+        using var memory = new GuestMemory(new SharedBacking(GuestProgram.Size, new SharedBackingOptions { Name = "leak" }), "leak");
         using var guest = new GuestProgram(
             a =>
             {

@@ -17,12 +17,12 @@ public sealed unsafe partial class BlockedSignalsScenario : IScenario
 
     public int Run(string[] arguments)
     {
-        using var memory = new GuestMemory("ram", new SparseBacking(4 * Page));
+        using var memory = new GuestMemory(new SparseBacking(4 * Page), "ram");
         string path = Path.GetTempFileName();
         try
         {
             File.WriteAllBytes(path, new byte[2 * Page]);
-            using var file = new GuestMemory("file", FileBacking.Open(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+            using var file = new GuestMemory(FileBacking.Open(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
             File.WriteAllBytes(path, new byte[Page]);
             bool faults = arguments[0] == "inherited"
                 ? Fault(memory, file) & OnThread(() => Fault(memory, file)) & Task.Run(() => Fault(memory, file)).Result

@@ -28,7 +28,7 @@ public sealed class GuardRefusedScenario : IScenario
 
         try
         {
-            using var memory = new GuestMemory("ram", backing);
+            using var memory = new GuestMemory(backing, "ram");
             Console.WriteLine("made");
             return ScenarioExit.Failure;
         }
@@ -41,7 +41,7 @@ public sealed class GuardRefusedScenario : IScenario
 
     private static int RefusedAfter()
     {
-        using var memory = new GuestMemory("ram", new SparseBacking(0x4000));
+        using var memory = new GuestMemory(new SparseBacking(0x4000), "ram");
         if (!ForbiddenTransfer.TryForbid(out var reason))
         {
             Console.WriteLine(reason);

@@ -21,7 +21,7 @@ public sealed class InlinedFaultStormScenario : IScenario
             sparse.Commit(page * 4096, 4096);
         }
 
-        using var memory = new GuestMemory("storm", sparse);
+        using var memory = new GuestMemory(sparse, "storm");
         int wrong = 0;
         int running = 4;
         Thread[] threads = [.. Enumerable.Range(0, 4).Select(number => new Thread(() =>

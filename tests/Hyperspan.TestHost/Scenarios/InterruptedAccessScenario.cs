@@ -19,7 +19,7 @@ public sealed unsafe class InterruptedAccessScenario : IScenario
         bool exchange = arguments is ["exchange"];
         var sparse = new SparseBacking(0x4000);
         sparse.Commit(0, 0x4000);
-        using var memory = new GuestMemory("ram", new RestrictedBacking(sparse));
+        using var memory = new GuestMemory(new RestrictedBacking(sparse), "ram");
         memory.Write(Address, 5L);
 
         string result = "";

@@ -74,7 +74,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
     {
         var backing = new MortalBacking();
         faults = UserFault.TryCreate(backing.Mapping, backing.Length, answerBySignal: false, out reason);
-        return new Holder { Memory = new GuestMemory("mortal", backing), Pointer = (nint)backing.Mapping };
+        return new Holder { Memory = new GuestMemory(backing, "mortal"), Pointer = (nint)backing.Mapping };
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]

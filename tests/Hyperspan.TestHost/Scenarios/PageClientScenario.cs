@@ -21,7 +21,7 @@ public sealed unsafe class PageClientScenario : IScenario
         ulong pages = ulong.Parse(arguments[1], CultureInfo.InvariantCulture);
         var mapping = new SparseBacking(pages * 4096, new SparseBackingOptions { FaultBehavior = FaultBehavior.MayBlock });
         mapping.Commit(0, pages * 4096);
-        using var memory = new GuestMemory("guest", mapping);
+        using var memory = new GuestMemory(mapping, "guest");
         int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         using var descriptor = new SafeFileHandle(number, ownsHandle: true);
         ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, FeatureEventRemove, 0 };

@@ -19,7 +19,7 @@ public sealed class SnapshotKillScenario : IScenario
     {
         int killAt = int.Parse(arguments[1], CultureInfo.InvariantCulture);
         var counter = new Countdown(killAt);
-        using var memory = new GuestMemory("dying", new DyingBacking(counter));
+        using var memory = new GuestMemory(new DyingBacking(counter), "dying");
         SnapshotSection[] sections = [new("state", new DyingStream(counter, announce: killAt < 0))];
         GuestMemorySnapshot.SaveAsync(memory, arguments[0], new SnapshotSaveOptions { Sections = sections }).GetAwaiter().GetResult();
         return ScenarioExit.Success;

@@ -19,19 +19,19 @@ internal static class MemoryZoo
         GuestMemory root = path switch
         {
             "direct" => GuestMemory.Allocate(length),
-            "shared" => new GuestMemory("shared", new SharedBacking(length)),
-            "guarded" => new GuestMemory("guarded", Committed(length)),
-            "file" => new GuestMemory("file", FromFile(length)),
-            "foreign" => new GuestMemory("foreign", Foreign(length)),
+            "shared" => new GuestMemory(new SharedBacking(length), "shared"),
+            "guarded" => new GuestMemory(Committed(length), "guarded"),
+            "file" => new GuestMemory(FromFile(length), "file"),
+            "foreign" => new GuestMemory(Foreign(length), "foreign"),
             "table" => new GuestMemoryBuilder("table")
-                .Add(0, Committed(length), length: Page)
-                .Add(Page, new HeapBacking(length), length: Page)
-                .Add(2 * Page, new SharedBacking(length), length: length - (2 * Page))
+                .Add(0, Committed(length), backingOffset: 0, length: Page)
+                .Add(Page, new HeapBacking(length), backingOffset: 0, length: Page)
+                .Add(2 * Page, new SharedBacking(length), backingOffset: 0, length: length - (2 * Page))
                 .Build(),
-            "bitmap" => new GuestMemory("bitmap", new RestrictedBacking(new HeapBacking(length))),
-            "bitmap-guarded" => new GuestMemory("bitmap-guarded", new RestrictedBacking(Committed(length))),
-            "blocking" => new GuestMemory("blocking", Committed(length, FaultBehavior.MayBlock)),
-            "slice" => new GuestMemory("slice", new HeapBacking(length + Page)),
+            "bitmap" => new GuestMemory(new RestrictedBacking(new HeapBacking(length)), "bitmap"),
+            "bitmap-guarded" => new GuestMemory(new RestrictedBacking(Committed(length)), "bitmap-guarded"),
+            "blocking" => new GuestMemory(Committed(length, FaultBehavior.MayBlock), "blocking"),
+            "slice" => new GuestMemory(new HeapBacking(length + Page), "slice"),
             _ => throw new ArgumentException("unknown path " + path, nameof(path)),
         };
         return (path == "slice" ? root.Slice(Page, length).Slice(0, length) : root, root);

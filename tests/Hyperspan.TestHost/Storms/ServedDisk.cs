@@ -25,7 +25,7 @@ internal sealed class ServedDisk : IDisposable
     {
         // What was made is released where the rest cannot be: as many files as there may be are not enough for all.
         _backing = new SharedBacking(Length);
-        _memory = new GuestMemory("guest", _backing);
+        _memory = new GuestMemory(_backing, "guest");
         try
         {
             _device = new VirtioBlockDevice(RawDiskImage.Open(image), new VirtioBlockOptions { QueueCount = 2 });

@@ -33,7 +33,7 @@ internal sealed class StormWorld : IDisposable
         Sparse.Commit(0, SparsePages * Page);
         FileBacking file = FileBacking.FromHandle(File, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
         Memory = new GuestMemoryBuilder("storm")
-            .Add(0, Sparse, length: SparsePages * Page)
+            .Add(0, Sparse, backingOffset: 0, length: SparsePages * Page)
             .Add(SparsePages * Page, file)
             .Add((SparsePages + FilePages) * Page, new HeapBacking(StayingPages * Page))
             .Build();

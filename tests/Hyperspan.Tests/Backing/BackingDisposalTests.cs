@@ -21,7 +21,7 @@ public sealed unsafe class BackingDisposalTests
         static void Make(StrongBox<int> finalized)
         {
             var backing = new FinalizedBacking(finalized);
-            using var memory = new GuestMemory("ram", backing);
+            using var memory = new GuestMemory(backing, "ram");
             memory.Write(8, 1);
         }
     }
@@ -33,7 +33,7 @@ public sealed unsafe class BackingDisposalTests
         for (int round = 0; round < 4; round++)
         {
             var backing = new CheckingBacking();
-            GuestMemory[] memories = [.. Enumerable.Range(0, 50_000).Select(_ => new GuestMemory("shared", backing))];
+            GuestMemory[] memories = [.. Enumerable.Range(0, 50_000).Select(_ => new GuestMemory(backing, "shared"))];
             PinnedMemory use = memories[0].Pin(0, 8, AccessType.Read);
             backing.Last = memories[^1];
             var ender = new Thread(() =>
@@ -238,7 +238,7 @@ public sealed unsafe class BackingDisposalTests
             return BackingResult.Success;
         }
 
-        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
         {
             DisposeIfAsked();
             slice = null;

@@ -15,7 +15,7 @@ public sealed unsafe class UnmapTests
     {
         GuestMemoryBacking backing = Make(kind);
         ulong address = (ulong)backing.Mapping;
-        using (var memory = new GuestMemory("ram", backing))
+        using (var memory = new GuestMemory(backing, "ram"))
         {
             memory.TryRead(8, out ulong _, out _).ShouldBeTrue();
             IsTaken(address).ShouldBeTrue();

@@ -129,7 +129,7 @@ public class DeviceAddressSpaceTests
     public void Overlaps_are_refused_within_a_layer()
     {
         using GuestMemory ram = GuestMemory.Allocate(4 * Page);
-        using GuestMemory other = new("other", new HeapBacking(8 * Page));
+        using GuestMemory other = new(new HeapBacking(8 * Page), "other");
         var space = new DeviceAddressSpace("vm");
         using IDisposable first = space.AddMemory(0x4000, ram, new GuestRange(0, 4 * Page));
         foreach ((ulong start, ulong size) in new (ulong, ulong)[] { (0x4000, 1), (0x7fff, 1), (0x3fff, 2), (0x7fff, 2), (0x3000, 6 * Page), (0x5000, Page) })
@@ -160,7 +160,7 @@ public class DeviceAddressSpaceTests
         using GuestMemory ram = GuestMemory.Allocate(Page);
         using GuestMemory last = new GuestMemoryBuilder("last").Add(Top, new HeapBacking(Page)).Build();
         (last.End, last.Last).ShouldBe((0UL, GuestAddress.MaxValue));
-        last.GetRegions()[0].Range.ShouldBe(new GuestRange(Top, Page));
+        last.Regions[0].Range.ShouldBe(new GuestRange(Top, Page));
 
         var space = new DeviceAddressSpace("vm");
         space.AddMemory(Top, ram, new GuestRange(0, Page));
@@ -221,7 +221,7 @@ public class DeviceAddressSpaceTests
     {
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
-        using var memory = new GuestMemory("bar", mapping);
+        using var memory = new GuestMemory(mapping, "bar");
         var space = new DeviceAddressSpace("vm");
         using IDisposable registration = space.AddMemory(0x10_0000, memory, new GuestRange(0x800, 2 * Page));
         space.TryRead(0x10_0700, new byte[0x200], out GuestMemoryFault fault).ShouldBeFalse();

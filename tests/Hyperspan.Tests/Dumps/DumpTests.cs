@@ -26,11 +26,11 @@ public sealed class DumpTests : IDisposable
         dump.Format.ShouldBe(format);
         if (!skipZero)
         {
-            dump.Segments.Select(segment => segment.Range).ShouldBe(memory.GetRegions().Select(region => region.Range));
+            dump.Segments.Select(segment => segment.Range).ShouldBe(memory.Regions.Select(region => region.Range));
         }
 
         using GuestMemory read = dump.CreateMemory();
-        foreach (GuestMemoryRegion region in memory.GetRegions())
+        foreach (GuestMemoryRegion region in memory.Regions)
         {
             Compare(memory, read, region.Range, mayLack: skipZero);
         }
@@ -91,7 +91,7 @@ public sealed class DumpTests : IDisposable
     [Fact]
     public async Task More_segments_than_a_header_counts()
     {
-        using var memory = new GuestMemory("ram", new HeapBacking(140_000UL * 4096));
+        using var memory = new GuestMemory(new HeapBacking(140_000UL * 4096), "ram");
         for (ulong page = 0; page < 140_000; page += 2)
         {
             memory.Write(page * 4096, 1UL);

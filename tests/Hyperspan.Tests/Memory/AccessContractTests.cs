@@ -24,12 +24,12 @@ public sealed class AccessContractTests : IDisposable
         GuestMemory memory = path switch
         {
             "direct" => GuestMemory.Allocate(4 * Page),
-            "guarded" => new("ram", Committed()),
-            "fallback" => new("ram", new FallbackBacking((int)(4 * Page))),
-            "bitmap" => new("ram", new MappedBacking(Committed(), [0xff])),
+            "guarded" => new(Committed(), "ram"),
+            "fallback" => new(new FallbackBacking((int)(4 * Page)), "ram"),
+            "bitmap" => new(new MappedBacking(Committed(), [0xff]), "ram"),
             "table" => new GuestMemoryBuilder("ram")
-                .Add(0, new HeapBacking(Page)).Add(Page, Committed(), length: Page).Add(2 * Page, new HeapBacking(2 * Page)).Build(),
-            "blocking" => new("ram", Committed(FaultBehavior.MayBlock)),
+                .Add(0, new HeapBacking(Page)).Add(Page, Committed(), backingOffset: 0, length: Page).Add(2 * Page, new HeapBacking(2 * Page)).Build(),
+            "blocking" => new(Committed(FaultBehavior.MayBlock), "ram"),
             _ => throw new ArgumentException(path, nameof(path)),
         };
         _disposables.Add(memory);

@@ -18,11 +18,11 @@ public sealed unsafe class CallerBufferTests : IDisposable
         _mapping.Commit(0, Length);
         _own.Commit(0, Length);
         _own.Unmap(5 * Page, Page);
-        _memory = new GuestMemory("ram", _mapping);
+        _memory = new GuestMemory(_mapping, "ram");
         byte[] bits = [0xff, 0xff];
         var under = new SparseBacking(Length);
         under.Commit(0, Length);
-        _restricted = new GuestMemory("restricted", new MappedBacking(under, bits, bits));
+        _restricted = new GuestMemory(new MappedBacking(under, bits, bits), "restricted");
     }
 
     public void Dispose()

@@ -119,7 +119,7 @@ public class CopyPathTests
         var sparse = new SparseBacking(Size);
         sparse.Commit(0, Size);
         sparse.Decommit(missing * Page, Page);
-        using GuestMemory memory = new("holes", sparse);
+        using GuestMemory memory = new(sparse, "holes");
         byte[] source = Pattern(Size - 4096);
         memory.TryWrite(at, source, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, missing * Page);
@@ -154,8 +154,8 @@ public class CopyPathTests
         restricted = kind == "restricted" ? new RestrictedBacking(Size) : null;
         return kind switch
         {
-            "guarded" => new GuestMemory(kind, PinTests.Committed(Size / 4096)),
-            "restricted" => new GuestMemory(kind, restricted!),
+            "guarded" => new GuestMemory(PinTests.Committed(Size / 4096), kind),
+            "restricted" => new GuestMemory(restricted!, kind),
             "second region" => new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(start, new HeapBacking(Size)).Build(),
             _ => GuestMemory.Allocate(Size),
         };

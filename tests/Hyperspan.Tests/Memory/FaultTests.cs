@@ -12,7 +12,7 @@ public class FaultTests
     {
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         GuestMemoryException e = Should.Throw<GuestMemoryException>(() => memory.Read(Page - 4, new byte[8]));
         e.Message.ShouldStartWith("guest memory 'ram': read error: failed to access 0xffc-0x1004 at 0x1000");
         e.Message.ShouldEndWith("page not mapped (SIGSEGV) in backing 'sparse'");
@@ -40,7 +40,7 @@ public class FaultTests
         var mapping = new SparseBacking(8 * Page);
         mapping.Commit(0, 2 * Page);
         mapping.Commit(4 * Page, Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         foreach (int length in new[] { 3, 8, 17, 33, 64, 65, 200, 300, 4096, 5000, 9000, 20000 })
         {
             for (ulong start = (2 * Page) - 70; start < 2 * Page; start += 7)
@@ -66,7 +66,7 @@ public class FaultTests
     {
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, Pattern(16 * 4096));
-        using GuestMemory memory = new("disk", FileBacking.Open(temporary.Path));
+        using GuestMemory memory = new(FileBacking.Open(temporary.Path), "disk");
         memory.Read(0, 16 * 4096).ShouldBe(Pattern(16 * 4096));
         using (var file = new FileStream(temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
@@ -90,7 +90,7 @@ public class FaultTests
     {
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         memory.Write(Page, 7u);
         mapping.Decommit(Page, Page);
         memory.TryRead(Page, out uint _).ShouldBeFalse();
@@ -137,7 +137,7 @@ public class FaultTests
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         mapping.Commit(2 * Page, Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         byte[] data = Pattern(3 * 4096);
         memory.TryWrite(0, data, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
@@ -148,7 +148,7 @@ public class FaultTests
     public void Exceptions_of_a_handler_become_the_cause()
     {
         var thrown = new InvalidOperationException("handler broke");
-        using GuestMemory memory = new("ram", new HandlerBacking((in PageFault _) => throw thrown));
+        using GuestMemory memory = new(new HandlerBacking((in PageFault _) => throw thrown), "ram");
         memory.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Other, 0);
         fault.Cause.ShouldBe(FaultCause.Exception);
@@ -162,11 +162,11 @@ public class FaultTests
     public void Endless_retry_ends_in_a_fault()
     {
         int calls = 0;
-        using GuestMemory memory = new("ram", new HandlerBacking((in PageFault _) =>
+        using GuestMemory memory = new(new HandlerBacking((in PageFault _) =>
         {
             calls++;
             return PageFaultAction.Retry;
-        }));
+        }), "ram");
         memory.TryRead(5, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.RetryLimit, 5);
         calls.ShouldBeInRange(10, 10_000);
@@ -180,11 +180,11 @@ public class FaultTests
     public void Handlers_see_what_failed_and_may_take_over_by_fallback()
     {
         var seen = new List<PageFault>();
-        using GuestMemory memory = new("ram", new HandlerBacking((in PageFault fault) =>
+        using GuestMemory memory = new(new HandlerBacking((in PageFault fault) =>
         {
             seen.Add(fault);
             return PageFaultAction.Fallback;
-        }));
+        }), "ram");
         var backing = (HandlerBacking)null!;
         memory.Write(Page - 2, [1, 2, 3, 4]);
         memory.Read(Page - 2, 4).ShouldBe([1, 2, 3, 4]);
@@ -206,7 +206,7 @@ public class FaultTests
             backing!.Sparse.Commit(fault.Address & ~(Page - 1), Page);
             return PageFaultAction.Retry;
         });
-        using GuestMemory memory = new("ram", backing);
+        using GuestMemory memory = new(backing, "ram");
         byte[] data = Pattern(10 * 4096);
         memory.Write(123, data);
         memory.Read(123, data.Length).ShouldBe(data);
@@ -237,7 +237,7 @@ public class FaultTests
     [Fact]
     public void Backings_without_fallbacks_say_so()
     {
-        using GuestMemory memory = new("none", new UnmappedBacking());
+        using GuestMemory memory = new(new UnmappedBacking(), "none");
         memory.TryRead(4, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryWrite(4, 1u, out fault).ShouldBeFalse();
@@ -255,7 +255,7 @@ public class FaultTests
     {
         var holes = new SparseBacking(4 * Page);
         holes.Commit(0, Page);
-        using GuestMemory source = new("source", holes);
+        using GuestMemory source = new(holes, "source");
         using GuestMemory target = GuestMemory.Allocate(4 * Page);
         source.TryCopyTo(0, target, 16, 2 * Page, out GuestMemoryFault fault).ShouldBeFalse();
         fault.MemoryName.ShouldBe("source");

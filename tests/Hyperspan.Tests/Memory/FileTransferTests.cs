@@ -19,7 +19,7 @@ public sealed class FileTransferTests : IDisposable
         byte[] content = Pattern(200_000);
         File.WriteAllBytes(_temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = lockable ? GuestMemory.Allocate(64 * Page) : new GuestMemory("io", new FallbackBacking((int)(64 * Page)));
+        using GuestMemory memory = lockable ? GuestMemory.Allocate(64 * Page) : new GuestMemory(new FallbackBacking((int)(64 * Page)), "io");
         memory.ReadFrom(77, 150_000, file, 10);
         memory.Read(77, 150_000).ShouldBe(content.AsSpan(10, 150_000).ToArray());
         memory.WriteTo(new GuestRange(77, 150_000), file, 40_000);
@@ -46,7 +46,7 @@ public sealed class FileTransferTests : IDisposable
     {
         File.WriteAllBytes(_temporary.Path, Pattern(100_000));
         using SafeFileHandle file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new("io", new FallbackBacking((int)(32 * Page)) { Hole = 80_000 });
+        using GuestMemory memory = new(new FallbackBacking((int)(32 * Page)) { Hole = 80_000 }, "io");
         memory.TryReadFrom(0, 100_000, file, 0, out FileTransfer transfer).ShouldBeFalse();
         transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 80_000);
         transfer.Fault.Length.ShouldBe(100_000UL);
@@ -60,7 +60,7 @@ public sealed class FileTransferTests : IDisposable
     {
         var mapping = new SparseBacking(16 * Page);
         mapping.Commit(0, 16 * Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         var range = new PagedRange([3, 4, 9], 100, (2 * Page) + 50);
         using (PinnedMemory locked = memory.Pin(range, AccessType.Write))
         {

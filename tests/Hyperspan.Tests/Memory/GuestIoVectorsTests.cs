@@ -80,7 +80,7 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(image.Path, Pattern(8 * 4096));
         File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
         using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new("guest", FileBacking.Open(ram.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+        using GuestMemory memory = new(FileBacking.Open(ram.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "guest");
         using var vectors = new GuestIoVectors(AccessType.Write);
         Add(vectors, memory, 0, 8 * Page);
         using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
@@ -195,14 +195,14 @@ public class GuestIoVectorsTests
         none.ErrorNumber.ShouldBe(11, "EAGAIN");
         none.Transferred.ShouldBe(0UL);
 
-        GuestMemory Memory() => lockable ? GuestMemory.Allocate(Length) : new GuestMemory("io", new FallbackBacking(Length));
+        GuestMemory Memory() => lockable ? GuestMemory.Allocate(Length) : new GuestMemory(new FallbackBacking(Length), "io");
     }
 
     [Fact]
     public void A_disposed_list_takes_nothing_and_locks_nothing()
     {
         SparseBacking mapping = PinTests.Committed(4);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         using SafeFileHandle file = File.OpenHandle("/dev/zero");
         var vectors = new GuestIoVectors(AccessType.Write);
         vectors.Dispose();
@@ -219,7 +219,7 @@ public class GuestIoVectorsTests
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, new byte[1 << 16]);
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
-        using GuestMemory memory = new("ram", PinTests.Committed(16));
+        using GuestMemory memory = new(PinTests.Committed(16), "ram");
         using var vectors = new GuestIoVectors(AccessType.Write);
         Request(vectors, memory, file, 200);
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -12,7 +12,7 @@ public class HolesOfPeersTests
     public void Locks_taken_through_a_slice_reach_the_backing()
     {
         SparseBacking mapping = Committed(4);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         using PinnedMemory locked = memory.Slice(Page, 2 * Page).Slice(0, Page).PinPages([0], AccessType.Read);
         mapping.IsPinned(1).ShouldBeTrue();
         Should.Throw<InvalidOperationException>(() => mapping.Unmap(Page, Page));
@@ -23,7 +23,7 @@ public class HolesOfPeersTests
     {
         // A backing whose page goes away when it is probed too early: between probe and lock.
         var backing = new OrderedBacking();
-        using GuestMemory memory = new("ram", backing);
+        using GuestMemory memory = new(backing, "ram");
         memory.PinPages([0], AccessType.Read).Dispose();
         backing.Order.ShouldBe(["lock", "probe", "unlock"]);
     }
@@ -32,7 +32,7 @@ public class HolesOfPeersTests
     public void A_mapping_cannot_go_while_it_is_locked()
     {
         SparseBacking mapping = Committed(1);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         using (memory.Pin(0, 10, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(() => mapping.Unmap(0, Page));
@@ -49,7 +49,7 @@ public class HolesOfPeersTests
     public void Locked_pages_cannot_be_unlocked_twice()
     {
         SparseBacking mapping = Committed(1);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         PinnedMemory first = memory.PinPages([0], AccessType.Read);
         using PinnedMemory second = memory.PinPages([0], AccessType.Read);
         Parallel.For(0, 8, _ => first.Dispose());
@@ -61,7 +61,7 @@ public class HolesOfPeersTests
     {
         SparseBacking mapping = Committed(1);
         mapping.Protect(0, Page, Protection.Read);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         using PinnedMemory locked = memory.PinPages([0], AccessType.Read);
         locked.Access.ShouldBe(AccessType.Read);
         Should.Throw<GuestMemoryException>(() => memory.PinPages([0], AccessType.Write)).Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
@@ -97,7 +97,7 @@ public class HolesOfPeersTests
     [Fact]
     public void A_compare_exchange_without_a_fallback_is_a_clear_fault()
     {
-        using GuestMemory memory = new("io", new FallbackBacking(4096) { SupportsCompareExchange = false });
+        using GuestMemory memory = new(new FallbackBacking(4096) { SupportsCompareExchange = false }, "io");
         memory.TryCompareExchange(8, 1UL, 0UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 8);
         memory.Write(8, 5UL);
@@ -109,7 +109,7 @@ public class HolesOfPeersTests
     {
         // So that a backing can make them as atomic as it likes.
         var device = new FallbackBacking(4096);
-        using GuestMemory memory = new("io", device);
+        using GuestMemory memory = new(device, "io");
         memory.Write(8, 5UL);
         memory.Read<ulong>(8);
         device.Calls.ShouldBe(2);
@@ -121,7 +121,7 @@ public class HolesOfPeersTests
         Prop.ForAll(ArbMap.Default.ArbFor<(ushort, byte, byte)>(), x =>
         {
             (ushort address, byte length, byte bits) = x;
-            using GuestMemory memory = new("ram", new MappedBacking(Committed(8), [bits]));
+            using GuestMemory memory = new(new MappedBacking(Committed(8), [bits]), "ram");
             memory.TryRead(address, []).ShouldBeTrue();
             memory.TryWrite(address, []).ShouldBeTrue();
             memory.TryFill(address, 1, 0).ShouldBeTrue();

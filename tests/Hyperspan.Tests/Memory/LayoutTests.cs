@@ -15,8 +15,8 @@ public class LayoutTests
     {
         var ram = new HeapBacking(64 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, ram, length: 48 * Page)
-            .Add(4 * GiB, ram, backingOffset: 48 * Page)
+            .Add(0, ram, backingOffset: 0, length: 48 * Page)
+            .Add(4 * GiB, ram, backingOffset: 48 * Page, length: ram.Length - (48 * Page))
             .Build();
         memory.Write((48 * Page) - 8, 1UL);
         memory.Write(4 * GiB, 2UL);
@@ -25,7 +25,7 @@ public class LayoutTests
         memory.TryRead((4 * GiB) + (16 * Page), out byte _).ShouldBeFalse();
         memory.Read<ulong>(4 * GiB).ShouldBe(2UL);
         memory.End.ShouldBe((4 * GiB) + (16 * Page));
-        memory.GetRegions().Select(r => r.Range.ToString()).ShouldBe(["0x0-0x30000", "0x100000000-0x100010000"]);
+        memory.Regions.Select(r => r.Range.ToString()).ShouldBe(["0x0-0x30000", "0x100000000-0x100010000"]);
         memory.ReadBytesFault((48 * Page) - 8, 16).ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 48 * Page);
     }
 
@@ -88,7 +88,7 @@ public class LayoutTests
         fault.Address.ShouldBeNull();
         memory.TryRead(ulong.MaxValue - 7, new byte[16], out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange, "it does not go on at zero");
-        memory.GetRegions()[1].Range.ToString().ShouldBe("0xfffffffffffff000-0x10000000000000000");
+        memory.Regions[1].Range.ToString().ShouldBe("0xfffffffffffff000-0x10000000000000000");
     }
 
     [Fact]
@@ -108,11 +108,11 @@ public class LayoutTests
                 ulong end = start + ((ulong)count * Page);
                 if (placed.Any(p => start < p.End && p.Start < end))
                 {
-                    Should.Throw<ArgumentException>(() => builder.Add(start, Shared, length: (ulong)count * Page));
+                    Should.Throw<ArgumentException>(() => builder.Add(start, Shared, backingOffset: 0, length: (ulong)count * Page));
                     continue;
                 }
 
-                builder.Add(start, Shared, length: (ulong)count * Page);
+                builder.Add(start, Shared, backingOffset: 0, length: (ulong)count * Page);
                 placed.Add((start, end));
             }
 
@@ -140,9 +140,9 @@ public class LayoutTests
         var builder = new GuestMemoryBuilder("ram").Add(8 * Page, heap);
         Refused(() => builder.Add(11 * Page, heap), "shares a page");
         Refused(() => builder.Add(5 * Page, heap), "shares a page");
-        Refused(() => builder.Add(0, heap, backingOffset: 12), "page size");
-        Refused(() => builder.Add(0, heap, backingOffset: 8 * Page), "not in the backing");
-        Refused(() => builder.Add(0, heap, length: 5 * Page), "not in the backing");
+        Refused(() => builder.Add(0, heap, backingOffset: 12, length: 4), "page size");
+        Refused(() => builder.Add(0, heap, backingOffset: 8 * Page, length: Page), "not in the backing");
+        Refused(() => builder.Add(0, heap, backingOffset: 0, length: 5 * Page), "not in the backing");
         Refused(() => builder.Add(ulong.MaxValue - Page, heap), "past 2^64");
         Refused(() => builder.AddEqualRegions(3 * Page, heap), "not a power of 2");
         Refused(() => builder.AddEqualRegions(2048, heap), "smaller than a page");
@@ -173,7 +173,7 @@ public class LayoutTests
         mapping[5] = 6;
         memory.Read<byte>(5).ShouldBe((byte)6);
 
-        NoMapping(new GuestMemory("sparse", new SparseBacking(Page)));
+        NoMapping(new GuestMemory(new SparseBacking(Page), "sparse"));
         NoMapping(new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Build());
         NoMapping(new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Page), protection: Protection.Read).Build());
         NoMapping(GuestMemory.Empty);

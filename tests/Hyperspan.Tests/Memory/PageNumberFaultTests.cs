@@ -5,7 +5,7 @@ public sealed class PageNumberFaultTests : IDisposable
 {
     private const ulong Impossible = 1UL << 52;
 
-    private readonly GuestMemory _memory = new("ram", new HeapBacking(16 * 4096));
+    private readonly GuestMemory _memory = new(new HeapBacking(16 * 4096), "ram");
 
     public static TheoryData<int, ulong> Places => new()
     {

@@ -9,7 +9,7 @@ public class PinTests
     public void Pinned_pages_refuse_unmap_protect_decommit()
     {
         SparseBacking mapping = Committed(8);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         PinnedMemory locked = memory.PinPages([2, 5, 2], AccessType.Write);
         locked.Count.ShouldBe(3);
         locked.Length.ShouldBe(3 * Page);
@@ -28,7 +28,7 @@ public class PinTests
     {
         SparseBacking mapping = Committed(8);
         mapping.Decommit(6 * Page, Page);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         memory.TryPinPages([1, 2, 6], AccessType.Read, out PinnedMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
         none.ShouldBeNull();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * Page);
@@ -77,7 +77,7 @@ public class PinTests
     public void Pages_of_an_unaligned_slice_pin_both_pages_below()
     {
         SparseBacking mapping = Committed(4);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         GuestMemory view = memory.Slice(100, 2 * Page);
         using PinnedMemory locked = view.PinPages([0], AccessType.Write);
         mapping.IsPinned(0).ShouldBeTrue();
@@ -92,7 +92,7 @@ public class PinTests
     {
         SparseBacking mapping = Committed(4);
         mapping.Protect(Page, Page, Protection.Read);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         memory.PinPages([1], AccessType.Read).Dispose();
         memory.TryPinPages([1], AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, Page);
@@ -102,7 +102,7 @@ public class PinTests
     public void A_pin_keeps_its_memory_alive()
     {
         var heap = new HeapBacking(2 * Page);
-        var memory = new GuestMemory("ram", heap);
+        var memory = new GuestMemory(heap, "ram");
         memory.Write(5, (byte)77);
         PinnedMemory locked = memory.PinPages([0], AccessType.Read);
         memory.Dispose();
@@ -121,7 +121,7 @@ public class PinTests
     public void A_pinned_piece_keeps_the_pages_pinned()
     {
         SparseBacking mapping = Committed(2);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         PinnedMemory locked = memory.PinPages([0], AccessType.Write);
         System.Buffers.MemoryHandle pin = locked.ReadOnlyPieces[0].Pin();
         locked.Dispose();
@@ -176,7 +176,7 @@ public class PinTests
     public void A_pin_that_ends_twice_takes_no_other_pin_with_it()
     {
         var backing = new CountingBacking();
-        using GuestMemory memory = new("counted", backing);
+        using GuestMemory memory = new(backing, "counted");
         PinnedMemory locked = memory.PinPages([0], AccessType.Write);
         System.Buffers.MemoryHandle pin = locked.Pieces[0].Pin();
         System.Buffers.MemoryHandle copy = pin;
@@ -192,7 +192,7 @@ public class PinTests
     public void Forgotten_pins_unpin_their_pages()
     {
         SparseBacking mapping = Committed(8);
-        using GuestMemory memory = new("ram", mapping);
+        using GuestMemory memory = new(mapping, "ram");
         Forget(memory);
         for (int i = 0; i < 10 && Enumerable.Range(0, 8).Any(page => mapping.IsPinned((ulong)page)); i++)
         {
@@ -217,13 +217,13 @@ public class PinTests
         using GuestMemory heap = GuestMemory.Allocate(Page);
         using PinnedMemory onHeap = heap.PinPages([0], AccessType.Read);
         onHeap.AllowsSpans.ShouldBeTrue();
-        using GuestMemory sparse = new("ram", Committed(2));
+        using GuestMemory sparse = new(Committed(2), "ram");
         using PinnedMemory onSparse = sparse.PinPages([0], AccessType.Read);
         onSparse.AllowsSpans.ShouldBeTrue("its pages are private and cannot be unmapped while they are locked");
 
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, new byte[4096]);
-        using GuestMemory file = new("file", FileBacking.Open(temporary.Path));
+        using GuestMemory file = new(FileBacking.Open(temporary.Path), "file");
         using PinnedMemory onFile = file.PinPages([0], AccessType.Read);
         onFile.AllowsSpans.ShouldBeFalse();
         Should.Throw<InvalidOperationException>(() => onFile.ReadOnlyPieces[0].Span.Length).Message.ShouldContain("another process");
@@ -246,7 +246,7 @@ public class PinTests
     public void A_pin_exposes_the_addresses_first()
     {
         var exposing = new ExposingBacking();
-        using GuestMemory memory = new("ram", exposing);
+        using GuestMemory memory = new(exposing, "ram");
         memory.Pin(10, 20, AccessType.Read).Dispose();
         exposing.Exposed.ShouldBe([(10UL, 20UL)]);
         memory.PinPages([0], AccessType.Read).Dispose();
@@ -267,7 +267,7 @@ public class PinTests
                 .Add(0, new HeapBacking(2 * Page))
                 .Add(2 * Page, new HeapBacking(2 * Page), protection: new Protection(read: false, write: true, execute: false))
                 .Build()
-            : new GuestMemory("ram", new MappedBacking(Committed(4), [0b0011], [0b1111]));
+            : new GuestMemory(new MappedBacking(Committed(4), [0b0011], [0b1111]), "ram");
         memory.TryRead(2 * Page, out byte _).ShouldBeFalse();
         using (PinnedMemory pinned = memory.Pin(Page + 10, 2 * Page, AccessType.Write))
         {

@@ -41,7 +41,7 @@ public class RegionLookupTests
         (region.Backing, region.BackingOffset, region.Range, region.Slot).ShouldBe((low, 4 * Page, new GuestRange(2 * Page, 8 * Page), 0u));
         memory.TryFindRegion((65 * Page) - 1, out region).ShouldBeTrue();
         (region.Backing, region.BackingOffset, region.Slot).ShouldBe((high, 0UL, 1u));
-        memory.GetRegions()[1].ShouldBe(region);
+        memory.Regions[1].ShouldBe(region);
         region.ToString().ShouldBe("GuestMemoryRegion { Range = 0x40000-0x41000, Slot = 1, Protection = rwx, Backing = 'device' at 0x0 }");
         memory.TryFindRegion(Page, out region).ShouldBeFalse();
         region.ShouldBeNull();

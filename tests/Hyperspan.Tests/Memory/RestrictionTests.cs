@@ -11,7 +11,7 @@ public class RestrictionTests
     public void A_clear_bit_refuses_every_operation()
     {
         using Protector protector = new(4, 0b1101);
-        using GuestMemory memory = new("vtl", protector);
+        using GuestMemory memory = new(protector, "vtl");
         using GuestMemory other = GuestMemory.Allocate(4 * Page);
         ulong at = Page + 8;
         Refused(memory.TryRead(at, out ulong _, out GuestMemoryFault fault), fault, at);
@@ -41,7 +41,7 @@ public class RestrictionTests
     public void A_protector_may_permit_or_take_over()
     {
         using Protector protector = new(4, 0b1101) { Answer = (p, _) => { p.Set(1, true); return PageFaultAction.Retry; } };
-        using GuestMemory memory = new("vtl", protector);
+        using GuestMemory memory = new(protector, "vtl");
         memory.Write(Page, 7UL);
         memory.Read<ulong>(Page).ShouldBe(7UL);
         protector.Faults.Count.ShouldBe(1);
@@ -64,7 +64,7 @@ public class RestrictionTests
             p.Set(0, true);
             return PageFaultAction.Retry;
         };
-        using GuestMemory memory = new("vtl", protector);
+        using GuestMemory memory = new(protector, "vtl");
         memory.Write(0, new byte[64]);
         inside.ShouldBeFalse();
     }
@@ -74,7 +74,7 @@ public class RestrictionTests
     {
         // Writers store to page 1 all the time, by values, by bytes and by exchanges. Once the bit is clear and that is synchronized, the page belongs to us.
         using Protector protector = new(4, 0b1111);
-        using GuestMemory memory = new("vtl", protector);
+        using GuestMemory memory = new(protector, "vtl");
         using var stop = new CancellationTokenSource();
         int refused = 0;
         Thread[] writers = [.. Enumerable.Range(0, 4).Select(kind => new Thread(() =>

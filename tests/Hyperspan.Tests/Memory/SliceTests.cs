@@ -91,7 +91,7 @@ public class SliceTests
         faulting.Faults.ShouldBe(2);
 
         var device = new FallbackBacking((int)(4 * Page)) { Hole = 2 * Page };
-        using GuestMemory io = new("io", device);
+        using GuestMemory io = new(device, "io");
         GuestMemory window = io.Slice(Page + 1, 2 * Page);
         window.Write(3, [1, 2, 3]);
         device.Bytes.AsSpan((int)Page + 4, 3).ToArray().ShouldBe([1, 2, 3]);
@@ -113,7 +113,7 @@ public class SliceTests
         }
 
         SparseBacking mapping = Committed(12);
-        using GuestMemory memory = new("ram", new MappedBacking(mapping, read, write, bitOffset: 5));
+        using GuestMemory memory = new(new MappedBacking(mapping, read, write, bitOffset: 5), "ram");
         for (ulong start = 0; start < 9; start++)
         {
             GuestMemory view = memory.Slice(start * Page, 3 * Page).Slice(0, 3 * Page);
@@ -154,7 +154,7 @@ public class SliceTests
         // What the list says is where the bytes are.
         memory.Write(2 * Page, 0x1234_5678u);
         SharedGuestRegion first = memory.GetSharedRegions()[0];
-        using GuestMemory peer = new("peer", new ForeignBacking(first.Handle, first.FileOffset, first.Length));
+        using GuestMemory peer = new(new ForeignBacking(first.Handle, first.FileOffset, first.Length), "peer");
         peer.Read<uint>(2 * Page).ShouldBe(0x1234_5678u);
     }
 
@@ -191,7 +191,7 @@ public class SliceTests
     public void A_backing_may_provide_its_own()
     {
         using var backing = new OwnSliceBacking();
-        using GuestMemory memory = new("ram", backing);
+        using GuestMemory memory = new(backing, "ram");
         backing.Special.Write(8, 0xfeedu);
         memory.Slice(Page, Page, allowPreemptivePinning: true).Read<uint>(8).ShouldBe(0xfeedu);
         backing.Asked.ShouldBe((Page, Page, true));
@@ -207,7 +207,7 @@ public class SliceTests
     public void A_backing_that_provides_another_length_than_asked_is_refused(ulong length)
     {
         using var backing = new OwnSliceBacking();
-        using GuestMemory memory = new("ram", backing);
+        using GuestMemory memory = new(backing, "ram");
         memory.TrySlice(Page, length, allowPreemptivePinning: false, out GuestMemory? view, out GuestMemoryFault fault).ShouldBeFalse();
         view.ShouldBeNull();
         fault.Cause.ShouldBe(FaultCause.Backing);
@@ -253,7 +253,7 @@ public class SliceTests
         var small = new Thread(
             () =>
             {
-                seen = (view.Read<uint>(0), view.GetRegions().Count, view.Name, view.IsDisposed);
+                seen = (view.Read<uint>(0), view.Regions.Count, view.Name, view.IsDisposed);
                 outermost.Dispose();
             },
             maxStackSize: 256 << 10);
@@ -275,12 +275,12 @@ public class SliceTests
         using GuestMemory origin = new GuestMemoryBuilder("origin").Add(0, heap).LeaveBackingsOpen().Build();
         GuestMemory middle = origin.Slice(Page / 2, 3 * Page);
         GuestMemory made = middle.Slice(Page / 4, Page);
-        using var outer = new GuestMemory("outer", new ForwardingBacking(Page, made));
+        using var outer = new GuestMemory(new ForwardingBacking(Page, made), "outer");
         GuestMemory view = outer.Slice(0, Page);
         GuestMemory inner = view.Slice(16, 64).Slice(8, 8);
 
         // Made for a slice of a slice that was made itself.
-        using var outermost = new GuestMemory("outermost", new ForwardingBacking(Page, view));
+        using var outermost = new GuestMemory(new ForwardingBacking(Page, view), "outermost");
         GuestMemory remade = outermost.Slice(0, Page);
         GuestMemory[] views = [view, inner, remade, remade.Slice(3, 9)];
         Array.TrueForAll(views, one => !one.IsDisposed && one.TryRead(0, out byte _)).ShouldBeTrue();
@@ -309,7 +309,7 @@ public class SliceTests
     {
         public override ulong Length => length;
 
-        protected internal override BackingResult CreateSlice(ulong offset, ulong sliceLength, bool allowPreemptiveLocking, out GuestMemory? slice)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong sliceLength, bool allowPreemptivePinning, out GuestMemory? slice)
         {
             slice = made;
             return BackingResult.Success;
@@ -324,9 +324,9 @@ public class SliceTests
 
         public override ulong Length => 4 * Page;
 
-        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
+        protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
         {
-            Asked = (offset, length, allowPreemptiveLocking);
+            Asked = (offset, length, allowPreemptivePinning);
             slice = Special;
             return offset == 0 ? BackingResult.Fail(GuestMemoryFaultKind.NotPrivate, 3) : BackingResult.Success;
         }

@@ -11,7 +11,7 @@ public sealed unsafe class SourceDifferenceTests
     [InlineData((3 * Page) + (Page - 1), 3)]
     public void A_partial_last_page_is_locked_by_range_and_not_by_number(ulong length, ulong page)
     {
-        using GuestMemory memory = new("ram", new HeapBacking(length, new HeapBackingOptions { ExactLength = true }));
+        using GuestMemory memory = new(new HeapBacking(length, new HeapBackingOptions { ExactLength = true }), "ram");
         memory.TryPinPages([page], AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, length);
         using PinnedMemory locked = memory.Pin(page * Page, length - (page * Page), AccessType.Write);
@@ -25,7 +25,7 @@ public sealed unsafe class SourceDifferenceTests
         using var sparse = new SparseBacking(4 * Page);
         sparse.Commit(0, 2 * Page);
         using var backing = new RestByFallback(sparse);
-        using GuestMemory memory = new("ram", backing);
+        using GuestMemory memory = new(backing, "ram");
         byte[] bytes = new byte[(int)(2 * Page)];
         memory.Write(Page, bytes);
         backing.Asked.ShouldBe([(2 * Page, Page)]);
@@ -41,7 +41,7 @@ public sealed unsafe class SourceDifferenceTests
     {
         SparseBacking sparse = PinTests.Committed(4);
         byte bits = (byte)(0xf & ~(1 << refused));
-        using GuestMemory memory = new("ram", new MappedBacking(sparse, [0xff], [bits]));
+        using GuestMemory memory = new(new MappedBacking(sparse, [0xff], [bits]), "ram");
         byte[] ones = new byte[(int)(4 * Page)];
         ones.AsSpan().Fill(1);
         memory.TryWrite(0, ones, out GuestMemoryFault fault).ShouldBeFalse();

@@ -11,7 +11,7 @@ public class SourceDocumentTests
     [Fact]
     public void Reads_and_writes_across_a_layout_with_holes()
     {
-        using GuestMemory memory = new("test", HoledMapping());
+        using GuestMemory memory = new(HoledMapping(), "test");
         memory.Read<byte>(0).ShouldBe((byte)0);
 
         byte[] five = [1, 2, 3, 4, 5];
@@ -62,7 +62,7 @@ public class SourceDocumentTests
     {
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
-        using GuestMemory memory = new("test", new MappedBacking(mapping, [0b0101]));
+        using GuestMemory memory = new(new MappedBacking(mapping, [0b0101]), "test");
 
         memory.Read<byte>(0);
         memory.Read<byte>(Page - 1);
@@ -76,7 +76,7 @@ public class SourceDocumentTests
     public void Handler_makes_pages_appear_or_refuses()
     {
         using var backing = new FaultingBacking(4 * Page);
-        using GuestMemory memory = new("test", backing);
+        using GuestMemory memory = new(backing, "test");
 
         Refused(memory.TryWrite(0, (byte)0, out GuestMemoryFault fault), fault, 0);
         Refused(memory.TryRead(Page - 1, out byte _, out fault), fault, Page - 1);

@@ -109,7 +109,7 @@ public class UpdateTests
     [Fact]
     public void Nothing_is_lost_between_threads()
     {
-        using GuestMemory memory = new("sparse", Committed());
+        using GuestMemory memory = new(Committed(), "sparse");
         const int Turns = 20_000;
         Parallel.For(0, 4, thread =>
         {
@@ -154,9 +154,9 @@ public class UpdateTests
         return kind switch
         {
             "heap" => GuestMemory.Allocate(Page),
-            "sparse" => new GuestMemory("sparse", Committed()),
-            "restricted" => new GuestMemory("restricted", new MappedBacking(Committed(), [0xff])),
-            "fallback" => new GuestMemory("fallback", new FallbackBacking((int)Page)),
+            "sparse" => new GuestMemory(Committed(), "sparse"),
+            "restricted" => new GuestMemory(new MappedBacking(Committed(), [0xff]), "restricted"),
+            "fallback" => new GuestMemory(new FallbackBacking((int)Page), "fallback"),
             _ => new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(4 * Page, new HeapBacking(Page)).Build(),
         };
     }

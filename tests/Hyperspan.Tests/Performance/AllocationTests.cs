@@ -80,7 +80,7 @@ public sealed class AllocationTests
     [Fact]
     public void Faults_of_the_mapping_do_not_allocate()
     {
-        using var memory = new GuestMemory("holes", new SparseBacking(Size));
+        using var memory = new GuestMemory(new SparseBacking(Size), "holes");
         byte[] bytes = new byte[256];
         AssertNoAllocation(() =>
         {
@@ -166,15 +166,15 @@ public sealed class AllocationTests
             case "direct":
                 return GuestMemory.Allocate(Size);
             case "guarded":
-                return new GuestMemory("guarded", Committed());
+                return new GuestMemory(Committed(), "guarded");
             case "bitmap":
                 byte[] bits = new byte[(Size >> 12) / 8];
                 Array.Fill(bits, (byte)0xff);
-                return new GuestMemory("bitmap", new MappedBacking(Committed(), bits));
+                return new GuestMemory(new MappedBacking(Committed(), bits), "bitmap");
             case "regions":
                 return new GuestMemoryBuilder("regions").Add(0, new HeapBacking(Size / 2)).Add(Size / 2, new HeapBacking(Size / 2)).Build();
             default:
-                return new GuestMemory("fallback", new FallbackBacking((int)Size));
+                return new GuestMemory(new FallbackBacking((int)Size), "fallback");
         }
     }
 

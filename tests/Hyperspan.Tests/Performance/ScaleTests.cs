@@ -9,7 +9,7 @@ public sealed class ScaleTests
     {
         const ulong Tebibyte = 1UL << 40;
         using var sparse = new SparseBacking(Tebibyte);
-        using var memory = new GuestMemory("huge", sparse);
+        using var memory = new GuestMemory(sparse, "huge");
         ulong[] touched = [0, 1UL << 32, (1UL << 39) + 0x5000, Tebibyte - 4096];
         foreach (ulong page in touched)
         {
@@ -51,7 +51,7 @@ public sealed class ScaleTests
             memory.TryRead((i << 30) + 4096, out ulong _).ShouldBeFalse();
         }
 
-        MemoryRegion[] regions = [.. Enumerable.Range(0, 512).Select(i => MemoryRegion.Create((ulong)i << 30, ram, 0, 4096, Protection.ReadWrite)!)];
+        MemoryRegion[] regions = [.. Enumerable.Range(0, 512).Select(i => MemoryRegion.Create((ulong)i << 30, ram, 0, 4096, Protection.ReadWrite, leaveOpen: false)!)];
         RegionTable table = RegionTable.Build(regions);
         foreach (MemoryRegion region in regions)
         {

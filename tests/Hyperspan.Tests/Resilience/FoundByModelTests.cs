@@ -24,7 +24,7 @@ public sealed class FoundByModelTests
     {
         SparseBacking mapping = Committed(3);
         mapping.Decommit(0, Page);
-        using var memory = new GuestMemory("ram", mapping);
+        using var memory = new GuestMemory(mapping, "ram");
         byte[] bytes = Pattern(length);
         memory.TryWrite(Page - 8, bytes, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
@@ -48,7 +48,7 @@ public sealed class FoundByModelTests
     {
         SparseBacking mapping = Committed(2);
         mapping.Decommit(0, Page);
-        using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
+        using var memory = new GuestMemory(new MappedBacking(mapping, [0b01]), "ram");
         memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 4);
         memory.TryWrite(Page - 4, 1UL, out fault).ShouldBeFalse();

@@ -11,7 +11,7 @@ public sealed class FoundByMutationTests
     {
         var mapping = new SparseBacking(2 * Page);
         mapping.Commit(0, 2 * Page);
-        using var memory = new GuestMemory("ram", new MappedBacking(mapping, [0b01]));
+        using var memory = new GuestMemory(new MappedBacking(mapping, [0b01]), "ram");
         memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, Page);
         memory.TryWrite(Page - 4, 1UL, out fault).ShouldBeFalse();
@@ -21,7 +21,7 @@ public sealed class FoundByMutationTests
     [Fact]
     public void Compare_exchange_by_fallback_that_finds_another_value_returns_it()
     {
-        using var memory = new GuestMemory("ram", new FallbackBacking(4096));
+        using var memory = new GuestMemory(new FallbackBacking(4096), "ram");
         memory.Write(8, 7u);
         memory.CompareExchange(8, 1u, 2u).ShouldBe(7u);
         memory.Read<uint>(8).ShouldBe(7u);
@@ -34,7 +34,7 @@ public sealed class FoundByMutationTests
         mapping.Commit(0, 8 * Page);
         mapping.Decommit(2 * Page, Page);
         mapping.Decommit(5 * Page, Page);
-        using var memory = new GuestMemory("ram", mapping);
+        using var memory = new GuestMemory(mapping, "ram");
         memory.TryCopyTo(0, memory, 8, 7 * Page, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
     }

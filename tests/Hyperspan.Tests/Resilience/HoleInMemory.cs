@@ -11,7 +11,7 @@ internal sealed class HoleInMemory : IDisposable
 
     public HoleInMemory(string reason)
     {
-        Memory = new GuestMemory(reason, Make(reason));
+        Memory = new GuestMemory(Make(reason), reason);
         (Kind, Cause) = reason switch
         {
             "restricted" => (GuestMemoryFaultKind.Restricted, FaultCause.AccessBitmap),

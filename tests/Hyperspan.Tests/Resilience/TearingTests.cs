@@ -180,9 +180,9 @@ public sealed class TearingTests
         return path switch
         {
             "direct" => GuestMemory.Allocate(4 * Page),
-            "guarded" => new GuestMemory(path, Committed()),
-            "blocking" => new GuestMemory(path, Committed(FaultBehavior.MayBlock)),
-            "bitmap" => new GuestMemory(path, new MappedBacking(Committed(), [0xff])),
+            "guarded" => new GuestMemory(Committed(), path),
+            "blocking" => new GuestMemory(Committed(FaultBehavior.MayBlock), path),
+            "bitmap" => new GuestMemory(new MappedBacking(Committed(), [0xff]), path),
             "table" => new GuestMemoryBuilder(path).Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(3 * Page)).Build(),
             _ => throw new ArgumentException(path, nameof(path)),
         };

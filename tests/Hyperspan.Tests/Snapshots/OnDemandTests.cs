@@ -187,7 +187,7 @@ public sealed class OnDemandTests : IDisposable
     /// <summary>Pages that hold their number in their second word; each third is zero.</summary>
     private async Task<GuestMemorySnapshot> NumberedAsync(ulong pages)
     {
-        using var memory = new GuestMemory("numbered", new HeapBacking(pages * 4096));
+        using var memory = new GuestMemory(new HeapBacking(pages * 4096), "numbered");
         for (ulong page = 0; page < pages; page++)
         {
             if (page % 3 != 0)

@@ -108,7 +108,7 @@ public sealed class PageServerTests : IDisposable
 
     private async Task<GuestMemorySnapshot> NumberedAsync()
     {
-        using var memory = new GuestMemory("numbered", new HeapBacking(Pages * 4096));
+        using var memory = new GuestMemory(new HeapBacking(Pages * 4096), "numbered");
         for (ulong page = 0; page < Pages; page++)
         {
             if (page % 3 != 0)

@@ -28,7 +28,7 @@ public sealed class SnapshotBed : IDisposable
     /// <summary>Writes into some pages, clears others, leaves most.</summary>
     public static void Scribble(GuestMemory memory, Random random, int times)
     {
-        IReadOnlyList<GuestMemoryRegion> regions = memory.GetRegions();
+        IReadOnlyList<GuestMemoryRegion> regions = memory.Regions;
         byte[] bytes = new byte[9000];
         for (int i = 0; i < times; i++)
         {
@@ -57,7 +57,7 @@ public sealed class SnapshotBed : IDisposable
     public static byte[] BytesOf(GuestMemory memory)
     {
         var all = new MemoryStream();
-        foreach (GuestMemoryRegion region in memory.GetRegions())
+        foreach (GuestMemoryRegion region in memory.Regions)
         {
             byte[] bytes = new byte[region.Range.Length];
             memory.Read(region.Range.Start, bytes);

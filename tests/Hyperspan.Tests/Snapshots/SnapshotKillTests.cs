@@ -19,7 +19,7 @@ public sealed class SnapshotKillTests : IDisposable
     [SkippableFact]
     public async Task Old_or_new_is_there_wherever_it_is_killed()
     {
-        using var memory = new GuestMemory("ram", new HeapBacking(Size));
+        using var memory = new GuestMemory(new HeapBacking(Size), "ram");
         memory.Fill(0, 1, Size);
         int killed = 0;
         int renewed = 0;

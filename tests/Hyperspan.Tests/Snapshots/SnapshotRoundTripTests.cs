@@ -26,7 +26,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         snapshot.ParentId.ShouldBeNull();
         snapshot.FileBytes.ShouldBe(saved.FileBytes);
         snapshot.FileBytes.ShouldBe((ulong)new FileInfo(_bed.PathOf("a")).Length);
-        snapshot.Regions.Select(region => region.Range).ShouldBe(memory.GetRegions().Select(region => region.Range));
+        snapshot.Regions.Select(region => region.Range).ShouldBe(memory.Regions.Select(region => region.Range));
         snapshot.Regions[2].Name.ShouldBe("odd");
         await snapshot.VerifyAsync();
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
@@ -37,7 +37,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     [Fact]
     public async Task Pages_that_are_zero_or_absent_take_no_room()
     {
-        using var memory = new GuestMemory("ram", new HeapBacking(1UL << 30));
+        using var memory = new GuestMemory(new HeapBacking(1UL << 30), "ram");
         memory.Fill(0x10_0000, 0, 64 * SnapshotBed.Page);
         memory.Write(0x2000_0000, 1UL);
         SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
@@ -102,7 +102,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         var mapping = new SparseBacking(1 << 20);
         mapping.Commit(0x1000, 0x3000);
         mapping.MapZero(0x8000, 0x1000);
-        using var memory = new GuestMemory("sparse", mapping);
+        using var memory = new GuestMemory(mapping, "sparse");
         memory.Write(0x2ff8, ulong.MaxValue);
         SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.UnreadablePages.ShouldBe(0UL);
@@ -115,7 +115,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * 4096)]);
-        using var memory = new GuestMemory("file", FileBacking.Open(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }));
+        using var memory = new GuestMemory(FileBacking.Open(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file");
         using (FileStream file = File.Open(_bed.PathOf("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             file.SetLength(4 * 4096);
@@ -187,7 +187,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         new Random(3).NextBytes(bytes.AsSpan(100_000, 300_000));
         bytes[^1] = 9;
         File.WriteAllBytes(_bed.PathOf("ram"), bytes);
-        using (var memory = new GuestMemory("ram", FileBacking.Open(_bed.PathOf("ram"))))
+        using (var memory = new GuestMemory(FileBacking.Open(_bed.PathOf("ram")), "ram"))
         {
             await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
         }

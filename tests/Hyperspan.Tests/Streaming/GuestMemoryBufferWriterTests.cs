@@ -104,7 +104,7 @@ public class GuestMemoryBufferWriterTests
     public void A_flush_that_fails_can_be_tried_again()
     {
         var mapping = new SparseBacking(0x2000);
-        using var memory = new GuestMemory("ram", mapping);
+        using var memory = new GuestMemory(mapping, "ram");
         using var writer = new GuestMemoryBufferWriter(memory, new GuestRange(0x1000, 0x100), bufferSize: 16);
         writer.GetSpan(8).Fill(9);
         writer.Advance(8);

@@ -118,7 +118,7 @@ public class GuestMemoryStreamTests
     {
         var mapping = new SparseBacking(0x3000);
         mapping.Commit(0, 0x1000);
-        using var memory = new GuestMemory("ram", mapping);
+        using var memory = new GuestMemory(mapping, "ram");
         using var stream = new GuestMemoryStream(memory, new GuestRange(0, 0x3000)) { Position = 0xff0 };
         var buffer = new byte[0x20];
         Inner(Should.Throw<IOException>(() => stream.Read(buffer)), 0x1000);

@@ -257,7 +257,7 @@ public class StreamingFaultTests
     public void A_typed_access_in_one_page_is_one_access()
     {
         var device = new FallbackBacking(4 * (int)Page);
-        using var memory = new GuestMemory("device", device);
+        using var memory = new GuestMemory(device, "device");
         ulong[] pages = [3, 1];
         var reader = new PagedReader(memory, new PagedRange(pages, Page - 8, 16));
         reader.Read<ulong>();
@@ -293,7 +293,7 @@ public class StreamingFaultTests
     {
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
-        var memory = new GuestMemory("ram", mapping);
+        var memory = new GuestMemory(mapping, "ram");
         memory.Fill(0, 1, 4 * Page);
         mapping.Decommit(2 * Page, Page);
         return memory;
@@ -303,7 +303,7 @@ public class StreamingFaultTests
     public void A_refused_value_goes_to_the_same_place_when_the_page_is_there()
     {
         using var sparse = new SparseBacking(Page);
-        using var memory = new GuestMemory("sparse", sparse);
+        using var memory = new GuestMemory(sparse, "sparse");
         var writer = new RangeWriter(memory, new GuestRange(8, 16));
         writer.TryWrite(7u, out StreamingFault _).ShouldBeFalse();
         writer.Remaining.ShouldBe(16ul);

@@ -22,7 +22,7 @@ internal sealed class StreamingPlaces : IDisposable
     {
         Mapping = new SparseBacking(0x10000);
         Mapping.Commit(0, Mapping.Length);
-        Memory = new GuestMemory("ram", Mapping);
+        Memory = new GuestMemory(Mapping, "ram");
     }
 
     internal SparseBacking Mapping { get; }

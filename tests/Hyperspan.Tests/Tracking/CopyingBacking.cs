@@ -9,9 +9,9 @@ internal sealed unsafe class CopyingBacking(HeapBacking inner) : GuestMemoryBack
 
     public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-    protected internal override BackingResult CreateSlice(ulong address, ulong length, bool allowPreemptiveLocking, out GuestMemory? slice)
+    protected internal override BackingResult CreateSlice(ulong address, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
     {
-        slice = new GuestMemory("made", new HeapBacking(length));
+        slice = new GuestMemory(new HeapBacking(length), "made");
         return BackingResult.Success;
     }
 

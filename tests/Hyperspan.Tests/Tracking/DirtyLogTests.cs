@@ -93,8 +93,8 @@ public sealed class DirtyLogTests
         using var heap = new HeapBacking(8 * Page);
         using GuestMemory twice = new GuestMemoryBuilder("twice")
             .LeaveBackingsOpen()
-            .Add(0, heap, length: 4 * Page)
-            .Add(0x10_0000, heap, backingOffset: 2 * Page)
+            .Add(0, heap, backingOffset: 0, length: 4 * Page)
+            .Add(0x10_0000, heap, backingOffset: 2 * Page, length: heap.Length - (2 * Page))
             .Build();
         using var log = new DirtyLog(twice);
         log.Start();
@@ -156,7 +156,7 @@ public sealed class DirtyLogTests
     public void After_its_end_the_gates_are_calm_and_the_backing_has_nobody_to_tell()
     {
         using var heap = new HeapBacking(4 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen().Add(0, heap, length: Page).Add(2 * Page, heap, Page, Page).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen().Add(0, heap, backingOffset: 0, length: Page).Add(2 * Page, heap, Page, Page).Build();
         using (var first = new DirtyLog(memory))
         using (var second = new DirtyLog(memory))
         {
@@ -175,7 +175,7 @@ public sealed class DirtyLogTests
     {
         using var mapping = new SparseBacking(8 * Page);
         mapping.Commit(0, 2 * Page);
-        using var memory = new GuestMemory("hole", mapping);
+        using var memory = new GuestMemory(mapping, "hole");
         using var log = new DirtyLog(memory);
         log.Start();
         memory.TryFill(100, 7, 4 * Page, out GuestMemoryFault fault).ShouldBeFalse();
@@ -189,7 +189,7 @@ public sealed class DirtyLogTests
     public void What_a_backing_changes_by_itself_it_can_report()
     {
         using var backing = new ReportingBacking();
-        using var memory = new GuestMemory("reporting", backing);
+        using var memory = new GuestMemory(backing, "reporting");
         using var log = new DirtyLog(memory);
         log.Start();
         backing.Report(2 * Page, 1);
@@ -270,7 +270,7 @@ public sealed class DirtyLogTests
         byte[] left = new byte[Page];
         byte[] right = new byte[Page];
         ulong changed = 0;
-        foreach (GuestMemoryRegion region in memory.GetRegions())
+        foreach (GuestMemoryRegion region in memory.Regions)
         {
             for (ulong at = region.Range.Start.Value; at < region.Range.Start.Value + region.Range.Length; at += Page)
             {

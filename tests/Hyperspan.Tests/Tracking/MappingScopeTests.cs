@@ -105,7 +105,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     [SkippableFact]
     public void Pages_that_were_never_there_are_collected_when_they_are_written()
     {
-        using var memory = new GuestMemory("large", new SharedBacking(1UL << 36));
+        using var memory = new GuestMemory(new SharedBacking(1UL << 36), "large");
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
         byte* mapping = MappingOf(memory);
@@ -121,7 +121,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     public void A_mapping_that_is_replaced_is_collected_as_a_whole_and_watched_from_then_on()
     {
         var mapping = new SparseBacking(Length);
-        using var memory = new GuestMemory("sparse", mapping);
+        using var memory = new GuestMemory(mapping, "sparse");
         mapping.Commit(0, 4 * Page);
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
@@ -167,9 +167,9 @@ public sealed unsafe class MappingScopeTests : IDisposable
     public void Writes_past_the_mapping_are_not_seen()
     {
         var backing = new SharedBacking(Length);
-        using var memory = new GuestMemory("shared", backing);
+        using var memory = new GuestMemory(backing, "shared");
         memory.Fill(0, 1, Length);
-        using var again = new GuestMemory("again", new ForeignBacking(backing.Handle, 0, Length));
+        using var again = new GuestMemory(new ForeignBacking(backing.Handle, 0, Length), "again");
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
         again.Write(Page, 2);
@@ -284,7 +284,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
             _ => new SparseBacking(Length),
         };
         (backing as SparseBacking)?.Commit(0, Length);
-        var memory = new GuestMemory(kind, backing);
+        var memory = new GuestMemory(backing, kind);
         memory.Fill(0, 1, Length);
         return memory;
     }

@@ -18,21 +18,21 @@ internal static class TrackedMemories
             case "heap":
                 return Whole(GuestMemory.Allocate(Length));
             case "shared":
-                return Whole(new GuestMemory(kind, new SharedBacking(Length)));
+                return Whole(new GuestMemory(new SharedBacking(Length), kind));
             case "guarded":
-                return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayFault)));
+                return Whole(new GuestMemory(Committed(FaultBehavior.MayFault), kind));
             case "blocking":
-                return Whole(new GuestMemory(kind, Committed(FaultBehavior.MayBlock)));
+                return Whole(new GuestMemory(Committed(FaultBehavior.MayBlock), kind));
             case "restricted":
-                return Whole(new GuestMemory(kind, new PermittingBacking(new HeapBacking(Length))));
+                return Whole(new GuestMemory(new PermittingBacking(new HeapBacking(Length)), kind));
             case "restricted guarded":
-                return Whole(new GuestMemory(kind, new PermittingBacking(Committed(FaultBehavior.MayFault))));
+                return Whole(new GuestMemory(new PermittingBacking(Committed(FaultBehavior.MayFault)), kind));
             case "fallback":
-                return Whole(new GuestMemory(kind, new FallbackBacking((int)Length)));
+                return Whole(new GuestMemory(new FallbackBacking((int)Length), kind));
             case "regions":
                 // Regions that touch, of several kinds; the second shows the heap from its second page on.
                 return Whole(new GuestMemoryBuilder(kind)
-                    .Add(0, Committed(FaultBehavior.MayFault), length: 3 * Page)
+                    .Add(0, Committed(FaultBehavior.MayFault), backingOffset: 0, length: 3 * Page)
                     .Add(3 * Page, new HeapBacking(Length), backingOffset: Page, length: 5 * Page)
                     .Add(8 * Page, new SharedBacking(8 * Page))
                     .Build());
@@ -40,10 +40,10 @@ internal static class TrackedMemories
                 root = new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(0x10_0000, new HeapBacking(Length)).Build();
                 return (root.Slice(0x10_0000, Length), root, 0x10_0000);
             case "slice":
-                root = new GuestMemory(kind, new HeapBacking(Length + (4 * Page)));
+                root = new GuestMemory(new HeapBacking(Length + (4 * Page)), kind);
                 return (root.Slice(Page, Length + Page).Slice(0x238, Length), root, Page + 0x238);
             case "made by the backing":
-                root = new GuestMemory(kind, new CopyingBacking(new HeapBacking(Length + Page)));
+                root = new GuestMemory(new CopyingBacking(new HeapBacking(Length + Page)), kind);
                 return (root.Slice(Page, Length), root, Page);
             default:
                 throw new ArgumentException("unknown kind " + kind, nameof(kind));

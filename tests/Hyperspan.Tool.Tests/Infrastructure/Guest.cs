@@ -16,7 +16,7 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
     internal Guest(string socket, GuestMemoryBacking? backing = null)
     {
         _backing = backing ?? new SharedBacking(Length);
-        Memory = new GuestMemory("guest", _backing);
+        Memory = new GuestMemory(_backing, "guest");
         FrontEnd = VhostUserFrontEnd.Connect(socket);
         FrontEnd.Negotiate();
         FrontEnd.SetMemory(VhostUserSharedMemory.Of(0, _backing));

@@ -13,7 +13,7 @@ internal sealed class TestMemory : IDisposable
         descriptor.ShouldBeGreaterThanOrEqualTo(0);
         File = new SafeFileHandle(descriptor, ownsHandle: true);
         Truncate(length);
-        Memory = new GuestMemory("driver", new ForeignBacking(File, 0, length));
+        Memory = new GuestMemory(new ForeignBacking(File, 0, length), "driver");
         Length = length;
     }
 

@@ -189,7 +189,7 @@ public sealed class OverlapTests
     public void What_an_abandoned_write_may_still_change_is_not_touched()
     {
         using var disk = new HeldDisk(Sectors * 512);
-        using var device = new VirtioBlockDevice(disk, leaveOpen: true);
+        using var device = new VirtioBlockDevice(disk, options: null, leaveOpen: true);
         using var bed = new BlockBed(device, accept: ~(VirtioBlockFeatures.Flush | VirtioBlockFeatures.ConfigWriteback), overlaps: true);
         bed.Driver.TrySubmitWrite(8, [new(BlockBed.Data, 1024)], out _).ShouldBeTrue();
         bed.Kick();

@@ -205,7 +205,7 @@ public class RawDiskImageTests
             File.WriteAllBytes(file.Path, [.. bytes, .. new byte[(1 << 20) - bytes.Length]]);
         }
 
-        using (GuestMemory memory = new("counted", new CountingBacking((int)BlockBed.MemorySize)))
+        using (GuestMemory memory = new(new CountingBacking((int)BlockBed.MemorySize), "counted"))
         using (var bed = new BlockBed(RawDiskImage.Open(file.Path), memory: memory))
         {
             ChainSegment[] buffers = [new(BlockBed.Data, 0x17FFF), new(0x80000, 1)];

@@ -15,7 +15,7 @@ public class TruncatedMemoryTests
         using var file = new TemporaryFile(1 << 20);
         using var image = new TemporaryFile(1 << 20);
         using SafeFileHandle handle = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        using GuestMemory memory = new("peer", new ForeignBacking(handle, 0, 1 << 20));
+        using GuestMemory memory = new(new ForeignBacking(handle, 0, 1 << 20), "peer");
         using var device = new VirtioBlockDevice(RawDiskImage.Open(image.Path));
         var rings = new VirtQueueDriver(memory, 0x1000, 8);
         var queue = new VirtQueue(memory, rings.Layout);

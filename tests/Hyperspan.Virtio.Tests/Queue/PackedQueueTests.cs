@@ -85,7 +85,7 @@ public class PackedQueueTests
     public void First_of_a_batch_is_written_last()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
-        using GuestMemory memory = new("ordered", backing);
+        using GuestMemory memory = new(backing, "ordered");
         using var bed = new PackedBed(memory: memory);
         for (ushort i = 0; i < 3; i++)
         {
@@ -111,7 +111,7 @@ public class PackedQueueTests
     public void Each_field_is_read_once()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
-        using GuestMemory memory = new("counted", backing);
+        using GuestMemory memory = new(backing, "counted");
         using var bed = new PackedBed(memory: memory);
         bed.Describe(0, Buffers, 8, Next | Available);
         bed.Describe(1, Buffers + 8, 8, Write | Available);

@@ -341,7 +341,7 @@ public sealed class VirtQueueChainTests : IDisposable
     public void Every_field_is_read_once()
     {
         var backing = new CountingBacking((int)MemorySize);
-        using GuestMemory memory = new("counted", backing);
+        using GuestMemory memory = new(backing, "counted");
         using var bed = new QueueBed(memory: memory);
         bed.Describe(2, Buffers, 16, Next, 6);
         bed.Describe(6, Table, 48, Indirect);

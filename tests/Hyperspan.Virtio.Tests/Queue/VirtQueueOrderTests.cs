@@ -9,7 +9,7 @@ public class VirtQueueOrderTests
     public void The_used_index_comes_after_the_entries_it_covers()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
-        using GuestMemory memory = new("ordered", backing);
+        using GuestMemory memory = new(backing, "ordered");
         using var bed = new QueueBed(memory: memory);
         for (ushort i = 0; i < 3; i++)
         {
@@ -39,7 +39,7 @@ public class VirtQueueOrderTests
     public void One_look_at_the_available_index_serves_the_chains_it_covers()
     {
         var backing = new CountingBacking((int)QueueBed.MemorySize);
-        using GuestMemory memory = new("counted", backing);
+        using GuestMemory memory = new(backing, "counted");
         using var bed = new QueueBed(memory: memory);
         for (ushort i = 0; i < 3; i++)
         {

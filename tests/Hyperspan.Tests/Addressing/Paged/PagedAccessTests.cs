@@ -103,7 +103,7 @@ public unsafe class PagedAccessTests
     public void Consecutive_pages_are_one_access()
     {
         var device = new FallbackBacking(Size);
-        using var memory = new GuestMemory("device", device);
+        using var memory = new GuestMemory(device, "device");
         var range = new PagedRange(new ulong[] { 2, 3, 4, 7 }, 8, (4 * Page) - 16);
         memory.Read(range, new byte[range.Length]);
         device.Calls.ShouldBe(2);
@@ -258,7 +258,7 @@ public unsafe class PagedAccessTests
     {
         "direct" => GuestMemory.Allocate(Size),
         "guarded" => Sparse(hole: null),
-        "fallback" => new GuestMemory("device", new FallbackBacking(Size)),
+        "fallback" => new GuestMemory(new FallbackBacking(Size), "device"),
         "regions" => Regions().Build(),
         "strict" => Regions().Strict().Build(),
         _ => GuestMemory.Allocate(Size + 0x123).Slice(0x123, Size),
@@ -277,7 +277,7 @@ public unsafe class PagedAccessTests
             mapping.Decommit(page * Page, Page);
         }
 
-        return new GuestMemory("sparse", mapping);
+        return new GuestMemory(mapping, "sparse");
     }
 
     private static SparseBacking Committed(ulong length)
