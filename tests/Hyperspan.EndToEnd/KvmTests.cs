@@ -37,6 +37,7 @@ public sealed class KvmTests : IDisposable
             echo "processors $(grep -c ^processor /proc/cpuinfo)"
             echo "first $(sha256sum < /dev/vda | cut -c1-64)"
             echo "second $(sha256sum < /dev/vdb | cut -c1-64), read-only $(cat /sys/block/vdb/ro)"
+            echo "entropy of $(cat /sys/class/misc/hw_random/rng_current): $(dd if=/dev/hwrng bs=64 count=1 iflag=fullblock 2>/dev/null | wc -c) bytes"
             dd if=/dev/zero of=/dev/vda bs=4096 count=16 seek=4 conv=fsync 2>/dev/null
             """);
 
@@ -53,6 +54,7 @@ public sealed class KvmTests : IDisposable
         text.ShouldContain("processors 2");
         text.ShouldContain("first " + first.Sha256());
         text.ShouldContain($"second {second.Sha256()}, read-only 1");
+        text.ShouldContain("entropy of virtio_rng.0: 64 bytes");
         text.ShouldContain("PoweredOff after");
         text.ShouldContain("ended with 0\n0\n", customMessage: "what the guest wrote is in the image");
     }
@@ -104,7 +106,7 @@ public sealed class KvmTests : IDisposable
 
     private string WriteInitrd(string script)
     {
-        string[] modules = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk"];
+        string[] modules = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "virtio-rng"];
         var archive = new CpioArchive();
         foreach (string folder in (string[])["bin", "dev", "proc", "sys", "modules"])
         {

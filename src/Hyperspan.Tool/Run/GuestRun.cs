@@ -38,6 +38,9 @@ internal sealed class GuestRun : IDisposable
             AddDisk(disk);
         }
 
+        // Every machine has one: a guest that boots has nothing else to draw from.
+        _devices.Add(new VirtioEntropyDevice());
+
         // The first machine is made before the terminal is touched: what is wrong is said on one as it was.
         VirtualMachine machine = Create();
         MachineEnd end;
