@@ -60,6 +60,34 @@ public sealed class KvmTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_virtio_console_leads_to_the_standard_streams()
+    {
+        DiskImage disk = DiskImage.CreateRandom(Folder("disk"), 1, seed: 53);
+        string initrd = WriteInitrd(
+            """
+            exec < /dev/hvc0 > /dev/hvc0
+            echo "say something"
+            read -r line
+            echo "the guest read: $line"
+            """);
+
+        (int code, string text) = await NestedBed.RunAsync(
+            280,
+            [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (disk.Path, "/b/disk")],
+            "sh",
+            "-c",
+            $"mkfifo /b/in; {Tool} run --kernel /b/vmlinuz --initrd /b/initrd --append 'console=ttyS0 quiet panic=-1' --memory 256M --disk /b/disk "
+            + "--console unix:/b/serial --virtio-console stdio --no-reboot < /b/in > /b/out & "
+            + "exec 3> /b/in; until grep -q something /b/out; do sleep 1; done; echo 'Good morning' >&3; wait $!; echo ended with $?; cat /b/out");
+
+        _output.WriteLine(text);
+        code.ShouldBe(0, text);
+        text.ShouldContain("say something");
+        text.ShouldContain("the guest read: Good morning");
+        text.ShouldContain("ended with 0");
+    }
+
+    [SkippableFact]
     public async Task What_cannot_be_run_is_said_in_one_line_with_status_2()
     {
         File.WriteAllText(Path.Combine(_folder.FullName, "text"), "no kernel");
@@ -106,7 +134,7 @@ public sealed class KvmTests : IDisposable
 
     private string WriteInitrd(string script)
     {
-        string[] modules = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "virtio-rng"];
+        string[] modules = ["virtio_ring", "virtio", "virtio_mmio", "virtio_blk", "virtio-rng", "virtio_console"];
         var archive = new CpioArchive();
         foreach (string folder in (string[])["bin", "dev", "proc", "sys", "modules"])
         {

@@ -14,14 +14,14 @@ namespace Hyperspan.Kvm;
 [DebuggerDisplay("{_options.Name,nq}")]
 public sealed class VirtualMachine : IDisposable
 {
-    private const int MostDevices = 16;
+    private const int MostDevices = 18;
     private const ulong LeastMemory = 2 << 20;
 
     // A kernel keeps 64 bytes for each page of 4096.
     private const ulong TableShare = 64;
 
     // Lines of the I/O APIC that nothing else has: the timer is at 0, the console at 4, the power button at 9.
-    private static readonly uint[] Lines = [5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
+    private static readonly uint[] Lines = [5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 3];
 
     private readonly MachineOptions _options;
     private readonly KernelImage _kernel;

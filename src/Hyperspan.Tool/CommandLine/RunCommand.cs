@@ -48,6 +48,7 @@ internal static class RunCommand
             HelpName = "FILE[,readonly]",
         };
         Option<string> console = ConsoleArgument.Create("the serial console");
+        Option<string?> virtioConsole = ConsoleArgument.Create<string?>("--virtio-console", "a virtio console (hvc0)");
         var noReboot = new Option<bool>("--no-reboot") { Description = "End where the guest asks to start again." };
         var statistics = new Option<bool>("--statistics") { Description = "Say at the end how often the processors left their guest, and why." };
         processors.Validators.Add(result =>
@@ -62,6 +63,14 @@ internal static class RunCommand
             if (result.Tokens.Count > MostDisks)
             {
                 result.AddError($"--disk: {result.Tokens.Count} are more than {MostDisks}.");
+            }
+        });
+
+        virtioConsole.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: ConsoleEndPoint.Standard }] && (result.GetResult(console)?.Tokens is not [{ Value: var other }] || other == ConsoleEndPoint.Standard))
+            {
+                result.AddError("--virtio-console: the serial console is on standard input and output already; say where --console leads.");
             }
         });
 
@@ -81,7 +90,7 @@ internal static class RunCommand
                 (ExitCode.Interrupted, "ended by Ctrl-C, SIGTERM or SIGHUP, as if the plug were pulled: what was in flight is finished, the disks are flushed"),
             ],
         };
-        foreach (Option option in (Option[])[kernel, initrd, append, memory, processors, disk, console, noReboot, statistics])
+        foreach (Option option in (Option[])[kernel, initrd, append, memory, processors, disk, console, virtioConsole, noReboot, statistics])
         {
             command.Add(option);
         }
@@ -95,6 +104,7 @@ internal static class RunCommand
             Processors = result.GetValue(processors),
             Disks = result.GetValue(disk) ?? [],
             Console = result.GetValue(console)!,
+            VirtioConsole = result.GetValue(virtioConsole),
             NoReboot = result.GetValue(noReboot),
             Statistics = result.GetValue(statistics),
         }));

@@ -21,6 +21,7 @@ internal sealed class GuestRun : IDisposable
     private readonly List<IVirtioDevice> _devices = [];
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private IConsoleEndPoint? _console;
+    private IConsoleEndPoint? _virtioConsole;
     private SerialPort? _port;
 
     internal GuestRun(RunOptions options)
@@ -40,14 +41,23 @@ internal sealed class GuestRun : IDisposable
 
         // Every machine has one: a guest that boots has nothing else to draw from.
         _devices.Add(new VirtioEntropyDevice());
+        VirtioConsoleDevice? second = _options.VirtioConsole is null ? null : new VirtioConsoleDevice();
+        if (second is not null)
+        {
+            _devices.Add(second);
+        }
 
         // The first machine is made before the terminal is touched: what is wrong is said on one as it was.
         VirtualMachine machine = Create();
         MachineEnd end;
+        ConsolePump? pump = null;
         try
         {
+            _virtioConsole = _options.VirtioConsole is { } where && where != ConsoleEndPoint.Standard ? ConsoleEndPoint.Open(where) : null;
             _console = ConsoleEndPoint.Open(_options.Console);
-            using var termination = new Termination(() => (_console as StandardConsole)?.Restore());
+            _virtioConsole ??= second is null ? null : ConsoleEndPoint.Open(ConsoleEndPoint.Standard);
+            using var termination = new Termination(RestoreTerminal);
+            pump = second is null ? null : new ConsolePump(second, _virtioConsole!);
             var reader = new Thread(ReadConsole) { IsBackground = true, Name = "console" };
             _port = machine.Console;
             reader.Start();
@@ -66,7 +76,8 @@ internal sealed class GuestRun : IDisposable
         }
         finally
         {
-            (_console as StandardConsole)?.Restore();
+            pump?.Dispose();
+            RestoreTerminal();
             if (_options.Statistics)
             {
                 WriteStatistics(machine);
@@ -91,6 +102,13 @@ internal sealed class GuestRun : IDisposable
         }
 
         _console?.Dispose();
+        _virtioConsole?.Dispose();
+    }
+
+    private void RestoreTerminal()
+    {
+        (_console as StandardConsole)?.Restore();
+        (_virtioConsole as StandardConsole)?.Restore();
     }
 
     private static void WriteStatistics(VirtualMachine machine)

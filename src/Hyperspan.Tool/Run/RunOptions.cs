@@ -17,6 +17,8 @@ internal sealed record RunOptions
 
     internal string Console { get; init; } = "stdio";
 
+    internal string? VirtioConsole { get; init; }
+
     internal bool NoReboot { get; init; }
 
     internal bool Statistics { get; init; }

@@ -9,9 +9,6 @@ namespace Hyperspan.Tool.Serve;
 /// <summary>Serves a console on a socket, and passes on what is typed and shown, until the process is asked to end.</summary>
 internal sealed class ConsoleServer : IDisposable
 {
-    // What is left of the output has this long to go where it goes.
-    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
-
     private readonly VirtioConsoleDevice _device;
     private readonly DeviceServer _server;
     private readonly ServerLog _log;
@@ -66,13 +63,12 @@ internal sealed class ConsoleServer : IDisposable
         using PosixSignalRegistration? resized = _hasSize && !OperatingSystem.IsWindows()
             ? PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => Resize())
             : null;
-        using var ended = new CancellationTokenSource();
-        new Thread(Read) { IsBackground = true, Name = "console input" }.Start();
-        var writer = new Thread(() => Write(ended.Token)) { IsBackground = true, Name = "console output" };
-        writer.Start();
-        bool isWell = _server.Run(static () => 0, termination.Token);
-        ended.Cancel();
-        writer.Join(OutputPatience);
+        bool isWell;
+        using (new ConsolePump(_device, _console))
+        {
+            isWell = _server.Run(static () => 0, termination.Token);
+        }
+
         _server.WriteSummary();
         return isWell ? ExitCode.Success : ExitCode.Failure;
     }
@@ -100,33 +96,5 @@ internal sealed class ConsoleServer : IDisposable
     {
         _device.SetSize(Columns, Rows);
         _server.Server.NotifyConfigChanged();
-    }
-
-    private void Read()
-    {
-        byte[] buffer = new byte[4096];
-        while (_console.Read(buffer) is > 0 and var count)
-        {
-            // Where the guest does not take it, it is typed ahead, and then waits.
-            _device.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        }
-    }
-
-    /// <summary>Passes on what the guest sends, until it is to end and all is through.</summary>
-    private void Write(CancellationToken ended)
-    {
-        byte[] buffer = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                int count = _device.ReadAsync(buffer, ended).AsTask().GetAwaiter().GetResult();
-                _console.Write(buffer.AsSpan(0, count));
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // All is through.
-        }
     }
 }
