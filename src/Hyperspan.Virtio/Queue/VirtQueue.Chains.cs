@@ -12,6 +12,7 @@ public sealed partial class VirtQueue
 
     /// <summary>
     /// Gets the chains that <see cref="Resubmit(ReadOnlySpan{ushort})"/> named and that have not been taken yet. Who replaces a queue by another has to resubmit them to that.
+    /// There are none of a packed queue, whose chains in flight are known to whoever recorded them.
     /// </summary>
     public ReadOnlySpan<ushort> PendingResubmissions => _resubmitted.AsSpan(_resubmittedAt);
 

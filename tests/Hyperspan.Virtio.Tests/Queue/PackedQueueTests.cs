@@ -216,6 +216,24 @@ public class PackedQueueTests
         bed.ShouldBreak(VirtQueueErrorKind.TooManyInFlight);
     }
 
+    /// <summary>Six are in flight; a list of three takes one of them again.</summary>
+    [Fact]
+    public void List_longer_than_what_is_left_of_the_ring()
+    {
+        using var bed = new PackedBed();
+        for (ushort i = 0; i < 8; i++)
+        {
+            bed.Describe(i, Buffers, 8, Available | (i < 6 ? 0 : Next));
+        }
+
+        for (int i = 0; i < 6; i++)
+        {
+            bed.Take();
+        }
+
+        bed.ShouldBreak(VirtQueueErrorKind.TooManyInFlight);
+    }
+
     [Fact]
     public void Places_past_the_ring_and_wrong_layouts_are_refused()
     {
