@@ -10,7 +10,7 @@ public sealed partial class PackageTests : IDisposable
 {
     private const string Version = "0.0.1-test";
 
-    private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser", "Hyperspan.Testing"];
+    private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser", "Hyperspan.Kvm", "Hyperspan.Testing"];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -95,6 +95,7 @@ public sealed partial class PackageTests : IDisposable
               </PropertyGroup>
               <ItemGroup>
                 <PackageReference Include="Hyperspan.Testing" Version="{Version}" />
+                <PackageReference Include="Hyperspan.Kvm" Version="{Version}" />
               </ItemGroup>
             </Project>
             """);
