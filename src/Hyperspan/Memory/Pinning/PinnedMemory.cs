@@ -35,7 +35,7 @@ public sealed unsafe class PinnedMemory : IDisposable
     {
         _memory = memory;
         _pins = pins;
-        _vectors = Cut(vectors);
+        _vectors = length <= MaxPiece ? vectors : Cut(vectors);
         Length = length;
         Access = access;
         IsReadable = pins.IsReadable;
