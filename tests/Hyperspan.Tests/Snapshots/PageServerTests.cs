@@ -94,7 +94,9 @@ public sealed class PageServerTests : IDisposable
         byte* control = stackalloc byte[ControlHeader.SpaceFor(2)];
         *(ControlHeader*)control = new ControlHeader
         {
-            Length = ControlHeader.Size + (2 * sizeof(int)), Level = LinuxConstants.SOL_SOCKET, Type = LinuxConstants.SCM_RIGHTS,
+            Length = ControlHeader.Size + (2 * sizeof(int)),
+            Level = LinuxConstants.SOL_SOCKET,
+            Type = LinuxConstants.SCM_RIGHTS,
         };
         ((int*)(control + ControlHeader.Size))[0] = (int)first.DangerousGetHandle();
         ((int*)(control + ControlHeader.Size))[1] = (int)second.DangerousGetHandle();
