@@ -102,7 +102,7 @@ public sealed class MemorySlotTests
     }
 
     [SkippableFact]
-    public void Locked_pages_are_neither_unmapped_nor_moved()
+    public void Pinned_pages_are_neither_unmapped_nor_moved()
     {
         Need.Kvm();
         using var partition = new Partition();
@@ -111,7 +111,7 @@ public sealed class MemorySlotTests
         using (ram.Pin(0x3010, 0x20, AccessType.Write))
         {
             Should.Throw<InvalidOperationException>(mapping.Unmap).Message.ShouldContain("0x10003000");
-            Should.Throw<InvalidOperationException>(() => mapping.MoveTo(0x2000_0000)).Message.ShouldContain("locked");
+            Should.Throw<InvalidOperationException>(() => mapping.MoveTo(0x2000_0000)).Message.ShouldContain("pinned");
             mapping.Slots.Single().Range.Start.ShouldBe(new GuestAddress(Elsewhere));
         }
 
