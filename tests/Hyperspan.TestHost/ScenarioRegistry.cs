@@ -30,5 +30,6 @@ public static class ScenarioRegistry
         new PageClientScenario(),
         new ManyMappingsScenario(),
         new VhostUserLimitsScenario(),
+        new RefusedStatusScenario(),
     ];
 }

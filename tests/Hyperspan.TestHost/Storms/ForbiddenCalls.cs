@@ -10,6 +10,7 @@ internal static class ForbiddenCalls
     internal const uint Chmod = 90;
     internal const uint Lchown = 94;
     internal const uint FchmodAt = 268;
+    internal const uint Statx = 332;
 
     // SECCOMP_RET_ERRNO: the number of the error is in the low half.
     private const uint AnswerWithError = 0x00050000;

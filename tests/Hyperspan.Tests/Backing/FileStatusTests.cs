@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Hyperspan.Tests.Infrastructure;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -26,6 +27,18 @@ public sealed unsafe class FileStatusTests
         old.BlockSize.ShouldBe(status.BlockSize);
         old.DeviceMajor.ShouldBe(status.DeviceMajor);
         old.DeviceMinor.ShouldBe(status.DeviceMinor);
+    }
+
+    [LinuxFact]
+    public void File_is_memory_where_statx_is_refused()
+    {
+        byte[] contents = new byte[8192];
+        contents[8] = 7;
+        using var file = new TemporaryFile(contents);
+        ChildResult result = ChildProcess.Run("refused-status", file.Path);
+        Skip.If(result.ExitCode == 3, result.Output);
+        result.ShouldSucceed();
+        result.Output.ShouldContain("8192 bytes, 7");
     }
 
     [LinuxFact]
