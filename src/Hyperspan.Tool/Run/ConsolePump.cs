@@ -5,13 +5,9 @@ namespace Hyperspan.Tool.Run;
 /// <summary>Passes on what is typed and shown between a console device and where it leads, on two threads of its own.</summary>
 internal sealed class ConsolePump : IDisposable
 {
-    // What is left of the output has this long to go where it goes.
-    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
-
     private readonly VirtioConsoleDevice _device;
     private readonly IConsoleEndPoint _console;
-    private readonly CancellationTokenSource _ended = new();
-    private readonly Thread _writer;
+    private readonly ConsoleOutput _output;
 
     /// <summary>Starts. Both stay the caller's; the thread that reads ends when the end point is disposed.</summary>
     internal ConsolePump(VirtioConsoleDevice device, IConsoleEndPoint console)
@@ -19,19 +15,11 @@ internal sealed class ConsolePump : IDisposable
         _device = device;
         _console = console;
         new Thread(Read) { IsBackground = true, Name = "console input" }.Start();
-        _writer = new Thread(Write) { IsBackground = true, Name = "console output" };
-        _writer.Start();
+        _output = new ConsoleOutput(device.ReadAsync, console);
     }
 
     /// <summary>Ends the output when all that the guest has sent is through, or after two seconds.</summary>
-    public void Dispose()
-    {
-        _ended.Cancel();
-        if (_writer.Join(OutputPatience))
-        {
-            _ended.Dispose();
-        }
-    }
+    public void Dispose() => _output.Dispose();
 
     private void Read()
     {
@@ -40,23 +28,6 @@ internal sealed class ConsolePump : IDisposable
         {
             // Where the guest does not take it, it is typed ahead, and then waits.
             _device.WriteAsync(buffer.AsMemory(0, count), CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        }
-    }
-
-    private void Write()
-    {
-        byte[] buffer = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                int count = _device.ReadAsync(buffer, _ended.Token).AsTask().GetAwaiter().GetResult();
-                _console.Write(buffer.AsSpan(0, count));
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // All is through.
         }
     }
 }

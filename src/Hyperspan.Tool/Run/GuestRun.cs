@@ -13,9 +13,6 @@ internal sealed class GuestRun : IDisposable
 {
     private const string ReadOnlySuffix = ",readonly";
 
-    // What is left of the output has this long to go where it goes.
-    private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(2);
-
     private readonly RunOptions _options;
     private readonly List<RawDiskImage> _images = [];
     private readonly List<IVirtioDevice> _devices = [];
@@ -178,36 +175,8 @@ internal sealed class GuestRun : IDisposable
 
     private MachineEnd RunOnce(VirtualMachine machine, CancellationToken token)
     {
-        using var ended = new CancellationTokenSource();
-        var writer = new Thread(() => WriteConsole(machine.Console, ended.Token)) { IsBackground = true, Name = "console output" };
-        writer.Start();
-        try
-        {
-            return machine.Run(token);
-        }
-        finally
-        {
-            ended.Cancel();
-            writer.Join(OutputPatience);
-        }
-    }
-
-    /// <summary>Passes on what the guest sends, until it has ended and all is through.</summary>
-    private void WriteConsole(SerialPort port, CancellationToken ended)
-    {
-        byte[] buffer = new byte[4096];
-        try
-        {
-            while (true)
-            {
-                int count = port.ReadAsync(buffer, ended).AsTask().GetAwaiter().GetResult();
-                _console!.Write(buffer.AsSpan(0, count));
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // All is through.
-        }
+        using var output = new ConsoleOutput(machine.Console.ReadAsync, _console!);
+        return machine.Run(token);
     }
 
     /// <summary>Passes on what the guest is sent, to whichever machine runs.</summary>

@@ -33,7 +33,7 @@ internal sealed unsafe class MappingWatch : IDisposable
         _start = backing.Mapping;
 
         // To the end of the last page, which is mapped as a whole.
-        _length = (backing.Length + (GuestAddress.PageSize - 1)) & ~((ulong)GuestAddress.PageSize - 1);
+        _length = PageMath.RoundUp(backing.Length, PageMath.PageSize);
         _faults = UserFaultDescriptor.Create(
             LinuxConstants.UFFD_FEATURE_WP_ASYNC | LinuxConstants.UFFD_FEATURE_WP_HUGETLBFS_SHMEM, HyperspanAbility.WatchedMappings, "Linux 6.7");
         try
