@@ -92,7 +92,8 @@ public sealed unsafe class RcuLitmusTests : IDisposable
         reader.Start();
         long rounds = 0;
         long started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started) < budget && Volatile.Read(ref _poisoned) == 0)
+        // The budget is what a test takes where the processors are there; it goes on for as long as the reader had no turn.
+        while ((Stopwatch.GetElapsedTime(started) < budget || IsReaderStarved(started)) && Volatile.Read(ref _poisoned) == 0)
         {
             for (int i = 0; i < 50; i++, rounds++)
             {
@@ -117,13 +118,23 @@ public sealed unsafe class RcuLitmusTests : IDisposable
         return rounds;
     }
 
+    private bool IsReaderStarved(long started) => Volatile.Read(ref _uses) == 0 && Stopwatch.GetElapsedTime(started) < RcuWorker.Patience;
+
     private void WaitForAUse()
     {
         long before = Volatile.Read(ref _uses);
-        for (int i = 0; i < 1000 && Volatile.Read(ref _uses) == before; i++)
+        for (int i = 0; i < 1000; i++)
         {
+            if (Volatile.Read(ref _uses) != before)
+            {
+                return;
+            }
+
             Thread.SpinWait(1);
         }
+
+        // On one processor the reader runs while this thread does not: with the flag set, or it would only ever find it cleared.
+        Thread.Yield();
     }
 
     private void Read(Readers kind)

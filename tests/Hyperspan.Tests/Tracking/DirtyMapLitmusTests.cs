@@ -62,7 +62,7 @@ public sealed unsafe class DirtyMapLitmusTests : IDisposable
         long lost = 0;
         long rounds = 0;
         long started = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(started) < budget && lost == 0)
+        do
         {
             for (int i = 0; i < 50; i++)
             {
@@ -89,6 +89,7 @@ public sealed unsafe class DirtyMapLitmusTests : IDisposable
                 lost += _copy == rounds ? 0 : 1;
             }
         }
+        while (Stopwatch.GetElapsedTime(started) < budget && lost == 0);
 
         Volatile.Write(ref _turn, -1);
         writer.Join(TimeSpan.FromSeconds(60)).ShouldBeTrue();
