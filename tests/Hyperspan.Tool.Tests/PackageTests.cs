@@ -62,6 +62,7 @@ public sealed partial class PackageTests : IDisposable
         string description = reader.ReadToEnd();
         description.ShouldContain("<license type=\"expression\">MIT</license>");
         description.ShouldContain("<readme>README.md</readme>");
+        description.ShouldContain("<tags>");
         description.ShouldContain("<repository type=\"git\"");
         File.Exists(_folder.PathOf($"feed/{name}.{Version}.snupkg")).ShouldBeTrue("symbols");
         if (name == "Hyperspan.Tool")
