@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -19,6 +20,14 @@ internal static class PageMath
     internal static ulong RoundUp(ulong value, ulong alignment) => (value + alignment - 1) & ~(alignment - 1);
 
     internal static ulong RoundDown(ulong value, ulong alignment) => value & ~(alignment - 1);
+
+    /// <summary>Whether a range that begins at an address or offset lies in one page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static bool IsInPage(ulong at, ulong length) => (at & (PageSize - 1)) + length <= PageSize;
+
+    /// <summary>The bytes from an address or offset to the end of its page; all of a page, where it starts one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static ulong RestOfPage(ulong at) => PageSize - (at & (PageSize - 1));
 
     /// <summary>Checks that a value is a multiple of the page size.</summary>
     /// <exception cref="ArgumentException"><paramref name="value"/> is not a multiple of the page size.</exception>

@@ -249,7 +249,7 @@ public sealed unsafe partial class GuestMemory
 
         var operation = new CompareExchangeOperation<T>(value, comparand);
         bool done = CheckAtomic<T>(address, GuestMemoryOperation.CompareExchange, out fault)
-            && Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault, SignalOf(obstacle));
+            && SlowPath.Access(this, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault, SignalOf(obstacle));
         original = done ? operation.Original : default;
         return done;
     }
@@ -293,8 +293,7 @@ public sealed unsafe partial class GuestMemory
         if (Find(address) is { } region)
         {
             // A mapping starts on a page, so that its alignment is that of the offset in the backing.
-            ulong inBacking = region.BackingOffset + (address - region.Start);
-            if ((inBacking & (size - 1)) != 0)
+            if ((region.InBacking(address) & (size - 1)) != 0)
             {
                 fault = new GuestMemoryFault(
                     Name, name, GuestMemoryFaultKind.Misaligned, FaultCause.Check, address, (address, size), region.Backing.Name);

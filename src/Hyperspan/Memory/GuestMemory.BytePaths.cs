@@ -97,7 +97,7 @@ public sealed unsafe partial class GuestMemory
                     return TryReadGuarded(address, ref destination, length, out obstacle);
                 }
 
-                if (RestrictedPath.IsInPage(address, length))
+                if (PageMath.IsInPage(address, length))
                 {
                     return TryReadRestricted(address, ref destination, length, out obstacle);
                 }
@@ -181,7 +181,7 @@ public sealed unsafe partial class GuestMemory
                     return TryWriteGuarded(address, ref source, length, out obstacle);
                 }
 
-                if (RestrictedPath.IsInPage(address, length))
+                if (PageMath.IsInPage(address, length))
                 {
                     return TryWriteRestricted(address, ref source, length, out obstacle);
                 }
@@ -281,7 +281,7 @@ public sealed unsafe partial class GuestMemory
     /// is written first.
     /// </summary>
     private static bool IsWrittenUpwards(byte* to, ulong length) =>
-        length <= Guard.AscendingLimit || ((ulong)to & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
+        length <= Guard.AscendingLimit || PageMath.IsInPage((ulong)to, length);
 
     private bool CopyAnywhere(byte* destination, byte* source, ulong length, bool direct, AccessType access, out ulong obstacle)
     {
@@ -436,20 +436,20 @@ public sealed unsafe partial class GuestMemory
     private bool TryFillGeneral(ulong address, ulong length, byte value, out GuestMemoryFault fault)
     {
         var operation = new FillOperation(value);
-        return Access(address, length, ref operation, GuestMemoryOperation.Fill, out fault);
+        return SlowPath.Access(this, address, length, ref operation, GuestMemoryOperation.Fill, out fault);
     }
 
     internal bool TryReadBytes(
         ulong address, byte* destination, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
     {
         var operation = new ReadBytesOperation(destination);
-        return Access(address, length, ref operation, name, out fault, signal);
+        return SlowPath.Access(this, address, length, ref operation, name, out fault, signal);
     }
 
     internal bool TryWriteBytes(
         ulong address, byte* source, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
     {
         var operation = new WriteBytesOperation(source);
-        return Access(address, length, ref operation, name, out fault, signal);
+        return SlowPath.Access(this, address, length, ref operation, name, out fault, signal);
     }
 }

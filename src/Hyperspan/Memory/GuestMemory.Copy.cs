@@ -91,11 +91,11 @@ public sealed unsafe partial class GuestMemory
         copied = length;
         if (source is { HasBitmaps: false, CanRead: true } && target is { HasBitmaps: false, CanWrite: true } && source.Base != null && target.Base != null)
         {
-            copied = Math.Min(length, Math.Min(source.Length - (from - source.Start), target.Length - (to - target.Start)));
+            copied = Math.Min(length, Math.Min(source.LengthFrom(from), target.LengthFrom(to)));
 
             // SAFETY: both ranges lie in mappings that stay reserved while the backings are referenced, and each is one that cannot fault or is accessed guarded.
-            byte* read = source.Base + (from - source.Start);
-            byte* write = target.Base + (to - target.Start);
+            byte* read = source.At(from);
+            byte* write = target.At(to);
             bool done;
             if (source.IsDirect && target.IsDirect)
             {
@@ -133,7 +133,7 @@ public sealed unsafe partial class GuestMemory
                 return Guard.CopyUpwards(write + done, read + done, (nuint)(length - done)).Ok;
             }
 
-            ulong piece = GuestAddress.PageSize - ((ulong)(write + done) & (GuestAddress.PageSize - 1));
+            ulong piece = PageMath.RestOfPage((ulong)(write + done));
             if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock || length > Guard.SuppressedLimit).Ok)
             {
                 return false;
@@ -183,21 +183,13 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Finds the lowest fault in a range, region by region.</summary>
     private bool TryFindFault(ulong start, ulong length, AccessType access, out GuestMemoryFault fault)
     {
-        for (ulong done = 0; done < length;)
+        foreach (RegionPiece piece in new RegionPieces(this, start, length))
         {
-            ulong piece = length - done;
-            if (Find(start + done) is { } region)
-            {
-                piece = Math.Min(piece, region.Length - (start + done - region.Start));
-            }
-
             // A probe for writing exchanges a byte with itself; that a device cannot do so says nothing about writes.
-            if (!TryProbe(start + done, piece, access, out fault) && fault.Kind != GuestMemoryFaultKind.NoFallback)
+            if (!TryProbe(piece.Address, piece.Length, access, out fault) && fault.Kind != GuestMemoryFaultKind.NoFallback)
             {
                 return true;
             }
-
-            done += piece;
         }
 
         fault = default;
@@ -210,7 +202,7 @@ public sealed unsafe partial class GuestMemory
         MemoryRegion? source = Find(from);
         MemoryRegion? target = destination.Find(to);
         if (source is { IsDirect: true, CanRead: true } && target is { IsDirect: true, CanWrite: true }
-            && length <= source.Length - (from - source.Start) && length <= target.Length - (to - target.Start))
+            && source.Holds(from, length) && target.Holds(to, length))
         {
             return TryCopyPiece(from, destination, to, length, out _, out fault);
         }

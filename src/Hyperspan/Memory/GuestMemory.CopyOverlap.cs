@@ -11,8 +11,7 @@ public sealed unsafe partial class GuestMemory
     private CopyOverlap FindOverlap(ulong from, GuestMemory destination, ulong to, ulong length)
     {
         // Usually a region on either side, and different backings.
-        if (Find(from) is { } first && length <= first.Length - (from - first.Start)
-            && destination.Find(to) is { } other && length <= other.Length - (to - other.Start))
+        if (Find(from) is { } first && first.Holds(from, length) && destination.Find(to) is { } other && other.Holds(to, length))
         {
             return OverlapOf(first, from, other, to, length);
         }
@@ -38,8 +37,8 @@ public sealed unsafe partial class GuestMemory
             return CopyOverlap.None;
         }
 
-        ulong readOffset = read.BackingOffset + (readAt - read.Start);
-        ulong writtenOffset = written.BackingOffset + (writtenAt - written.Start);
+        ulong readOffset = read.InBacking(readAt);
+        ulong writtenOffset = written.InBacking(writtenAt);
         if (readOffset >= writtenOffset + writtenLength || writtenOffset >= readOffset + readLength)
         {
             return CopyOverlap.None;

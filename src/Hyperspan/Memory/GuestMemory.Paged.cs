@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Hyperspan;
 
 /// <content>Bytes that lie scattered over pages.</content>
@@ -78,7 +76,7 @@ public sealed unsafe partial class GuestMemory
             for (ulong left = run.Length; left > 0;)
             {
                 ulong piece = PieceOfRun(at, left);
-                if (!TryReadPiece(at, to, piece, out fault))
+                if (!TryRead(at, to, piece, out fault))
                 {
                     fault = fault.WithoutRange(GuestMemoryOperation.Read);
                     return false;
@@ -165,7 +163,7 @@ public sealed unsafe partial class GuestMemory
             for (ulong left = run.Length; left > 0;)
             {
                 ulong piece = PieceOfRun(at, left);
-                if (!TryWritePiece(at, from, piece, out fault))
+                if (!TryWrite(at, from, piece, out fault))
                 {
                     fault = fault.WithoutRange(GuestMemoryOperation.Write);
                     return false;
@@ -264,45 +262,7 @@ public sealed unsafe partial class GuestMemory
             return length;
         }
 
-        ulong here = region.Length - (address - region.Start);
+        ulong here = region.LengthFrom(address);
         return here < length && ((address + here) & (GuestAddress.PageSize - 1)) == 0 ? here : length;
-    }
-
-    private bool TryReadPiece(ulong address, byte* destination, ulong length, out GuestMemoryFault fault)
-    {
-        ulong limit = _directReadBytes;
-        if (length <= limit && address <= limit - length)
-        {
-            // SAFETY: the range lies in the region at address zero, whose mapping cannot fault and stays while this object is referenced.
-            NativeMemory.Copy(_base + address, destination, (nuint)length);
-            if (!_gate.IsDisturbed)
-            {
-                fault = default;
-                return true;
-            }
-
-            return Confirm(address, length, GuestMemoryOperation.Read, out fault);
-        }
-
-        return TryReadBytes(address, destination, length, GuestMemoryOperation.Read, out fault);
-    }
-
-    private bool TryWritePiece(ulong address, byte* source, ulong length, out GuestMemoryFault fault)
-    {
-        ulong limit = _directWriteBytes;
-        if (length <= limit && address <= limit - length)
-        {
-            // SAFETY: as for reading.
-            NativeMemory.Copy(source, _base + address, (nuint)length);
-            if (!_gate.AreWritesDisturbed)
-            {
-                fault = default;
-                return true;
-            }
-
-            return Confirm(address, length, GuestMemoryOperation.Write, out fault);
-        }
-
-        return TryWriteBytes(address, source, length, GuestMemoryOperation.Write, out fault);
     }
 }

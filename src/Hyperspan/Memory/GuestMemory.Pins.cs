@@ -163,23 +163,20 @@ public sealed unsafe partial class GuestMemory
         bool pinned = false;
         try
         {
-            for (ulong done = 0; done < length;)
+            foreach (RegionPiece piece in new RegionPieces(this, address, length))
             {
-                if (Find(address + done) is not { } region)
+                if (piece.Region is not { } region)
                 {
-                    fault = DisposedFault(GuestMemoryOperation.Pin, address, length, address + done);
+                    fault = DisposedFault(GuestMemoryOperation.Pin, address, length, piece.Address);
                     return false;
                 }
 
-                ulong offset = address + done - region.Start;
-                ulong piece = Math.Min(length - done, region.Length - offset);
-                if (!pins.TryPin(this, region, offset, piece, access, out byte* at, out fault))
+                if (!pins.TryPin(this, region, piece.Address - region.Start, piece.Length, access, out byte* at, out fault))
                 {
                     return false;
                 }
 
-                vectors.Append(at, (nuint)piece);
-                done += piece;
+                vectors.Append(at, (nuint)piece.Length);
             }
 
             pinned = true;
@@ -219,7 +216,7 @@ public sealed unsafe partial class GuestMemory
         ulong backingPageOfZero = region is null ? 0 : unchecked(region.BackingOffset - region.Start);
         if (region is null
             || region.Base == null
-            || region.Length - (address - region.Start) < GuestAddress.PageSize
+            || !region.Holds(address, GuestAddress.PageSize)
             || backingPageOfZero % GuestAddress.PageSize != 0)
         {
             // Nothing there, or a page of this memory that is made of two pages of backings.
@@ -272,7 +269,7 @@ public sealed unsafe partial class GuestMemory
         }
 
         ulong offset = address - region.Start;
-        if (region.Length - offset < GuestAddress.PageSize)
+        if (!region.Holds(address, GuestAddress.PageSize))
         {
             // Only in slices that start inside a page: this page of theirs is made of two that lie apart.
             fault = PinFault(region, new RegionFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Check, offset));

@@ -106,13 +106,13 @@ public sealed unsafe partial class GuestMemory
             if (access == AccessType.Read)
             {
                 LoadOperation<byte> load = default;
-                accessible = Access(at, 1, ref load, GuestMemoryOperation.Probe, out fault);
+                accessible = SlowPath.Access(this, at, 1, ref load, GuestMemoryOperation.Probe, out fault);
             }
             else
             {
                 // Exchanges nothing, but is a write to the page. As in the source document.
                 var exchange = new CompareExchangeOperation<byte>(0, 0);
-                accessible = Access(at, 1, ref exchange, GuestMemoryOperation.Probe, out fault);
+                accessible = SlowPath.Access(this, at, 1, ref exchange, GuestMemoryOperation.Probe, out fault);
             }
 
             if (!accessible)
@@ -130,8 +130,8 @@ public sealed unsafe partial class GuestMemory
     /// <summary>The bytes from an address to the end of its page, where pages are those of the backing.</summary>
     private ulong PageRemainder(ulong address)
     {
-        ulong inBacking = Find(address) is { } region ? region.BackingOffset + (address - region.Start) : address;
-        return GuestAddress.PageSize - (inBacking & (GuestAddress.PageSize - 1));
+        ulong inBacking = Find(address) is { } region ? region.InBacking(address) : address;
+        return PageMath.RestOfPage(inBacking);
     }
 
     private bool TryPageAddress(ulong pageNumber, int index, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)

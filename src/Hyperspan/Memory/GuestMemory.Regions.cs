@@ -46,9 +46,8 @@ public sealed unsafe partial class GuestMemory
     {
         if (Find(address.Value) is { } region && region.Base != null && !IsClosed(region))
         {
-            ulong offset = address.Value - region.Start;
-            mapping = region.Base + offset;
-            length = region.Length - offset;
+            mapping = region.At(address.Value);
+            length = region.LengthFrom(address.Value);
             return true;
         }
 

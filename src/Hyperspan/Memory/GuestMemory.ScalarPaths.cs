@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 
@@ -263,7 +262,7 @@ public sealed unsafe partial class GuestMemory
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             LoadOperation<T> operation = default;
-            bool read = Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault, SignalOf(obstacle));
+            bool read = SlowPath.Access(this, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault, SignalOf(obstacle));
             value = operation.Value;
             return read;
         }
@@ -298,34 +297,14 @@ public sealed unsafe partial class GuestMemory
         if (Scalar.Fits<T>() && IsWithinRegion(address, (ulong)sizeof(T)))
         {
             var operation = new StoreOperation<T>(value);
-            return Access(address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, SignalOf(obstacle));
+            return SlowPath.Access(this, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, SignalOf(obstacle));
         }
 
         return TryWriteGeneral(address, ref *(byte*)&value, (ulong)sizeof(T), obstacle == DisturbedGate ? NotTried : obstacle, out fault);
     }
 
-    /// <summary>
-    /// The fault of an access that starts past the end of all memory: what a guest brings about most easily is settled first, and only here is anything written.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool PastEnd(GuestMemoryOperation name, ulong address, ulong length, out GuestMemoryFault fault)
-    {
-        if (IsDisposed)
-        {
-            fault = DisposedFault(name, address, length, address);
-            return false;
-        }
-
-        GuestMemoryFault.OutOfRange(out fault, Name, name, address, address, length);
-        return false;
-    }
-
     private static int SignalOf(ulong obstacle) => obstacle == DisturbedGate ? 0 : (byte)obstacle;
 
     private bool IsWithinRegion(ulong address, ulong length) =>
-        Find(address) is { } region && length <= region.Length - (address - region.Start);
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    [DoesNotReturn]
-    private static void Throw(in GuestMemoryFault fault) => throw fault.ToException();
+        Find(address) is { } region && region.Holds(address, length);
 }

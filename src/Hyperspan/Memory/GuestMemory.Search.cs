@@ -126,8 +126,7 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        ulong offset = address - region.Start;
-        searched = Math.Min(Math.Min(length, region.Length - offset), InPlace);
+        searched = Math.Min(Math.Min(length, region.LengthFrom(address)), InPlace);
         if (searched < (uint)value.Length || value.Length == 0)
         {
             return false;
@@ -135,7 +134,7 @@ public sealed unsafe partial class GuestMemory
 
         // SAFETY: the bytes lie in the region, whose mapping cannot fault and stays reserved while the backing is referenced. They may change meanwhile: what is
         // found is one of their values.
-        int place = new ReadOnlySpan<byte>(region.Base + offset, (int)searched).IndexOf(value);
+        int place = new ReadOnlySpan<byte>(region.At(address), (int)searched).IndexOf(value);
         GC.KeepAlive(region.Backing);
         if (place >= 0)
         {

@@ -32,7 +32,7 @@ public sealed unsafe partial class GuestMemory
     public GuestMemory Slice(GuestAddress start, ulong length, bool allowPreemptivePinning)
     {
         // In one region of a backing that leaves it to us, a slice is made without asking anybody.
-        if (Find(start.Value) is { HasHooks: false } region && length - 1 < region.Length - (start.Value - region.Start) && !IsClosed(region))
+        if (Find(start.Value) is { HasHooks: false } region && length != 0 && region.Holds(start.Value, length) && !IsClosed(region))
         {
             return new GuestMemory(this, region, start.Value, length);
         }
@@ -106,7 +106,6 @@ public sealed unsafe partial class GuestMemory
     /// <param name="slice">The slice.</param>
     /// <param name="fault">Why there is none.</param>
     /// <returns>Whether it was made.</returns>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
     public bool TrySlice(
         GuestAddress start,
         ulong length,
@@ -135,7 +134,7 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        if (Find(from) is { } region && length <= region.Length - (from - region.Start))
+        if (Find(from) is { } region && region.Holds(from, length))
         {
             if (region.HasHooks && !TryBackingSlice(region, from, length, allowPreemptivePinning, out slice, out fault))
             {
@@ -161,52 +160,19 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>Lets the backing make the slice if it has a way of its own; null where it has not.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
     private bool TryBackingSlice(
         MemoryRegion region, ulong from, ulong length, bool allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault)
     {
         slice = null;
+        var call = new SliceCall(allowPreemptivePinning);
+        if (!BackingCall.Try(region, from - region.Start, length, ref call, out RegionFault met))
+        {
+            fault = FaultIn(region, met, GuestMemoryOperation.Slice, (from, length));
+            return false;
+        }
+
         fault = default;
-        ulong offset = from - region.Start;
-        if (!region.Backing.TryBeginUse())
-        {
-            fault = DisposedFault(GuestMemoryOperation.Slice, from, length, from);
-            return false;
-        }
-
-        try
-        {
-            BackingResult result;
-            GuestMemory? made;
-            try
-            {
-                result = region.Backing.CreateSlice(region.BackingOffset + offset, length, allowPreemptivePinning, out made);
-            }
-            finally
-            {
-                // It may be the last use of a backing that was disposed meanwhile, and release it: that may throw as well.
-                region.Backing.EndUse();
-            }
-
-            if (!result.IsFailure)
-            {
-                return made is null || TryShow(made, region, from, length, out slice, out fault);
-            }
-
-            ulong failed = Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1));
-            fault = FaultIn(
-                region,
-                new RegionFault(result.Kind, FaultCause.Backing, failed, result.Exception),
-                GuestMemoryOperation.Slice,
-                (from, length));
-            return false;
-        }
-        catch (Exception e)
-        {
-            fault = FaultIn(
-                region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e), GuestMemoryOperation.Slice, (from, length));
-            return false;
-        }
+        return call.Made is not { } made || TryShow(made, region, from, length, out slice, out fault);
     }
 
     /// <summary>Makes the slice that shows a memory of the backing's own, which must be as long as was asked for.</summary>

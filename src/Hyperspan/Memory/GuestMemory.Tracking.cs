@@ -74,7 +74,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>Tells those who keep track of writes, or, of what is pinned for writing, those who are collecting.</summary>
-    private void Tell(MemoryRegion region, ulong offset, ulong length, bool isHeld = false)
+    internal void Tell(MemoryRegion region, ulong offset, ulong length, bool isHeld = false)
     {
         if (isHeld)
         {

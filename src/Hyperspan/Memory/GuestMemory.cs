@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Hyperspan.Guarding;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan;
 
@@ -242,9 +243,27 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <param name="address">The guest-physical address.</param>
     /// <returns>The address, or <see langword="null"/> where there is no memory or its backing has no I/O address.</returns>
     public ulong? GetIova(GuestAddress address) =>
-        Find(address.Value) is { } region && region.Backing.BaseIova is { } iova
-            ? iova + region.BackingOffset + (address.Value - region.Start)
-            : null;
+        Find(address.Value) is { } region && region.Backing.BaseIova is { } iova ? iova + region.InBacking(address.Value) : null;
+
+    /// <summary>
+    /// Waits until no access that was permitted by bits cleared before this call can still take effect. Whoever clears bits of an access bitmap calls it
+    /// before relying on it: before the page is given to somebody else, unmapped, or reported as protected. The same as
+    /// <see cref="RcuDomain.Synchronize"/> of <see cref="RcuDomain.GuestMemory"/>.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
+    /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="RcuDomain.GuestMemory"/>.</exception>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
+    /// <remarks>Microseconds while no access is under way. Page-fault handlers and fallback methods may call it: they run outside of any section.</remarks>
+    public static void SynchronizeRestrictions(CancellationToken cancellationToken = default)
+    {
+        RcuDomain.GuestMemory.Synchronize(cancellationToken);
+    }
+
+    /// <summary>Does what <see cref="SynchronizeRestrictions"/> does, on a thread of the pool.</summary>
+    /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
+    /// <returns>A task that ends when no access that was permitted before can still take effect.</returns>
+    public static Task SynchronizeRestrictionsAsync(CancellationToken cancellationToken = default) =>
+        Task.Run(() => SynchronizeRestrictions(cancellationToken), cancellationToken);
 
     /// <summary>
     /// Closes this memory and its slices and, unless it was built to leave them open, disposes the backings. Accesses under way succeed
@@ -324,8 +343,6 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
     }
 
-    internal bool IsClosed(MemoryRegion region) => region.Backing.IsDisposed || IsDisposed;
-
     private System.Collections.ObjectModel.ReadOnlyCollection<GuestMemoryRegion> DescribeAll()
     {
         MemoryRegion[] regions = Clipped;
@@ -342,7 +359,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private MemoryRegion[] Clipped => _regions ?? MakeRegions();
 
     /// <summary>The region that contains an address, or null where there is none or this memory is closed.</summary>
-    private MemoryRegion? Find(ulong address)
+    internal MemoryRegion? Find(ulong address)
     {
         RegionTable table = _table;
         return (table == RegionTable.Pending ? MakeTable() : table).Find(address);

@@ -61,10 +61,6 @@ internal sealed unsafe class RestrictedPath
         return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset));
     }
 
-    /// <summary>Whether a range at an offset from where the path starts lies in one page.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool IsInPage(ulong offset, ulong length) => (offset & (GuestAddress.PageSize - 1)) + length <= GuestAddress.PageSize;
-
     /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool CopyOutOfPage(ref byte destination, byte* from, ulong offset, nuint length)
@@ -101,7 +97,7 @@ internal sealed unsafe class RestrictedPath
         ulong done = 0;
         while (done < length)
         {
-            ulong piece = PieceAt(offset + done, length - done);
+            ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
             if (!CopyOutOfPage(ref destination[done], from + done, offset + done, (nuint)piece))
             {
                 break;
@@ -120,7 +116,7 @@ internal sealed unsafe class RestrictedPath
         ulong done = 0;
         while (done < length)
         {
-            ulong piece = PieceAt(offset + done, length - done);
+            ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
             if (!CopyIntoPage(to + done, ref source[done], offset + done, (nuint)piece))
             {
                 break;
@@ -141,8 +137,6 @@ internal sealed unsafe class RestrictedPath
             Guard.LetCollect();
         }
     }
-
-    private static ulong PieceAt(ulong offset, ulong length) => Math.Min(length, GuestAddress.PageSize - (offset & (GuestAddress.PageSize - 1)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsSet(byte* bitmap, ulong bit) => (Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) != 0;

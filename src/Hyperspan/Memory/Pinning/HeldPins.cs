@@ -53,8 +53,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
         try
         {
             pinned = TryBegin(memory, region, offset, access, out fault)
-                && Note(region, offset, length)
-                && TryPinBatches(memory, region, offset, length, access, out fault);
+                && TryPinRun(memory, region, offset, length, access, out fault);
         }
         finally
         {
@@ -69,8 +68,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
     }
 
     /// <summary>
-    /// Pins whole pages of one region, which has a mapping, by one call of its backing; at most <see cref="Batch"/>. Afterwards each is looked at.
-    /// On success they stay until <see cref="Release"/>.
+    /// Pins whole pages of one region, which has a mapping, by one call of its backing; at most <see cref="Batch"/>. On success they stay until <see cref="Release"/>.
     /// </summary>
     internal bool TryPinPages(
         GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, out GuestMemoryFault fault)
@@ -79,9 +77,11 @@ internal sealed unsafe class HeldPins(bool forSpans)
         bool pinned = false;
         try
         {
-            pinned = TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out fault)
-                && Note(region, backingPages)
-                && TryPinList(memory, region, backingPages, access, out fault);
+            if (TryBegin(memory, region, OffsetOf(region, backingPages[0]), access, out fault))
+            {
+                Note(region, backingPages);
+                pinned = TryPinBatch(memory, region, backingPages, 0, region.Length, access, joinable: null, out fault);
+            }
         }
         finally
         {
@@ -175,13 +175,6 @@ internal sealed unsafe class HeldPins(bool forSpans)
         return failure;
     }
 
-    /// <summary>The pages of the backing that a part of a region touches.</summary>
-    private static (ulong First, ulong Last) PagesOf(MemoryRegion region, ulong offset, ulong length)
-    {
-        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
-        return ((region.BackingOffset + offset) >> GuestAddress.PageShift, last);
-    }
-
     /// <summary>Where in the region a page of the backing starts.</summary>
     private static ulong OffsetOf(MemoryRegion region, ulong backingPage) => (backingPage << GuestAddress.PageShift) - region.BackingOffset;
 
@@ -206,7 +199,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
                 return true;
             }
 
-            fault = memory.PinFault(region, new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset));
+            fault = memory.PinFault(region, RegionFault.Disposed(offset));
             return false;
         }
 
@@ -241,63 +234,6 @@ internal sealed unsafe class HeldPins(bool forSpans)
         return true;
     }
 
-    private static bool TryExpose(
-        GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, out GuestMemoryFault fault)
-    {
-        fault = default;
-        if (!region.HasHooks)
-        {
-            return true;
-        }
-
-        foreach (ulong page in backingPages)
-        {
-            if (!TryExpose(memory, region, OffsetOf(region, page), GuestAddress.PageSize, out fault))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private static bool TryExpose(
-        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, out GuestMemoryFault fault)
-    {
-        fault = default;
-        if (!region.HasHooks)
-        {
-            return true;
-        }
-
-        RegionFault failure;
-        try
-        {
-            BackingResult result = region.Backing.ExposeAddress(region.BackingOffset + offset, length);
-            if (!result.IsFailure)
-            {
-                return true;
-            }
-
-            failure = Failure(region, result, offset, length);
-        }
-        catch (Exception e)
-        {
-            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-        }
-
-        fault = memory.PinFault(region, failure);
-        return false;
-    }
-
-    private static RegionFault Failure(MemoryRegion region, in BackingResult result, ulong offset, ulong length) =>
-        new(
-            result.Kind,
-            FaultCause.Backing,
-            Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1)),
-            result.Exception);
-
     /// <summary>Sees whether a region can be pinned at all, and keeps its backing.</summary>
     private bool TryBegin(GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out GuestMemoryFault fault)
     {
@@ -307,14 +243,13 @@ internal sealed unsafe class HeldPins(bool forSpans)
         {
             failure = new RegionFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Backing, offset);
         }
-        else if (!region.Permits(access))
+        else if (!region.Permits(access, offset, out failure))
         {
-            GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
-            failure = new RegionFault(kind, FaultCause.Check, offset);
+            // The region says why.
         }
         else if ((_count == 0 || At(_count - 1).Backing != backing) && !TryHold(backing))
         {
-            failure = new RegionFault(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
+            failure = RegionFault.Disposed(offset);
         }
         else
         {
@@ -338,130 +273,87 @@ internal sealed unsafe class HeldPins(bool forSpans)
         return true;
     }
 
-    /// <summary>
-    /// Pins and looks batch by batch: of a range in which nothing is mapped, one batch is pinned before that is found. Batches that follow each other
-    /// are kept as one entry.
-    /// </summary>
+    /// <summary>Pins and looks batch by batch: of a range in which nothing is mapped, one batch is pinned before that is found.</summary>
     [SkipLocalsInit]
-    private bool TryPinBatches(
+    private bool TryPinRun(
         GuestMemory memory, MemoryRegion region, ulong offset, ulong length, AccessType access, out GuestMemoryFault fault)
     {
         Span<ulong> pages = stackalloc ulong[Batch];
-        (ulong first, ulong last) = PagesOf(region, offset, length);
+        ulong first = (region.BackingOffset + offset) >> GuestAddress.PageShift;
+        ulong last = (region.BackingOffset + offset + (length - 1)) >> GuestAddress.PageShift;
+        Note(region, first, last - first + 1);
         int firstEntry = _count;
         for (ulong page = first; page <= last; page += Batch)
         {
             Span<ulong> batch = pages[..(int)Math.Min(Batch, last - page + 1)];
-            ulong afterBatch = page + (ulong)batch.Length;
             Number(batch, page);
-
-            // The first page and the last may lie in the region in part.
-            ulong start = page == first ? offset : OffsetOf(region, page);
-            ulong end = afterBatch > last ? offset + length : OffsetOf(region, afterBatch);
-            if (!TryCallPin(memory, region, batch, access, start, end - start, out bool unpinRequired, out fault))
+            if (!TryPinBatch(memory, region, batch, offset, offset + length, access, page == first ? null : firstEntry, out fault))
             {
                 return false;
             }
-
-            if (unpinRequired && _count > firstEntry && At(_count - 1) is var before && before.FirstPage + before.PageCount == page)
-            {
-                At(_count - 1) = before with { PageCount = before.PageCount + (ulong)batch.Length };
-            }
-            else if (unpinRequired)
-            {
-                Keep(region.Backing, batch, page);
-            }
-
-            if ((page == first && !TryExpose(memory, region, offset, length, out fault))
-                || ((!region.IsDirect || page == first) && !CanBeUsed(memory, region, start, end - start, access, out fault))
-                || !TrySeeSpans(memory, region, page, (ulong)batch.Length, out fault))
-            {
-                return false;
-            }
-
-            SeeWhetherReadable(memory, region, start, end - start, access);
         }
 
         fault = default;
         return true;
     }
 
-    private bool TryPinList(
-        GuestMemory memory, MemoryRegion region, ReadOnlySpan<ulong> backingPages, AccessType access, out GuestMemoryFault fault)
+    /// <summary>
+    /// Pins pages by one call of the backing, then exposes and looks at them, run by run of consecutive ones, between two offsets in the region. Of memory that cannot
+    /// fault, the first look at what is pinned says all there is to say. The first batch of a run has null for <paramref name="joinable"/>.
+    /// </summary>
+    private bool TryPinBatch(
+        GuestMemory memory,
+        MemoryRegion region,
+        ReadOnlySpan<ulong> pages,
+        ulong start,
+        ulong end,
+        AccessType access,
+        int? joinable,
+        out GuestMemoryFault fault)
     {
-        ulong firstOffset = OffsetOf(region, backingPages[0]);
-        if (!TryCallPin(memory, region, backingPages, access, firstOffset, length: 0, out bool unpinRequired, out fault))
+        bool isFirst = joinable is null;
+        bool unpinRequired = false;
+        var pin = new PinCall(pages, access, ref unpinRequired);
+        if (!BackingCall.TryHeld(region, start, end - start, ref pin, out RegionFault met))
         {
+            fault = memory.PinFault(region, met);
             return false;
         }
 
         if (unpinRequired)
         {
-            Keep(region.Backing, backingPages, firstPage: null);
+            Keep(region.Backing, pages, joinable ?? _count);
         }
 
-        if (!TryExpose(memory, region, backingPages, out fault))
+        ReadOnlySpan<ulong> rest = !region.IsDirect || region.HasHooks ? pages : pages[..(isFirst ? 1 : 0)];
+        for (; !rest.IsEmpty; isFirst = false)
         {
-            return false;
-        }
-
-        // Of memory that cannot fault, one page says what there is to say about all.
-        foreach (ulong page in region.IsDirect ? backingPages[..1] : backingPages)
-        {
-            if (!CanBeUsed(memory, region, OffsetOf(region, page), GuestAddress.PageSize, access, out fault)
-                || !TrySeeSpans(memory, region, page, 1, out fault))
+            // The first page and the last may lie in the region in part.
+            int count = RunLength(rest);
+            ulong from = rest[0] << GuestAddress.PageShift > region.BackingOffset + start ? OffsetOf(region, rest[0]) : start;
+            ulong length = Math.Min(end, OffsetOf(region, rest[0] + (ulong)count)) - from;
+            rest = rest[count..];
+            if ((region.HasHooks && !TryCall<ExposeCall>(memory, region, from, length, out _, out fault))
+                || ((isFirst || !region.IsDirect) && !CanBeUsed(memory, region, from, length, access, out fault))
+                || !TrySeeSpans(memory, region, from, length, out fault))
             {
                 return false;
             }
 
-            SeeWhetherReadable(memory, region, OffsetOf(region, page), GuestAddress.PageSize, access);
+            SeeWhetherReadable(memory, region, from, length, access);
         }
 
+        fault = default;
         return true;
     }
 
-    /// <summary>Has the backing pin pages. <paramref name="length"/> is that of the range asked for from the offset on, or zero for a list.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private static bool TryCallPin(
-        GuestMemory memory,
-        MemoryRegion region,
-        ReadOnlySpan<ulong> pages,
-        AccessType access,
-        ulong offset,
-        ulong length,
-        out bool unpinRequired,
-        out GuestMemoryFault fault)
+    private static bool TryCall<TCall>(GuestMemory memory, MemoryRegion region, ulong offset, ulong length, out TCall call, out GuestMemoryFault fault)
+        where TCall : struct, IBackingCall
     {
-        RegionFault failure;
-        try
-        {
-            BackingResult result = region.Backing.PinPages(pages, access, out unpinRequired);
-            if (!result.IsFailure)
-            {
-                fault = default;
-                return true;
-            }
-
-            if (length != 0)
-            {
-                failure = Failure(region, result, offset, length);
-            }
-            else
-            {
-                // A backing that names a page it was not asked for is not believed.
-                bool named = pages.Contains(result.Address >> GuestAddress.PageShift);
-                failure = new RegionFault(
-                    result.Kind, FaultCause.Backing, named ? result.Address - region.BackingOffset : offset, result.Exception);
-            }
-        }
-        catch (Exception e)
-        {
-            unpinRequired = false;
-            failure = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
-        }
-
-        fault = memory.PinFault(region, failure);
-        return false;
+        call = default;
+        bool done = BackingCall.TryHeld(region, offset, length, ref call, out RegionFault met);
+        fault = done ? default : memory.PinFault(region, met);
+        return done;
     }
 
     /// <summary>Finds out whether what is pinned for writing may be read as well: not where the region, or the bitmap of a page, permits writing alone.</summary>
@@ -474,8 +366,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
     }
 
     /// <summary>Finds out whether nobody can take pinned pages away while they are, if that matters still.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "Whatever a backing throws becomes the cause of the fault.")]
-    private bool TrySeeSpans(GuestMemory memory, MemoryRegion region, ulong firstBackingPage, ulong count, out GuestMemoryFault fault)
+    private bool TrySeeSpans(GuestMemory memory, MemoryRegion region, ulong offset, ulong length, out GuestMemoryFault fault)
     {
         fault = default;
         if (!AllowsSpans || region.FaultBehavior == FaultBehavior.Never)
@@ -483,62 +374,53 @@ internal sealed unsafe class HeldPins(bool forSpans)
             return true;
         }
 
-        try
-        {
-            AllowsSpans = region.Backing.KeepsPinnedPages(firstBackingPage, count);
-            return true;
-        }
-        catch (Exception e)
-        {
-            fault = memory.PinFault(
-                region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, OffsetOf(region, firstBackingPage), e));
-            return false;
-        }
+        bool seen = TryCall(memory, region, offset, length, out KeepsCall call, out fault);
+        AllowsSpans = call.Keeps;
+        return seen;
     }
 
     /// <summary>
     /// Notes what is about to be pinned, where somebody asks for that: before it is, and until it is unpinned, so that nobody takes pinned pages for unpinned ones.
     /// </summary>
-    private bool Note(MemoryRegion region, ulong offset, ulong length)
+    private void Note(MemoryRegion region, ulong firstPage, ulong count)
     {
         if (region.Backing.PinnedRanges is { } noted)
         {
-            (ulong first, ulong last) = PagesOf(region, offset, length);
-            Note(region.Backing, noted, first, last - first + 1);
+            Reserve();
+            noted.Add(firstPage, count);
+            At(_count++) = new Entry(region.Backing, firstPage, count, Noted: noted);
         }
-
-        return true;
     }
 
-    private bool Note(MemoryRegion region, ReadOnlySpan<ulong> backingPages)
+    private void Note(MemoryRegion region, ReadOnlySpan<ulong> pages)
     {
-        if (region.Backing.PinnedRanges is { } noted)
+        if (region.Backing.PinnedRanges is not null)
         {
-            foreach (ulong page in backingPages)
+            for (ReadOnlySpan<ulong> rest = pages; !rest.IsEmpty; rest = rest[RunLength(rest)..])
             {
-                Note(region.Backing, noted, page, 1);
+                Note(region, rest[0], (ulong)RunLength(rest));
             }
         }
-
-        return true;
-    }
-
-    private void Note(GuestMemoryBacking backing, PinnedRanges noted, ulong firstPage, ulong count)
-    {
-        Reserve();
-        noted.Add(firstPage, count);
-        At(_count++) = new Entry(backing, firstPage, count, Noted: noted);
     }
 
     private ref Entry At(int index) => ref index == 0 ? ref _first : ref _more[index - 1];
 
-    /// <summary>Remembers pages that were just pinned: a run from a page on, or a list. There is no memory for that: they are unpinned.</summary>
-    private void Keep(GuestMemoryBacking backing, ReadOnlySpan<ulong> pages, ulong? firstPage)
+    /// <summary>
+    /// Remembers pages that were just pinned; those that go on where the last entry ends make that longer, if it is past <paramref name="joinable"/>. There is no memory
+    /// for that: they are unpinned.
+    /// </summary>
+    private void Keep(GuestMemoryBacking backing, ReadOnlySpan<ulong> pages, int joinable)
     {
+        if (_count > joinable && At(_count - 1) is var before && before.FirstPage + before.PageCount == pages[0])
+        {
+            At(_count - 1) = before with { PageCount = before.PageCount + (ulong)pages.Length };
+            return;
+        }
+
         try
         {
             Reserve();
-            At(_count) = firstPage is { } first ? new Entry(backing, first, (ulong)pages.Length) : new Entry(backing, 0, 0, pages.ToArray());
+            At(_count) = RunLength(pages) == pages.Length ? new Entry(backing, pages[0], (ulong)pages.Length) : new Entry(backing, 0, 0, pages.ToArray());
             _count++;
         }
         catch (OutOfMemoryException)
@@ -546,6 +428,18 @@ internal sealed unsafe class HeldPins(bool forSpans)
             backing.UnpinPages(pages);
             throw;
         }
+    }
+
+    /// <summary>How many pages from the first on have consecutive numbers.</summary>
+    private static int RunLength(ReadOnlySpan<ulong> pages)
+    {
+        int length = 1;
+        while (length < pages.Length && pages[length] == pages[0] + (ulong)length)
+        {
+            length++;
+        }
+
+        return length;
     }
 
     private void Reserve()

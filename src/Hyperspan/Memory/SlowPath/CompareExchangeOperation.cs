@@ -30,11 +30,11 @@ internal unsafe struct CompareExchangeOperation<T>(T value, T comparand) : IRegi
         return result;
     }
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length)
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length)
     {
         T current = comparand;
         BackingResult result = backing.CompareExchangeFallback(
-            address,
+            offset,
             MemoryMarshal.AsBytes(new Span<T>(ref current)),
             MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in _value)),
             out bool exchanged);

@@ -20,19 +20,19 @@ internal unsafe struct ReadBytesOperation(byte* destination) : IRegionOperation
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Copy(_destination, at, (nuint)length, mayBlock);
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length)
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length)
     {
         while (length > 0)
         {
             int piece = (int)Math.Min(length, FallbackPiece);
-            BackingResult result = backing.ReadFallback(address, new Span<byte>(_destination, piece));
+            BackingResult result = backing.ReadFallback(offset, new Span<byte>(_destination, piece));
             if (result.IsFailure)
             {
                 return result;
             }
 
             _destination += piece;
-            address += (ulong)piece;
+            offset += (ulong)piece;
             length -= (ulong)piece;
         }
 

@@ -3,10 +3,10 @@ using Hyperspan.Guarding;
 namespace Hyperspan;
 
 /// <summary>
-/// What an access does to the bytes of a region, in the forms that the general path chooses from. Implemented by structs, so that each is compiled by itself.
+/// What an access does to the bytes of a region, in the forms that the slow path chooses from; as a call of the backing, by its fallback method.
 /// </summary>
 /// <remarks>An operation on bytes keeps its place: each call goes on where the last one that succeeded, or <see cref="Advance"/>, left off.</remarks>
-internal unsafe interface IRegionOperation
+internal unsafe interface IRegionOperation : IBackingCall
 {
     /// <summary>Gets whether the operation reads or writes the region.</summary>
     AccessType Access { get; }
@@ -22,9 +22,6 @@ internal unsafe interface IRegionOperation
 
     /// <summary>Does it by guarded accesses.</summary>
     GuardedResult Guarded(byte* at, ulong length, bool mayBlock);
-
-    /// <summary>Does it by the backing's fallback method.</summary>
-    BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length);
 
     /// <summary>Moves past bytes that are done.</summary>
     void Advance(ulong length);

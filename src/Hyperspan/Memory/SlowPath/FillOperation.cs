@@ -16,7 +16,7 @@ internal readonly unsafe struct FillOperation(byte value) : IRegionOperation
 
     public GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Fill(at, value, (nuint)length, mayBlock);
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length) => backing.FillFallback(address, value, length);
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length) => backing.FillFallback(offset, value, length);
 
     public void Advance(ulong length)
     {

@@ -19,8 +19,8 @@ internal unsafe struct StoreOperation<T>(T value) : IRegionOperation
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Store(at, _value, mayBlock);
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length) =>
-        backing.WriteFallback(address, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in _value)));
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length) =>
+        backing.WriteFallback(offset, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in _value)));
 
     public readonly void Advance(ulong length)
     {

@@ -151,7 +151,26 @@ internal sealed unsafe class MemoryRegion
     /// <summary>Whether guarded loads and stores may be inlined into the caller: mapped, unrestricted, never blocking.</summary>
     internal bool IsGuardedInline => Base != null && FaultBehavior == FaultBehavior.MayFault && !HasBitmaps;
 
-    internal bool Permits(AccessType access) => access == AccessType.Read ? CanRead : CanWrite;
+    /// <summary>Whether the region may be accessed so, whatever its pages permit.</summary>
+    internal bool Permits(AccessType access, ulong offset, out RegionFault fault)
+    {
+        bool permitted = access == AccessType.Read ? CanRead : CanWrite;
+        GuestMemoryFaultKind kind = access == AccessType.Write ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Restricted;
+        fault = permitted ? default : new RegionFault(kind, FaultCause.Check, offset);
+        return permitted;
+    }
+
+    /// <summary>The bytes from an address in the region to its end.</summary>
+    internal ulong LengthFrom(ulong address) => Length - (address - Start);
+
+    /// <summary>Whether a range that begins in the region ends in it.</summary>
+    internal bool Holds(ulong address, ulong length) => length <= LengthFrom(address);
+
+    /// <summary>The place in the backing of an address in the region.</summary>
+    internal ulong InBacking(ulong address) => BackingOffset + (address - Start);
+
+    /// <summary>The host address of an address in the region, which has a mapping.</summary>
+    internal byte* At(ulong address) => Base + (address - Start);
 
     /// <summary>The bitmap for the access and the bit in it that stands for the page at an offset in the region.</summary>
     internal byte* BitmapFor(AccessType access) => access == AccessType.Read ? ReadBitmap : WriteBitmap;

@@ -20,19 +20,19 @@ internal unsafe struct WriteBytesOperation(byte* source) : IRegionOperation
 
     public readonly GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Copy(at, _source, (nuint)length, mayBlock);
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length)
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length)
     {
         while (length > 0)
         {
             int piece = (int)Math.Min(length, FallbackPiece);
-            BackingResult result = backing.WriteFallback(address, new ReadOnlySpan<byte>(_source, piece));
+            BackingResult result = backing.WriteFallback(offset, new ReadOnlySpan<byte>(_source, piece));
             if (result.IsFailure)
             {
                 return result;
             }
 
             _source += piece;
-            address += (ulong)piece;
+            offset += (ulong)piece;
             length -= (ulong)piece;
         }
 

@@ -28,8 +28,8 @@ internal unsafe struct LoadOperation<T> : IRegionOperation
         return result;
     }
 
-    public BackingResult Fallback(GuestMemoryBacking backing, ulong address, ulong length) =>
-        backing.ReadFallback(address, MemoryMarshal.AsBytes(new Span<T>(ref Value)));
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length) =>
+        backing.ReadFallback(offset, MemoryMarshal.AsBytes(new Span<T>(ref Value)));
 
     public readonly void Advance(ulong length)
     {
