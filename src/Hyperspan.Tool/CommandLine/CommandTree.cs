@@ -68,6 +68,7 @@ internal static class CommandTree
             snapshot,
             dump,
             RunCommand.Create(),
+            TopCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),
         };

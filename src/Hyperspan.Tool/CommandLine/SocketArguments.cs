@@ -1,5 +1,6 @@
 using System.CommandLine;
 
+using Hyperspan.Tool.Metrics;
 using Hyperspan.Tool.Serve;
 using Hyperspan.VhostUser;
 
@@ -45,6 +46,10 @@ internal sealed class SocketArguments
         "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
         new VhostUserOptions().MaximumMemory);
 
+    private readonly Option<MetricsAddress?> _metrics = MetricsArgument.CreateOption(
+        "Where the figures of this process (requests, bytes, times, errors) can be read by HTTP as Prometheus reads them, and by 'hyperspan top': "
+            + MetricsAddress.Form + ". Port 0 is any that is free, * every address of this machine.");
+
     private readonly Option<ulong> _features = Masks.CreateOption("--features", "The virtio features that may be offered, with bit 30 for protocol features.");
 
     private readonly Option<ulong> _protocolFeatures = Masks.CreateOption("--protocol-features", "The vhost-user protocol features that may be offered.");
@@ -54,7 +59,7 @@ internal sealed class SocketArguments
     /// <param name="required">What else that command requires.</param>
     internal SocketArguments(Command command, params Option[] required)
     {
-        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _memoryLimit, _features, _protocolFeatures])
+        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _memoryLimit, _metrics, _features, _protocolFeatures])
         {
             command.Add(option);
         }
@@ -83,6 +88,7 @@ internal sealed class SocketArguments
         Group = result.GetValue(_group),
         AllowFileMemory = result.GetValue(_fileMemory),
         MemoryLimit = result.GetValue(_memoryLimit),
+        Metrics = result.GetValue(_metrics),
         Features = result.GetValue(_features),
         ProtocolFeatures = (VhostUserProtocolFeatures)result.GetValue(_protocolFeatures),
     };

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 
+using Hyperspan.Tool.Metrics;
 using Hyperspan.Tool.Output;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
@@ -11,9 +12,12 @@ internal sealed class DeviceServer : IDisposable
 {
     private readonly ServerLog _log;
 
-    private DeviceServer(VhostUserServer server, ServerLog log, EndLimit endLimit, string socketName)
+    private readonly MetricsServer? _metrics;
+
+    private DeviceServer(VhostUserServer server, MetricsServer? metrics, ServerLog log, EndLimit endLimit, string socketName)
     {
         Server = server;
+        _metrics = metrics;
         _log = log;
         EndLimit = endLimit;
         SocketName = socketName;
@@ -32,6 +36,20 @@ internal sealed class DeviceServer : IDisposable
     /// <param name="log">Where it is told what happens. It stays the caller's.</param>
     /// <exception cref="InvalidInputException">The socket cannot be used. Nothing has been changed.</exception>
     internal static DeviceServer Open(SocketOptions options, IVirtioDevice device, ServerLog log)
+    {
+        MetricsServer? metrics = options.Metrics is { } address ? MetricsServer.Open(address, log) : null;
+        try
+        {
+            return Open(options, metrics, device, log);
+        }
+        catch
+        {
+            metrics?.Dispose();
+            throw;
+        }
+    }
+
+    private static DeviceServer Open(SocketOptions options, MetricsServer? metrics, IVirtioDevice device, ServerLog log)
     {
         int? descriptor = GivenSocket.Choose(options.Path, options.Descriptor);
         try
@@ -52,12 +70,12 @@ internal sealed class DeviceServer : IDisposable
             };
             if (descriptor is not { } given)
             {
-                return new DeviceServer(new VhostUserServer(options.Path!, device, serverOptions), log, endLimit, options.Path!);
+                return new DeviceServer(new VhostUserServer(options.Path!, device, serverOptions), metrics, log, endLimit, options.Path!);
             }
 
             Socket socket = GivenSocket.Open(given);
             string name = socket.LocalEndPoint?.ToString() is { Length: > 0 } known ? known : "PATH";
-            return new DeviceServer(new VhostUserServer(socket, device, serverOptions), log, endLimit, name);
+            return new DeviceServer(new VhostUserServer(socket, device, serverOptions), metrics, log, endLimit, name);
         }
         catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
         {
@@ -113,5 +131,9 @@ internal sealed class DeviceServer : IDisposable
             + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors + failures, "error")}{failed}");
     }
 
-    public void Dispose() => Server.Dispose();
+    public void Dispose()
+    {
+        Server.Dispose();
+        _metrics?.Dispose();
+    }
 }

@@ -1,3 +1,4 @@
+using Hyperspan.Tool.Metrics;
 using Hyperspan.VhostUser;
 
 namespace Hyperspan.Tool.Serve;
@@ -17,6 +18,9 @@ internal sealed record SocketOptions
 
     /// <summary>Gets how much memory a guest may share, in bytes.</summary>
     internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
+
+    /// <summary>Gets where the figures can be read, if they are wanted.</summary>
+    internal MetricsAddress? Metrics { get; init; }
 
     internal ulong Features { get; init; } = ulong.MaxValue;
 

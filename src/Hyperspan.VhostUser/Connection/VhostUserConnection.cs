@@ -240,7 +240,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     {
         if (what.IsError)
         {
-            statistics.AddError();
+            statistics.AddError(what.Kind);
         }
 
         try
@@ -249,7 +249,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         }
         catch (Exception)
         {
-            statistics.AddError();
+            statistics.AddError(VhostUserEventKind.DeviceFailed);
         }
     }
 }

@@ -24,7 +24,7 @@ public sealed record VhostUserEvent(
     public Exception? Exception { get; init; }
 
     /// <summary>Gets a value indicating whether something went wrong.</summary>
-    public bool IsError => Kind >= VhostUserEventKind.RingBroken;
+    public bool IsError => IsErrorKind(Kind);
 
     /// <summary>Returns one line for a log: <c>connection 2: protocol error: SET_VRING_NUM: size 3 is not a power of two</c>.</summary>
     /// <returns>The line, without a time and without a line end.</returns>
@@ -36,7 +36,9 @@ public sealed record VhostUserEvent(
         return $"{who}{NameOf(Kind)}: {queue}{message}{Text}";
     }
 
-    private static string NameOf(VhostUserEventKind kind) => kind switch
+    internal static bool IsErrorKind(VhostUserEventKind kind) => kind >= VhostUserEventKind.RingBroken;
+
+    internal static string NameOf(VhostUserEventKind kind) => kind switch
     {
         VhostUserEventKind.Listening => "listening",
         VhostUserEventKind.Connected => "connected",

@@ -26,6 +26,9 @@ namespace Hyperspan.VhostUser;
 [DebuggerDisplay("{SocketPath}, connected: {IsConnected}")]
 public sealed class VhostUserServer : IDisposable, IAsyncDisposable
 {
+    /// <summary>The name of the meter that servers publish their figures by (<see cref="System.Diagnostics.Metrics.Meter"/>).</summary>
+    public const string MeterName = "Hyperspan.VhostUser";
+
     private const int Backlog = 16;
     private const int RetryMilliseconds = 100;
 
@@ -96,6 +99,8 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
             _stop.Dispose();
             throw;
         }
+
+        ServerMetrics.Add(this);
     }
 
     /// <summary>Gets where the socket is, if this object made it.</summary>
@@ -170,6 +175,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
             return;
         }
 
+        ServerMetrics.Remove(this);
         _listener.RemoveName();
         if (before == Running)
         {

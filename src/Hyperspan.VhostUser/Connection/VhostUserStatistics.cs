@@ -11,7 +11,7 @@ public sealed class VhostUserStatistics
     private long _requests;
     private long _bytes;
     private long _notifications;
-    private long _errors;
+    private readonly long[] _errors = new long[ErrorKinds.Length];
 
     /// <summary>Gets how many front ends have connected.</summary>
     public long Connections => Volatile.Read(ref _connections);
@@ -29,7 +29,10 @@ public sealed class VhostUserStatistics
     public long Notifications => Volatile.Read(ref _notifications);
 
     /// <summary>Gets how many events were errors.</summary>
-    public long Errors => Volatile.Read(ref _errors);
+    public long Errors => ErrorKinds.Sum(CountOf);
+
+    /// <summary>Gets the kinds of event that are errors.</summary>
+    internal static VhostUserEventKind[] ErrorKinds { get; } = [.. Enum.GetValues<VhostUserEventKind>().Where(VhostUserEvent.IsErrorKind)];
 
     internal long AddConnection() => Interlocked.Increment(ref _connections);
 
@@ -37,7 +40,10 @@ public sealed class VhostUserStatistics
 
     internal void AddNotification() => Interlocked.Increment(ref _notifications);
 
-    internal void AddError() => Interlocked.Increment(ref _errors);
+    internal void AddError(VhostUserEventKind kind) => Interlocked.Increment(ref _errors[kind - ErrorKinds[0]]);
+
+    /// <summary>Gets how many events of a kind that is an error there were.</summary>
+    internal long CountOf(VhostUserEventKind kind) => Volatile.Read(ref _errors[kind - ErrorKinds[0]]);
 
     internal void AddRequests(ulong requests, ulong bytes)
     {

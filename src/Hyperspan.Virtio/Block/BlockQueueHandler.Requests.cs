@@ -189,7 +189,7 @@ internal sealed partial class BlockQueueHandler
 
         Device.Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.ErrorNumber));
         block.IsReported = true;
-        return Refuse(block);
+        return Fail(block, result.ErrorNumber);
     }
 
     private bool GetId(BlockRequest block, ref ChainReader reader, ulong room)

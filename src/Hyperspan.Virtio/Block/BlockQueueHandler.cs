@@ -81,6 +81,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
 
         (block.Type, block.Step, block.Status, block.Fault, block.Errno, block.IsReported, block.Data) =
             (UnknownType, BlockStep.Done, BlockStatus.Ok, default, ErrorNumber.None, false, 0);
+        block.BeganAt = BlockMetrics.Begin();
         bool isDone;
         try
         {
@@ -144,6 +145,11 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
                 {
                     Device.Report(new BlockFailure(block.Type, block.Status, block.Errno));
                 }
+            }
+
+            if (block.BeganAt != 0)
+            {
+                BlockMetrics.End(Device, block);
             }
 
             // The status is the last byte of the buffers, however they are cut.

@@ -15,6 +15,9 @@ internal sealed class BlockRequest : QueueRequest
 
     internal BlockStep Step { get; set; }
 
+    /// <summary>Gets or sets when it was taken, as a timestamp of <see cref="System.Diagnostics.Stopwatch"/>; zero where nobody wants to know.</summary>
+    internal long BeganAt { get; set; }
+
     /// <summary>Gets how the last step went.</summary>
     internal DiskResult Result { get; private set; }
 

@@ -32,6 +32,9 @@ namespace Hyperspan.Virtio;
 [DebuggerDisplay("{Capacity} sectors, {QueueCount} queues, read-only: {IsReadOnly}")]
 public sealed partial class VirtioBlockDevice : IVirtioDevice
 {
+    /// <summary>The name of the meter that block devices publish their figures by (<see cref="System.Diagnostics.Metrics.Meter"/>).</summary>
+    public const string MeterName = "Hyperspan.Virtio";
+
     internal const int SectorSize = RawDiskImage.SectorSize;
     internal const int IdLength = 20;
     internal const uint MaxRanges = 32;
@@ -47,6 +50,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     private readonly bool _leaveOpen;
     private readonly FlushGate _flushes;
     private readonly FlushQueue _waiting;
+    private readonly List<BlockQueueHandler> _handlers = [];
     private readonly List<BlockQueueHandler> _forsaken = [];
     private bool _hasForsaken;
     private int _writeback = 1;
@@ -78,6 +82,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         Encoding.ASCII.GetBytes(_options.Id, _id);
         IsReadOnly = _options.ReadOnly || image.IsReadOnly;
         OfferedFeatures = Offer();
+        BlockMetrics.Add(this);
     }
 
     /// <inheritdoc/>
@@ -100,6 +105,20 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
 
     internal IDiskImage Image { get; }
 
+    internal string Name => _options.Name ?? _options.Id;
+
+    /// <summary>Gets how many requests were taken and not yet answered.</summary>
+    internal int InFlight
+    {
+        get
+        {
+            lock (_handlers)
+            {
+                return _handlers.Sum(static handler => handler.InFlight);
+            }
+        }
+    }
+
     internal ReadOnlySpan<byte> Id => _id;
 
     /// <summary>Gets the threads that wait for flushes, discards and the writing of zeros.</summary>
@@ -111,7 +130,13 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     {
         ArgumentOutOfRangeException.ThrowIfNegative(queueIndex);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(queueIndex, QueueCount);
-        return new BlockQueueHandler(this, Image.CreateChannel(), acknowledgedFeatures);
+        var handler = new BlockQueueHandler(this, Image.CreateChannel(), acknowledgedFeatures);
+        lock (_handlers)
+        {
+            _handlers.Add(handler);
+        }
+
+        return handler;
     }
 
     /// <inheritdoc/>
@@ -135,6 +160,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     /// <summary>Disposes the image, unless it was to be left open. Handlers must have been stopped.</summary>
     public void Dispose()
     {
+        BlockMetrics.Remove(this);
         if (!_leaveOpen)
         {
             Image.Dispose();
@@ -169,6 +195,11 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     /// <summary>The handler has ended: nothing of it is under way.</summary>
     internal void Forget(BlockQueueHandler handler)
     {
+        lock (_handlers)
+        {
+            _handlers.Remove(handler);
+        }
+
         lock (_forsaken)
         {
             _forsaken.Remove(handler);

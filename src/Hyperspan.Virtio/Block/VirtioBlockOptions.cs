@@ -12,6 +12,9 @@ public sealed record VirtioBlockOptions
     /// <summary>Gets the identity that the guest sees as the disk's serial number: printable ASCII, at most 20 characters. The default is <c>hyperspan</c>.</summary>
     public string Id { get; init; } = "hyperspan";
 
+    /// <summary>Gets what the disk is called where its figures are published (<see cref="VirtioBlockDevice.MeterName"/>). The default is <see cref="Id"/>.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Gets a value indicating whether the guest may not write, even if the image could be written.</summary>
     public bool ReadOnly { get; init; }
 

@@ -55,6 +55,9 @@ public sealed class ToolProcess : IDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>Gets what it has written to standard error so far.</summary>
+    public string Log => string.Join('\n', _error);
+
     public bool HasExited => _process.HasExited;
 
     public static ToolResult Run(params string[] arguments) => Run(environment: null, arguments);
