@@ -20,8 +20,8 @@ internal static class BlockCommand
         {
             Description = "The raw disk image: a file or a block device, its size a multiple of 512.",
             HelpName = "FILE",
-            Required = true,
         };
+        Option<string[]> disks = DiskArgument.CreateOption();
         var readOnly = new Option<bool>("--read-only") { Description = "Open the image for reading alone; the guest sees a disk that cannot be written." };
         var cache = new Option<DiskCache>("--cache")
         {
@@ -66,6 +66,7 @@ internal static class BlockCommand
                 ("hyperspan serve block --socket /tmp/disk.sock --image disk.img", "Serve an image; the line to start QEMU with is printed."),
                 ("hyperspan serve block --socket /tmp/cd.sock --image cd.iso --read-only --id CDROM", "Serve one that the guest must not write."),
                 ("hyperspan serve block --socket /tmp/disk.sock --image disk.img --queues 4 2>> disk.log", "Serve four processors, with a log in a file."),
+                ("hyperspan serve block --queues 2 --disk image=a.img,socket=/tmp/a.sock --disk image=b.img,socket=/tmp/b.sock,read-only", "Serve two disks, each on its socket."),
             ],
             ExitCodes =
             [
@@ -74,53 +75,70 @@ internal static class BlockCommand
                 (ExitCode.BadInput, "wrong arguments, image or socket: one line says why, nothing has been changed"),
             ],
         };
-        var socket = new SocketArguments(command, image);
-        foreach (Option option in (Option[])[image, readOnly, cache, format, locking, force, queues, id, capabilities])
+        var socket = new SocketArguments(command, disks, image);
+        foreach (Option option in (Option[])[image, disks, readOnly, cache, format, locking, force, queues, id, capabilities])
         {
             command.Add(option);
         }
 
-        command.SetAction(result => Run(new BlockServerOptions
+        command.SetAction(result =>
         {
-            Socket = socket.Of(result),
-            ImagePath = result.GetRequiredValue(image),
-            ReadOnly = result.GetValue(readOnly),
-            Cache = result.GetValue(cache),
-            IsRaw = result.GetValue(format) is not null,
-            Locking = result.GetValue(locking) == "served" ? ImageLocking.WhileServed : ImageLocking.Always,
-            Force = result.GetValue(force),
-            Queues = result.GetValue(queues),
-            Id = result.GetValue(id)!,
-        }));
+            var options = new BlockServerOptions
+            {
+                Socket = socket.Of(result),
+                ImagePath = result.GetValue(image) ?? "",
+                ReadOnly = result.GetValue(readOnly),
+                Cache = result.GetValue(cache),
+                IsRaw = result.GetValue(format) is not null,
+                Locking = LockingOf(result.GetValue(locking)),
+                Force = result.GetValue(force),
+                Queues = result.GetValue(queues),
+                Id = result.GetValue(id)!,
+            };
+            return Run(result.GetValue(disks) is { Length: > 0 } texts ? [.. texts.Select(text => DiskArgument.Parse(text, options))] : [options]);
+        });
         return command;
     }
 
-    private static int Run(BlockServerOptions options)
+    internal static ImageLocking LockingOf(string? text) => text == "served" ? ImageLocking.WhileServed : ImageLocking.Always;
+
+    internal static bool IsQueueCount(int queues) => queues is >= 1 and <= MostQueues;
+
+    internal static bool IsId(string id) => id.Length <= LongestId && id.All(static c => c is >= ' ' and <= '~');
+
+    internal static bool TryParseCache(string text, out DiskCache cache)
     {
-        using var server = BlockServer.Open(options);
+        (bool isKnown, cache) = text switch
+        {
+            "writeback" => (true, DiskCache.Writeback),
+            "none" => (true, DiskCache.None),
+            "directsync" => (true, DiskCache.DirectSync),
+            _ => (false, default),
+        };
+        return isKnown;
+    }
+
+    private static int Run(IReadOnlyList<BlockServerOptions> disks)
+    {
+        using var server = BlockServer.Open(disks);
         return server.Run();
     }
 
     private static DiskCache ParseCache(ArgumentResult result)
     {
-        switch (result.Tokens.Single().Value)
+        string text = result.Tokens.Single().Value;
+        if (!TryParseCache(text, out DiskCache cache))
         {
-            case "writeback":
-                return DiskCache.Writeback;
-            case "none":
-                return DiskCache.None;
-            case "directsync":
-                return DiskCache.DirectSync;
-            default:
-                result.AddError($"--cache: '{result.Tokens.Single().Value}' is not writeback, none or directsync.");
-                return default;
+            result.AddError($"--cache: '{text}' is not writeback, none or directsync.");
         }
+
+        return cache;
     }
 
     private static void ValidateQueues(OptionResult result)
     {
         // One that is no number has been reported already.
-        if (result.Tokens is [{ Value: string text }] && int.TryParse(text, CultureInfo.InvariantCulture, out int queues) && queues is < 1 or > MostQueues)
+        if (result.Tokens is [{ Value: string text }] && int.TryParse(text, CultureInfo.InvariantCulture, out int queues) && !IsQueueCount(queues))
         {
             result.AddError($"--queues: {queues} is not from 1 to {MostQueues}.");
         }
@@ -128,7 +146,7 @@ internal static class BlockCommand
 
     private static void ValidateId(OptionResult result)
     {
-        if (result.Tokens is [{ Value: string id }] && (id.Length > LongestId || id.Any(c => c is < ' ' or > '~')))
+        if (result.Tokens is [{ Value: string id }] && !IsId(id))
         {
             result.AddError($"--id: '{id}' is not at most {LongestId} printable ASCII characters.");
         }

@@ -49,7 +49,7 @@ internal static class CommandTree
             Terminal.Error(e.Message);
             return ExitCode.Failure;
         }
-        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException or TaskSchedulerException)
         {
             Terminal.Error("no more threads (RLIMIT_NPROC, pids of the control group) or open files (RLIMIT_NOFILE) are allowed here, or memory is short");
             return ExitCode.Failure;

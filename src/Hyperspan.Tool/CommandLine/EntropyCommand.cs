@@ -30,11 +30,12 @@ internal static class EntropyCommand
     {
         using var log = new ServerLog(Terminal.CreateError(), isRaw: false);
         using var device = new VirtioEntropyDevice();
-        using var server = DeviceServer.Open(options, device, log);
+        using var server = new DeviceServer(log, options.Metrics);
+        ServedDevice served = server.Add(options, device, new LogSource(log));
         using var termination = new Termination(server.Dispose, server.EndLimit.Start);
-        server.WriteHeader(Console.Out, "Serving random bytes", QemuLine.ForEntropy(server.SocketName));
+        served.WriteHeader(Console.Out, "Serving random bytes", QemuLine.ForEntropy(served.SocketName));
         bool isWell = server.Run(static () => 0, termination.Token);
-        server.WriteSummary();
+        served.WriteSummary();
         return isWell ? ExitCode.Success : ExitCode.Failure;
     }
 }

@@ -56,8 +56,16 @@ internal sealed class SocketArguments
 
     /// <summary>Initializes a new instance of the <see cref="SocketArguments"/> class and adds them to a command.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="required">What else that command requires.</param>
-    internal SocketArguments(Command command, params Option[] required)
+    internal SocketArguments(Command command)
+        : this(command, several: null)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="SocketArguments"/> class and adds them to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="several">What names several devices with their sockets, instead of one.</param>
+    /// <param name="required">What else that command requires for one.</param>
+    internal SocketArguments(Command command, Option? several, params Option[] required)
     {
         foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _memoryLimit, _metrics, _features, _protocolFeatures])
         {
@@ -66,15 +74,24 @@ internal sealed class SocketArguments
 
         command.Validators.Add(result =>
         {
+            if (several is not null && result.GetResult(several) is not null)
+            {
+                foreach (Option one in ((Option[])[_path, _descriptor, .. required]).Where(option => result.GetResult(option) is not null))
+                {
+                    result.AddError($"Option '{one.Name}' is for one disk, '{several.Name}' says it for several.");
+                }
+
+                return;
+            }
+
             if (result.GetResult(_path) is null && result.GetResult(_descriptor) is null && !GivenSocket.IsOffered)
             {
                 result.AddError("Option '--socket' is required, or '--fd'.");
+            }
 
-                // After an error of a validator, what else is required is not looked at.
-                foreach (Option missing in required.Where(option => result.GetResult(option) is null))
-                {
-                    result.AddError($"Option '{missing.Name}' is required.");
-                }
+            foreach (Option missing in required.Where(option => result.GetResult(option) is null))
+            {
+                result.AddError($"Option '{missing.Name}' is required.");
             }
         });
     }

@@ -23,5 +23,8 @@ internal sealed record BlockServerOptions
 
     internal int Queues { get; init; } = 1;
 
+    /// <summary>Gets what the disk is called in figures, and in the log where there are several. The id, if nothing else is said.</summary>
+    internal string? Name { get; init; }
+
     internal string Id { get; init; } = "hyperspan";
 }

@@ -11,14 +11,16 @@ internal sealed class ConsoleServer : IDisposable
 {
     private readonly VirtioConsoleDevice _device;
     private readonly DeviceServer _server;
+    private readonly ServedDevice _served;
     private readonly ServerLog _log;
     private readonly IConsoleEndPoint _console;
     private readonly bool _hasSize;
 
-    private ConsoleServer(VirtioConsoleDevice device, DeviceServer server, ServerLog log, IConsoleEndPoint console, bool hasSize)
+    private ConsoleServer(VirtioConsoleDevice device, DeviceServer server, ServedDevice served, ServerLog log, IConsoleEndPoint console, bool hasSize)
     {
         _device = device;
         _server = server;
+        _served = served;
         _log = log;
         _console = console;
         _hasSize = hasSize;
@@ -36,15 +38,16 @@ internal sealed class ConsoleServer : IDisposable
         try
         {
             VirtioConsoleDevice device = hasSize ? new(Columns, Rows) : new();
-            server = DeviceServer.Open(options, device, log);
+            server = new DeviceServer(log, options.Metrics);
+            ServedDevice served = server.Add(options, device, new LogSource(log));
             console = isStandard ? null : ConsoleEndPoint.Open(where);
 
             // Before a terminal is made raw.
-            server.WriteHeader(
+            served.WriteHeader(
                 isStandard ? Console.Error : Console.Out,
                 "Serving a console, where the virtual machine has a device for it",
-                QemuLine.ForConsole(server.SocketName));
-            return new ConsoleServer(device, server, log, console ?? ConsoleEndPoint.Open(where), hasSize);
+                QemuLine.ForConsole(served.SocketName));
+            return new ConsoleServer(device, server, served, log, console ?? ConsoleEndPoint.Open(where), hasSize);
         }
         catch
         {
@@ -69,7 +72,7 @@ internal sealed class ConsoleServer : IDisposable
             isWell = _server.Run(static () => 0, termination.Token);
         }
 
-        _server.WriteSummary();
+        _served.WriteSummary();
         return isWell ? ExitCode.Success : ExitCode.Failure;
     }
 
@@ -95,6 +98,6 @@ internal sealed class ConsoleServer : IDisposable
     private void Resize()
     {
         _device.SetSize(Columns, Rows);
-        _server.Server.NotifyConfigChanged();
+        _served.Server.NotifyConfigChanged();
     }
 }

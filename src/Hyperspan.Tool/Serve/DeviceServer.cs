@@ -1,139 +1,60 @@
-using System.Net.Sockets;
-
 using Hyperspan.Tool.Metrics;
-using Hyperspan.Tool.Output;
-using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.Serve;
 
-/// <summary>Serves a device on a socket until the process is asked to end: what is the same for every device.</summary>
+/// <summary>Serves devices until the process is asked to end: each on its socket, by a thread of its own, and none waits for another's front ends.</summary>
 internal sealed class DeviceServer : IDisposable
 {
+    private readonly List<ServedDevice> _devices = [];
     private readonly ServerLog _log;
-
     private readonly MetricsServer? _metrics;
 
-    private DeviceServer(VhostUserServer server, MetricsServer? metrics, ServerLog log, EndLimit endLimit, string socketName)
+    /// <summary>Initializes a new instance of the <see cref="DeviceServer"/> class.</summary>
+    /// <param name="log">Where it is told what happens. It stays the caller's.</param>
+    /// <param name="metrics">Where figures are to be read, if they are.</param>
+    /// <exception cref="InvalidInputException">They cannot be read there.</exception>
+    internal DeviceServer(ServerLog log, MetricsAddress? metrics)
     {
-        Server = server;
-        _metrics = metrics;
         _log = log;
-        EndLimit = endLimit;
-        SocketName = socketName;
+        _metrics = metrics is null ? null : MetricsServer.Open(metrics, log);
+        EndLimit = new EndLimit(log);
     }
-
-    internal VhostUserServer Server { get; }
 
     internal EndLimit EndLimit { get; }
 
-    /// <summary>Gets where a front end connects, as far as that is known.</summary>
-    internal string SocketName { get; }
-
-    /// <summary>Listens on the socket.</summary>
+    /// <summary>Listens on the socket of a device.</summary>
     /// <param name="options">Where, and for whom.</param>
     /// <param name="device">The device. It stays the caller's.</param>
-    /// <param name="log">Where it is told what happens. It stays the caller's.</param>
+    /// <param name="log">Where it is told what happens to this one.</param>
     /// <exception cref="InvalidInputException">The socket cannot be used. Nothing has been changed.</exception>
-    internal static DeviceServer Open(SocketOptions options, IVirtioDevice device, ServerLog log)
+    internal ServedDevice Add(SocketOptions options, IVirtioDevice device, LogSource log)
     {
-        MetricsServer? metrics = options.Metrics is { } address ? MetricsServer.Open(address, log) : null;
-        try
-        {
-            return Open(options, metrics, device, log);
-        }
-        catch
-        {
-            metrics?.Dispose();
-            throw;
-        }
-    }
-
-    private static DeviceServer Open(SocketOptions options, MetricsServer? metrics, IVirtioDevice device, ServerLog log)
-    {
-        int? descriptor = GivenSocket.Choose(options.Path, options.Descriptor);
-        try
-        {
-            var endLimit = new EndLimit(log);
-            var serverOptions = new VhostUserOptions
-            {
-                OnEvent = log.Add,
-                FeatureMask = options.Features,
-                ProtocolFeatureMask = options.ProtocolFeatures & VhostUserProtocolFeatures.All,
-
-                // What an instance that was killed leaves behind must not keep the next one from taking over its guest.
-                ReplaceStaleSocket = true,
-                SocketMode = options.Mode,
-                SocketGroup = options.Group,
-                AllowBlockingMemory = options.AllowFileMemory,
-                MaximumMemory = options.MemoryLimit,
-            };
-            if (descriptor is not { } given)
-            {
-                return new DeviceServer(new VhostUserServer(options.Path!, device, serverOptions), metrics, log, endLimit, options.Path!);
-            }
-
-            Socket socket = GivenSocket.Open(given);
-            string name = socket.LocalEndPoint?.ToString() is { Length: > 0 } known ? known : "PATH";
-            return new DeviceServer(new VhostUserServer(socket, device, serverOptions), metrics, log, endLimit, name);
-        }
-        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidInputException(SocketProblem.Describe(options.Path ?? "the socket given", e), e);
-        }
+        var served = ServedDevice.Open(options, device, log);
+        _devices.Add(served);
+        return served;
     }
 
     /// <summary>Serves.</summary>
     /// <param name="failures">Says how many requests have failed.</param>
     /// <param name="token">Ends it.</param>
-    /// <returns>Whether nothing but being asked to ended it.</returns>
+    /// <returns>Whether nothing but being asked to ended any of them.</returns>
     internal bool Run(Func<long> failures, CancellationToken token)
     {
-        using var status = new StatusReporter(Server, _log, failures);
-        try
-        {
-            Server.Run(token);
-            return true;
-        }
-        catch (IOException e)
-        {
-            _log.Write($"serving failed: {e.Message}", isError: true);
-            return false;
-        }
+        using var status = new StatusReporter([.. _devices.Select(served => served.Server)], _log, failures);
+        Task<bool>[] others =
+        [
+            .. _devices.Skip(1).Select(served =>
+                Task.Factory.StartNew(() => served.Run(token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
+        ];
+        bool isWell = _devices[0].Run(token);
+        return Task.WhenAll(others).GetAwaiter().GetResult().All(static other => other) && isWell;
     }
 
-    /// <summary>Says how to connect.</summary>
-    /// <param name="writer">Standard output, or standard error where that is something else.</param>
-    /// <param name="title">What is served.</param>
-    /// <param name="line">The line that connects.</param>
-    internal void WriteHeader(TextWriter writer, string title, string line)
-    {
-        try
-        {
-            writer.WriteLine($"{title}. Connect with:\n\n{line}\n");
-            writer.Flush();
-        }
-        catch (IOException e)
-        {
-            // It is closed or full: a guest is served all the same.
-            _log.Write($"standard output cannot be written: {e.Message}", isError: true);
-        }
-    }
-
-    /// <summary>Says what has been done.</summary>
-    /// <param name="failures">How many requests have failed.</param>
-    /// <param name="failed">Which.</param>
-    internal void WriteSummary(long failures = 0, string failed = "")
-    {
-        VhostUserStatistics statistics = Server.Statistics;
-        _log.Write(
-            $"done: {Units.Things(statistics.Connections, "connection")}, {Units.Things(statistics.Requests, "request")}, "
-            + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors + failures, "error")}{failed}");
-    }
-
+    /// <summary>Removes the sockets and ends what runs; quick.</summary>
     public void Dispose()
     {
-        Server.Dispose();
+        _devices.ForEach(static served => served.Dispose());
         _metrics?.Dispose();
     }
 }

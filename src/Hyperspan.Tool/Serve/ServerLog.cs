@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 
-using Hyperspan.VhostUser;
-
 using Spectre.Console;
 
 namespace Hyperspan.Tool.Serve;
@@ -17,14 +15,9 @@ internal sealed class ServerLog : IDisposable
     private const int Capacity = 1024;
     private const int LongestLine = 4096;
 
-    // What a peer can cause as often as it likes: so many lines at once, and so many a second.
-    private const int EventBurst = 100;
-    private const int EventsPerSecond = 10;
-
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(1);
 
     private readonly BlockingCollection<LogEntry> _entries = new(Capacity);
-    private readonly LineBudget _budget = new(EventBurst, EventsPerSecond, TimeProvider.System);
     private readonly Thread _writer;
     private readonly IAnsiConsole _console;
     private readonly string _lineEnd;
@@ -50,18 +43,8 @@ internal sealed class ServerLog : IDisposable
     /// <summary>Gets the number of columns.</summary>
     internal int Width { get; }
 
-    /// <summary>Writes what happened, unless too much of it happens.</summary>
-    internal void Add(VhostUserEvent what)
-    {
-        if (_budget.TryTake())
-        {
-            Write(what.ToString(), what.IsError);
-        }
-        else
-        {
-            Interlocked.Increment(ref _dropped);
-        }
-    }
+    /// <summary>Counts a line that is not worth writing.</summary>
+    internal void Drop() => Interlocked.Increment(ref _dropped);
 
     /// <summary>Writes a line.</summary>
     internal void Write(string text, bool isError = false)
@@ -70,7 +53,7 @@ internal sealed class ServerLog : IDisposable
         string line = string.Concat(text.Take(LongestLine).Select(c => char.IsControl(c) ? '?' : c));
         if (!TryAdd(new LogEntry(DateTime.UtcNow, line, isError, IsStatus: false)))
         {
-            Interlocked.Increment(ref _dropped);
+            Drop();
         }
     }
 

@@ -11,12 +11,12 @@ internal sealed class SizeWatch : IDisposable
 
     private readonly RawDiskImage _image;
     private readonly VhostUserServer _server;
-    private readonly ServerLog _log;
+    private readonly LogSource _log;
     private readonly ITimer _timer;
     private readonly Lock _gate = new();
     private bool _isDisposed;
 
-    internal SizeWatch(RawDiskImage image, VhostUserServer server, ServerLog log)
+    internal SizeWatch(RawDiskImage image, VhostUserServer server, LogSource log)
     {
         _image = image;
         _server = server;

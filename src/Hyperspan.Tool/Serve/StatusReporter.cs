@@ -5,13 +5,13 @@ using Hyperspan.VhostUser;
 
 namespace Hyperspan.Tool.Serve;
 
-/// <summary>Says what a server is doing: in the status line of a terminal, else now and then by a line in the log.</summary>
+/// <summary>Says what servers are doing: in the status line of a terminal, else now and then by a line in the log.</summary>
 internal sealed class StatusReporter : IDisposable
 {
     private static readonly TimeSpan LiveInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
-    private readonly VhostUserServer _server;
+    private readonly IReadOnlyList<VhostUserServer> _servers;
     private readonly ServerLog _log;
     private readonly Func<long> _failures;
     private readonly ITimer _timer;
@@ -21,9 +21,9 @@ internal sealed class StatusReporter : IDisposable
     private long _bytes;
     private bool _disposed;
 
-    internal StatusReporter(VhostUserServer server, ServerLog log, Func<long> failures)
+    internal StatusReporter(IReadOnlyList<VhostUserServer> servers, ServerLog log, Func<long> failures)
     {
-        _server = server;
+        _servers = servers;
         _log = log;
         _failures = failures;
         TimeSpan interval = log.IsLive ? LiveInterval : LogInterval;
@@ -49,12 +49,17 @@ internal sealed class StatusReporter : IDisposable
                 return;
             }
 
-            VhostUserStatistics statistics = _server.Statistics;
+            long allRequests = _servers.Sum(static server => server.Statistics.Requests);
+            long allBytes = _servers.Sum(static server => server.Statistics.Bytes);
             TimeSpan time = Stopwatch.GetElapsedTime(_at);
-            (long requests, long bytes) = (statistics.Requests - _requests, statistics.Bytes - _bytes);
-            (_at, _requests, _bytes) = (Stopwatch.GetTimestamp(), statistics.Requests, statistics.Bytes);
+            (long requests, long bytes) = (allRequests - _requests, allBytes - _bytes);
+            (_at, _requests, _bytes) = (Stopwatch.GetTimestamp(), allRequests, allBytes);
             var sample = new StatusSample(
-                _server.IsConnected, statistics.Connections, Units.PerSecond(requests, time), Units.PerSecond(bytes, time), statistics.Errors + _failures());
+                _servers.Any(static server => server.IsConnected),
+                _servers.Sum(static server => server.Statistics.Connections),
+                Units.PerSecond(requests, time),
+                Units.PerSecond(bytes, time),
+                _servers.Sum(static server => server.Statistics.Errors) + _failures());
             if (_log.IsLive)
             {
                 _log.SetStatus(sample.ToLine(_log.Width - 1));

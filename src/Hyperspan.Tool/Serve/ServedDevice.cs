@@ -1,0 +1,111 @@
+using System.Net.Sockets;
+
+using Hyperspan.Tool.Output;
+using Hyperspan.VhostUser;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.Tool.Serve;
+
+/// <summary>A device that is served on a socket of its own: what is the same for every device.</summary>
+internal sealed class ServedDevice : IDisposable
+{
+    private readonly LogSource _log;
+
+    private ServedDevice(VhostUserServer server, LogSource log, string socketName)
+    {
+        Server = server;
+        _log = log;
+        SocketName = socketName;
+    }
+
+    internal VhostUserServer Server { get; }
+
+    /// <summary>Gets where a front end connects, as far as that is known.</summary>
+    internal string SocketName { get; }
+
+    /// <summary>Listens on the socket.</summary>
+    /// <param name="options">Where, and for whom.</param>
+    /// <param name="device">The device. It stays the caller's.</param>
+    /// <param name="log">Where it is told what happens.</param>
+    /// <exception cref="InvalidInputException">The socket cannot be used. Nothing has been changed.</exception>
+    internal static ServedDevice Open(SocketOptions options, IVirtioDevice device, LogSource log)
+    {
+        int? descriptor = GivenSocket.Choose(options.Path, options.Descriptor);
+        try
+        {
+            var serverOptions = new VhostUserOptions
+            {
+                OnEvent = log.Add,
+                FeatureMask = options.Features,
+                ProtocolFeatureMask = options.ProtocolFeatures & VhostUserProtocolFeatures.All,
+
+                // What an instance that was killed leaves behind must not keep the next one from taking over its guest.
+                ReplaceStaleSocket = true,
+                SocketMode = options.Mode,
+                SocketGroup = options.Group,
+                AllowBlockingMemory = options.AllowFileMemory,
+                MaximumMemory = options.MemoryLimit,
+            };
+            if (descriptor is not { } given)
+            {
+                return new ServedDevice(new VhostUserServer(options.Path!, device, serverOptions), log, options.Path!);
+            }
+
+            Socket socket = GivenSocket.Open(given);
+            string name = socket.LocalEndPoint?.ToString() is { Length: > 0 } known ? known : "PATH";
+            return new ServedDevice(new VhostUserServer(socket, device, serverOptions), log, name);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidInputException(SocketProblem.Describe(options.Path ?? "the socket given", e), e);
+        }
+    }
+
+    /// <summary>Serves.</summary>
+    /// <param name="token">Ends it.</param>
+    /// <returns>Whether nothing but being asked to ended it.</returns>
+    internal bool Run(CancellationToken token)
+    {
+        try
+        {
+            Server.Run(token);
+            return true;
+        }
+        catch (IOException e)
+        {
+            _log.Write($"serving failed: {e.Message}", isError: true);
+            return false;
+        }
+    }
+
+    /// <summary>Says how to connect.</summary>
+    /// <param name="writer">Standard output, or standard error where that is something else.</param>
+    /// <param name="title">What is served.</param>
+    /// <param name="line">The line that connects.</param>
+    internal void WriteHeader(TextWriter writer, string title, string line)
+    {
+        try
+        {
+            writer.WriteLine($"{title}. Connect with:\n\n{line}\n");
+            writer.Flush();
+        }
+        catch (IOException e)
+        {
+            // It is closed or full: a guest is served all the same.
+            _log.Write($"standard output cannot be written: {e.Message}", isError: true);
+        }
+    }
+
+    /// <summary>Says what has been done.</summary>
+    /// <param name="failures">How many requests have failed.</param>
+    /// <param name="failed">Which.</param>
+    internal void WriteSummary(long failures = 0, string failed = "")
+    {
+        VhostUserStatistics statistics = Server.Statistics;
+        _log.Write(
+            $"done: {Units.Things(statistics.Connections, "connection")}, {Units.Things(statistics.Requests, "request")}, "
+            + $"{Units.Bytes(statistics.Bytes)}, {Units.Things(statistics.Errors + failures, "error")}{failed}");
+    }
+
+    public void Dispose() => Server.Dispose();
+}
