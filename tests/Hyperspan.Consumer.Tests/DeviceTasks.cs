@@ -58,7 +58,7 @@ public class DeviceTasks
             while (!driver.TryCollect(out completion))
             {
                 // A call may also come for nothing.
-                queue.WaitForCall(TimeSpan.FromSeconds(30)).ShouldBeTrue();
+                queue.WaitForCall(TimeSpan.FromMinutes(2)).ShouldBeTrue();
             }
 
             completion.Written.ShouldBe(64u);

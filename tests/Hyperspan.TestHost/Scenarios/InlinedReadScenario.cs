@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// Calls methods that consist of one access until they are fully optimized, so that the parent can see in the JIT's listing how much code an inlined access is.
+/// Argument: the milliseconds that the JIT has after each of six rounds.
 /// </summary>
 public sealed class InlinedReadScenario : IScenario
 {
@@ -11,6 +13,7 @@ public sealed class InlinedReadScenario : IScenario
 
     public int Run(string[] arguments)
     {
+        int pause = int.Parse(arguments[0], CultureInfo.InvariantCulture);
         using var memory = GuestMemory.Allocate(1 << 16);
         ulong sum = 0;
         for (int round = 0; round < 6; round++)
@@ -22,7 +25,7 @@ public sealed class InlinedReadScenario : IScenario
                 MeasuredExchange(memory, i * 8, i);
             }
 
-            Thread.Sleep(150);
+            Thread.Sleep(pause);
         }
 
         return sum == 6 * 999 * 1000 / 2 ? ScenarioExit.Success : ScenarioExit.Failure;

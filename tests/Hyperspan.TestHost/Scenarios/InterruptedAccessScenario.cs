@@ -41,7 +41,7 @@ public sealed unsafe class InterruptedAccessScenario : IScenario
         }
 
         accessed.Wait();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try
         {
             GuestMemory.SynchronizeRestrictions(patience.Token);

@@ -96,7 +96,7 @@ internal sealed class ServedDisk : IDisposable
     }
 
     /// <summary>Waits for the end of the connection.</summary>
-    internal VhostUserEvent End() => _run.Wait(TimeSpan.FromSeconds(30)) ? _run.Result : throw new TimeoutException("the connection goes on:\n" + Log);
+    internal VhostUserEvent End() => _run.Wait(TimeSpan.FromMinutes(2)) ? _run.Result : throw new TimeoutException("the connection goes on:\n" + Log);
 
     public void Dispose()
     {

@@ -8,7 +8,8 @@ namespace Hyperspan.Tests.Infrastructure;
 /// </summary>
 public static class ChildProcess
 {
-    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(2);
+    // For what hangs: a machine that is busy takes many times what an idle one does.
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(6);
 
     /// <summary>Runs a scenario with arguments.</summary>
     public static ChildResult Run(string scenario, params string[] arguments) => Run(scenario, arguments, environment: null);

@@ -8,7 +8,7 @@ public class KeepAliveTests
     // Without optimization, variables would live to the end of their method and keep what the library has to keep.
     private static readonly Dictionary<string, string> Optimized = new(StringComparer.Ordinal) { ["DOTNET_TieredCompilation"] = "0" };
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
 
     [SkippableTheory]
     [InlineData("read")]

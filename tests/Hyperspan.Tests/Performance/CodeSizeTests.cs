@@ -21,25 +21,29 @@ public sealed partial class CodeSizeTests
     public void Inlined_access_stays_small(string method)
     {
         Skip.IfNot(OperatingSystem.IsLinux() && Environment.Is64BitProcess);
-        using var listing = new TemporaryFile(0);
-        ChildResult child = ChildProcess.Run(
-            "inlined-read",
-            [],
-            new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["DOTNET_JitStdOutFile"] = listing.Path,
-                ["DOTNET_JitDisasm"] = method,
-            });
-        child.ExitCode.ShouldBe(0, child.ToString());
-        string text = File.ReadAllText(listing.Path);
 
-        // The last listing of the method in its final tier.
-        Match last = Listing().Matches(text).LastOrDefault(match => match.Groups["tier"].Value == "Tier1") ?? throw new InvalidOperationException(text);
+        // The last listing of the method in its final tier, which the JIT comes to when it has the time.
+        Match last = ListingWithin("150") ?? ListingWithin("2000") ?? ListingWithin("10000") ?? throw new InvalidOperationException("never optimized");
         int.Parse(last.Groups["bytes"].Value, CultureInfo.InvariantCulture).ShouldBeLessThanOrEqualTo(MostBytes, last.Value);
 
         // The way that memory which cannot fault takes: up to the first return there is no call.
         string straight = last.Value[..last.Value.IndexOf(" ret ", StringComparison.Ordinal)];
         straight.ShouldNotContain(" call ");
+
+        Match? ListingWithin(string milliseconds)
+        {
+            using var listing = new TemporaryFile(0);
+            ChildResult child = ChildProcess.Run(
+                "inlined-read",
+                [milliseconds],
+                new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["DOTNET_JitStdOutFile"] = listing.Path,
+                    ["DOTNET_JitDisasm"] = method,
+                });
+            child.ExitCode.ShouldBe(0, child.ToString());
+            return Listing().Matches(File.ReadAllText(listing.Path)).LastOrDefault(match => match.Groups["tier"].Value == "Tier1");
+        }
     }
 
     [GeneratedRegex(

@@ -77,7 +77,7 @@ public sealed class PageServerTests : IDisposable
         Task<ulong> serving = PageServer.ServeAsync(connection, snapshot, cancellation.Token);
         if (isCancelled)
         {
-            SpinWait.SpinUntil(() => serving.IsCompleted || OpenAs(name) > 2, TimeSpan.FromSeconds(30));
+            SpinWait.SpinUntil(() => serving.IsCompleted || OpenAs(name) > 2, TimeSpan.FromMinutes(2));
             cancellation.Cancel();
         }
 

@@ -16,6 +16,7 @@ public sealed unsafe class RcuLitmusTests : IDisposable
 {
     private const int Line = 128;
     private const int JunkLines = 6;
+    private const int FewestRounds = 100;
     private const long Poison = -1;
     private static readonly TimeSpan SoundBudget = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BrokenBudget = TimeSpan.FromSeconds(5);
@@ -53,7 +54,7 @@ public sealed unsafe class RcuLitmusTests : IDisposable
     {
         RcuDomain domain = readers == Readers.GuestMemory ? RcuDomain.GuestMemory : _domain;
         long rounds = Run(readers, SoundBudget, () => domain.Synchronize());
-        rounds.ShouldBeGreaterThan(100);
+        rounds.ShouldBeGreaterThan(FewestRounds);
         _uses.ShouldBeGreaterThan(0);
         _poisoned.ShouldBe(0);
     }
@@ -92,8 +93,8 @@ public sealed unsafe class RcuLitmusTests : IDisposable
         reader.Start();
         long rounds = 0;
         long started = Stopwatch.GetTimestamp();
-        // The budget is what a test takes where the processors are there; it goes on for as long as the reader had no turn.
-        while ((Stopwatch.GetElapsedTime(started) < budget || IsReaderStarved(started)) && Volatile.Read(ref _poisoned) == 0)
+        // The budget is what a test takes where the processors are there; it goes on for as long as one of both had hardly a turn.
+        while ((Stopwatch.GetElapsedTime(started) < budget || IsStarved(rounds, started)) && Volatile.Read(ref _poisoned) == 0)
         {
             for (int i = 0; i < 50; i++, rounds++)
             {
@@ -118,7 +119,8 @@ public sealed unsafe class RcuLitmusTests : IDisposable
         return rounds;
     }
 
-    private bool IsReaderStarved(long started) => Volatile.Read(ref _uses) == 0 && Stopwatch.GetElapsedTime(started) < RcuWorker.Patience;
+    private bool IsStarved(long rounds, long started) =>
+        (rounds <= FewestRounds || Volatile.Read(ref _uses) == 0) && Stopwatch.GetElapsedTime(started) < RcuWorker.Patience;
 
     private void WaitForAUse()
     {

@@ -13,7 +13,7 @@ public sealed class RcuTests
 /// <summary>A thread that enters and leaves sections on command; each call returns when it has been done.</summary>
 internal sealed class RcuWorker : IDisposable
 {
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly BlockingCollection<Action?> _commands = [];
     private readonly BlockingCollection<Exception?> _results = [];

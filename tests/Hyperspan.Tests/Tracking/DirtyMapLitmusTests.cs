@@ -92,7 +92,7 @@ public sealed unsafe class DirtyMapLitmusTests : IDisposable
         while (Stopwatch.GetElapsedTime(started) < budget && lost == 0);
 
         Volatile.Write(ref _turn, -1);
-        writer.Join(TimeSpan.FromSeconds(60)).ShouldBeTrue();
+        writer.Join(TimeSpan.FromMinutes(3)).ShouldBeTrue();
         return (rounds, lost);
     }
 

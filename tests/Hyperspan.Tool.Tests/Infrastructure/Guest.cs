@@ -53,7 +53,7 @@ internal sealed class Guest : IDisposable, IVirtQueueTransport
 
     public void Kick() => _queue.Kick();
 
-    public bool Wait() => _queue.WaitForCall(TimeSpan.FromSeconds(20));
+    public bool Wait() => _queue.WaitForCall(TimeSpan.FromSeconds(60));
 
     public void Dispose()
     {

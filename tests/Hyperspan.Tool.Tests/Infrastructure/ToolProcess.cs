@@ -6,7 +6,7 @@ namespace Hyperspan.Tool.Tests.Infrastructure;
 /// <summary>The built command in a child process, as a user starts it.</summary>
 public sealed class ToolProcess : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
 
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();

@@ -3,7 +3,7 @@ namespace Hyperspan.Virtio.Tests;
 /// <summary>A disk in an array whose flushes last until the test ends them.</summary>
 internal sealed class HeldDisk(int length) : IDiskImage, IDiskChannel
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly byte[] _bytes = new byte[length];
     private readonly SemaphoreSlim _begun = new(0);
