@@ -11,7 +11,7 @@ namespace Hyperspan.Kvm;
 [DebuggerDisplay("{Count} answers")]
 public sealed unsafe class CpuidTable : IReadOnlyList<CpuidEntry>
 {
-    private const int HeaderLength = 8;
+    internal const int HeaderLength = 8;
     private const int MostEntries = 1024;
 
     private readonly List<CpuidEntry> _entries;

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
 using Hyperspan.EndToEnd.Harness;
 
 using Xunit.Abstractions;
@@ -87,6 +90,52 @@ public sealed class KvmTests : IDisposable
         text.ShouldContain("ended with 0");
     }
 
+    /// <summary>The guest verifies its disk and a file in its memory over and over, on two processors, while it is saved and goes on; with HYPERSPAN_LONG=1 fifty times.</summary>
+    [SkippableFact]
+    public async Task A_Debian_that_verifies_its_memory_and_disk_is_saved_and_goes_on()
+    {
+        int cycles = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1" ? 50 : 4;
+        DiskImage disk = DiskImage.CreateRandom(Folder("disk"), 1, seed: 54);
+        string initrd = WriteInitrd(
+            """
+            dd if=/dev/urandom of=/file bs=64k count=16 2>/dev/null
+            sum=$(sha256sum < /file)
+            n=0
+            verify() {
+                [ "$(sha256sum < /file)" = "$sum" ] || echo WRONG memory
+                dd if=/dev/vda bs=64k iflag=direct 2>/dev/null | sha256sum | cut -c1-64 > /sum
+            }
+            while true; do
+                verify & wait $!
+                n=$((n + 1))
+                echo "round $n $(cat /sum)"
+                if read -r -t 1 line && [ "$line" = end ]; then break; fi
+            done
+            """);
+
+        (int code, string text) = await NestedBed.RunAsync(
+            280 + (cycles * 10),
+            [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (disk.Path, "/b/disk")],
+            "sh",
+            "-c",
+            $"run() {{ {Tool} run --disk /b/disk --no-reboot --statistics \"$@\" < /b/in > /b/out 2>> /b/log & p=$!; exec 3> /b/in; }}; "
+            + "rounds() { n=0; until [ $(grep -c round /b/out) -ge $1 ]; do n=$((n + 1)); [ $n -lt 600 ] || exit 9; sleep 0.2; done; }; "
+            + "mkfifo /b/in; run --kernel /b/vmlinuz --initrd /b/initrd --append 'console=ttyS0 quiet panic=-1' --memory 256M --processors 2 --save /b/saved; "
+            + $"rounds 2; i=0; while [ $i -lt {cycles} ]; do kill -TERM $p; wait $p; echo \"saved with $?\"; cat /b/out >> /b/all; i=$((i + 1)); "
+            + "run --restore /b/saved --save /b/saved; rounds 2; done; echo end >&3; wait $p; echo \"ended with $?\"; cat /b/all /b/out; tail -30 /b/log");
+
+        _output.WriteLine(text);
+        code.ShouldBe(0, text);
+        Regex.Count(text, "saved with 0").ShouldBe(cycles, text);
+        text.ShouldContain("ended with 0");
+        text.ShouldContain("PoweredOff after");
+        text.ShouldNotContain("WRONG");
+        MatchCollection rounds = Regex.Matches(text, @"round (\d+) ([0-9a-f]{64})\r?\n");
+        rounds.Count.ShouldBeGreaterThanOrEqualTo(2 * (cycles + 1));
+        rounds.ShouldAllBe(round => round.Groups[2].Value == disk.Sha256());
+        rounds.Select(static round => int.Parse(round.Groups[1].Value, CultureInfo.InvariantCulture)).ShouldBe(Enumerable.Range(1, rounds.Count), "none is lost, and none comes twice");
+    }
+
     [SkippableFact]
     public async Task What_cannot_be_run_is_said_in_one_line_with_status_2()
     {
@@ -124,7 +173,8 @@ public sealed class KvmTests : IDisposable
             "DirtyLogTests",
             "RegisterTests",
             "InterruptionTests",
-            "VirtualMachineTests");
+            "VirtualMachineTests",
+            "MachineStateTests");
         _output.WriteLine(text);
         code.ShouldBe(0, text);
         text.ShouldContain(" 0 failed, 0 skipped");

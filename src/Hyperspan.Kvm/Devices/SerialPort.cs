@@ -10,7 +10,7 @@ namespace Hyperspan.Kvm;
 /// the port says that it cannot send yet, as it would on a slow line, and what is sent all the same is lost. All members may be called from any thread.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "Semaphores that give out no wait handle hold nothing of the system's.")]
-public sealed class SerialPort : IMmioHandler
+public sealed partial class SerialPort : IMmioHandler
 {
     internal const ushort FirstPort = 0x3f8;
     internal const byte PortCount = 8;

@@ -12,6 +12,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     private readonly Action _notify;
     private readonly Action<string> _failed;
     private Thread? _thread;
+    private VirtQueue? _queue;
     private CancellationTokenSource? _stopping;
     private long _requests;
 
@@ -45,10 +46,14 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
 
     public void Notify() => _notify();
 
+    /// <summary>Gets or sets where to go on, once it has been paused: the next available index and the used one.</summary>
+    internal (ushort Next, ushort Used)? Position { get; set; }
+
     /// <summary>Starts to serve it. The layout has been checked.</summary>
     internal void Start(IVirtioDevice device, GuestMemory memory, ulong features)
     {
-        var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features)) { Notifier = this };
+        var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features), Position?.Next, Position?.Used) { Notifier = this };
+        _queue = queue;
         IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features);
         _stopping = new CancellationTokenSource();
         CancellationToken stop = _stopping.Token;
@@ -65,7 +70,23 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         IsReady = false;
     }
 
+    /// <summary>Stops once nothing is in flight, and remembers where it was. One that is broken stays so until it is reset: nothing is remembered of it.</summary>
+    internal void Pause()
+    {
+        if (_thread is not null)
+        {
+            Halt();
+            Position = _queue is { IsBroken: false, InFlight: 0 } queue ? (queue.NextAvailable, queue.UsedIndex) : null;
+        }
+    }
+
     internal void Stop()
+    {
+        Halt();
+        Position = null;
+    }
+
+    private void Halt()
     {
         if (_thread is { } thread)
         {

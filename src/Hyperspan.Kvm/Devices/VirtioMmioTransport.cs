@@ -10,7 +10,7 @@ namespace Hyperspan.Kvm;
 /// Register accesses may come from any thread. Each queue is served by a thread of its own, woken by a doorbell that the kernel rings. What the driver gets wrong (a ring outside
 /// memory, a broken chain) sets DEVICE_NEEDS_RESET and stops that queue alone. A reset waits until the requests at hand are done.
 /// </remarks>
-public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
+public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
 {
     /// <summary>The length of the registers in bytes.</summary>
     public const ulong Length = 0x1000;
@@ -37,6 +37,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
     private uint _status;
     private uint _interruptStatus;
     private uint _generation;
+    private bool _isPaused;
 
     /// <summary>Initializes a new instance of the <see cref="VirtioMmioTransport"/> class and puts it into a partition.</summary>
     /// <param name="partition">The partition; its registers appear in <see cref="Partition.Memory"/>.</param>
@@ -285,7 +286,7 @@ public sealed class VirtioMmioTransport : IMmioHandler, IDisposable
     /// <summary>Serves what is ready, once the driver is.</summary>
     private void StartReady()
     {
-        if ((_status & (DriverOk | FeaturesOk)) != (DriverOk | FeaturesOk))
+        if (_isPaused || (_status & (DriverOk | FeaturesOk)) != (DriverOk | FeaturesOk))
         {
             return;
         }

@@ -1,3 +1,4 @@
+using Hyperspan.Snapshots;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Kvm;
@@ -5,8 +6,15 @@ namespace Hyperspan.Kvm;
 /// <summary>What a <see cref="VirtualMachine"/> consists of.</summary>
 public sealed class MachineOptions
 {
-    /// <summary>Gets the file with the program that it starts: see <see cref="KernelFormat"/>.</summary>
-    public required string Kernel { get; init; }
+    /// <summary>Gets the file with the program that it starts: see <see cref="KernelFormat"/>. Not read where a machine is restored.</summary>
+    public string? Kernel { get; init; }
+
+    /// <summary>
+    /// Gets a snapshot that <see cref="VirtualMachine.SaveAsync"/> made, for a machine that goes on from there, or <see langword="null"/>. It says how much memory and how many
+    /// processors there are; <see cref="Devices"/> have to be those that the saved machine had. Its file is mapped, and its pages come as they are touched: it has to stay as it
+    /// is, also once the snapshot has been disposed. What the machine writes does not reach it.
+    /// </summary>
+    public GuestMemorySnapshot? Restore { get; init; }
 
     /// <summary>Gets the file with the initial file system of a Linux kernel, if there is one.</summary>
     public string? Initrd { get; init; }

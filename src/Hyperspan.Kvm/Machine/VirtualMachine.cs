@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
+using Hyperspan.Snapshots;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Kvm;
@@ -9,13 +10,12 @@ namespace Hyperspan.Kvm;
 /// <summary>A machine that boots a stock Linux: memory, processors, interrupt controllers, a serial console, devices behind virtio-mmio, ACPI tables that describe them.</summary>
 /// <remarks>
 /// Made, run once, disposed. All members may be called from any thread. A guest that asks to start again ends the machine (<see cref="MachineEndKind.Reset"/>): make another one
-/// with the same devices.
+/// with the same devices. One that was saved (<see cref="SaveAsync"/>) goes on in another one, by <see cref="MachineOptions.Restore"/>.
 /// </remarks>
 [DebuggerDisplay("{_options.Name,nq}")]
-public sealed class VirtualMachine : IDisposable
+public sealed partial class VirtualMachine : IDisposable
 {
     private const int MostDevices = 18;
-    private const ulong LeastMemory = 2 << 20;
 
     // A kernel keeps 64 bytes for each page of 4096.
     private const ulong TableShare = 64;
@@ -24,7 +24,7 @@ public sealed class VirtualMachine : IDisposable
     private static readonly uint[] Lines = [5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 3];
 
     private readonly MachineOptions _options;
-    private readonly KernelImage _kernel;
+    private readonly MachineLayout _layout;
     private readonly GuestMemory _memory;
     private readonly Partition _partition;
     private readonly List<IDisposable> _parts = [];
@@ -37,6 +37,8 @@ public sealed class VirtualMachine : IDisposable
     /// <param name="options">What it consists of.</param>
     /// <exception cref="MachineException">The program cannot be started, or the machine cannot be so large: the message is a sentence that says why.</exception>
     /// <exception cref="ArgumentException">A number of the options is out of its range.</exception>
+    /// <exception cref="InvalidStateException">The machine to be restored is damaged, or had other devices.</exception>
+    /// <exception cref="InvalidSnapshotException">Its snapshot is damaged.</exception>
     /// <exception cref="KvmException">There is no KVM, or it refused.</exception>
     /// <exception cref="GuestMemoryMappingException">There is not so much memory.</exception>
     /// <exception cref="IOException">A file could not be read.</exception>
@@ -45,14 +47,20 @@ public sealed class VirtualMachine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         Check(options);
         _options = options;
-        _kernel = KernelImage.Open(options.Kernel);
-        (string, byte[])? initrd = options.Initrd is { } path ? (path, File.ReadAllBytes(path)) : null;
+        KernelImage? kernel = options.Restore is null ? KernelImage.Open(options.Kernel!) : null;
+        _layout = kernel is null ? MachineLayout.Read(options.Restore!) : new MachineLayout(options.Memory, options.Processors, options.Devices.Count, kernel.Format);
+        if (_layout.Devices != options.Devices.Count)
+        {
+            throw new InvalidStateException($"the machine was saved with {_layout.Devices} devices, and {options.Devices.Count} are given");
+        }
+
+        (string, byte[])? initrd = kernel is not null && options.Initrd is { } path ? (path, File.ReadAllBytes(path)) : null;
         _partition = new Partition(new PartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
         try
         {
             CpuidTable cpuid = _partition.GetSupportedCpuid();
             CheckProcessor(cpuid);
-            _memory = BootLayout.CreateMemory("ram", options.Memory);
+            _memory = options.Restore?.Map("ram") ?? BootLayout.CreateMemory("ram", _layout.Memory);
             _parts.Add(_memory);
             _partition.Map(_memory);
             Console = new SerialPort(Connect(SerialPort.Line).Signal);
@@ -60,14 +68,26 @@ public sealed class VirtualMachine : IDisposable
             _button = Connect(PowerPorts.ButtonLine);
             AddPowerPorts();
             MmioDevicePlace[] places = AddDevices();
-            byte[] tables = AcpiTables.Create(BootLayout.Tables, options.Processors, places);
-            BootLoader.Load(_memory, _kernel, options.Kernel, initrd, options.CommandLine, tables, options.Memory);
-            for (uint i = 0; i < (uint)options.Processors; i++)
+            for (uint i = 0; i < (uint)_layout.Processors; i++)
             {
-                _partition.CreateProcessor(i).SetCpuid(cpuid.ForProcessor(i, options.Processors));
+                _partition.CreateProcessor(i);
             }
 
-            BootLoader.Start(_partition.Processors[0], _kernel);
+            if (options.Restore is not null)
+            {
+                Restore(options.Restore);
+            }
+            else
+            {
+                byte[] tables = AcpiTables.Create(BootLayout.Tables, _layout.Processors, places);
+                BootLoader.Load(_memory, kernel!, options.Kernel!, initrd, options.CommandLine, tables, _layout.Memory);
+                foreach (VirtualProcessor processor in _partition.Processors)
+                {
+                    processor.SetCpuid(cpuid.ForProcessor(processor.Id, _layout.Processors));
+                }
+
+                BootLoader.Start(_partition.Processors[0], kernel!);
+            }
         }
         catch
         {
@@ -79,8 +99,8 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Gets the serial console.</summary>
     public SerialPort Console { get; }
 
-    /// <summary>Gets what kind of program it starts.</summary>
-    public KernelFormat Format => _kernel.Format;
+    /// <summary>Gets what kind of program it starts, or was started with before it was saved.</summary>
+    public KernelFormat Format => _layout.Format;
 
     /// <summary>Gets the partition under the machine.</summary>
     public Partition Partition => _partition;
@@ -106,6 +126,15 @@ public sealed class VirtualMachine : IDisposable
 
         VirtualProcessor[] processors = [.. _partition.Processors];
         var threads = new List<Thread>();
+        lock (_gate)
+        {
+            _running = processors.Length;
+            if (_options.Restore is not null && _pauses == 0)
+            {
+                ResumeDevices();
+            }
+        }
+
         foreach (VirtualProcessor processor in processors)
         {
             var thread = new Thread(() => RunProcessor(processor))
@@ -154,36 +183,41 @@ public sealed class VirtualMachine : IDisposable
 
     private static void Check(MachineOptions options)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Devices.Count, MostDevices, nameof(options));
+        if (options.Restore is not null)
+        {
+            return;
+        }
+
         ArgumentException.ThrowIfNullOrEmpty(options.Kernel, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Memory, LeastMemory, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Memory, MachineLayout.LeastMemory, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNotEqual(options.Memory % GuestAddress.PageSize, 0UL, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Processors, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Processors, 255, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Devices.Count, MostDevices, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Processors, MachineLayout.MostProcessors, nameof(options));
     }
 
     private void CheckProcessor(CpuidTable cpuid)
     {
         int bits = cpuid.TryFind(0x8000_0008, 0, out CpuidEntry entry) ? (int)(entry.Eax & 0xff) : 36;
-        ulong end = _options.Memory > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_options.Memory - BootLayout.LowMemoryEnd) : _options.Memory;
+        ulong end = _layout.Memory > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_layout.Memory - BootLayout.LowMemoryEnd) : _layout.Memory;
         if (bits < 64 && end >> bits != 0)
         {
             throw new MachineException(string.Create(
-                CultureInfo.InvariantCulture, $"0x{_options.Memory:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
+                CultureInfo.InvariantCulture, $"0x{_layout.Memory:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
         }
 
         long here = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (_kernel.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _options.Memory / TableShare > (ulong)here)
+        if (_layout.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _layout.Memory / TableShare > (ulong)here)
         {
             throw new MachineException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"0x{_options.Memory:x} bytes of memory are too much: "
+                $"0x{_layout.Memory:x} bytes of memory are too much: "
                 + $"a kernel's tables take a {TableShare}th of it, and this machine has 0x{here:x}"));
         }
 
-        if (_options.Processors > _partition.Capabilities.Processors)
+        if (_layout.Processors > _partition.Capabilities.Processors)
         {
-            throw new MachineException($"{_options.Processors} processors are too many: this kernel's KVM has up to {_partition.Capabilities.Processors} processors");
+            throw new MachineException($"{_layout.Processors} processors are too many: this kernel's KVM has up to {_partition.Capabilities.Processors} processors");
         }
     }
 
@@ -241,6 +275,7 @@ public sealed class VirtualMachine : IDisposable
                 switch (exit.Kind)
                 {
                     case ProcessorExitKind.Interrupted:
+                        Park();
                         break;
                     case ProcessorExitKind.Shutdown:
                         End(new MachineEnd(MachineEndKind.Reset));
@@ -260,6 +295,14 @@ public sealed class VirtualMachine : IDisposable
         catch (Exception e)
         {
             Fail(processor, e.Message);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _running--;
+                Monitor.PulseAll(_gate);
+            }
         }
     }
 
@@ -283,6 +326,11 @@ public sealed class VirtualMachine : IDisposable
     {
         if (_end.TrySetResult(end))
         {
+            lock (_gate)
+            {
+                Monitor.PulseAll(_gate);
+            }
+
             foreach (VirtualProcessor processor in _partition.Processors)
             {
                 try

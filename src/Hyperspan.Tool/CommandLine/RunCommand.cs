@@ -16,11 +16,20 @@ internal static class RunCommand
 
     internal static Command Create()
     {
-        var kernel = new Option<string>("--kernel")
+        var kernel = new Option<string?>("--kernel")
         {
             Description = "What the machine starts: a Linux kernel as it is installed (vmlinuz), an ELF file, or bytes that begin with their first instruction.",
             HelpName = "FILE",
-            Required = true,
+        };
+        var restore = new Option<string?>("--restore")
+        {
+            Description = "A machine that --save has saved: it goes on from there, with the disks given again. Its memory comes as it is touched.",
+            HelpName = "FILE",
+        };
+        var save = new Option<string?>("--save")
+        {
+            Description = "Where the machine is saved when this is asked to end (Ctrl-C, SIGTERM): to go on later with --restore.",
+            HelpName = "FILE",
         };
         var initrd = new Option<string?>("--initrd") { Description = "The initial file system of a Linux kernel.", HelpName = "FILE" };
         var append = new Option<string>("--append")
@@ -74,30 +83,52 @@ internal static class RunCommand
             }
         });
 
+        restore.Validators.Add(result =>
+        {
+            foreach (Option other in (Option[])[kernel, initrd, append, memory, processors])
+            {
+                if (result.GetResult(other) is { Implicit: false })
+                {
+                    result.AddError($"--restore: {other.Name} is what the saved machine says.");
+                }
+            }
+        });
+
         var command = new DocumentedCommand("run", "Run a virtual machine on KVM: a stock Linux kernel, or a small program.")
         {
             Examples =
             [
                 ("hyperspan run --kernel /boot/vmlinuz-6.1.0 --initrd initrd.img --disk disk.img", "Boot a kernel with a disk, on this terminal. Ctrl-C stops it."),
                 ("hyperspan run --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0 panic=-1' --memory 2G --processors 2 --no-reboot", "Two processors; a panic ends it."),
+                ("hyperspan run --kernel vmlinuz --initrd initrd.img --disk disk.img --save machine.snapshot", "Ctrl-C saves the machine."),
+                ("hyperspan run --restore machine.snapshot --disk disk.img", "It goes on."),
                 ("hyperspan run --kernel hello.bin", "Run a program of a few instructions, from 0x100000 on in long mode."),
             ],
             ExitCodes =
             [
-                (ExitCode.Success, "the guest turned the machine off, or asked to start again with --no-reboot"),
-                (ExitCode.Failure, "a processor could not go on, or a disk could not be flushed"),
+                (ExitCode.Success, "the guest turned the machine off, or asked to start again with --no-reboot or --restore; or the machine was saved"),
+                (ExitCode.Failure, "a processor could not go on, a disk could not be flushed, or the machine could not be saved"),
                 (ExitCode.BadInput, "wrong arguments, kernel or disk, no KVM, too much memory: one line says why"),
                 (ExitCode.Interrupted, "ended by Ctrl-C, SIGTERM or SIGHUP, as if the plug were pulled: what was in flight is finished, the disks are flushed"),
             ],
         };
-        foreach (Option option in (Option[])[kernel, initrd, append, memory, processors, disk, console, virtioConsole, noReboot, statistics])
+        foreach (Option option in (Option[])[kernel, restore, save, initrd, append, memory, processors, disk, console, virtioConsole, noReboot, statistics])
         {
             command.Add(option);
         }
 
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(kernel) is null && result.GetResult(restore) is null)
+            {
+                result.AddError("--kernel or --restore says what is run.");
+            }
+        });
         command.SetAction(result => Run(new RunOptions
         {
-            Kernel = result.GetRequiredValue(kernel),
+            Kernel = result.GetValue(kernel),
+            Restore = result.GetValue(restore),
+            Save = result.GetValue(save),
             Initrd = result.GetValue(initrd),
             Append = result.GetValue(append)!,
             Memory = result.GetValue(memory),

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Kvm;
+using Hyperspan.Snapshots;
 using Hyperspan.Tool.Output;
 using Hyperspan.Virtio;
 
@@ -20,6 +21,8 @@ internal sealed class GuestRun : IDisposable
     private IConsoleEndPoint? _console;
     private IConsoleEndPoint? _virtioConsole;
     private SerialPort? _port;
+    private GuestMemorySnapshot? _restored;
+    private bool _saved;
 
     internal GuestRun(RunOptions options)
     {
@@ -31,9 +34,15 @@ internal sealed class GuestRun : IDisposable
     /// <exception cref="InvalidInputException">Something that was given cannot be used.</exception>
     internal int Run()
     {
+        int processors = _options.Processors;
+        if (_options.Restore is { } saved)
+        {
+            (_restored, processors) = Open(saved);
+        }
+
         foreach (string disk in _options.Disks)
         {
-            AddDisk(disk);
+            AddDisk(disk, processors);
         }
 
         // Every machine has one: a guest that boots has nothing else to draw from.
@@ -61,7 +70,7 @@ internal sealed class GuestRun : IDisposable
             while (true)
             {
                 end = RunOnce(machine, termination.Token);
-                if (end.Kind != MachineEndKind.Reset || _options.NoReboot)
+                if (end.Kind != MachineEndKind.Reset || _options.NoReboot || _restored is not null)
                 {
                     break;
                 }
@@ -100,6 +109,23 @@ internal sealed class GuestRun : IDisposable
 
         _console?.Dispose();
         _virtioConsole?.Dispose();
+        _restored?.Dispose();
+    }
+
+    /// <summary>Opens a saved machine, and says how many processors it has: disks have queues by them.</summary>
+    private static (GuestMemorySnapshot Snapshot, int Processors) Open(string path)
+    {
+        GuestMemorySnapshot? snapshot = null;
+        try
+        {
+            snapshot = GuestMemorySnapshot.Open(path);
+            return (snapshot, MachineLayout.Read(snapshot).Processors);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            snapshot?.Dispose();
+            throw new InvalidInputException($"--restore {path}: {e.Message}", e);
+        }
     }
 
     private void RestoreTerminal()
@@ -132,6 +158,7 @@ internal sealed class GuestRun : IDisposable
             return new VirtualMachine(new MachineOptions
             {
                 Kernel = _options.Kernel,
+                Restore = _restored,
                 Initrd = _options.Initrd,
                 CommandLine = _options.Append,
                 Memory = _options.Memory,
@@ -146,7 +173,7 @@ internal sealed class GuestRun : IDisposable
         }
     }
 
-    private void AddDisk(string disk)
+    private void AddDisk(string disk, int processors)
     {
         bool readOnly = disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal);
         string path = readOnly ? disk[..^ReadOnlySuffix.Length] : disk;
@@ -159,7 +186,7 @@ internal sealed class GuestRun : IDisposable
                 new VirtioBlockOptions
                 {
                     ReadOnly = readOnly,
-                    QueueCount = _options.Processors > 1 ? Math.Min(_options.Processors, 4) : 1,
+                    QueueCount = Math.Min(processors, 4),
                     Id = string.Create(CultureInfo.InvariantCulture, $"disk{_images.Count - 1}"),
                 }));
         }
@@ -176,7 +203,35 @@ internal sealed class GuestRun : IDisposable
     private MachineEnd RunOnce(VirtualMachine machine, CancellationToken token)
     {
         using var output = new ConsoleOutput(machine.Console.ReadAsync, _console!);
-        return machine.Run(token);
+        if (_options.Save is not { } path)
+        {
+            return machine.Run(token);
+        }
+
+        using var stop = new CancellationTokenSource();
+        using (token.Register(() => _ = Task.Run(() => SaveAsync(machine, path, stop))))
+        {
+            return machine.Run(stop.Token);
+        }
+    }
+
+    /// <summary>Asked to end: saves the machine, then stops it, saved or not.</summary>
+    private async Task SaveAsync(VirtualMachine machine, string path, CancellationTokenSource stop)
+    {
+        try
+        {
+            machine.Pause();
+            await machine.SaveAsync(path).ConfigureAwait(false);
+            _saved = true;
+        }
+        catch (Exception e) when (e is IOException or KvmException or GuestMemoryException or UnauthorizedAccessException or InvalidOperationException or ArgumentException)
+        {
+            Terminal.Error($"the machine could not be saved: {e.Message}");
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+        }
     }
 
     /// <summary>Passes on what the guest is sent, to whichever machine runs.</summary>
@@ -201,6 +256,7 @@ internal sealed class GuestRun : IDisposable
     {
         int code = end.Kind switch
         {
+            MachineEndKind.Stopped when _options.Save is not null => _saved ? ExitCode.Success : ExitCode.Failure,
             MachineEndKind.Stopped => ExitCode.Interrupted,
             MachineEndKind.Failed => ExitCode.Failure,
             _ => ExitCode.Success,

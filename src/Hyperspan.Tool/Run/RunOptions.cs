@@ -3,7 +3,13 @@ namespace Hyperspan.Tool.Run;
 /// <summary>The arguments of <c>hyperspan run</c>.</summary>
 internal sealed record RunOptions
 {
-    internal required string Kernel { get; init; }
+    internal string? Kernel { get; init; }
+
+    /// <summary>Gets the snapshot of a machine to go on with, in place of a kernel.</summary>
+    internal string? Restore { get; init; }
+
+    /// <summary>Gets where the machine is saved when this process is asked to end.</summary>
+    internal string? Save { get; init; }
 
     internal string? Initrd { get; init; }
 

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Snapshots;
+
+namespace Hyperspan.Kvm;
+
+/// <summary>What of a machine stays for as long as it is there, and when it is saved.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct MachineLayout
+{
+    internal const ulong LeastMemory = 2 << 20;
+    internal const int MostProcessors = 255;
+    internal const string Section = "machine";
+
+    internal MachineLayout(ulong memory, int processors, int devices, KernelFormat format)
+    {
+        Memory = memory;
+        Processors = processors;
+        Devices = devices;
+        Format = format;
+    }
+
+    /// <summary>Gets the amount of memory in bytes.</summary>
+    public ulong Memory { get; }
+
+    /// <summary>Gets the number of processors.</summary>
+    public int Processors { get; }
+
+    /// <summary>Gets the number of devices.</summary>
+    public int Devices { get; }
+
+    /// <summary>Gets what kind of program it was started with.</summary>
+    public KernelFormat Format { get; }
+
+    /// <summary>Reads what a saved machine consists of: who restores it gives it as many devices, which are as they were.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <returns>The layout.</returns>
+    /// <exception cref="InvalidStateException">There is no machine in the snapshot, or it is damaged.</exception>
+    /// <exception cref="InvalidSnapshotException">The file is damaged.</exception>
+    public static MachineLayout Read(GuestMemorySnapshot snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        MachineLayout layout = new StateReader("the machine", StateReader.Section(snapshot, Section)).Value<MachineLayout>(StateItem.Layout);
+        if (layout.Memory < LeastMemory || layout.Memory % GuestAddress.PageSize != 0 || layout.Processors is < 1 or > MostProcessors || !Enum.IsDefined(layout.Format))
+        {
+            throw new InvalidStateException("the state of the machine is damaged: Layout");
+        }
+
+        GuestRange[] regions = layout.Memory <= BootLayout.LowMemoryEnd
+            ? [new GuestRange(0, layout.Memory)]
+            : [new GuestRange(0, BootLayout.LowMemoryEnd), new GuestRange(BootLayout.HighMemory, layout.Memory - BootLayout.LowMemoryEnd)];
+        return snapshot.Regions.Select(static region => region.Range).SequenceEqual(regions)
+            ? layout
+            : throw new InvalidStateException("the snapshot's memory is not that of the machine in it");
+    }
+}

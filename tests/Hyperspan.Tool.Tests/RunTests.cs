@@ -1,0 +1,56 @@
+using Hyperspan.Snapshots;
+using Hyperspan.Tool.Tests.Infrastructure;
+
+namespace Hyperspan.Tool.Tests;
+
+/// <summary>What <c>hyperspan run</c> refuses before it needs KVM: one line says why, and nothing is left behind.</summary>
+public sealed class RunTests : IDisposable
+{
+    private const int BadInput = 2;
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [LinuxFact]
+    public void What_is_run_must_be_said()
+    {
+        Refused("run").ShouldContain("--kernel or --restore says what is run");
+    }
+
+    [LinuxTheory]
+    [InlineData("--kernel", "k")]
+    [InlineData("--memory", "64M")]
+    [InlineData("--processors", "2")]
+    [InlineData("--initrd", "i")]
+    [InlineData("--append", "quiet")]
+    public void A_restored_machine_says_itself_what_it_is(string option, string value)
+    {
+        Refused("run", "--restore", _folder.PathOf("s"), option, value).ShouldContain($"{option} is what the saved machine says");
+    }
+
+    [LinuxFact]
+    public async Task What_is_no_saved_machine_is_refused()
+    {
+        string path = _folder.PathOf("snapshot");
+        Refused("run", "--restore", path).ShouldContain(path);
+        await File.WriteAllTextAsync(path, "no snapshot");
+        Refused("run", "--restore", path).ShouldContain(path);
+        using (var memory = new GuestMemory(new HeapBacking(4 << 20), "plain"))
+        {
+            await GuestMemorySnapshot.SaveAsync(memory, path);
+        }
+
+        Refused("run", "--restore", path).ShouldContain("there is no machine in the snapshot");
+        Refused("run", "--restore", "").ShouldContain("--restore");
+    }
+
+    private static string Refused(params string[] arguments)
+    {
+        ToolResult result = ToolProcess.Run(arguments);
+        result.ShouldEndWith(BadInput);
+        string line = result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)[0];
+        line.ShouldStartWith("hyperspan: ");
+        return line;
+    }
+}
