@@ -133,7 +133,8 @@ public sealed class KvmTests : IDisposable
         MatchCollection rounds = Regex.Matches(text, @"round (\d+) ([0-9a-f]{64})\r?\n");
         rounds.Count.ShouldBeGreaterThanOrEqualTo(2 * (cycles + 1));
         rounds.ShouldAllBe(round => round.Groups[2].Value == disk.Sha256());
-        rounds.Select(static round => int.Parse(round.Groups[1].Value, CultureInfo.InvariantCulture)).ShouldBe(Enumerable.Range(1, rounds.Count), "none is lost, and none comes twice");
+        IEnumerable<int> numbers = rounds.Select(static round => int.Parse(round.Groups[1].Value, CultureInfo.InvariantCulture));
+        numbers.ShouldBe(Enumerable.Range(1, rounds.Count), "none is lost, and none comes twice");
     }
 
     [SkippableFact]

@@ -50,14 +50,17 @@ public sealed partial class PackageTests : IDisposable
     [GeneratedRegex("```csharp\n(.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex CodeBlocks();
 
-    [GeneratedRegex($@"\nFalse {nameof(GuestMemoryFaultKind.NotMapped)}\n(?<count>[0-9]+) methods compiled as they were called$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        $@"\nFalse {nameof(GuestMemoryFaultKind.NotMapped)}\n(?<count>[0-9]+) methods compiled as they were called$",
+        RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex CompiledMethods();
 
     /// <summary>All at once: what one of them is built from is built for the others too.</summary>
     private void Pack(IEnumerable<string> names)
     {
         string solution = _folder.PathOf("packages.slnx");
-        IEnumerable<string> projects = names.Select(name => $"""<Project Path="{Path.GetRelativePath(_folder.PathOf("."), PublishedProgram.Sources!)}/src/{name}/{name}.csproj" />""");
+        string sources = Path.GetRelativePath(_folder.PathOf("."), PublishedProgram.Sources!);
+        IEnumerable<string> projects = names.Select(name => $"""<Project Path="{sources}/src/{name}/{name}.csproj" />""");
         File.WriteAllText(solution, $"<Solution>{string.Concat(projects)}</Solution>");
         PublishedProgram.DotNet(
             _folder.PathOf("pack.log"), "pack", solution, "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"),

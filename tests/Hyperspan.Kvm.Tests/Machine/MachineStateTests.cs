@@ -177,8 +177,8 @@ public sealed class MachineStateTests : IDisposable
                 content.AsSpan(random.Next(content.Length - 8), 8).Fill((byte)random.Next(256));
             }
 
-            await GuestMemorySnapshot.SaveAsync(
-                memory, _snapshot, new SnapshotSaveOptions { Sections = [.. sections.Select((section, n) => new SnapshotSection(section.Name, n == which ? content : section.Content))] });
+            SnapshotSection[] some = [.. sections.Select((section, n) => new SnapshotSection(section.Name, n == which ? content : section.Content))];
+            await GuestMemorySnapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = some });
             using GuestMemorySnapshot damaged = GuestMemorySnapshot.Open(_snapshot);
             try
             {
