@@ -15,10 +15,7 @@ public sealed partial class PackageTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public PackageTests()
-    {
-        Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests, to pack from");
-    }
+    public PackageTests() => PublishedProgram.Require();
 
     public void Dispose() => _folder.Dispose();
 

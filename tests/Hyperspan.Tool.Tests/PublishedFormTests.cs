@@ -11,10 +11,7 @@ public sealed class PublishedFormTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public PublishedFormTests()
-    {
-        Skip.If(PublishedProgram.Sources is null, "needs the sources beside the tests, to publish from");
-    }
+    public PublishedFormTests() => PublishedProgram.Require();
 
     public void Dispose() => _folder.Dispose();
 

@@ -10,6 +10,15 @@ internal static class PublishedProgram
     /// <summary>Gets the root of the sources, or null where the tests are not beside them.</summary>
     internal static string? Sources { get; } = FindSources();
 
+    /// <summary>Skips a test that publishes or packs, where that was not asked for or cannot be.</summary>
+    internal static void Require()
+    {
+        Skip.If(Sources is null, "needs the sources beside the tests, to publish from");
+        Skip.If(
+            Environment.GetEnvironmentVariable("HYPERSPAN_PUBLISH") != "1",
+            "publishing takes minutes: HYPERSPAN_PUBLISH=1 tries it, as .ci/run does");
+    }
+
     /// <summary>Gets a value indicating whether a NativeAOT program can be linked here.</summary>
     internal static bool CanLink => IsOnPath("clang") || IsOnPath("gcc");
 
