@@ -56,6 +56,7 @@ internal static class BlockCommand
             HelpName = "TEXT",
             DefaultValueFactory = static _ => "hyperspan",
         };
+        Option<DiskThrottle?> throttle = ThrottleArgument.CreateOption();
         queues.Validators.Add(ValidateQueues);
         id.Validators.Add(ValidateId);
 
@@ -76,7 +77,7 @@ internal static class BlockCommand
             ],
         };
         var socket = new SocketArguments(command, disks, image);
-        foreach (Option option in (Option[])[image, disks, readOnly, cache, format, locking, force, queues, id, capabilities])
+        foreach (Option option in (Option[])[image, disks, readOnly, cache, format, locking, force, queues, id, throttle, capabilities])
         {
             command.Add(option);
         }
@@ -93,6 +94,7 @@ internal static class BlockCommand
                 Locking = LockingOf(result.GetValue(locking)),
                 Force = result.GetValue(force),
                 Queues = result.GetValue(queues),
+                Throttle = result.GetValue(throttle),
                 Id = result.GetValue(id)!,
             };
             return Run(result.GetValue(disks) is { Length: > 0 } texts ? [.. texts.Select(text => DiskArgument.Parse(text, options))] : [options]);

@@ -12,7 +12,8 @@ internal static class DiskArgument
     internal static Option<string[]> CreateOption() => new("--disk")
     {
         Description = "One of several disks that this process serves, instead of --image and --socket: image=FILE,socket=PATH, and of read-only, cache=, format=, lock=, "
-            + "force, queues= and id= what is not as said by the option of that name. A comma in a value is written twice. May be given again for each disk.",
+            + "force, queues=, id=, iops=, bps= and burst= (of --throttle) what is not as said by the option of that name. "
+            + "A comma in a value is written twice. May be given again for each disk.",
         HelpName = "VALUES",
         AllowMultipleArgumentsPerToken = false,
     };
@@ -27,6 +28,7 @@ internal static class DiskArgument
         string? socket = null;
         BlockServerOptions disk = otherwise;
         var seen = new HashSet<string>(StringComparer.Ordinal);
+        List<string> limits = [];
         foreach (string entry in Split(text))
         {
             int equals = entry.IndexOf('=', StringComparison.Ordinal);
@@ -65,10 +67,21 @@ internal static class DiskArgument
                 case ("id", not null) when BlockCommand.IsId(value):
                     disk = disk with { Id = value };
                     break;
+                case ("iops" or "bps" or "burst", not null):
+                    limits.Add(entry);
+                    break;
                 default:
                     throw new InvalidInputException(
-                        $"--disk: '{entry}' is none of image=FILE, socket=PATH, read-only, cache=MODE, format=raw, lock=WHEN, force, queues=N and id=TEXT");
+                        $"--disk: '{entry}' is none of image=FILE, socket=PATH, read-only, cache=MODE, format=raw, lock=WHEN, force, queues=N, id=TEXT, "
+                        + "iops=N, bps=SIZE and burst=SECONDS");
             }
+        }
+
+        if (limits.Count != 0)
+        {
+            disk = ThrottleArgument.TryParse(string.Join(',', limits), out DiskThrottle? throttle, out string? why)
+                ? disk with { Throttle = throttle }
+                : throw new InvalidInputException($"--disk: {why}");
         }
 
         return image is null || socket is null

@@ -18,17 +18,26 @@ internal static class Sizes
         CustomParser = result => Parse(name, result),
     };
 
+    /// <summary>Reads a size.</summary>
+    internal static bool TryParse(string text, out ulong size)
+    {
+        int unit = text.Length == 0 ? -1 : Units.IndexOf(text[^1], StringComparison.OrdinalIgnoreCase);
+        int shift = (unit + 1) * 10;
+        bool isSize = ulong.TryParse(unit < 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
+            && number != 0
+            && number <= ulong.MaxValue >> shift;
+        size = isSize ? number << shift : 0;
+        return isSize;
+    }
+
     private static ulong Parse(string name, ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
-        int unit = text.Length == 0 ? -1 : Units.IndexOf(text[^1], StringComparison.OrdinalIgnoreCase);
-        int shift = (unit + 1) * 10;
-        if (ulong.TryParse(unit < 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong number) && number != 0 && number <= ulong.MaxValue >> shift)
+        if (!TryParse(text, out ulong size))
         {
-            return number << shift;
+            result.AddError($"{name}: '{text}' is not a size, such as 512M or 2G.");
         }
 
-        result.AddError($"{name}: '{text}' is not a size, such as 512M or 2G.");
-        return 0;
+        return size;
     }
 }

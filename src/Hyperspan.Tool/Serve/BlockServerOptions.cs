@@ -21,6 +21,9 @@ internal sealed record BlockServerOptions
 
     internal ImageLocking Locking { get; init; }
 
+    /// <summary>Gets how much the disk may do at most.</summary>
+    internal DiskThrottle? Throttle { get; init; }
+
     internal int Queues { get; init; } = 1;
 
     /// <summary>Gets what the disk is called in figures, and in the log where there are several. The id, if nothing else is said.</summary>

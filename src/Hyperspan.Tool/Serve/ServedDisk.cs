@@ -32,6 +32,7 @@ internal sealed class ServedDisk : IDisposable
                 ReadOnly = options.ReadOnly,
                 WriteThrough = options.Cache == DiskCache.DirectSync,
                 FeatureMask = options.Socket.Features,
+                Throttle = options.Throttle,
                 OnFailure = _failures.Add,
             });
     }

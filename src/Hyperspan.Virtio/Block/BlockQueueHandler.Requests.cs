@@ -36,7 +36,7 @@ internal sealed partial class BlockQueueHandler
                     ? Refuse(block)
                     : BeginTransfer(block, isWrite: true, header.Sector * VirtioBlockDevice.SectorSize, reader.Remaining);
             case BlockRequestType.Flush when Has(VirtioBlockFeatures.Flush):
-                return reader.Remaining > 0 || room > 0 ? Refuse(block) : BeginFlush(block);
+                return reader.Remaining > 0 || room > 0 ? Refuse(block) : Flush(block);
             case BlockRequestType.GetId:
                 return GetId(block, ref reader, room);
             case BlockRequestType.Discard when Has(VirtioBlockFeatures.Discard):
@@ -115,6 +115,7 @@ internal sealed partial class BlockQueueHandler
             return Fail(block, ErrorNumber.Busy);
         }
 
+        Device.Charge(length);
         block.Transfer.Reset(isWrite, offset, length);
         block.Step = BlockStep.Transfer;
         return TransferPieces(block);
@@ -166,6 +167,12 @@ internal sealed partial class BlockQueueHandler
     {
         block.Transfer.EndPiece(result.Succeeded);
         return result.Succeeded || (result.Fault.IsFault ? Break(block, result.Fault) : Fail(block, result.ErrorNumber));
+    }
+
+    private bool Flush(BlockRequest block)
+    {
+        Device.Charge();
+        return BeginFlush(block);
     }
 
     private bool BeginFlush(BlockRequest block)
@@ -243,6 +250,7 @@ internal sealed partial class BlockQueueHandler
             }
         }
 
+        Device.Charge();
         block.Step = BlockStep.Allocate;
         if (!MayOverlap)
         {

@@ -56,6 +56,12 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
         }
     }
 
+    /// <summary>Has the thread of the queue look whether it may go on. By any thread.</summary>
+    internal void LookAgain() => Wake();
+
+    /// <inheritdoc/>
+    protected override bool MayTake => Device.MayTake(this);
+
     protected override QueueRequest CreateRequest()
     {
         var made = new BlockRequest(this);

@@ -50,6 +50,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     private readonly bool _leaveOpen;
     private readonly FlushGate _flushes;
     private readonly FlushQueue _waiting;
+    private readonly ThrottleGate? _throttle;
     private readonly List<BlockQueueHandler> _handlers = [];
     private readonly List<BlockQueueHandler> _forsaken = [];
     private bool _hasForsaken;
@@ -81,6 +82,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         Check(_options, image, nameof(options));
         Encoding.ASCII.GetBytes(_options.Id, _id);
         IsReadOnly = _options.ReadOnly || image.IsReadOnly;
+        _throttle = _options.Throttle is { } throttle ? new ThrottleGate(throttle, _options.Clock) : null;
         OfferedFeatures = Offer();
         BlockMetrics.Add(this);
     }
@@ -161,6 +163,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     public void Dispose()
     {
         BlockMetrics.Remove(this);
+        _throttle?.Dispose();
         if (!_leaveOpen)
         {
             Image.Dispose();
@@ -178,6 +181,12 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
 
         return result;
     }
+
+    /// <summary>Whether a handler may take a request now; otherwise it is woken when it may.</summary>
+    internal bool MayTake(BlockQueueHandler handler) => _throttle is not { } throttle || throttle.MayBegin(handler);
+
+    /// <summary>A request that is valid begins: it counts for the limits.</summary>
+    internal void Charge(ulong bytes = 0) => _throttle?.Charge(bytes);
 
     /// <summary>Has a request told when all that was completed before it is durable.</summary>
     internal void BeginFlush(BlockRequest request) => _waiting.Begin(request);
@@ -199,6 +208,8 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         {
             _handlers.Remove(handler);
         }
+
+        _throttle?.Remove(handler);
 
         lock (_forsaken)
         {

@@ -35,6 +35,12 @@ public sealed record VirtioBlockOptions
     /// </summary>
     public int MaxSegments { get; init; } = 126;
 
+    /// <summary>Gets how much the disk may do at most; <see langword="null"/>, which is the default, for no limit.</summary>
+    public DiskThrottle? Throttle { get; init; }
+
+    /// <summary>Gets the time that limits go by.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>
     /// Gets what is called for each request that fails, by the thread that serves it, before the driver is told: it should be quick, and its exceptions are ignored.
     /// </summary>
