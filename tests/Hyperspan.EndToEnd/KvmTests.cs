@@ -114,7 +114,7 @@ public sealed class KvmTests : IDisposable
             """);
 
         (int code, string text) = await NestedBed.RunAsync(
-            280 + (cycles * 10),
+            280 + (cycles * 60),
             [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (disk.Path, "/b/disk")],
             "sh",
             "-c",
