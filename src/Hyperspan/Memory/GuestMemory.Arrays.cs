@@ -40,7 +40,7 @@ public sealed unsafe partial class GuestMemory
         ref byte first = ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(destination));
         ulong length = (ulong)destination.Length * (ulong)sizeof(T);
         fault = default;
-        return TryReadLong(address.Value, ref first, length, out ulong obstacle) || TryReadGeneral(address.Value, ref first, length, obstacle, out fault);
+        return BytePath.TryRead(this, address.Value, ref first, length, out CopyObstacle obstacle) || BytePath.TryReadSlowly(this, address.Value, ref first, length, obstacle, out fault);
     }
 
     /// <summary>Reads values that lie one after the other into a new array.</summary>
@@ -126,6 +126,6 @@ public sealed unsafe partial class GuestMemory
         ref byte first = ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(source));
         ulong length = (ulong)source.Length * (ulong)sizeof(T);
         fault = default;
-        return TryWriteLong(address.Value, ref first, length, out ulong obstacle) || TryWriteGeneral(address.Value, ref first, length, obstacle, out fault);
+        return BytePath.TryWrite(this, address.Value, ref first, length, out CopyObstacle obstacle) || BytePath.TryWriteSlowly(this, address.Value, ref first, length, obstacle, out fault);
     }
 }

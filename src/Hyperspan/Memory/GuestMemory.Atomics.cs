@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
@@ -23,9 +22,9 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T CompareExchange<T>(GuestAddress address, T value, T comparand)
         where T : unmanaged =>
-        TryCompareExchangeInline(address.Value, value, comparand, out T original, out ulong obstacle)
+        ValuePath.TryCompareExchange(this, address.Value, value, comparand, out T original, out Obstacle obstacle)
             ? original
-            : CompareExchangeOrThrow(address.Value, value, comparand, original, obstacle);
+            : ValuePath.CompareExchangeOrThrow(this, address.Value, value, comparand, original, obstacle);
 
     /// <summary>Compares and exchanges; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
@@ -41,14 +40,14 @@ public sealed unsafe partial class GuestMemory
     public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out bool exchanged, out T original, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (TryCompareExchangeInline(address.Value, value, comparand, out original, out ulong obstacle))
+        if (ValuePath.TryCompareExchange(this, address.Value, value, comparand, out original, out Obstacle obstacle))
         {
             exchanged = Scalar.ToBits(original) == Scalar.ToBits(comparand);
             fault = default;
             return true;
         }
 
-        bool accessed = TryCompareExchangeGeneral(address.Value, value, comparand, ref original, obstacle, out fault);
+        bool accessed = ValuePath.TryCompareExchangeSlowly(this, address.Value, value, comparand, ref original, obstacle, out fault);
         exchanged = accessed && Scalar.ToBits(original) == Scalar.ToBits(comparand);
         return accessed;
     }
@@ -151,114 +150,11 @@ public sealed unsafe partial class GuestMemory
     public bool TryWriteRelease<T>(GuestAddress address, T value)
         where T : unmanaged => IsAtomic<T>(address.Value) && TryWrite(address, value);
 
-    /// <summary>The path that is inlined into the caller: memory that cannot fault, in the region at address zero. An exchange costs more than a call.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryCompareExchangeInline<T>(ulong address, T value, T comparand, out T original, out ulong obstacle)
-        where T : unmanaged
-    {
-        PlainType<T>.Demand();
-        if (Scalar.Fits<T>() && address < _directWrite)
-        {
-            // SAFETY: below the limit, the bytes are in a mapping that cannot fault and stays while this object is referenced.
-            byte* at = _base + address;
-            if (Scalar.IsAligned<T>(at))
-            {
-                original = Scalar.CompareExchange(at, value, comparand);
-                obstacle = DisturbedGate;
-                return !_gate.AreWritesDisturbed;
-            }
-        }
-
-        return TryCompareExchangeMapped(address, value, comparand, out original, out obstacle);
-    }
-
-    /// <summary>Compares and exchanges where there is a mapping and no need to ask the backing: by the table of regions, plainly or by a stub.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryCompareExchangeMapped<T>(ulong address, T value, T comparand, out T original, out ulong obstacle)
-        where T : unmanaged
-    {
-        if (Scalar.Fits<T>())
-        {
-            // SAFETY: as for reading a value.
-            ulong offset = address;
-            byte* at = _base + address;
-            bool direct = false;
-            bool reached = address < _stubWrite;
-            RestrictedPath? restricted = _restricted;
-            if (!reached)
-            {
-                ref RegionSlot slot = ref _table.SlotOf(address);
-                offset = address - slot.Start;
-                at = slot.Base + offset;
-                direct = offset < slot.DirectWrite;
-                reached = direct || offset < slot.StubWrite;
-                restricted = slot.Restricted;
-            }
-
-            if (reached && Scalar.IsAligned<T>(at))
-            {
-                if (direct)
-                {
-                    original = Scalar.CompareExchange(at, value, comparand);
-                }
-                else
-                {
-                    GuardedResult result = restricted is null
-                        ? Guard.CompareExchange(at, value, comparand)
-                        : restricted.CompareExchange(at, offset, value, comparand);
-                    original = Scalar.FromBits<T>(result.Value);
-                    if (!result.Ok)
-                    {
-                        obstacle = restricted is null ? result.Status : NotTried;
-                        return false;
-                    }
-                }
-
-                obstacle = DisturbedGate;
-                return !_gate.AreWritesDisturbed;
-            }
-        }
-
-        original = default;
-        obstacle = NotTried;
-        return false;
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private T CompareExchangeOrThrow<T>(ulong address, T value, T comparand, T original, ulong obstacle)
-        where T : unmanaged
-    {
-        if (!TryCompareExchangeGeneral(address, value, comparand, ref original, obstacle, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
-        return original;
-    }
-
-    /// <summary>Compares and exchanges by the general path; obstacle and original are those of the paths before, as for reading.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryCompareExchangeGeneral<T>(ulong address, T value, T comparand, ref T original, ulong obstacle, out GuestMemoryFault fault)
-        where T : unmanaged
-    {
-        if (obstacle == DisturbedGate && CountWrite(address, (ulong)sizeof(T)))
-        {
-            fault = default;
-            return true;
-        }
-
-        var operation = new CompareExchangeOperation<T>(value, comparand);
-        bool done = CheckAtomic<T>(address, GuestMemoryOperation.CompareExchange, out fault)
-            && SlowPath.Access(this, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.CompareExchange, out fault, SignalOf(obstacle));
-        original = done ? operation.Original : default;
-        return done;
-    }
-
     /// <summary>Whether a value can be accessed by one instruction; see <see cref="CheckAtomic{T}"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool IsAtomic<T>(ulong address)
         where T : unmanaged =>
-        (Scalar.Fits<T>() && (address < _directRead || address < _stubRead) && Scalar.IsAligned<T>(_base + address))
+        (Scalar.Fits<T>() && (address < First.DirectRead || address < First.StubRead) && Scalar.IsAligned<T>(First.Base + address))
         || CheckAtomicSlowly<T>(address);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -270,7 +166,7 @@ public sealed unsafe partial class GuestMemory
     /// except in slices that do not start on a page.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool CheckAtomic<T>(ulong address, GuestMemoryOperation name, out GuestMemoryFault fault)
+    internal bool CheckAtomic<T>(ulong address, GuestMemoryOperation name, out GuestMemoryFault fault)
         where T : unmanaged
     {
         if (!Scalar.Fits<T>())
@@ -278,7 +174,7 @@ public sealed unsafe partial class GuestMemory
             ThrowNotAtomic(typeof(T), sizeof(T));
         }
 
-        if ((address < _directRead || address < _stubRead) && Scalar.IsAligned<T>(_base + address))
+        if ((address < First.DirectRead || address < First.StubRead) && Scalar.IsAligned<T>(First.Base + address))
         {
             fault = default;
             return true;

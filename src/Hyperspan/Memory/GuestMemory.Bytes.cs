@@ -15,10 +15,10 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Read(GuestAddress address, Span<byte> destination)
     {
-        if (!TryReadShort(address.Value, destination)
-            && !TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle))
+        if (!BytePath.TryReadShort(this, address.Value, destination)
+            && !BytePath.TryRead(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out CopyObstacle obstacle))
         {
-            ReadOrThrow(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle);
+            BytePath.ReadOrThrow(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle);
         }
     }
 
@@ -28,9 +28,9 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were read.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(GuestAddress address, Span<byte> destination) =>
-        TryReadShort(address.Value, destination)
-        || TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle)
-        || TryReadGeneral(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out _);
+        BytePath.TryReadShort(this, address.Value, destination)
+        || BytePath.TryRead(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out CopyObstacle obstacle)
+        || BytePath.TryReadSlowly(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out _);
 
     /// <summary>
     /// Reads bytes into a span and says why where it cannot; see <see cref="Read(GuestAddress, Span{byte})"/>. Neither throws nor allocates when memory cannot be read.
@@ -42,14 +42,14 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryRead(GuestAddress address, Span<byte> destination, out GuestMemoryFault fault)
     {
-        if (TryReadShort(address.Value, destination)
-            || TryReadLong(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out ulong obstacle))
+        if (BytePath.TryReadShort(this, address.Value, destination)
+            || BytePath.TryRead(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, out CopyObstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryReadGeneral(address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out fault);
+        return BytePath.TryReadSlowly(this, address.Value, ref MemoryMarshal.GetReference(destination), (uint)destination.Length, obstacle, out fault);
     }
 
     /// <summary>Reads bytes into memory outside the garbage-collected heap.</summary>
@@ -59,9 +59,9 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
     public void Read(GuestAddress address, void* destination, ulong length)
     {
-        if (!TryReadLong(address.Value, ref *(byte*)destination, length, out ulong obstacle))
+        if (!BytePath.TryRead(this, address.Value, ref *(byte*)destination, length, out CopyObstacle obstacle))
         {
-            ReadOrThrow(address.Value, ref *(byte*)destination, length, obstacle);
+            BytePath.ReadOrThrow(this, address.Value, ref *(byte*)destination, length, obstacle);
         }
     }
 
@@ -73,13 +73,13 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were read.</returns>
     public bool TryRead(GuestAddress address, void* destination, ulong length, out GuestMemoryFault fault)
     {
-        if (TryReadLong(address.Value, ref *(byte*)destination, length, out ulong obstacle))
+        if (BytePath.TryRead(this, address.Value, ref *(byte*)destination, length, out CopyObstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryReadGeneral(address.Value, ref *(byte*)destination, length, obstacle, out fault);
+        return BytePath.TryReadSlowly(this, address.Value, ref *(byte*)destination, length, obstacle, out fault);
     }
 
     /// <summary>Writes bytes.</summary>
@@ -91,10 +91,10 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Write(GuestAddress address, ReadOnlySpan<byte> source)
     {
-        if (!TryWriteShort(address.Value, source)
-            && !TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle))
+        if (!BytePath.TryWriteShort(this, address.Value, source)
+            && !BytePath.TryWrite(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out CopyObstacle obstacle))
         {
-            WriteOrThrow(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle);
+            BytePath.WriteOrThrow(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle);
         }
     }
 
@@ -104,9 +104,9 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were written.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(GuestAddress address, ReadOnlySpan<byte> source) =>
-        TryWriteShort(address.Value, source)
-        || TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle)
-        || TryWriteGeneral(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out _);
+        BytePath.TryWriteShort(this, address.Value, source)
+        || BytePath.TryWrite(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out CopyObstacle obstacle)
+        || BytePath.TryWriteSlowly(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out _);
 
     /// <summary>
     /// Writes bytes and says why where it cannot; see <see cref="Write(GuestAddress, ReadOnlySpan{byte})"/>. Neither throws nor allocates when memory cannot be written.
@@ -118,14 +118,14 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryWrite(GuestAddress address, ReadOnlySpan<byte> source, out GuestMemoryFault fault)
     {
-        if (TryWriteShort(address.Value, source)
-            || TryWriteLong(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out ulong obstacle))
+        if (BytePath.TryWriteShort(this, address.Value, source)
+            || BytePath.TryWrite(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, out CopyObstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryWriteGeneral(address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out fault);
+        return BytePath.TryWriteSlowly(this, address.Value, ref MemoryMarshal.GetReference(source), (uint)source.Length, obstacle, out fault);
     }
 
     /// <summary>Writes bytes from memory outside the garbage-collected heap.</summary>
@@ -135,9 +135,9 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">Not all of the range could be written; bytes below the fault's address may have been.</exception>
     public void Write(GuestAddress address, void* source, ulong length)
     {
-        if (!TryWriteLong(address.Value, ref *(byte*)source, length, out ulong obstacle))
+        if (!BytePath.TryWrite(this, address.Value, ref *(byte*)source, length, out CopyObstacle obstacle))
         {
-            WriteOrThrow(address.Value, ref *(byte*)source, length, obstacle);
+            BytePath.WriteOrThrow(this, address.Value, ref *(byte*)source, length, obstacle);
         }
     }
 
@@ -149,13 +149,13 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of them were written.</returns>
     public bool TryWrite(GuestAddress address, void* source, ulong length, out GuestMemoryFault fault)
     {
-        if (TryWriteLong(address.Value, ref *(byte*)source, length, out ulong obstacle))
+        if (BytePath.TryWrite(this, address.Value, ref *(byte*)source, length, out CopyObstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryWriteGeneral(address.Value, ref *(byte*)source, length, obstacle, out fault);
+        return BytePath.TryWriteSlowly(this, address.Value, ref *(byte*)source, length, obstacle, out fault);
     }
 
     /// <summary>Fills a range with one byte value.</summary>
@@ -166,9 +166,9 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Fill(GuestAddress address, byte value, ulong length)
     {
-        if (!TryFillInline(address.Value, length, value))
+        if (!BytePath.TryFillDirect(this, address.Value, length, value))
         {
-            FillOrThrow(address.Value, length, value);
+            BytePath.FillOrThrow(this, address.Value, length, value);
         }
     }
 
@@ -179,7 +179,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of it was written.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryFill(GuestAddress address, byte value, ulong length) =>
-        TryFillInline(address.Value, length, value) || TryFillGeneral(address.Value, length, value, out _);
+        BytePath.TryFillDirect(this, address.Value, length, value) || BytePath.TryFillSlowly(this, address.Value, length, value, out _);
 
     /// <summary>Fills a range with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
@@ -190,13 +190,13 @@ public sealed unsafe partial class GuestMemory
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryFill(GuestAddress address, byte value, ulong length, out GuestMemoryFault fault)
     {
-        if (TryFillInline(address.Value, length, value))
+        if (BytePath.TryFillDirect(this, address.Value, length, value))
         {
             fault = default;
             return true;
         }
 
-        return TryFillGeneral(address.Value, length, value, out fault);
+        return BytePath.TryFillSlowly(this, address.Value, length, value, out fault);
     }
 
     /// <summary>Fills a range with zeros.</summary>

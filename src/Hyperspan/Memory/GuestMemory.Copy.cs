@@ -104,7 +104,7 @@ public sealed unsafe partial class GuestMemory
             }
             else
             {
-                done = TryCopyUpwards(write, read, copied, target.IsDirect, source.MayBlock || target.MayBlock);
+                done = BytePath.TryCopyUpwards(write, read, copied, target.IsDirect, source.MayBlock || target.MayBlock);
             }
 
             GC.KeepAlive(source.Backing);
@@ -118,31 +118,6 @@ public sealed unsafe partial class GuestMemory
         }
 
         return TryBounce(from, destination, to, copied, out fault);
-    }
-
-    /// <summary>Copies guarded; where the destination may fault, page by page of it, so that nothing above a fault is written.</summary>
-    private static bool TryCopyUpwards(byte* write, byte* read, ulong length, bool direct, bool mayBlock)
-    {
-        // SAFETY: the caller has checked both ranges; the guard recovers from faults.
-        ulong done = 0;
-        while (!direct && !IsWrittenUpwards(write + done, length - done))
-        {
-            // All that is left at once where the processor keeps the place; else by pages, with transitions, so that a collection need not wait for all of them.
-            if (Guard.CopiesUpwards(write + done, read + done, length - done))
-            {
-                return Guard.CopyUpwards(write + done, read + done, (nuint)(length - done)).Ok;
-            }
-
-            ulong piece = PageMath.RestOfPage((ulong)(write + done));
-            if (!Guard.Copy(write + done, read + done, (nuint)piece, mayBlock || length > Guard.SuppressedLimit).Ok)
-            {
-                return false;
-            }
-
-            done += piece;
-        }
-
-        return Guard.Copy(write + done, read + done, (nuint)(length - done), mayBlock).Ok;
     }
 
     /// <summary>Copies through the stack, upward. Each side is an access of its own, with all that belongs to it.</summary>
@@ -176,8 +151,8 @@ public sealed unsafe partial class GuestMemory
     private bool TryCarry(
         ulong from, GuestMemory destination, ulong to, byte* buffer, ulong length, out bool read, out GuestMemoryFault fault)
     {
-        read = TryReadBytes(from, buffer, length, GuestMemoryOperation.Read, out fault);
-        return read && destination.TryWriteBytes(to, buffer, length, GuestMemoryOperation.Write, out fault);
+        read = BytePath.TryReadBytes(this, from, buffer, length, GuestMemoryOperation.Read, out fault);
+        return read && BytePath.TryWriteBytes(destination, to, buffer, length, GuestMemoryOperation.Write, out fault);
     }
 
     /// <summary>Finds the lowest fault in a range, region by region.</summary>

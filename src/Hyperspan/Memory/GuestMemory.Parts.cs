@@ -10,7 +10,7 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Whether an access that was done inline, inside one region, counts although the gate was disturbed: its region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsOpenAt(ulong address) => !IsDisposed && Find(address) is { } region && !IsClosed(region);
+    internal bool ConfirmRead(ulong address) => !IsDisposed && Find(address) is { } region && !IsClosed(region);
 
     /// <summary>Checks that every byte of a range lies in a region, before any of them is accessed.</summary>
     internal bool CheckRange(ulong address, ulong length, GuestMemoryOperation name, out GuestMemoryFault fault)
@@ -61,7 +61,7 @@ public sealed unsafe partial class GuestMemory
     /// The fault of an access that starts past the end of all memory: what a guest brings about most easily is settled first, and only here is anything written.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool PastEnd(GuestMemoryOperation name, ulong address, ulong length, out GuestMemoryFault fault)
+    internal bool PastEnd(GuestMemoryOperation name, ulong address, ulong length, out GuestMemoryFault fault)
     {
         if (IsDisposed)
         {
@@ -75,5 +75,5 @@ public sealed unsafe partial class GuestMemory
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     [DoesNotReturn]
-    private static void Throw(in GuestMemoryFault fault) => throw fault.ToException();
+    internal static void Throw(in GuestMemoryFault fault) => throw fault.ToException();
 }

@@ -17,7 +17,7 @@ public sealed unsafe partial class GuestMemory
     /// </returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Contains(GuestAddress address, ulong length) =>
-        ((Fits(address.Value, length, _directReadBytes) || Fits(address.Value, length, RegionSlot.BytesBelow(_stubRead))) && !_gate.IsDisturbed)
+        ((RegionSlot.Fits(FirstReadBytes, address.Value, length) || RegionSlot.Fits(RegionSlot.BytesBelow(First.StubRead), address.Value, length)) && !Gate.IsDisturbed)
         || ContainsGeneral(address.Value, length);
 
     /// <summary>Finds the region that contains an address.</summary>
@@ -27,7 +27,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryFindRegion(GuestAddress address, [NotNullWhen(true)] out GuestMemoryRegion? region)
     {
         MemoryRegion? found = IsDisposed ? null : Find(address.Value);
-        region = found is null ? null : Describe(found, Array.IndexOf(Clipped, found));
+        region = found is null ? null : Describe(found, Clipped.IndexOf(found));
         return region is not null;
     }
 
@@ -58,7 +58,7 @@ public sealed unsafe partial class GuestMemory
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ContainsGeneral(ulong address, ulong length) =>
-        (IsWithinRegion(address, length) && !IsDisposed) || CheckRange(address, length, GuestMemoryOperation.Probe, out _);
+        (Find(address) is { } region && region.Holds(address, length) && !IsDisposed) || CheckRange(address, length, GuestMemoryOperation.Probe, out _);
 
     private static GuestMemoryRegion Describe(MemoryRegion region, int index) => new(new GuestRange(region.Start, region.Length), (uint)index, region.Protection)
     {

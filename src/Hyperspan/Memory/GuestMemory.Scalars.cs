@@ -19,12 +19,12 @@ public sealed unsafe partial class GuestMemory
     public T Read<T>(GuestAddress address)
         where T : unmanaged
     {
-        if (TryReadInline(address.Value, out T value, out ulong obstacle))
+        if (ValuePath.TryRead(this, address.Value, out T value, out Obstacle obstacle))
         {
             return value;
         }
 
-        return ReadOrThrow(address.Value, obstacle, value);
+        return ValuePath.ReadOrThrow(this, address.Value, obstacle, value);
     }
 
     /// <summary>Reads a value; see <see cref="Read{T}(GuestAddress)"/>. Does not throw and does not allocate when memory cannot be read.</summary>
@@ -38,19 +38,19 @@ public sealed unsafe partial class GuestMemory
         where T : unmanaged
     {
         // Nobody asks why: past the end of everything is settled here, by one compare.
-        if (address.Value > _last)
+        if (address.Value > LastAddress)
         {
             PlainType<T>.Demand();
             value = default;
             return false;
         }
 
-        if (TryReadInline(address.Value, out value, out ulong obstacle))
+        if (ValuePath.TryRead(this, address.Value, out value, out Obstacle obstacle))
         {
             return true;
         }
 
-        return TryReadGeneral(address.Value, obstacle, ref value);
+        return ValuePath.TryReadSlowly(this, address.Value, obstacle, ref value);
     }
 
     /// <summary>
@@ -66,20 +66,20 @@ public sealed unsafe partial class GuestMemory
     public bool TryRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (address.Value > _last)
+        if (address.Value > LastAddress)
         {
             PlainType<T>.Demand();
             value = default;
             return PastEnd(GuestMemoryOperation.Read, address.Value, (ulong)sizeof(T), out fault);
         }
 
-        if (TryReadInline(address.Value, out value, out ulong obstacle))
+        if (ValuePath.TryRead(this, address.Value, out value, out Obstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryReadGeneral(address.Value, obstacle, ref value, out fault);
+        return ValuePath.TryReadSlowly(this, address.Value, obstacle, ref value, out fault);
     }
 
     /// <summary>Writes a value.</summary>
@@ -94,9 +94,9 @@ public sealed unsafe partial class GuestMemory
     public void Write<T>(GuestAddress address, T value)
         where T : unmanaged
     {
-        if (!TryWriteInline(address.Value, value, out ulong obstacle))
+        if (!ValuePath.TryWrite(this, address.Value, value, out Obstacle obstacle))
         {
-            WriteOrThrow(address.Value, obstacle, value);
+            ValuePath.WriteOrThrow(this, address.Value, obstacle, value);
         }
     }
 
@@ -110,13 +110,13 @@ public sealed unsafe partial class GuestMemory
     public bool TryWrite<T>(GuestAddress address, T value)
         where T : unmanaged
     {
-        if (address.Value > _last)
+        if (address.Value > LastAddress)
         {
             PlainType<T>.Demand();
             return false;
         }
 
-        return TryWriteInline(address.Value, value, out ulong obstacle) || TryWriteGeneral(address.Value, obstacle, value);
+        return ValuePath.TryWrite(this, address.Value, value, out Obstacle obstacle) || ValuePath.TryWriteSlowly(this, address.Value, obstacle, value);
     }
 
     /// <summary>
@@ -132,18 +132,18 @@ public sealed unsafe partial class GuestMemory
     public bool TryWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (address.Value > _last)
+        if (address.Value > LastAddress)
         {
             PlainType<T>.Demand();
             return PastEnd(GuestMemoryOperation.Write, address.Value, (ulong)sizeof(T), out fault);
         }
 
-        if (TryWriteInline(address.Value, value, out ulong obstacle))
+        if (ValuePath.TryWrite(this, address.Value, value, out Obstacle obstacle))
         {
             fault = default;
             return true;
         }
 
-        return TryWriteGeneral(address.Value, obstacle, value, out fault);
+        return ValuePath.TryWriteSlowly(this, address.Value, obstacle, value, out fault);
     }
 }

@@ -189,10 +189,10 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        if (made._last != length - 1)
+        if (made.LastAddress != length - 1)
         {
             var tooLong = new InvalidOperationException(string.Create(
-                CultureInfo.InvariantCulture, $"the backing has made a slice of 0x{made._last + (UInt128)1:x} bytes where 0x{length:x} were asked for"));
+                CultureInfo.InvariantCulture, $"the backing has made a slice of 0x{made.LastAddress + (UInt128)1:x} bytes where 0x{length:x} were asked for"));
             fault = FaultIn(
                 region, new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Backing, from - region.Start, tooLong), GuestMemoryOperation.Slice, (from, length));
             return false;

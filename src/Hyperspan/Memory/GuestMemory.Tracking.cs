@@ -28,39 +28,39 @@ public sealed unsafe partial class GuestMemory
     internal ReadOnlySpan<MemoryRegion> TrackedRegions => Clipped;
 
     /// <summary>Gets a value indicating whether writes ask whom they are to tell.</summary>
-    internal bool IsDisturbedForWrites => _gate.AreWritesDisturbed;
+    internal bool IsDisturbedForWrites => Gate.AreWritesDisturbed;
 
     /// <summary>Called by a backing when it has somebody to tell of writes, or nobody any more.</summary>
-    internal void OnTracked(bool tracked) => _gate.Track(tracked);
+    internal void OnTracked(bool tracked) => Gate.Track(tracked);
 
     /// <summary>Called by a backing when it has others to tell of writes than before; by one backing at a time, and this one by each for itself.</summary>
     internal void OnTrackersChanged(GuestMemoryBacking backing)
     {
         if (Clipped is [{ Start: 0 } first, ..] && first.Backing == backing)
         {
-            _gate.SetFirstLog(backing.SoleLog?.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length));
+            Gate.SetFirstLog(backing.SoleLog?.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length));
         }
     }
 
     /// <summary>
-    /// As <see cref="CountWrite"/>, without a call, for a value in the region at address zero of a memory that is no slice, where a dirty log is all there is to be told.
+    /// As <see cref="ConfirmWrite"/>, without a call, for a value in the region at address zero of a memory that is no slice, where a dirty log is all there is to be told.
     /// Otherwise <see langword="false"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool CountFirst(ulong address, ulong length)
+    internal bool TryLogFirst(ulong address, ulong length)
     {
-        if (_gate.FirstLog is not { } log || address >= _gate.FirstLogLimit || _parent is not null)
+        if (Gate.FirstLog is not { } log || address >= Gate.FirstLogLimit || _parent is not null)
         {
             return false;
         }
 
-        log.Mark(_gate.FirstLogSkip + address, length);
-        return !_gate.IsDisturbed;
+        log.Mark(Gate.FirstLogSkip + address, length);
+        return !Gate.IsDisturbed;
     }
 
     /// <summary>Tells of a write that was done inline, inside one region, where the gate is disturbed. Answers whether it counts: the region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool CountWrite(ulong address, ulong length)
+    internal bool ConfirmWrite(ulong address, ulong length)
     {
         if (Find(address) is not { } region)
         {
@@ -85,7 +85,7 @@ public sealed unsafe partial class GuestMemory
             region.Backing.MarkWritten(region.BackingOffset + offset, length);
         }
 
-        _gate.Shown?.Memory.TellRange(_gate.Shown.Start + _windowStart + region.Start + offset, length, isHeld);
+        Gate.Shown?.Memory.TellRange(Gate.Shown.Start + _windowStart + region.Start + offset, length, isHeld);
     }
 
     /// <summary>Tells of a write to any range, also after this memory was closed.</summary>

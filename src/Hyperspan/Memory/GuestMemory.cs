@@ -38,32 +38,21 @@ public sealed unsafe partial class GuestMemory : IDisposable
     // What regions look like from outside: made when it is first asked for, and kept beside the object, since slices are made by the million.
     private static readonly ConditionalWeakTable<GuestMemory, IReadOnlyList<GuestMemoryRegion>> Described = [];
 
-    // The region at address zero, if plain accesses or stubs reach it; what these mean is said at RegionSlot. Other regions are found by the table.
-    private byte* _base;
-    private ulong _directRead;
-    private ulong _directWrite;
-    private ulong _stubRead;
-    private ulong _stubWrite;
-    private RestrictedPath? _restricted;
-    private RegionTable _table;
+    // The region at address zero, or, in a slice inside one region, that region and the part of it: what the fast paths need. Other regions are found by the table.
+    internal RegionSlot First;
+
+    // Its exact length, for bytes, where it is direct.
+    internal ulong FirstReadBytes;
+    internal ulong FirstWriteBytes;
+    internal RegionTable Table;
 
     // The last address of the last region; zero where there is none.
-    private readonly ulong _last;
-    private readonly MemoryGate _gate;
+    internal readonly ulong LastAddress;
+    internal readonly MemoryGate Gate;
 
-    // The same region's exact length, for bytes, where it is direct.
-    private ulong _directReadBytes;
-    private ulong _directWriteBytes;
-
-    // Null in a slice inside one region until something asks for it: see Regions.
-    private MemoryRegion[]? _regions;
-    private readonly string? _name;
-
-    // Of a slice: what it was made from, kept so that a disposal further up finds it; the memory that all of them were made from; and where it lies in the memory
-    // whose regions it clips, which is that one unless a backing has made a memory of its own in between. So nothing that is asked of a slice depends on its depth.
+    // Of a slice: what it was made from, kept so that a disposal further up finds it; and where it lies in the memory that all of them were made from (the gate's), or in
+    // what a backing has made in between. So nothing that is asked of a slice depends on its depth.
     private readonly GuestMemory? _parent;
-    private readonly GuestMemory? _root;
-    private readonly GuestMemory? _source;
     private readonly ulong _windowStart;
     private readonly bool _strict;
     private readonly bool _leaveOpen;
@@ -99,12 +88,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     internal GuestMemory(string name, MemoryRegion[] regions, bool strict, bool leaveOpen)
     {
         ArgumentNullException.ThrowIfNull(name);
-        _name = name;
-        _regions = regions;
         _strict = strict;
         _leaveOpen = leaveOpen;
-        _last = LastAddress(regions);
-        _gate = new MemoryGate();
+        Table = RegionTable.Build(regions);
+        LastAddress = Table.Last;
+        Gate = new MemoryGate(this, name);
         foreach (MemoryRegion region in regions)
         {
             if (region.Base != null && (region.FaultBehavior != FaultBehavior.Never || region.HasBitmaps))
@@ -114,7 +102,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
             }
         }
 
-        SetPaths();
+        OpenFirst();
         foreach (MemoryRegion region in regions)
         {
             region.Backing.Attach(this);
@@ -123,26 +111,24 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
     /// <summary>A slice of several regions, or of none.</summary>
     private GuestMemory(GuestMemory parent, MemoryRegion[] regions, ulong start)
-        : this(parent, parent._gate)
+        : this(parent, parent.Gate)
     {
-        _source = parent._source ?? parent;
         _windowStart = parent._windowStart + start;
-        _regions = regions;
-        _last = LastAddress(regions);
-        SetPaths();
+        Table = RegionTable.Build(regions);
+        LastAddress = Table.Last;
+        OpenFirst();
         parent.Attach(this);
     }
 
     /// <summary>
-    /// A slice inside one region, at the cost of one object: what the inlined paths need is set, the rest is made when it is first asked for.
+    /// A slice inside one region, at the cost of one object: what the fast paths need is set, the rest is made when it is first asked for.
     /// </summary>
     private GuestMemory(GuestMemory parent, MemoryRegion region, ulong start, ulong length)
-        : this(parent, parent._gate)
+        : this(parent, parent.Gate)
     {
-        _source = parent._source ?? parent;
         _windowStart = parent._windowStart + start;
-        _last = length - 1;
-        _table = RegionTable.Pending;
+        LastAddress = length - 1;
+        Table = RegionTable.Pending;
         SetFirst(region, start - region.Start, length);
         parent.Attach(this);
     }
@@ -154,46 +140,47 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private GuestMemory(GuestMemory parent, GuestMemory made, ulong start)
         : this(parent, new MemoryGate(new ShownPlace(parent, start)))
     {
-        _source = made;
-        _regions = made.Clipped;
-        _last = made._last;
-        SetPaths();
+        Table = RegionTable.Build(made.Clipped);
+        LastAddress = Table.Last;
+        OpenFirst();
         parent.Attach(this);
         made.List(this);
-        made._root?.List(this);
+        if (made._parent is not null)
+        {
+            made.Gate.Root.List(this);
+        }
     }
 
     /// <summary>What is the same for every slice.</summary>
     private GuestMemory(GuestMemory parent, MemoryGate gate)
     {
         _parent = parent;
-        _root = parent._root ?? parent;
         _strict = parent._strict;
         _leaveOpen = true;
-        _gate = gate;
-        _table = RegionTable.Empty;
+        Gate = gate;
+        Table = RegionTable.Empty;
     }
 
     /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
     public static GuestMemory Empty { get; } = new("empty", [], strict: false, leaveOpen: true);
 
     /// <summary>Gets the name used in errors.</summary>
-    public string Name => _name ?? _root!._name!;
+    public string Name => Gate.Name;
 
     /// <summary>
     /// Gets the first address past the last region, or zero for an empty memory and for one that has the last byte of the address space: see <see cref="Last"/>.
     /// It is not the amount of memory where there are gaps.
     /// </summary>
-    public ulong End => Clipped.Length == 0 ? 0 : unchecked(_last + 1);
+    public ulong End => Clipped.Length == 0 ? 0 : unchecked(LastAddress + 1);
 
     /// <summary>Gets the last address of the last region, or <see langword="null"/> for an empty memory.</summary>
-    public GuestAddress? Last => Clipped.Length == 0 ? null : new(_last);
+    public GuestAddress? Last => Clipped.Length == 0 ? null : new(LastAddress);
 
     /// <summary>Gets a value indicating whether an access that crosses from one region into the next is an error, even if they touch.</summary>
     public bool IsStrict => _strict;
 
     /// <summary>Gets a value indicating whether this memory, or one it is a slice of, has been disposed.</summary>
-    public bool IsDisposed => Volatile.Read(ref _closed) || (_root is { } root && Volatile.Read(ref root._closed));
+    public bool IsDisposed => Volatile.Read(ref _closed) || Volatile.Read(ref Gate.Root._closed);
 
     /// <summary>Gets how much memory there is, in bytes: the lengths of all regions. Where there are no gaps, that is <see cref="End"/> as well.</summary>
     public ulong Length
@@ -280,7 +267,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
         if (_parent is null)
         {
-            _gate.Disturb();
+            Gate.Disturb();
         }
 
         Close();
@@ -308,7 +295,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     }
 
     /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
-    internal void OnBackingClosed() => _gate.Disturb();
+    internal void OnBackingClosed() => Gate.Disturb();
 
     /// <summary>Remembers a slice of a slice, to close it with this one.</summary>
     private void Attach(GuestMemory slice)
@@ -338,14 +325,14 @@ public sealed unsafe partial class GuestMemory : IDisposable
         while (open.TryPop(out GuestMemory? memory))
         {
             Volatile.Write(ref memory._closed, true);
-            memory.SetPaths();
+            memory.CloseFirst();
             Volatile.Read(ref memory._slices)?.AddTo(open);
         }
     }
 
     private System.Collections.ObjectModel.ReadOnlyCollection<GuestMemoryRegion> DescribeAll()
     {
-        MemoryRegion[] regions = Clipped;
+        ReadOnlySpan<MemoryRegion> regions = Clipped;
         var list = new GuestMemoryRegion[regions.Length];
         for (int i = 0; i < list.Length; i++)
         {
@@ -355,37 +342,29 @@ public sealed unsafe partial class GuestMemory : IDisposable
         return list.AsReadOnly();
     }
 
-    /// <summary>The regions in the order of their addresses. A slice inside one region finds its own when they are first asked for.</summary>
-    private MemoryRegion[] Clipped => _regions ?? MakeRegions();
+    /// <summary>The regions in the order of their addresses, also when this is closed. A slice inside one region makes its own when they are first asked for.</summary>
+    internal ReadOnlySpan<MemoryRegion> Clipped => Map.Regions;
 
     /// <summary>The region that contains an address, or null where there is none or this memory is closed.</summary>
-    internal MemoryRegion? Find(ulong address)
-    {
-        RegionTable table = _table;
-        return (table == RegionTable.Pending ? MakeTable() : table).Find(address);
-    }
+    internal MemoryRegion? Find(ulong address) => Map.Find(address);
 
-    private MemoryRegion[] MakeRegions()
-    {
-        MemoryRegion[] made = ClipRegions(_source!.Clipped, _windowStart, _last + 1);
-        return Interlocked.CompareExchange(ref _regions, made, null) ?? made;
-    }
+    private RegionTable Map => Table == RegionTable.Pending ? MakeTable() : Table;
 
     private RegionTable MakeTable()
     {
-        // Unless it is closed meanwhile: then the table is empty, and stays so.
-        RegionTable made = RegionTable.Build(Clipped);
-        RegionTable found = Interlocked.CompareExchange(ref _table, made, RegionTable.Pending);
+        // Unless it is closed meanwhile: then the table finds nothing, and stays so.
+        RegionTable made = RegionTable.Build([First.Clip(LastAddress + 1)]);
+        RegionTable found = Interlocked.CompareExchange(ref Table, made, RegionTable.Pending);
         return found == RegionTable.Pending ? made : found;
     }
 
     /// <summary>The parts of regions that lie in a window, at the addresses they have in it.</summary>
-    private static MemoryRegion[] ClipRegions(MemoryRegion[] regions, ulong start, ulong length)
+    private static MemoryRegion[] ClipRegions(ReadOnlySpan<MemoryRegion> regions, ulong start, ulong length)
     {
         var parts = new List<MemoryRegion>();
         foreach (MemoryRegion region in regions)
         {
-            if (region.Start <= start + (length - 1) && region.Start + (region.Length - 1) >= start)
+            if (region.Start <= start + (length - 1) && region.Last >= start)
             {
                 parts.Add(region.Clip(start, length));
             }
@@ -393,8 +372,6 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
         return [.. parts];
     }
-
-    private static ulong LastAddress(MemoryRegion[] regions) => regions.Length == 0 ? 0 : regions[^1].Start + (regions[^1].Length - 1);
 
     private static string NameOf(GuestMemoryBacking backing, string? name)
     {
@@ -405,51 +382,37 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private static MemoryRegion[] SingleRegion(GuestMemoryBacking backing, bool leaveOpen) =>
         MemoryRegion.Create(0, backing, 0, null, Protection.ReadWriteExecute, leaveOpen) is { } region ? [region] : [];
 
-    /// <summary>Sets the limits of the inlined paths from the regions; all to zero once closed.</summary>
-    [MemberNotNull(nameof(_table))]
-    private void SetPaths()
+    /// <summary>Opens the fast paths of the region at address zero, if there is one.</summary>
+    private void OpenFirst()
     {
-        bool closed = IsDisposed;
-        Volatile.Write(ref _directRead, 0);
-        Volatile.Write(ref _directWrite, 0);
-        Volatile.Write(ref _stubRead, 0);
-        Volatile.Write(ref _stubWrite, 0);
-        Volatile.Write(ref _directReadBytes, 0);
-        Volatile.Write(ref _directWriteBytes, 0);
-        if (closed)
+        if (IsDisposed)
         {
-            // The base stays: an access that has passed its check may be about to use it.
-            _table = RegionTable.Empty;
-            return;
+            CloseFirst();
         }
-
-        MemoryRegion[] regions = Clipped;
-        _table = RegionTable.Build(regions);
-        if (regions is [{ Start: 0 } first, ..])
+        else if (Table.Regions is [{ Start: 0 } first, ..])
         {
             SetFirst(first, 0, first.Length);
         }
     }
 
-    /// <summary>Sets the limits of the inlined paths for the region at address zero, or for the part of it that a slice shows.</summary>
+    /// <summary>Opens the fast paths for the region at address zero, or for the part of it that a slice shows.</summary>
     private void SetFirst(MemoryRegion region, ulong skip, ulong length)
     {
+        First.Set(region, skip, length);
         if (region.IsDirect)
         {
-            // What slices are made of most of the time: no slot for these.
-            ulong limit = RegionSlot.ScalarLimit(length);
-            _base = region.Base + skip;
-            (_directRead, _directReadBytes) = region.CanRead ? (limit, length) : default;
-            (_directWrite, _directWriteBytes) = region.CanWrite ? (limit, length) : default;
-            return;
+            FirstReadBytes = region.CanRead ? length : 0;
+            FirstWriteBytes = region.CanWrite ? length : 0;
         }
+    }
 
-        RegionSlot slot = default;
-        slot.SetPaths(region, skip, length);
-        _base = slot.Base;
-        _restricted = slot.Restricted;
-        _stubRead = slot.StubRead;
-        _stubWrite = slot.StubWrite;
+    /// <summary>Closes all fast paths: nothing is found any more.</summary>
+    private void CloseFirst()
+    {
+        First.Close();
+        Volatile.Write(ref FirstReadBytes, 0);
+        Volatile.Write(ref FirstWriteBytes, 0);
+        Table = Map.Closed();
     }
 
     /// <summary>

@@ -112,6 +112,9 @@ internal sealed unsafe class MemoryRegion
     /// <summary>The length in bytes.</summary>
     internal ulong Length { get; }
 
+    /// <summary>The guest-physical address of the last byte.</summary>
+    internal ulong Last => Start + (Length - 1);
+
     internal GuestMemoryBacking Backing { get; }
 
     /// <summary>Where in the backing the region starts, in bytes.</summary>

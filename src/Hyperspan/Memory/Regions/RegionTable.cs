@@ -20,10 +20,10 @@ internal sealed class RegionTable
 {
     private const int MaxBits = 9;
 
-    internal static readonly RegionTable Empty = new(new RegionSlot[1], 63);
+    internal static readonly RegionTable Empty = new([], new RegionSlot[1], 63);
 
-    /// <summary>Stands for a table that nothing has asked for so far: nothing is found in it by the inlined paths.</summary>
-    internal static readonly RegionTable Pending = new(new RegionSlot[1], 63);
+    /// <summary>Stands for a table that nothing has asked for so far: nothing is found in it by the fast paths.</summary>
+    internal static readonly RegionTable Pending = new([], new RegionSlot[1], 63);
 
     private readonly RegionSlot[] _slots;
     private readonly int _shift;
@@ -32,8 +32,12 @@ internal sealed class RegionTable
     // For the slots that hold parts of several regions; null where there is none.
     private readonly RegionTable?[]? _finer;
 
-    private RegionTable(RegionSlot[] slots, int shift, RegionTable?[]? finer = null)
+    // Of the whole memory; none in a finer table.
+    private readonly MemoryRegion[] _regions;
+
+    private RegionTable(MemoryRegion[] regions, RegionSlot[] slots, int shift, RegionTable?[]? finer = null)
     {
+        _regions = regions;
         _slots = slots;
         _finer = finer;
         _shift = shift;
@@ -41,17 +45,18 @@ internal sealed class RegionTable
     }
 
     /// <summary>Builds the table for regions sorted by address.</summary>
-    internal static RegionTable Build(ReadOnlySpan<MemoryRegion> regions)
-    {
-        if (regions.IsEmpty)
-        {
-            return Empty;
-        }
+    internal static RegionTable Build(ReadOnlySpan<MemoryRegion> regions) => regions.IsEmpty
+        ? Empty
+        : Build(regions.ToArray(), regions, 0, 64 - BitOperations.LeadingZeroCount(regions[^1].Last));
 
-        MemoryRegion last = regions[^1];
-        int addressBits = 64 - BitOperations.LeadingZeroCount(last.Start + (last.Length - 1));
-        return Build(regions, 0, addressBits);
-    }
+    /// <summary>Gets the regions in the order of their addresses.</summary>
+    internal ReadOnlySpan<MemoryRegion> Regions => _regions;
+
+    /// <summary>Gets the last address of the last region; zero where there is none.</summary>
+    internal ulong Last => _regions is [.., var last] ? last.Last : 0;
+
+    /// <summary>The table of a memory that was closed: it has the regions and finds none.</summary>
+    internal RegionTable Closed() => _regions.Length == 0 ? Empty : new(_regions, Empty._slots, Empty._shift);
 
     /// <summary>The slot of the first level that an address falls into: its region need not contain the address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,7 +83,7 @@ internal sealed class RegionTable
     }
 
     /// <summary>Builds a table over the 2^<paramref name="windowBits"/> bytes from <paramref name="windowStart"/> on.</summary>
-    private static RegionTable Build(ReadOnlySpan<MemoryRegion> regions, ulong windowStart, int windowBits)
+    private static RegionTable Build(MemoryRegion[] all, ReadOnlySpan<MemoryRegion> regions, ulong windowStart, int windowBits)
     {
         // The fewest slots in which no two regions meet, or the most we allow.
         int bits = 0;
@@ -104,18 +109,18 @@ internal sealed class RegionTable
             if (inside.Length > 1)
             {
                 finer ??= new RegionTable?[slots.Length];
-                finer[i] = Build(inside, start, shift);
+                finer[i] = Build([], inside, start, shift);
             }
         }
 
-        return new RegionTable(slots, shift, finer);
+        return new RegionTable(all, slots, shift, finer);
     }
 
     private static bool AnySlotShared(ReadOnlySpan<MemoryRegion> regions, int shift)
     {
         for (int i = 1; i < regions.Length; i++)
         {
-            ulong previousLast = regions[i - 1].Start + (regions[i - 1].Length - 1);
+            ulong previousLast = regions[i - 1].Last;
             if (shift > 63 || previousLast >> shift == regions[i].Start >> shift)
             {
                 return true;
@@ -129,7 +134,7 @@ internal sealed class RegionTable
     private static ReadOnlySpan<MemoryRegion> Fill(ref RegionSlot slot, ReadOnlySpan<MemoryRegion> regions, ulong first, ulong last)
     {
         int from = 0;
-        while (from < regions.Length && regions[from].Start + (regions[from].Length - 1) < first)
+        while (from < regions.Length && regions[from].Last < first)
         {
             from++;
         }
@@ -140,7 +145,7 @@ internal sealed class RegionTable
         while (from + count < regions.Length && regions[from + count].Start <= last)
         {
             MemoryRegion region = regions[from + count];
-            ulong covered = Math.Min(last, region.Start + (region.Length - 1)) - Math.Max(first, region.Start);
+            ulong covered = Math.Min(last, region.Last) - Math.Max(first, region.Start);
             if (widest < 0 || covered > most)
             {
                 widest = from + count;
@@ -153,9 +158,8 @@ internal sealed class RegionTable
         if (count != 0)
         {
             MemoryRegion filling = regions[widest];
-            slot.Region = filling;
             slot.Start = filling.Start;
-            slot.SetPaths(filling, 0, filling.Length);
+            slot.Set(filling, 0, filling.Length);
         }
 
         return regions.Slice(from, count);

@@ -14,10 +14,10 @@ internal static unsafe class RegionAttempt
     /// <param name="offset">Where in the region to start.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="operation">What to do.</param>
-    /// <param name="signal">The signal that a guarded access to all of it has met a moment ago, or zero.</param>
+    /// <param name="obstacle">The signal that a guarded access to all of it has met a moment ago, if any.</param>
     /// <param name="fault">What stopped it.</param>
     internal static bool Try<TOperation>(
-        MemoryRegion region, ref ulong offset, ref ulong length, ref TOperation operation, int signal, out RegionFault fault)
+        MemoryRegion region, ref ulong offset, ref ulong length, ref TOperation operation, Obstacle obstacle, out RegionFault fault)
         where TOperation : struct, IRegionOperation
     {
         if (region.HasBitmaps)
@@ -30,9 +30,9 @@ internal static unsafe class RegionAttempt
             return TryDirect(region, offset, length, ref operation, out fault);
         }
 
-        if (signal != 0 && PageMath.IsInPage((ulong)region.Base + offset, length))
+        if (obstacle is Obstacle.BusError or Obstacle.SegmentationFault && PageMath.IsInPage((ulong)region.Base + offset, length))
         {
-            fault = RegionFault.Met(CauseOf(signal), offset);
+            fault = RegionFault.Met(CauseOf((int)obstacle), offset);
             return false;
         }
 

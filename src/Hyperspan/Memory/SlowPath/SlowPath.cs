@@ -17,11 +17,11 @@ internal static unsafe class SlowPath
     /// <param name="operation">What to do.</param>
     /// <param name="name">What the caller asked for.</param>
     /// <param name="fault">Why it could not be done.</param>
-    /// <param name="signal">
-    /// The signal that a guarded access to all of the range has met a moment ago, or zero. It is then not tried again before the backing was asked.
+    /// <param name="obstacle">
+    /// Where it is a signal, a guarded access to all of the range has met it a moment ago. It is then not tried again before the backing was asked.
     /// </param>
     internal static bool Access<TOperation>(
-        GuestMemory memory, ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault, int signal = 0)
+        GuestMemory memory, ulong address, ulong length, ref TOperation operation, GuestMemoryOperation name, out GuestMemoryFault fault, Obstacle obstacle = Obstacle.NotReached)
         where TOperation : struct, IRegionOperation
     {
         if (!memory.CheckRange(address, length, name, out fault))
@@ -38,7 +38,7 @@ internal static unsafe class SlowPath
                 return false;
             }
 
-            if (!AccessRegion(memory, region, piece.Address - region.Start, piece.Length, ref operation, signal, out RegionFault met))
+            if (!AccessRegion(memory, region, piece.Address - region.Start, piece.Length, ref operation, obstacle, out RegionFault met))
             {
                 fault = memory.FaultIn(region, met, name, (address, length));
                 return false;
@@ -50,7 +50,7 @@ internal static unsafe class SlowPath
 
     /// <summary>Does an operation on a part of one region. On success it has moved past that part.</summary>
     private static bool AccessRegion<TOperation>(
-        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, ref TOperation operation, int signal, out RegionFault fault)
+        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, ref TOperation operation, Obstacle obstacle, out RegionFault fault)
         where TOperation : struct, IRegionOperation
     {
         if (!region.Permits(operation.Access, offset, out fault))
@@ -60,7 +60,7 @@ internal static unsafe class SlowPath
 
         bool done = region.Base == null
             ? BackingCall.Try(region, offset, length, ref operation, out fault)
-            : AccessMapping(memory, region, offset, length, ref operation, signal, out fault);
+            : AccessMapping(memory, region, offset, length, ref operation, obstacle, out fault);
         if (operation.Access == AccessType.Write)
         {
             // Told of all of it also where it fails: some of it may have been written.
@@ -72,14 +72,14 @@ internal static unsafe class SlowPath
 
     /// <summary>Does an operation by the mapping, as far as that serves it.</summary>
     private static bool AccessMapping<TOperation>(
-        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, ref TOperation operation, int signal, out RegionFault fault)
+        GuestMemory memory, MemoryRegion region, ulong offset, ulong length, ref TOperation operation, Obstacle obstacle, out RegionFault fault)
         where TOperation : struct, IRegionOperation
     {
         int retries = 0;
         ulong furthest = 0;
         while (true)
         {
-            if (RegionAttempt.Try(region, ref offset, ref length, ref operation, signal, out fault))
+            if (RegionAttempt.Try(region, ref offset, ref length, ref operation, obstacle, out fault))
             {
                 // Closed at any moment before this: what was accessed need not have been the memory any more.
                 if (memory.IsClosed(region))
@@ -97,7 +97,7 @@ internal static unsafe class SlowPath
                 return false;
             }
 
-            signal = 0;
+            obstacle = Obstacle.NotReached;
             ulong failed = fault.Offset;
             ulong left = length - (failed - offset);
             if (operation.IsDivisible)

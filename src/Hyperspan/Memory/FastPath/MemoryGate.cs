@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Hyperspan;
@@ -29,17 +30,28 @@ internal sealed class MemoryGate
     private DirtyMap? _firstLog;
 
     /// <summary>Initializes a new instance of the <see cref="MemoryGate"/> class, calm.</summary>
-    internal MemoryGate()
+    /// <param name="root">The memory that it is for, which is no slice.</param>
+    /// <param name="name">Its name.</param>
+    internal MemoryGate(GuestMemory root, string name)
     {
+        Root = root;
+        Name = name;
     }
 
     /// <summary>Initializes a new instance of the <see cref="MemoryGate"/> class that has always been disturbed: every access past it asks.</summary>
     /// <param name="shown">The place of the view that it is for.</param>
     internal MemoryGate(ShownPlace shown)
+        : this(shown.Memory.Gate.Root, shown.Memory.Name)
     {
         Shown = shown;
         Mark();
     }
+
+    /// <summary>Gets the memory that is no slice: what all that pass this gate were made from.</summary>
+    internal GuestMemory Root { get; }
+
+    /// <summary>Gets its name, which slices have as well.</summary>
+    internal string Name { get; }
 
     /// <summary>Gets where a view that shows a memory which a backing has made lies in the memory it was made from. What is written to it is written there.</summary>
     internal ShownPlace? Shown { get; }
@@ -53,11 +65,15 @@ internal sealed class MemoryGate
     /// <summary>Gets the limit of values in that region.</summary>
     internal ulong FirstLogLimit { get; private set; }
 
-    /// <summary>Gets a value indicating whether some region may have been closed: then the general path says which.</summary>
+    /// <summary>Gets a value indicating whether some region may have been closed: then the slow path says which.</summary>
     internal bool IsDisturbed => Volatile.Read(ref _disturbed) != 0;
 
     /// <summary>Gets a value indicating whether a store is not over with itself: some region may have been closed, or somebody is to be told of writes.</summary>
     internal bool AreWritesDisturbed => Volatile.Read(ref _writesDisturbed) != 0;
+
+    /// <summary>Whether an access that was done is over with itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool IsCalm(AccessType access) => access == AccessType.Write ? !AreWritesDisturbed : !IsDisturbed;
 
     /// <summary>Sets <see cref="FirstLog"/>; place and limit are always the same.</summary>
     internal void SetFirstLog(DirtyMap? log, ulong skip, ulong limit)
