@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Hyperspan;
 
 /// <content>Bytes that lie scattered over pages.</content>
@@ -264,5 +266,241 @@ public sealed unsafe partial class GuestMemory
 
         ulong here = region.LengthFrom(address);
         return here < length && ((address + here) & (GuestAddress.PageSize - 1)) == 0 ? here : length;
+    }
+
+    /// <summary>Reads the bytes of a list of paged ranges.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="destination">As long as the ranges together. Receives the bytes: all of them, or an unspecified part of them where the read fails.</param>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="ranges"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the ranges could be read.</exception>
+    public void Read(in PagedRanges ranges, Span<byte> destination)
+    {
+        if (!TryRead(ranges, destination, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Reads the bytes of a list of paged ranges and says why where it cannot. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="destination">As long as the ranges together. Receives the bytes.</param>
+    /// <param name="fault">Why they could not all be read.</param>
+    /// <returns>Whether all of them were read.</returns>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="ranges"/>.</exception>
+    public bool TryRead(in PagedRanges ranges, Span<byte> destination, out GuestMemoryFault fault)
+    {
+        // SAFETY: pinned meanwhile, and as long as it says.
+        fixed (byte* pinned = destination)
+        {
+            return TryRead(ranges, pinned, (ulong)destination.Length, out fault);
+        }
+    }
+
+    /// <summary>
+    /// Reads the bytes of a list of paged ranges into memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be read.
+    /// </summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="destination">Receives the bytes; valid for writes, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="destination"/>: that of the ranges together.</param>
+    /// <param name="fault">Why they could not all be read.</param>
+    /// <returns>Whether all of them were read.</returns>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="ranges"/>.</exception>
+    public bool TryRead(in PagedRanges ranges, void* destination, ulong length, out GuestMemoryFault fault)
+    {
+        if (length != ranges.Length)
+        {
+            PagedThrow.LengthMismatch(length, ranges.Length);
+        }
+
+        byte* to = (byte*)destination;
+        foreach (PagedRange range in ranges)
+        {
+            if (!TryRead(range, to, range.Length, out fault))
+            {
+                return false;
+            }
+
+            to += range.Length;
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Writes the bytes of a list of paged ranges.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="source">The bytes; as many as the ranges have together.</param>
+    /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="ranges"/>.</exception>
+    /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
+    public void Write(in PagedRanges ranges, ReadOnlySpan<byte> source)
+    {
+        if (!TryWrite(ranges, source, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Writes the bytes of a list of paged ranges and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="source">The bytes; as many as the ranges have together.</param>
+    /// <param name="fault">Why they could not all be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="ranges"/>.</exception>
+    public bool TryWrite(in PagedRanges ranges, ReadOnlySpan<byte> source, out GuestMemoryFault fault)
+    {
+        // SAFETY: as for reading.
+        fixed (byte* pinned = source)
+        {
+            return TryWrite(ranges, pinned, (ulong)source.Length, out fault);
+        }
+    }
+
+    /// <summary>
+    /// Writes the bytes of a list of paged ranges from memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be written.
+    /// </summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="source">The bytes; valid for reads, possibly changed by others meanwhile.</param>
+    /// <param name="length">The length in bytes of <paramref name="source"/>: that of the ranges together.</param>
+    /// <param name="fault">Why they could not all be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="ranges"/>.</exception>
+    public bool TryWrite(in PagedRanges ranges, void* source, ulong length, out GuestMemoryFault fault)
+    {
+        if (length != ranges.Length)
+        {
+            PagedThrow.LengthMismatch(length, ranges.Length);
+        }
+
+        byte* from = (byte*)source;
+        foreach (PagedRange range in ranges)
+        {
+            if (!TryWrite(range, from, range.Length, out fault))
+            {
+                return false;
+            }
+
+            from += range.Length;
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Fills a list of paged ranges with one byte value.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="value">The value.</param>
+    /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
+    public void Fill(in PagedRanges ranges, byte value)
+    {
+        if (!TryFill(ranges, value, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Fills a list of paged ranges with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="fault">Why not all of them could be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    public bool TryFill(in PagedRanges ranges, byte value, out GuestMemoryFault fault)
+    {
+        foreach (PagedRange range in ranges)
+        {
+            if (!TryFill(range, value, out fault))
+            {
+                return false;
+            }
+        }
+
+        fault = default;
+        return true;
+    }
+
+    /// <summary>Fills a list of paged ranges with zeros.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
+    public void Clear(in PagedRanges ranges) => Fill(ranges, 0);
+
+    /// <summary>Fills a list of paged ranges with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <param name="ranges">The ranges.</param>
+    /// <param name="fault">Why not all of them could be written.</param>
+    /// <returns>Whether all of them were written.</returns>
+    public bool TryClear(in PagedRanges ranges, out GuestMemoryFault fault) => TryFill(ranges, 0, out fault);
+
+    /// <summary>Pins the pages of a paged range.</summary>
+    /// <param name="range">The range; it may span its first and its last page in part.</param>
+    /// <param name="access">What the pages are pinned for; each page is probed for it, after it was pinned.</param>
+    /// <returns>The pin, with one piece for each run that is contiguous in host memory.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed; those before it have been unpinned again.</exception>
+    public PinnedMemory Pin(in PagedRange range, AccessType access)
+    {
+        if (!TryPin(range, access, out PinnedMemory? pinned, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return pinned;
+    }
+
+    /// <summary>Pins the pages of a paged range and says why where it cannot; see <see cref="Pin(in PagedRange, AccessType)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="access">What the pages are pinned for.</param>
+    /// <param name="pinned">The pin.</param>
+    /// <param name="fault">Why there is none. It has no range, but the address that failed.</param>
+    /// <returns>Whether the pages were pinned.</returns>
+    public bool TryPin(
+        in PagedRange range,
+        AccessType access,
+        [NotNullWhen(true)] out PinnedMemory? pinned,
+        out GuestMemoryFault fault)
+    {
+        using var vectors = new VectorList(Math.Min(range.PageNumbers.Length, HeldPins.Batch));
+        var pins = new HeldPins(forSpans: true);
+        pinned = null;
+        fault = default;
+        try
+        {
+            foreach (PagedRun run in range.Runs)
+            {
+                if (!TryPinRun(pins, vectors, run, access, out fault))
+                {
+                    return false;
+                }
+            }
+
+            pinned = Keep(pins, vectors, range.Length, access);
+            return true;
+        }
+        finally
+        {
+            if (pinned is null)
+            {
+                pins.Undo(0);
+            }
+        }
+    }
+
+    /// <summary>Pins one run of a paged range and appends its pieces; undoes the run where it fails.</summary>
+    internal bool TryPinRun(
+        HeldPins pins,
+        VectorList vectors,
+        in PagedRun run,
+        AccessType access,
+        out GuestMemoryFault fault)
+    {
+        if (!run.IsValid)
+        {
+            fault = GuestMemoryFault.OfPageNumber(Name, GuestMemoryOperation.Pin, run.FirstPageNumber, run.InvalidIndex);
+            return false;
+        }
+
+        if (!TryPinInto(pins, vectors, run.Address.Value, run.Length, access, out fault))
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
+            return false;
+        }
+
+        return true;
     }
 }

@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
 
 namespace Hyperspan;
 
-/// <content>Reading what may not all be there, and looking for bytes.</content>
+/// <content>Reading what may not all be there: up to a fault, text, and looking for bytes.</content>
 public sealed unsafe partial class GuestMemory
 {
     // How much is looked through before it is asked whether the memory is still open.
@@ -142,5 +144,81 @@ public sealed unsafe partial class GuestMemory
         }
 
         return !IsClosed(region);
+    }
+
+    private const int ShortText = 256;
+
+    /// <summary>Reads text that ends before a zero byte, or at a length.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="encoding">The encoding, one in which a zero byte is nothing but an end; UTF-8 where it is <see langword="null"/>.</param>
+    /// <returns>The text, without the zero byte. Only what precedes that has to be memory.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    /// <exception cref="GuestMemoryException">A byte could not be read before the text had ended.</exception>
+    public string ReadString(GuestAddress address, int maxLength, Encoding? encoding = null)
+    {
+        if (!TryReadString(address, maxLength, encoding, out string? text, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return text;
+    }
+
+    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    public bool TryReadString(GuestAddress address, int maxLength, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault) =>
+        TryReadString(address, maxLength, encoding: null, out text, out fault);
+
+    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="encoding">The encoding; UTF-8 where it is <see langword="null"/>.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    public bool TryReadString(
+        GuestAddress address, int maxLength, Encoding? encoding, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maxLength);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(maxLength, ShortText));
+        try
+        {
+            for (int count = 0; ;)
+            {
+                Span<byte> rest = buffer.AsSpan(0, Math.Min(buffer.Length, maxLength))[count..];
+                int got = ReadAvailable(unchecked(address.Value + (uint)count), rest, out fault);
+                int end = rest[..got].IndexOf((byte)0);
+                count += end < 0 ? got : end;
+                if (end >= 0 || count == maxLength)
+                {
+                    text = (encoding ?? Encoding.UTF8).GetString(buffer, 0, count);
+                    fault = default;
+                    return true;
+                }
+
+                if (fault.IsFault)
+                {
+                    text = null;
+                    fault = fault.As(GuestMemoryOperation.Read, address.Value, (uint)maxLength);
+                    return false;
+                }
+
+                byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min((uint)maxLength, 2 * (uint)count));
+                buffer.AsSpan(0, count).CopyTo(larger);
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 }

@@ -93,7 +93,7 @@ public sealed unsafe partial class GuestMemory
     {
         foreach (MemoryRegion region in Clipped)
         {
-            if (TryClip(region, address, length, out ulong start, out ulong piece))
+            if (region.TryClip(address, length, out ulong start, out ulong piece))
             {
                 Tell(region, start - region.Start, piece, isHeld);
             }

@@ -189,6 +189,15 @@ internal sealed unsafe class MemoryRegion
         return new MemoryRegion(this, start, skip, length);
     }
 
+    /// <summary>The part of a range of at least one byte that lies in the region.</summary>
+    internal bool TryClip(ulong start, ulong length, out ulong clippedStart, out ulong clippedLength)
+    {
+        clippedStart = Math.Max(Start, start);
+        ulong last = Math.Min(Last, start + (length - 1));
+        clippedLength = last - clippedStart + 1;
+        return clippedStart <= last;
+    }
+
     private static ArgumentException Invalid(string parameter, FormattableString message) =>
         new(message.ToString(CultureInfo.InvariantCulture), parameter);
 }
