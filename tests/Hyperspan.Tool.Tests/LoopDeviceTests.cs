@@ -9,6 +9,7 @@ namespace Hyperspan.Tool.Tests;
 public sealed class LoopDeviceTests : IDisposable
 {
     private const int Terminate = 15;
+    private const int Continue = 18;
     private const long Size = 16 << 20;
     private const ulong Data = 0x8_0000;
 
@@ -39,6 +40,47 @@ public sealed class LoopDeviceTests : IDisposable
         result.ShouldEndWith(1);
         result.Error.ShouldContain("failed: 2 flush (EIO)");
         result.Error.ShouldContain("cannot be flushed");
+    }
+
+    /// <summary>No loop device, but a file system that gets full.</summary>
+    [SkippableFact]
+    public void A_disk_on_a_file_system_that_is_full_stops_and_goes_on_when_there_is_room()
+    {
+        string small = Directory.CreateDirectory(_folder.PathOf("small")).FullName;
+        Do(["mount", "-t", "tmpfs", "-o", "size=256k", "small", small], undo: ["umount", "-l", small]);
+        string image = Path.Combine(small, "disk");
+        string ballast = Path.Combine(small, "ballast");
+        File.WriteAllBytes(ballast, new byte[128 << 10]);
+        using (FileStream file = File.Create(image))
+        {
+            file.SetLength(Size);
+        }
+
+        using ToolProcess server = Start(image, "--werror", "enospc");
+        using (var guest = new Guest(_folder.PathOf("s")))
+        {
+            guest.Memory.Fill(Data, 0x77, 192 << 10);
+            guest.Disk.TrySubmit(BlockRequestType.Write, 0, [new ChainSegment(Data, 192 << 10)], [], out _).ShouldBeTrue();
+            guest.Kick();
+            server.WaitForLog($"stopped: write (ENOSPC); requests wait until 'kill -CONT {server.Id}'");
+            guest.Disk.TryComplete(out _).ShouldBeFalse();
+
+            // Nothing has changed: it stops again.
+            server.Signal(Continue);
+            server.WaitForLog("goes on");
+            server.WaitUntil(() => server.Log.Split("stopped: write (ENOSPC)").Length == 3);
+
+            File.Delete(ballast);
+            server.Signal(Continue);
+            guest.Disk.WaitForCompletion().Status.ShouldBe(BlockStatus.Ok);
+            guest.Disk.Read(0, Data, 512).ShouldBe(BlockStatus.Ok);
+        }
+
+        File.ReadAllBytes(image)[..(192 << 10)].ShouldAllBe(value => value == 0x77);
+        server.Signal(Terminate);
+        ToolResult result = server.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Error.ShouldContain("2 errors; failed: 2 write (ENOSPC)");
     }
 
     [SkippableFact]

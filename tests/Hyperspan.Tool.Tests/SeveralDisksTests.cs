@@ -121,6 +121,8 @@ public sealed class SeveralDisksTests : IDisposable
         disk.ImagePath.ShouldBe("i=j");
         (disk.Queues, disk.Id, disk.Cache, disk.ReadOnly, disk.Force).ShouldBe((7, "X Y", DiskCache.DirectSync, true, true));
         (disk.IsRaw, disk.Locking).ShouldBe((true, ImageLocking.WhileServed));
+        disk = DiskArgument.Parse("image=i,socket=/s,rerror=ignore,werror=enospc", Otherwise);
+        (disk.ReadErrors, disk.WriteErrors).ShouldBe((DiskErrorPolicy.Ignore, DiskErrorPolicy.StopWhenFull));
         disk = DiskArgument.Parse("image=i,bps=2M,socket=/s,iops=7,burst=0.5", Otherwise);
         (disk.Throttle!.RequestsPerSecond, disk.Throttle.BytesPerSecond, disk.Throttle.Burst).ShouldBe((7, 2 << 20, TimeSpan.FromSeconds(0.5)));
         DiskArgument.Parse("image=i,socket=/s", Otherwise with { Throttle = disk.Throttle }).Throttle.ShouldBe(disk.Throttle);
@@ -142,6 +144,7 @@ public sealed class SeveralDisksTests : IDisposable
     [InlineData("image=i,socket=/s,format=qcow2")]
     [InlineData("image=i,socket=/s,id=123456789012345678901")]
     [InlineData("image=i,socket=/s,burst=1")]
+    [InlineData("image=i,socket=/s,rerror=enospc")]
     [InlineData("image=i,socket=/s,iops=0")]
     [InlineData("image=i,socket=/s,iops=")]
     [InlineData("image=i,socket=/s,colour=red")]

@@ -56,6 +56,12 @@ internal static class BlockCommand
             HelpName = "TEXT",
             DefaultValueFactory = static _ => "hyperspan",
         };
+        Option<DiskErrorPolicy> readErrors = ErrorPolicyArgument.CreateOption(
+            "--rerror",
+            "What becomes of reads that the image fails: report them to the guest, ignore them, or stop: they and all that comes wait until SIGCONT, and are tried again.");
+        Option<DiskErrorPolicy> writeErrors = ErrorPolicyArgument.CreateOption(
+            "--werror",
+            "The same for writes; enospc stops where there is no space left, and reports else. A flush that failed is always reported, unless it is ignored.");
         Option<DiskThrottle?> throttle = ThrottleArgument.CreateOption();
         queues.Validators.Add(ValidateQueues);
         id.Validators.Add(ValidateId);
@@ -77,7 +83,7 @@ internal static class BlockCommand
             ],
         };
         var socket = new SocketArguments(command, disks, image);
-        foreach (Option option in (Option[])[image, disks, readOnly, cache, format, locking, force, queues, id, throttle, capabilities])
+        foreach (Option option in (Option[])[image, disks, readOnly, cache, format, locking, force, queues, id, readErrors, writeErrors, throttle, capabilities])
         {
             command.Add(option);
         }
@@ -94,6 +100,8 @@ internal static class BlockCommand
                 Locking = LockingOf(result.GetValue(locking)),
                 Force = result.GetValue(force),
                 Queues = result.GetValue(queues),
+                ReadErrors = result.GetValue(readErrors),
+                WriteErrors = result.GetValue(writeErrors),
                 Throttle = result.GetValue(throttle),
                 Id = result.GetValue(id)!,
             };

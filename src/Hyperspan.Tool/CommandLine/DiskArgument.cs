@@ -12,7 +12,7 @@ internal static class DiskArgument
     internal static Option<string[]> CreateOption() => new("--disk")
     {
         Description = "One of several disks that this process serves, instead of --image and --socket: image=FILE,socket=PATH, and of read-only, cache=, format=, lock=, "
-            + "force, queues=, id=, iops=, bps= and burst= (of --throttle) what is not as said by the option of that name. "
+            + "force, queues=, id=, rerror=, werror=, iops=, bps= and burst= (of --throttle) what is not as said by the option of that name. "
             + "A comma in a value is written twice. May be given again for each disk.",
         HelpName = "VALUES",
         AllowMultipleArgumentsPerToken = false,
@@ -67,13 +67,19 @@ internal static class DiskArgument
                 case ("id", not null) when BlockCommand.IsId(value):
                     disk = disk with { Id = value };
                     break;
+                case ("rerror", not null) when ErrorPolicyArgument.TryParse(key, value, out DiskErrorPolicy policy):
+                    disk = disk with { ReadErrors = policy };
+                    break;
+                case ("werror", not null) when ErrorPolicyArgument.TryParse(key, value, out DiskErrorPolicy policy):
+                    disk = disk with { WriteErrors = policy };
+                    break;
                 case ("iops" or "bps" or "burst", not null):
                     limits.Add(entry);
                     break;
                 default:
                     throw new InvalidInputException(
                         $"--disk: '{entry}' is none of image=FILE, socket=PATH, read-only, cache=MODE, format=raw, lock=WHEN, force, queues=N, id=TEXT, "
-                        + "iops=N, bps=SIZE and burst=SECONDS");
+                        + "rerror=POLICY, werror=POLICY, iops=N, bps=SIZE and burst=SECONDS");
             }
         }
 

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 using Hyperspan.Tool.Output;
 
 namespace Hyperspan.Tool.Serve;
@@ -47,6 +49,9 @@ internal sealed class BlockServer : IDisposable
     {
         DeviceServer server = _server!;
         using var termination = new Termination(server.Dispose, server.EndLimit.Start);
+        using PosixSignalRegistration? resumed = OperatingSystem.IsWindows()
+            ? null
+            : PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => _disks.ForEach(static disk => disk.Resume()));
         _disks.ForEach(static disk => disk.WriteHeader());
         bool isWell = server.Run(() => _disks.Sum(static disk => disk.Failures), termination.Token);
         server.EndLimit.Enter(_disks.Count == 1 ? "flushing the image" : "flushing the images");

@@ -21,6 +21,12 @@ internal sealed record BlockServerOptions
 
     internal ImageLocking Locking { get; init; }
 
+    /// <summary>Gets what becomes of reads that the image failed.</summary>
+    internal DiskErrorPolicy ReadErrors { get; init; }
+
+    /// <summary>Gets what becomes of writes that the image failed.</summary>
+    internal DiskErrorPolicy WriteErrors { get; init; }
+
     /// <summary>Gets how much the disk may do at most.</summary>
     internal DiskThrottle? Throttle { get; init; }
 

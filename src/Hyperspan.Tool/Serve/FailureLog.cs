@@ -63,6 +63,9 @@ internal sealed class FailureLog : IDisposable
         }
     }
 
+    /// <summary>Says what failed and why: <c>write (ENOSPC)</c>.</summary>
+    internal static string Describe(in BlockFailure failure) => $"{KindOf(failure.Type)} ({ReasonOf(failure)})";
+
     public void Dispose()
     {
         lock (_gate)

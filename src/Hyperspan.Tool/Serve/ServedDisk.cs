@@ -33,6 +33,10 @@ internal sealed class ServedDisk : IDisposable
                 WriteThrough = options.Cache == DiskCache.DirectSync,
                 FeatureMask = options.Socket.Features,
                 Throttle = options.Throttle,
+                ReadErrors = options.ReadErrors,
+                WriteErrors = options.WriteErrors,
+                OnStopped = failure => log.Write(
+                    $"stopped: {FailureLog.Describe(failure)}; requests wait until 'kill -CONT {Environment.ProcessId.ToString(provider: null)}'", isError: true),
                 OnFailure = _failures.Add,
             });
     }
@@ -72,6 +76,15 @@ internal sealed class ServedDisk : IDisposable
             Console.Out,
             $"Serving {_options.ImagePath} ({Units.Bytes(_image.Length)}{kind}, {Units.Things(_options.Queues, "queue")})",
             QemuLine.ForBlock(_served.SocketName, _options.Queues));
+    }
+
+    /// <summary>Has it go on where it has stopped for a failure.</summary>
+    internal void Resume()
+    {
+        if (_device.Resume())
+        {
+            _log.Write("goes on: what failed is tried again");
+        }
     }
 
     /// <summary>Nobody is served any more: what was written is made durable.</summary>

@@ -11,6 +11,8 @@ internal sealed class BlockAllocation(VirtioBlockDevice device, BlockRequest req
     private int _count;
     private bool _isZero;
 
+    internal ReadOnlySpan<BlockRange> Ranges => _ranges.AsSpan(0, _count);
+
     /// <summary>Makes room for so many ranges.</summary>
     internal Span<BlockRange> Reset(int count, bool isZero)
     {

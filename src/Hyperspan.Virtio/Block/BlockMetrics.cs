@@ -49,7 +49,7 @@ internal static class BlockMetrics
         double seconds = Stopwatch.GetElapsedTime(request.BeganAt).TotalSeconds;
         KeyValuePair<string, object?> disk = Of(device);
         var operation = new KeyValuePair<string, object?>("operation", NameOf(request.Type));
-        if (request.Status != BlockStatus.Ok)
+        if (request.Status != BlockStatus.Ok || request.Errno != ErrorNumber.None)
         {
             Duration.Record(seconds, disk, operation, new KeyValuePair<string, object?>("error.type", ErrorOf(request)));
             return;

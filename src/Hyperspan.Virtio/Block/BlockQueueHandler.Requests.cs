@@ -59,9 +59,26 @@ internal sealed partial class BlockQueueHandler
                 return EndPiece(block, result) && (block.Step != BlockStep.Transfer || TransferPieces(block));
             case BlockStep.Allocate:
                 return EndAllocation(block, result);
+            case BlockStep.Held:
+                return block.IsGivenUp ? Refuse(block) : Retry(block);
             default:
                 return EndFlush(block, result);
         }
+    }
+
+    /// <summary>Tries a request again that the image failed, from its beginning: the disk may have another size by now.</summary>
+    private bool Retry(BlockRequest block)
+    {
+        (block.Step, block.Status, block.Errno, block.IsReported) = (BlockStep.Done, BlockStatus.Ok, ErrorNumber.None, false);
+        if (block.Type is BlockRequestType.Discard or BlockRequestType.WriteZeroes)
+        {
+            return BeginAllocation(block);
+        }
+
+        BlockTransfer transfer = block.Transfer;
+        return IsTransfer(transfer.Start / VirtioBlockDevice.SectorSize, transfer.Total)
+            ? BeginTransfer(block, transfer.IsWrite, transfer.Start, transfer.Total)
+            : Refuse(block);
     }
 
     private bool EndAllocation(BlockRequest block, in DiskResult result) =>
@@ -196,7 +213,8 @@ internal sealed partial class BlockQueueHandler
 
         Device.Report(new BlockFailure(BlockRequestType.Flush, BlockStatus.IoError, result.ErrorNumber));
         block.IsReported = true;
-        return Fail(block, result.ErrorNumber);
+        block.Errno = result.ErrorNumber;
+        return Device.PolicyFor(BlockRequestType.Flush) == DiskErrorPolicy.Ignore ? Succeed(block) : Refuse(block);
     }
 
     private bool GetId(BlockRequest block, ref ChainReader reader, ulong room)
@@ -236,7 +254,13 @@ internal sealed partial class BlockQueueHandler
             return Break(block, reader.Fault);
         }
 
-        block.Status = Check(ranges, zero);
+        return BeginAllocation(block);
+    }
+
+    private bool BeginAllocation(BlockRequest block)
+    {
+        ReadOnlySpan<BlockRange> ranges = block.Allocation.Ranges;
+        block.Status = Check(ranges, block.Type == BlockRequestType.WriteZeroes);
         if (block.Status != BlockStatus.Ok)
         {
             return true;

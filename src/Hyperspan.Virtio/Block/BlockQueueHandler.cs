@@ -14,6 +14,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
     private readonly IDiskChannel _channel;
     private readonly ulong _features;
     private readonly List<BlockRequest> _made = [];
+    private bool _isEnding;
 
     internal BlockQueueHandler(VirtioBlockDevice device, IDiskChannel channel, ulong features)
     {
@@ -39,6 +40,15 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
             base.MayOverlap = value;
             (_channel as RawDiskChannel)?.MayOverlap = value;
         }
+    }
+
+    /// <inheritdoc/>
+    public override void CancelRequests()
+    {
+        // Nothing is held any more: what fails from now on is told.
+        _isEnding = true;
+        base.CancelRequests();
+        Device.GiveUp(this);
     }
 
     /// <inheritdoc/>
@@ -88,6 +98,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
         (block.Type, block.Step, block.Status, block.Fault, block.Errno, block.IsReported, block.Data) =
             (UnknownType, BlockStep.Done, BlockStatus.Ok, default, ErrorNumber.None, false, 0);
         block.BeganAt = BlockMetrics.Begin();
+        block.IsGivenUp = _isEnding = false;
         bool isDone;
         try
         {
@@ -98,8 +109,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
             isDone = Fail(block, ErrorNumber.InputOutput);
         }
 
-        written = isDone ? End(queue, block) : 0;
-        return isDone;
+        return TryEnd(queue, block, isDone, out written);
     }
 
     /// <inheritdoc/>
@@ -117,8 +127,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
             isDone = Fail(block, ErrorNumber.InputOutput);
         }
 
-        written = isDone ? End(queue, block) : 0;
-        return isDone;
+        return TryEnd(queue, block, isDone, out written);
     }
 
     private protected override void EndBatch() => _channel.Submit();
@@ -135,6 +144,47 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
         }
 
         base.Dispose(disposing);
+    }
+
+    /// <summary>Ends a request that is done, unless it is held.</summary>
+    private bool TryEnd(VirtQueue queue, BlockRequest block, bool isDone, out uint written)
+    {
+        bool isEnded = isDone && !TryHold(block);
+        written = isEnded ? End(queue, block) : 0;
+        return isEnded;
+    }
+
+    /// <summary>Does with a request that the image failed what the device is to do with it.</summary>
+    /// <returns>Whether it waits to be tried again.</returns>
+    private bool TryHold(BlockRequest block)
+    {
+        if (block.Status != BlockStatus.IoError || block.Errno == ErrorNumber.None || block.IsReported || block.Fault.IsFault)
+        {
+            return false;
+        }
+
+        switch (Device.PolicyFor(block.Type))
+        {
+            case DiskErrorPolicy.Ignore:
+                Device.Report(new BlockFailure(block.Type, block.Status, block.Errno));
+                block.Status = BlockStatus.Ok;
+                block.Data = block.Type == BlockRequestType.Read ? block.Transfer.Total : 0;
+                return false;
+            case DiskErrorPolicy.Stop:
+            case DiskErrorPolicy.StopWhenFull when block.Errno == ErrorNumber.NoSpace:
+                // Whoever waits for one request after the other could not be stopped meanwhile.
+                if (!MayOverlap || _isEnding)
+                {
+                    return false;
+                }
+
+                block.IsReported = true;
+                block.Step = BlockStep.Held;
+                Device.Hold(block);
+                return true;
+            default:
+                return false;
+        }
     }
 
     /// <summary>Writes the status.</summary>

@@ -7,9 +7,12 @@ internal sealed class BlockRequest : QueueRequest
 {
     internal BlockRequest(BlockQueueHandler handler)
     {
+        Handler = handler;
         Transfer = new BlockTransfer(this);
         Allocation = new BlockAllocation(handler.Device, this);
     }
+
+    internal BlockQueueHandler Handler { get; }
 
     internal BlockRequestType Type { get; set; }
 
@@ -28,8 +31,11 @@ internal sealed class BlockRequest : QueueRequest
     /// <summary>Gets or sets why the image failed.</summary>
     internal int Errno { get; set; }
 
-    /// <summary>Gets or sets a value indicating whether the failure has been reported as that of a flush.</summary>
+    /// <summary>Gets or sets a value indicating whether the failure has been reported: as that of a flush, or when the request was held.</summary>
     internal bool IsReported { get; set; }
+
+    /// <summary>Gets or sets a value indicating whether one that was held is not tried again.</summary>
+    internal bool IsGivenUp { get; set; }
 
     /// <summary>Gets or sets how many bytes of data were written to the guest.</summary>
     internal ulong Data { get; set; }
@@ -53,7 +59,7 @@ internal sealed class BlockRequest : QueueRequest
     {
         BlockRequestType.Read or BlockRequestType.Write => string.Create(
             CultureInfo.InvariantCulture,
-            $"{(Type == BlockRequestType.Read ? "read" : "write")} of {Transfer.Total} bytes at {Transfer.Start}{(Step == BlockStep.Flush ? ", being flushed" : "")}"),
+            $"{(Type == BlockRequestType.Read ? "read" : "write")} of {Transfer.Total} bytes at {Transfer.Start}{NameOf(Step)}"),
         BlockRequestType.Flush => "flush",
         BlockRequestType.Discard => "discard",
         BlockRequestType.WriteZeroes => "write zeroes",
@@ -66,6 +72,13 @@ internal sealed class BlockRequest : QueueRequest
         BlockRequestType.Write => Transfer.Start < offset + length && offset < Transfer.Start + Transfer.Total,
         BlockRequestType.Discard or BlockRequestType.WriteZeroes => Allocation.Touches(offset, length),
         _ => false,
+    };
+
+    private static string NameOf(BlockStep step) => step switch
+    {
+        BlockStep.Flush => ", being flushed",
+        BlockStep.Held => ", held for a failure",
+        _ => "",
     };
 
     internal void Dispose() => Transfer.Dispose();

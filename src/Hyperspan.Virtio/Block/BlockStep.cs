@@ -14,4 +14,7 @@ internal enum BlockStep
 
     /// <summary>What was written is made durable.</summary>
     Flush,
+
+    /// <summary>The image failed it: it is tried again when the device goes on, or given up when its queue stops.</summary>
+    Held,
 }

@@ -183,7 +183,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     }
 
     /// <summary>Whether a handler may take a request now; otherwise it is woken when it may.</summary>
-    internal bool MayTake(BlockQueueHandler handler) => _throttle is not { } throttle || throttle.MayBegin(handler);
+    internal bool MayTake(BlockQueueHandler handler) => !_held.IsStopped && (_throttle is not { } throttle || throttle.MayBegin(handler));
 
     /// <summary>A request that is valid begins: it counts for the limits.</summary>
     internal void Charge(ulong bytes = 0) => _throttle?.Charge(bytes);
@@ -210,6 +210,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         }
 
         _throttle?.Remove(handler);
+        GiveUp(handler);
 
         lock (_forsaken)
         {

@@ -35,6 +35,21 @@ public sealed record VirtioBlockOptions
     /// </summary>
     public int MaxSegments { get; init; } = 126;
 
+    /// <summary>Gets what becomes of reads that the image failed. The default is to tell the driver.</summary>
+    public DiskErrorPolicy ReadErrors { get; init; }
+
+    /// <summary>
+    /// Gets what becomes of writes, discards and the writing of zeros that the image failed. The default is to tell the driver. Of a flush that failed it is told always,
+    /// unless it is to be ignored: what was lost comes back by no second one.
+    /// </summary>
+    public DiskErrorPolicy WriteErrors { get; init; }
+
+    /// <summary>
+    /// Gets what is called when the device stops (<see cref="DiskErrorPolicy.Stop"/>), with what it stopped for, after <see cref="OnFailure"/>: by the thread that serves
+    /// the request, so it should be quick; its exceptions are ignored.
+    /// </summary>
+    public Action<BlockFailure>? OnStopped { get; init; }
+
     /// <summary>Gets how much the disk may do at most; <see langword="null"/>, which is the default, for no limit.</summary>
     public DiskThrottle? Throttle { get; init; }
 
