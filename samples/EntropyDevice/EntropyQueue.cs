@@ -13,7 +13,7 @@ internal sealed class EntropyQueue : RequestQueueHandler
     {
         Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(request.Writable.Length, (ulong)_page.Length));
         RandomNumberGenerator.Fill(bytes);
-        written = request.Writable.CreateWriter().TryWrite(bytes) ? (uint)bytes.Length : 0;
+        written = Answer(queue, request, bytes);
         return true;
     }
 }

@@ -88,7 +88,7 @@ public sealed partial class VirtQueueDriver
     {
         // Acquire: the data are read after the flags that cover them.
         used = PackedDescriptor.Unpack(0, _memory.ReadAcquire<Le64>(Layout.DescriptorTable + (16UL * _usedPlace.Index) + 8));
-        return (used.Flags & (PackedDescriptor.Available | PackedDescriptor.Used)) == PackedDescriptor.UsedFlags(_usedPlace.Wrap);
+        return _usedPlace.IsUsed(used.Flags);
     }
 
     private bool NeedsPackedKick()

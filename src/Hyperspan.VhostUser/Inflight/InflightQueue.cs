@@ -19,18 +19,27 @@ internal abstract class InflightQueue
     /// <summary>How many descriptors there is room for.</summary>
     protected const ulong CountOffset = 10;
 
+    /// <summary>In an entry, whose first byte says that a request is in flight: when it was taken, counted. The same in both layouts.</summary>
+    protected const ulong CounterOffset = 8;
+
     protected const ushort Version = 1;
 
     private readonly GuestMemory _memory;
     private readonly ulong _start;
+    private readonly ulong _headerLength;
+    private readonly ulong _entryLength;
     private GuestMemoryFault _fault;
 
     /// <summary>Initializes a new instance of the <see cref="InflightQueue"/> class.</summary>
     /// <param name="memory">The memory of all queues' records.</param>
     /// <param name="start">Where this queue's record begins.</param>
     /// <param name="count">The number of descriptors there is room for.</param>
-    private protected InflightQueue(GuestMemory memory, ulong start, ushort count)
+    /// <param name="headerLength">What comes before the entries.</param>
+    /// <param name="entryLength">The length of each.</param>
+    private protected InflightQueue(GuestMemory memory, ulong start, ushort count, ulong headerLength, ulong entryLength)
     {
+        _headerLength = headerLength;
+        _entryLength = entryLength;
         _memory = memory;
         _start = start;
         Count = count;
@@ -67,6 +76,27 @@ internal abstract class InflightQueue
     /// <summary>Has a queue give out the requests in flight again, oldest first. Only while none is being worked on.</summary>
     /// <returns>How many there are.</returns>
     internal abstract int Resubmit(VirtQueue queue);
+
+    /// <summary>Gets where an entry begins.</summary>
+    protected ulong Entry(ushort index) => _headerLength + (_entryLength * index);
+
+    /// <summary>Lists the entries of requests in flight, oldest first.</summary>
+    /// <param name="counter">What the next one is counted by.</param>
+    protected ushort[] FindMarked(out ulong counter)
+    {
+        var found = new List<(ulong Counter, ushort Entry)>();
+        for (ushort entry = 0; entry < Count; entry++)
+        {
+            if (Load<byte>(Entry(entry)) != 0)
+            {
+                found.Add((Load<ulong>(Entry(entry) + CounterOffset), entry));
+            }
+        }
+
+        found.Sort();
+        counter = found.Count == 0 ? 0 : unchecked(found[^1].Counter + 1);
+        return [.. found.Select(static marked => marked.Entry)];
+    }
 
     protected T Load<T>(ulong offset)
         where T : unmanaged

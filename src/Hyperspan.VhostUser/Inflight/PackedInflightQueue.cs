@@ -14,7 +14,8 @@ namespace Hyperspan.VhostUser;
 /// <param name="memory">The memory of all queues' records.</param>
 /// <param name="start">Where this queue's record begins.</param>
 /// <param name="count">The number of descriptors there is room for.</param>
-internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushort count) : InflightQueue(memory, start, count), IInflightTracker
+internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushort count)
+    : InflightQueue(memory, start, count, HeaderLength, EntryLength), IInflightTracker
 {
     private const ulong HeaderLength = 32;
     private const ulong EntryLength = 32;
@@ -31,7 +32,6 @@ internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushor
     private const ulong NextOffset = 2;
     private const ulong LastOffset = 4;
     private const ulong NumberOffset = 6;
-    private const ulong CounterOffset = 8;
     private const ulong DescriptorOffset = 16;
 
     // What the memory holds, as it was checked: it is not read again.
@@ -45,8 +45,8 @@ internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushor
     private List<ushort> _pending = [];
     private ushort _free;
     private ushort _size;
-    private VringPlace _used;
-    private VringPlace _old;
+    private PackedPosition _used;
+    private PackedPosition _old;
     private ulong _counter;
 
     /// <inheritdoc/>
@@ -62,7 +62,7 @@ internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushor
         ushort version = Load<ushort>(VersionOffset);
         if (version == 0)
         {
-            _used = VringPlace.Of(at.Used!.Value);
+            _used = PackedPosition.Of(at.Used!.Value);
             Store(CountOffset, Count);
             LinkFree(new bool[Count]);
             Commit();
@@ -167,14 +167,12 @@ internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushor
         Commit();
     }
 
-    private static ulong Entry(ushort index) => HeaderLength + (EntryLength * index);
-
     /// <summary>Finds out whether the last batch was published: then it is over, else it is in flight.</summary>
     private void EndLastBatch(GuestMemory guest, VirtQueueLayout layout)
     {
         ulong places = Load<ulong>(PlacesOffset);
-        var used = new VringPlace((ushort)places, ((places >> 32) & 0xff) != 0);
-        _old = new VringPlace((ushort)(places >> 16), ((places >> 40) & 0xff) != 0);
+        var used = new PackedPosition((ushort)places, ((places >> 32) & 0xff) != 0);
+        _old = new PackedPosition((ushort)(places >> 16), ((places >> 40) & 0xff) != 0);
         ProtocolViolation.Unless(used.Index < _size && _old.Index < _size, $"the memory for requests in flight is at {used.Index} and {_old.Index} of a ring of {_size}");
         ushort free = Load<ushort>(OldFreeOffset);
         if (used != _old)
@@ -207,19 +205,8 @@ internal sealed class PackedInflightQueue(GuestMemory memory, ulong start, ushor
     private bool[] FindPending()
     {
         bool[] taken = new bool[Count];
-        var found = new List<(ulong Counter, ushort Head)>();
-        for (ushort head = 0; head < Count; head++)
-        {
-            if (Load<byte>(Entry(head)) != 0)
-            {
-                found.Add((Load<ulong>(Entry(head) + CounterOffset), head));
-                Follow(head, taken);
-            }
-        }
-
-        found.Sort();
-        _counter = found.Count == 0 ? 0 : unchecked(found[^1].Counter + 1);
-        _pending = [.. found.Select(static entry => entry.Head)];
+        _pending = [.. FindMarked(out _counter)];
+        _pending.ForEach(head => Follow(head, taken));
         return taken;
     }
 

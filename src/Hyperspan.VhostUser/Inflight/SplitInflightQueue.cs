@@ -6,7 +6,8 @@ namespace Hyperspan.VhostUser;
 /// <param name="memory">The memory of all queues' records.</param>
 /// <param name="start">Where this queue's record begins.</param>
 /// <param name="count">The number of descriptors there is room for.</param>
-internal sealed class SplitInflightQueue(GuestMemory memory, ulong start, ushort count) : InflightQueue(memory, start, count), IInflightTracker
+internal sealed class SplitInflightQueue(GuestMemory memory, ulong start, ushort count)
+    : InflightQueue(memory, start, count, HeaderLength, EntryLength), IInflightTracker
 {
     private const ulong HeaderLength = 16;
     private const ulong EntryLength = 16;
@@ -17,7 +18,6 @@ internal sealed class SplitInflightQueue(GuestMemory memory, ulong start, ushort
 
     // In an entry: the flag comes first.
     private const ulong NextOffset = 6;
-    private const ulong CounterOffset = 8;
 
     private readonly List<ushort> _batch = [];
     private ulong _counter;
@@ -63,21 +63,7 @@ internal sealed class SplitInflightQueue(GuestMemory memory, ulong start, ushort
     }
 
     /// <summary>Lists the heads of requests in flight, oldest first. Only while none is being worked on.</summary>
-    internal ushort[] Pending()
-    {
-        var found = new List<(ulong Counter, ushort Head)>();
-        for (ushort head = 0; head < Count; head++)
-        {
-            if (Load<byte>(Entry(head)) != 0)
-            {
-                found.Add((Load<ulong>(Entry(head) + CounterOffset), head));
-            }
-        }
-
-        found.Sort();
-        _counter = found.Count == 0 ? 0 : unchecked(found[^1].Counter + 1);
-        return [.. found.Select(static entry => entry.Head)];
-    }
+    internal ushort[] Pending() => FindMarked(out _counter);
 
     /// <inheritdoc/>
     public void OnTaken(ushort head)
@@ -105,8 +91,6 @@ internal sealed class SplitInflightQueue(GuestMemory memory, ulong start, ushort
         _batch.Clear();
         Store(UsedIndexOffset, usedIndex);
     }
-
-    private static ulong Entry(ushort head) => HeaderLength + (EntryLength * head);
 
     private void ClearLastBatch(ushort length, ushort size)
     {

@@ -13,11 +13,8 @@ internal readonly record struct VringBase(bool IsPacked, ushort Available, ushor
     /// <summary>VIRTQ_DESC_F_USED.</summary>
     internal const ushort UsedFlag = 1 << 15;
 
-    private const ushort IndexMask = 0x7fff;
-    private const ushort WrapBit = 0x8000;
-
     /// <summary>Gets where a packed ring begins.</summary>
-    internal static VringBase FreshPacked => new(IsPacked: true, WrapBit, WrapBit);
+    internal static VringBase FreshPacked => new(IsPacked: true, PackedPosition.Start, PackedPosition.Start);
 
     /// <summary>Gets it as the front end has it.</summary>
     internal uint Number => IsPacked ? Available | ((uint)Used!.Value << 16) : Available;
@@ -31,9 +28,13 @@ internal readonly record struct VringBase(bool IsPacked, ushort Available, ushor
         : OfSplit(queue.NextAvailable);
 
     /// <summary>Whether both places of a packed ring are in it.</summary>
-    internal bool IsWithin(ushort size) => (Available & IndexMask) < size && (Used!.Value & IndexMask) < size;
+    internal bool IsWithin(ushort size) => PackedPosition.Of(Available).Index < size && PackedPosition.Of(Used!.Value).Index < size;
 
-    public override string ToString() => IsPacked
-        ? string.Create(CultureInfo.InvariantCulture, $"{Available & IndexMask} (wrap counter {Available >> 15}), used {Used & IndexMask} ({Used >> 15})")
-        : Available.ToString(CultureInfo.InvariantCulture);
+    public override string ToString() => IsPacked ? $"{Text(Available)}, used {Text(Used!.Value)}" : Available.ToString(CultureInfo.InvariantCulture);
+
+    private static string Text(ushort number)
+    {
+        var place = PackedPosition.Of(number);
+        return string.Create(CultureInfo.InvariantCulture, $"{place.Index} (wrap counter {(place.Wrap ? 1 : 0)})");
+    }
 }

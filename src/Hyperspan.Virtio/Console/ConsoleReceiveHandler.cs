@@ -13,15 +13,7 @@ internal sealed class ConsoleReceiveHandler(VirtioConsoleDevice device) : Reques
     protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
     {
         Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(request.Writable.Length, (ulong)_page.Length));
-        bytes = bytes[..device.TakeInput(bytes)];
-        written = (uint)bytes.Length;
-        AddBytes(written);
-        ChainWriter writer = request.Writable.CreateWriter();
-        if (!writer.TryWrite(bytes))
-        {
-            queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: writer.Fault));
-        }
-
+        written = Answer(queue, request, bytes[..device.TakeInput(bytes)]);
         return true;
     }
 

@@ -253,6 +253,28 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     /// <param name="bytes">How many bytes.</param>
     protected void AddBytes(ulong bytes) => _bytes += bytes;
 
+    /// <summary>
+    /// Writes an answer into the device-writable buffers of a request, and counts it. Buffers that cannot be accessed, or are too short, break the queue
+    /// (<see cref="VirtQueueErrorKind.BufferFault"/>).
+    /// </summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="request">The request.</param>
+    /// <param name="bytes">The answer.</param>
+    /// <returns>The number of bytes, to complete the request with.</returns>
+    protected uint Answer(VirtQueue queue, QueueRequest request, ReadOnlySpan<byte> bytes)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        ArgumentNullException.ThrowIfNull(request);
+        AddBytes((ulong)bytes.Length);
+        ChainWriter writer = request.Writable.CreateWriter();
+        if (!writer.TryWrite(bytes))
+        {
+            queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: writer.Fault));
+        }
+
+        return (uint)bytes.Length;
+    }
+
     /// <summary>Releases what the handler holds. Nothing is in flight.</summary>
     /// <param name="disposing">Whether it is disposed, not finalized.</param>
     protected virtual void Dispose(bool disposing)

@@ -11,14 +11,7 @@ internal sealed unsafe class EntropyQueueHandler : RequestQueueHandler
     {
         Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(request.Writable.Length, (ulong)_page.Length));
         Fill(bytes);
-        written = (uint)bytes.Length;
-        AddBytes(written);
-        ChainWriter writer = request.Writable.CreateWriter();
-        if (!writer.TryWrite(bytes))
-        {
-            queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: writer.Fault));
-        }
-
+        written = Answer(queue, request, bytes);
         return true;
     }
 

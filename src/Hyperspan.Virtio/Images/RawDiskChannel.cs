@@ -269,18 +269,26 @@ internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
             return false;
         }
 
-        if (!_ring!.TryPut(submission))
+        if (!TryPut(submission))
         {
-            _ = _ring.Enter(0, 0);
-            if (!_ring.TryPut(submission))
-            {
-                FreeSlot(slot);
-                return false;
-            }
+            FreeSlot(slot);
+            return false;
         }
 
         _inRing++;
         return true;
+    }
+
+    /// <summary>Puts an operation into the ring; where that is full, it is submitted first.</summary>
+    private bool TryPut(IoUringSubmission submission)
+    {
+        if (_ring!.TryPut(submission))
+        {
+            return true;
+        }
+
+        _ = _ring.Enter(0, 0);
+        return _ring.TryPut(submission);
     }
 
     private bool TryOpenRing()
@@ -348,16 +356,10 @@ internal sealed unsafe class RawDiskChannel(RawDiskImage image) : IDiskChannel
             OperationFlags = (uint)PollEvents.In,
             UserData = tag,
         };
-        if (!_ring!.TryPut(poll))
+        if (TryPut(poll))
         {
-            _ = _ring.Enter(0, 0);
-            if (!_ring.TryPut(poll))
-            {
-                return;
-            }
+            _armed |= what;
         }
-
-        _armed |= what;
     }
 
     private void Fired(QueueWake what, int result, QueueWake means)
