@@ -66,7 +66,7 @@ public class BackingTasks
 
         protected override PageFaultAction OnPageFault(in PageFault fault)
         {
-            GuestAddress page = new GuestAddress(fault.Address).AlignDown(GuestAddress.PageSize);
+            GuestAddress page = new GuestAddress(fault.Offset).AlignDown(GuestAddress.PageSize);
             _mapping.Commit(page.Value, GuestAddress.PageSize);
             MemoryMarshal.Cast<byte, uint>(new Span<byte>(_mapping.Mapping + page.Value, GuestAddress.PageSize)).Fill((uint)page.PageNumber);
             Loaded.Add(page.PageNumber);

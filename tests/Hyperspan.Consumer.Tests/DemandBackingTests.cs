@@ -8,7 +8,7 @@ public class DemandBackingTests
     private const ulong Page = 4096;
 
     public DemandBackingTests() =>
-        Skip.IfNot(HyperspanEnvironment.GuardMode == GuardMode.MachineCode, "memory that faults on demand needs Linux and the guard");
+        Skip.IfNot(HyperspanEnvironment.GetGuardMode() == GuardMode.MachineCode, "memory that faults on demand needs Linux and the guard");
 
     [SkippableFact]
     public void A_block_appears_when_it_is_touched_once()

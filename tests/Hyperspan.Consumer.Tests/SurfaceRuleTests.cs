@@ -98,6 +98,36 @@ public partial class SurfaceRuleTests
     }
 
     [Fact]
+    public void The_zero_of_an_enum_is_none_or_harmless()
+    {
+        string[] other =
+        [
+            .. from type in PublicTypes
+               where type.IsEnum
+               let zero = Enum.GetName(type, Enum.ToObject(type, 0))
+               where zero != "None"
+               select $"{type.Name}.{zero}",
+        ];
+        other.Order(StringComparer.Ordinal).ShouldBe(
+        [
+            "AccessType.Read",
+            "BlockRequestType.Read",
+            "BlockStatus.Ok",
+            "DirtyLogScope.Operations",
+            "DiskCache.Writeback",
+            "DiskEngine.IoUring",
+            "DiskImageError.Other",
+            "DumpFormat.Raw",
+            "FaultBehavior.MayFault",
+            "FileBackingAccess.Read",
+            "HugePageAdvice.Default",
+            "HyperspanAbility.HeapMemory",
+            "ImageLocking.Always",
+            "VhostUserEventKind.Listening",
+        ]);
+    }
+
+    [Fact]
     public void Every_type_that_has_a_value_to_show_shows_it()
     {
         string[] silent =

@@ -89,7 +89,7 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
             return PageFaultAction.Fail(kind);
         }
 
-        ulong start = fault.Address & ~(_blockLength - 1);
+        ulong start = fault.Offset & ~(_blockLength - 1);
         _pages.Commit(start, _blockLength);
         if (_blockLength > (ulong)GuestAddress.PageSize)
         {

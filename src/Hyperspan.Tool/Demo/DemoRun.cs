@@ -14,7 +14,7 @@ internal sealed partial class DemoRun : IDisposable
     private readonly CancellationToken _cancellationToken;
     private readonly DemoMemory _memory = new();
     private readonly DemoBackEnd _backEnd;
-    private readonly DemoReport _report = new() { Version = ToolVersion.Text, Guard = HyperspanEnvironment.GuardDescription };
+    private readonly DemoReport _report = new() { Version = ToolVersion.Text, Guard = HyperspanEnvironment.GetGuardDescription() };
     private DemoGuest? _guest;
     private DemoTransfer? _transfer;
     private Task<VhostUserEvent>? _ended;

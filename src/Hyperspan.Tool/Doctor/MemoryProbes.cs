@@ -11,11 +11,11 @@ internal static unsafe class MemoryProbes
 
     internal static Finding Guarded() => !OperatingSystem.IsLinux()
         ? Finding.Missing("only on Linux")
-        : HyperspanEnvironment.GuardMode switch
+        : HyperspanEnvironment.GetGuardMode() switch
         {
-            GuardMode.MachineCode => Finding.Ok(HyperspanEnvironment.GuardDescription),
-            GuardMode.Substitute => Finding.Limited(HyperspanEnvironment.GuardDescription),
-            _ => Finding.Missing(HyperspanEnvironment.GuardDescription),
+            GuardMode.MachineCode => Finding.Ok(HyperspanEnvironment.GetGuardDescription()),
+            GuardMode.Substitute => Finding.Limited(HyperspanEnvironment.GetGuardDescription()),
+            _ => Finding.Missing(HyperspanEnvironment.GetGuardDescription()),
         };
 
     internal static Finding ExecutablePages() => WithPage(static page =>

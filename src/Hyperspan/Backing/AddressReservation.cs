@@ -84,14 +84,11 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         return new AddressReservation(address, length, fromHeap: true);
     }
 
-    /// <summary>Gives the range back at once. Only for an owner that has told nobody about its address, or knows that nobody uses it any more. Idempotent.</summary>
-    internal void Free()
-    {
-        // The finalizer will find nothing left to do.
-        GiveBack();
-    }
-
-    private void GiveBack()
+    /// <summary>
+    /// Gives the range back, at the end of this object's life or at once: that is only for an owner that has told nobody about its address, or knows that nobody uses it
+    /// any more. Idempotent.
+    /// </summary>
+    internal void GiveBack()
     {
         void* address = (void*)Interlocked.Exchange(ref _address, 0);
         if (address == null)

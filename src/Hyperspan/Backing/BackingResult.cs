@@ -2,15 +2,15 @@ using System.Globalization;
 
 namespace Hyperspan;
 
-/// <summary>The outcome of a backing's fallback, pin or expose method: success, or the address and kind of what failed.</summary>
+/// <summary>The outcome of a backing's fallback, pin or expose method: success, or the offset and kind of what failed.</summary>
 /// <remarks>The default value is success. Returning a failure neither throws nor allocates.</remarks>
 public readonly struct BackingResult
 {
-    private BackingResult(GuestMemoryFaultKind kind, ulong address, Exception? exception)
+    private BackingResult(GuestMemoryFaultKind kind, ulong offset, Exception? exception)
     {
         IsFailure = true;
-        Kind = kind;
-        Address = address;
+        Kind = kind == GuestMemoryFaultKind.None ? GuestMemoryFaultKind.Other : kind;
+        Offset = offset;
         Exception = exception;
     }
 
@@ -23,21 +23,21 @@ public readonly struct BackingResult
     /// <summary>Gets the kind of failure.</summary>
     public GuestMemoryFaultKind Kind { get; }
 
-    /// <summary>Gets the lowest address that could not be accessed, in bytes from the start of the backing.</summary>
-    public ulong Address { get; }
+    /// <summary>Gets the lowest offset that could not be accessed, in bytes from the start of the backing.</summary>
+    public ulong Offset { get; }
 
     /// <summary>Gets the cause, if there is one to keep.</summary>
     public Exception? Exception { get; }
 
     /// <summary>Returns a failure.</summary>
     /// <param name="kind">The kind that the fault gets.</param>
-    /// <param name="address">The lowest address that could not be accessed, in bytes from the start of the backing.</param>
+    /// <param name="offset">The lowest address that could not be accessed, in bytes from the start of the backing.</param>
     /// <param name="exception">The cause, kept in the fault; it is not thrown.</param>
     /// <returns>The failure.</returns>
-    public static BackingResult Fail(GuestMemoryFaultKind kind, ulong address, Exception? exception = null) =>
-        new(kind, address, exception);
+    public static BackingResult Fail(GuestMemoryFaultKind kind, ulong offset, Exception? exception = null) =>
+        new(kind, offset, exception);
 
-    /// <summary>Says what happened: <c>success</c>, or kind and address of the failure.</summary>
+    /// <summary>Says what happened: <c>success</c>, or kind and offset of the failure.</summary>
     /// <returns>The text.</returns>
-    public override string ToString() => IsFailure ? string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Address:x}") : "success";
+    public override string ToString() => IsFailure ? string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Offset:x}") : "success";
 }

@@ -49,7 +49,7 @@ internal sealed unsafe class FileRangeMapping
         int error = _reservation.MapFile(0, mappedLength, protection, isPrivate, file, mappedFrom, out _);
         if (error != 0)
         {
-            _reservation.Free();
+            _reservation.GiveBack();
             throw new GuestMemoryMappingException("map the file for", error, name, (0, length), hint?.Invoke(error) ?? Hint(error, writable, isPrivate));
         }
     }
@@ -130,5 +130,5 @@ internal sealed unsafe class FileRangeMapping
     }
 
     /// <summary>Gives the addresses back at once: nobody was told of them, or nobody uses them any more.</summary>
-    internal void Unmap() => _reservation.Free();
+    internal void Unmap() => _reservation.GiveBack();
 }

@@ -19,14 +19,14 @@ public abstract partial class GuestMemoryBacking
     /// written through
     /// <see cref="GuestMemory"/> is told without it, by its fallback methods as well. Call it when the bytes are there.
     /// </summary>
-    /// <param name="address">The first byte, in bytes from the start of this backing.</param>
+    /// <param name="offset">The first byte, in bytes from the start of this backing.</param>
     /// <param name="length">The length in bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not in this backing.</exception>
-    protected void ReportWritten(ulong address, ulong length)
+    protected void ReportWritten(ulong offset, ulong length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(address, Length - length);
-        MarkWritten(address, length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+        MarkWritten(offset, length);
     }
 
     /// <summary>Tells all trackers of a write. The range is in bounds.</summary>

@@ -9,7 +9,7 @@ namespace Hyperspan;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Addresses given to a backing are in bytes from its own start, never guest-physical. An access goes to the mapping first. When the mapping cannot serve
+/// A backing is given offsets in bytes from its own start, never guest-physical addresses. An access goes to the mapping first. When the mapping cannot serve
 /// it, <see cref="OnPageFault"/> decides; where there is no mapping, the fallback methods are called at once.
 /// </para>
 /// <para>
@@ -74,51 +74,51 @@ public abstract partial class GuestMemoryBacking
 
         // SAFETY: a guarded load of one byte inside the mapping, which stays reserved.
         bool readable = fault is { IsWrite: true, Cause: FaultCause.SegmentationFault }
-            && Guard.ProbeRead(Mapping + fault.Address, FaultBehavior == FaultBehavior.MayBlock).Ok;
+            && Guard.ProbeRead(Mapping + fault.Offset, FaultBehavior == FaultBehavior.MayBlock).Ok;
         return PageFaultAction.Fail(readable ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.NotMapped);
     }
 
     /// <summary>Reads without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
-    /// <param name="address">Where to read, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="offset">Where to read, in bytes from the start of this backing; the whole range is in bounds.</param>
     /// <param name="destination">Receives the bytes; all of them, on success. It may be guest memory itself, changing meanwhile.</param>
-    /// <returns>Success, or the lowest address that could not be read.</returns>
-    protected internal virtual BackingResult ReadFallback(ulong address, Span<byte> destination) =>
-        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+    /// <returns>Success, or the lowest offset that could not be read.</returns>
+    protected internal virtual BackingResult ReadFallback(ulong offset, Span<byte> destination) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, offset);
 
     /// <summary>Writes without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
-    /// <param name="address">Where to write, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="offset">Where to write, in bytes from the start of this backing; the whole range is in bounds.</param>
     /// <param name="source">The bytes. It may be guest memory itself, changing meanwhile: read each byte once.</param>
-    /// <returns>Success, or the lowest address that could not be written.</returns>
-    protected internal virtual BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source) =>
-        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+    /// <returns>Success, or the lowest offset that could not be written.</returns>
+    protected internal virtual BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, offset);
 
     /// <summary>Fills without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
-    /// <param name="address">Where to start, in bytes from the start of this backing; the whole range is in bounds.</param>
+    /// <param name="offset">Where to start, in bytes from the start of this backing; the whole range is in bounds.</param>
     /// <param name="value">The byte to write.</param>
     /// <param name="length">How many bytes to write.</param>
-    /// <returns>Success, or the lowest address that could not be written.</returns>
-    protected internal virtual BackingResult FillFallback(ulong address, byte value, ulong length) =>
-        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+    /// <returns>Success, or the lowest offset that could not be written.</returns>
+    protected internal virtual BackingResult FillFallback(ulong offset, byte value, ulong length) =>
+        BackingResult.Fail(GuestMemoryFaultKind.NoFallback, offset);
 
     /// <summary>Compares and exchanges without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
-    /// <param name="address">Where, in bytes from the start of this backing; naturally aligned.</param>
+    /// <param name="offset">Where, in bytes from the start of this backing; naturally aligned.</param>
     /// <param name="current">The expected bytes: 1, 2, 4 or 8. Receives the bytes found where they differ.</param>
     /// <param name="replacement">The bytes to write where the expected ones are found; as many.</param>
     /// <param name="exchanged">Whether the replacement was written.</param>
     /// <returns>Success (exchanged or not), or a failure.</returns>
     /// <remarks>It must be atomic with respect to whatever else accesses the same memory; the caller cannot see to that.</remarks>
     protected internal virtual BackingResult CompareExchangeFallback(
-        ulong address, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
+        ulong offset, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
     {
         exchanged = false;
-        return BackingResult.Fail(GuestMemoryFaultKind.NoFallback, address);
+        return BackingResult.Fail(GuestMemoryFaultKind.NoFallback, offset);
     }
 
     /// <summary>Prepares memory for having its virtual address handed to the kernel or to a device, as part of a pin. The default does nothing.</summary>
-    /// <param name="address">The first byte, in bytes from the start of this backing.</param>
+    /// <param name="offset">The first byte, in bytes from the start of this backing.</param>
     /// <param name="length">The length in bytes.</param>
     /// <returns>Success, or a failure, which fails the pin.</returns>
-    protected internal virtual BackingResult ExposeAddress(ulong address, ulong length) => BackingResult.Success;
+    protected internal virtual BackingResult ExposeAddress(ulong offset, ulong length) => BackingResult.Success;
 
     /// <summary>Pins pages: until they are unpinned, neither their mapping nor their protection may change. The default has nothing to pin.</summary>
     /// <param name="pageNumbers">Page numbers from the start of this backing. A page may be named more than once: then it is pinned more than once.</param>

@@ -92,7 +92,7 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
     }
 
     /// <inheritdoc/>
-    protected override void ReleaseAddresses() => _reservation?.Free();
+    protected override void ReleaseAddresses() => _reservation?.GiveBack();
 
     private static AddressReservation Map(ulong length, ulong alignment, HeapBackingOptions options)
     {
@@ -102,7 +102,7 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
         int error = reservation.MapAnonymous(0, reservation.Length, MappingProtection.ReadWrite, noReserve: false, out _);
         if (error != 0)
         {
-            reservation.Free();
+            reservation.GiveBack();
             throw new GuestMemoryMappingException("allocate", error, options.Name, (0, length));
         }
 
@@ -110,7 +110,7 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
         reservation.AdviseHugePages(0, reservation.Length, options.HugePageAdvice);
         if (options.Prefault && (error = Populate(reservation)) != 0)
         {
-            reservation.Free();
+            reservation.GiveBack();
             throw new GuestMemoryMappingException("prefault", error, options.Name, (0, length));
         }
 

@@ -116,7 +116,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
     }
 
     /// <inheritdoc/>
-    protected override void ReleaseAddresses() => _reservation.Free();
+    protected override void ReleaseAddresses() => _reservation.GiveBack();
 
     private static MappingProtection Bits(Protection protection) =>
         (protection.CanRead ? MappingProtection.Read : MappingProtection.None)

@@ -11,16 +11,16 @@ internal sealed class DumpBacking(DumpImage image, GuestRange range, string name
 
     public override string Name => name;
 
-    protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
     {
         try
         {
-            image.ReadRange(range.Start.Value + address, destination);
+            image.ReadRange(range.Start.Value + offset, destination);
             return BackingResult.Success;
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            return BackingResult.Fail(GuestMemoryFaultKind.NotMapped, address, e);
+            return BackingResult.Fail(GuestMemoryFaultKind.NotMapped, offset, e);
         }
     }
 }

@@ -3,6 +3,9 @@ namespace Hyperspan;
 /// <summary>What made the access fail, below the <see cref="GuestMemoryFaultKind"/>.</summary>
 public enum FaultCause : byte
 {
+    /// <summary>Nothing: there is no fault.</summary>
+    None = 0,
+
     /// <summary>The access was refused before it touched memory: a bound, an alignment, a disposed object.</summary>
     Check,
 

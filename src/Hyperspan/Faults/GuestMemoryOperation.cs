@@ -3,6 +3,9 @@ namespace Hyperspan;
 /// <summary>The operation that met a fault.</summary>
 public enum GuestMemoryOperation : byte
 {
+    /// <summary>None: there is no fault.</summary>
+    None = 0,
+
     /// <summary>A read of a value or of bytes.</summary>
     Read,
 

@@ -28,7 +28,7 @@ public readonly struct PageFaultAction
     /// <param name="exception">The cause, kept in the fault; it is not thrown. One kept in a static field makes refusals free of allocation.</param>
     /// <returns>The action.</returns>
     public static PageFaultAction Fail(GuestMemoryFaultKind kind, Exception? exception = null) =>
-        new(PageFaultActionKind.Fail, kind, exception);
+        new(PageFaultActionKind.Fail, kind == GuestMemoryFaultKind.None ? GuestMemoryFaultKind.Other : kind, exception);
 
     /// <summary>Says what the action is: <c>Retry</c>, <c>Fallback</c>, or how it fails.</summary>
     /// <returns>The text.</returns>

@@ -6,7 +6,7 @@ public enum HyperspanAbility
     /// <summary>Values and bytes of memory that cannot fault, pins, access bitmaps, dirty logs, snapshots and dumps as files: everywhere.</summary>
     HeapMemory,
 
-    /// <summary>Accesses that recover where memory is not there: <see cref="GuardMode"/> says how.</summary>
+    /// <summary>Accesses that recover where memory is not there: <see cref="HyperspanEnvironment.GetGuardMode"/> says how.</summary>
     RecoveredFaults,
 
     /// <summary>

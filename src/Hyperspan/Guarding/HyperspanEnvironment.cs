@@ -6,10 +6,11 @@ namespace Hyperspan;
 public static class HyperspanEnvironment
 {
     /// <summary>
-    /// Gets how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers are
+    /// Says how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers are
     /// installed.
     /// </summary>
-    public static GuardMode GuardMode =>
+    /// <returns>The mode.</returns>
+    public static GuardMode GetGuardMode() =>
         Guard.UsesMachineCode ? GuardMode.MachineCode : Guard.IsSupported ? GuardMode.Substitute : GuardMode.None;
 
     /// <summary>
@@ -38,7 +39,7 @@ public static class HyperspanEnvironment
     /// <returns>
     /// The reason, or <see langword="null"/> where the ability is there. That the system may refuse it all the same, by a limit or a permission, shows when it is used.
     /// </returns>
-    /// <remarks>Asking for <see cref="HyperspanAbility.RecoveredFaults"/> decides <see cref="GuardMode"/>.</remarks>
+    /// <remarks>Asking for <see cref="HyperspanAbility.RecoveredFaults"/> decides <see cref="GetGuardMode"/>.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">There is no such ability.</exception>
     public static string? WhyNot(HyperspanAbility ability) => PlatformAbilities.WhyNot(ability);
 
@@ -48,6 +49,7 @@ public static class HyperspanEnvironment
     /// <exception cref="ArgumentOutOfRangeException">There is no such ability.</exception>
     public static void Demand(HyperspanAbility ability) => PlatformAbilities.Demand(ability);
 
-    /// <summary>Gets <see cref="GuardMode"/> in words, with the reason where it is not machine code.</summary>
-    public static string GuardDescription => Guard.Description;
+    /// <summary>Says what <see cref="GetGuardMode"/> says in words, with the reason where it is not machine code. It decides as well.</summary>
+    /// <returns>The text.</returns>
+    public static string GetGuardDescription() => Guard.Description;
 }

@@ -20,7 +20,7 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
         int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
         if (error != 0)
         {
-            _reservation.Free();
+            _reservation.GiveBack();
             throw new GuestMemoryMappingException("allocate", error, Name, (0, Length));
         }
     }
@@ -55,5 +55,5 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
 
     protected override void Release() => _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
 
-    protected override void ReleaseAddresses() => _reservation.Free();
+    protected override void ReleaseAddresses() => _reservation.GiveBack();
 }

@@ -19,7 +19,7 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
         int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
         if (error != 0)
         {
-            _reservation.Free();
+            _reservation.GiveBack();
             throw new GuestMemoryMappingException("allocate", error, Name, (0, Length));
         }
 
@@ -43,12 +43,12 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
     internal ulong PagesStart { get; }
 
     protected internal override PageFaultAction OnPageFault(in PageFault fault) =>
-        fault.Cause == FaultCause.BusError ? _pages.Resolve((PagesStart + fault.Address) >> SnapshotFormat.PageShift) : base.OnPageFault(fault);
+        fault.Cause == FaultCause.BusError ? _pages.Resolve((PagesStart + fault.Offset) >> SnapshotFormat.PageShift) : base.OnPageFault(fault);
 
     protected override void Release() =>
 
         // Pages that are missing stay so; those that are there go. Should the kernel refuse, they stay with the addresses.
         _ = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.None, noReserve: true, out _);
 
-    protected override void ReleaseAddresses() => _reservation.Free();
+    protected override void ReleaseAddresses() => _reservation.GiveBack();
 }

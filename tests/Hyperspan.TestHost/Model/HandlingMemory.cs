@@ -42,7 +42,7 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
             return PageFaultAction.Fallback;
         }
 
-        ulong page = fault.Address & ~(MemoryZoo.Page - 1);
+        ulong page = fault.Offset & ~(MemoryZoo.Page - 1);
         if (page == Length - MemoryZoo.Page)
         {
             return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);

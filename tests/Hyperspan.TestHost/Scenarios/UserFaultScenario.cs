@@ -140,7 +140,7 @@ public sealed unsafe class UserFaultScenario : IScenario
 
         protected internal override PageFaultAction OnPageFault(in PageFault fault)
         {
-            if (Faults is null || !Faults.Populate(Mapping + (fault.Address & ~(Page - 1)), Pattern))
+            if (Faults is null || !Faults.Populate(Mapping + (fault.Offset & ~(Page - 1)), Pattern))
             {
                 return PageFaultAction.Fail(GuestMemoryFaultKind.NotMapped);
             }

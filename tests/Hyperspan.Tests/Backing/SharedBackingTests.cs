@@ -183,8 +183,8 @@ public sealed unsafe class SharedBackingTests
         error.ShouldBe(12);
         SelfProbe.Access(reservation.Address).ShouldBe(emptied ? "--" : "rw");
         SelfProbe.MappedBytes((ulong)reservation.Address, pages << 21).ShouldBe(pages << 21);
-        reservation.Free();
-        reservation.Free();
+        reservation.GiveBack();
+        reservation.GiveBack();
     }
 
     private static ulong Read(string pool, string file) => ulong.Parse(File.ReadAllText($"{pool}/{file}"), CultureInfo.InvariantCulture);

@@ -95,7 +95,7 @@ public sealed unsafe class SparseBackingPinTests
         BackingResult result = mapping.PinPages([0, page, 1], AccessType.Read, out bool unpinRequired);
         result.IsFailure.ShouldBeTrue();
         result.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
-        result.Address.ShouldBe(address);
+        result.Offset.ShouldBe(address);
         unpinRequired.ShouldBeFalse();
         mapping.IsPinned(0).ShouldBeFalse();
         mapping.PinPages([], AccessType.Read, out unpinRequired).IsFailure.ShouldBeFalse();

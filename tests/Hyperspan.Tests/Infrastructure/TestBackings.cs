@@ -68,13 +68,13 @@ internal sealed class FaultingBacking(ulong length) : MappedBacking(new SparseBa
         fault.BitmapFailure.ShouldBeFalse();
         Faults++;
         ulong quarter = Length / 4;
-        if (fault.Address < quarter || fault.Address >= 3 * quarter)
+        if (fault.Offset < quarter || fault.Offset >= 3 * quarter)
         {
             return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);
         }
 
-        ulong page = fault.Address & ~0xfffUL;
-        if (fault.Address >= 2 * quarter)
+        ulong page = fault.Offset & ~0xfffUL;
+        if (fault.Offset >= 2 * quarter)
         {
             if (fault.IsWrite)
             {

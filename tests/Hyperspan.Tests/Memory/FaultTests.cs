@@ -203,7 +203,7 @@ public class FaultTests
         backing = new HandlerBacking((in PageFault fault) =>
         {
             faults++;
-            backing!.Sparse.Commit(fault.Address & ~(Page - 1), Page);
+            backing!.Sparse.Commit(fault.Offset & ~(Page - 1), Page);
             return PageFaultAction.Retry;
         });
         using GuestMemory memory = new(backing, "ram");

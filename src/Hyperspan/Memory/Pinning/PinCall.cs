@@ -11,7 +11,7 @@ internal readonly ref struct PinCall(ReadOnlySpan<ulong> pages, AccessType acces
         BackingResult result = backing.PinPages(_pages, access, out _unpinRequired);
 
         // A backing that names a page it was not asked for is not believed.
-        return result.IsFailure && !_pages.Contains(result.Address >> GuestAddress.PageShift)
+        return result.IsFailure && !_pages.Contains(result.Offset >> GuestAddress.PageShift)
             ? BackingResult.Fail(result.Kind, _pages[0] << GuestAddress.PageShift, result.Exception)
             : result;
     }

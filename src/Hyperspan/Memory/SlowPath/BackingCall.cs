@@ -53,8 +53,8 @@ internal static class BackingCall
                 return true;
             }
 
-            // A backing that names an address outside of what it was asked for is not believed.
-            ulong failed = Math.Clamp(unchecked(result.Address - region.BackingOffset), offset, offset + (length - 1));
+            // A backing that names an offset outside of what it was asked for is not believed.
+            ulong failed = Math.Clamp(unchecked(result.Offset - region.BackingOffset), offset, offset + (length - 1));
             fault = new RegionFault(result.Kind, FaultCause.Backing, failed, result.Exception);
             return false;
         }

@@ -11,7 +11,7 @@ internal readonly record struct RegionFault(GuestMemoryFaultKind Kind, FaultCaus
     internal bool Vanished { get; init; }
 
     /// <summary>A fault that the backing is to be asked about.</summary>
-    internal static RegionFault Met(FaultCause cause, ulong offset, bool vanished = false) => new(default, cause, offset) { Vanished = vanished };
+    internal static RegionFault Met(FaultCause cause, ulong offset, bool vanished = false) => new(GuestMemoryFaultKind.None, cause, offset) { Vanished = vanished };
 
     /// <summary>The memory or the backing was disposed.</summary>
     internal static RegionFault Disposed(ulong offset) => new(GuestMemoryFaultKind.Disposed, FaultCause.Check, offset);
