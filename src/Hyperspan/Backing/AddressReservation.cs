@@ -75,6 +75,25 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         return new AddressReservation(aligned, length, fromHeap: false);
     }
 
+    /// <summary>Reserves addresses and maps private zeroed pages there, all of them accessible.</summary>
+    /// <param name="length">The length in bytes; rounded up to the system's page size.</param>
+    /// <param name="alignment">A power of two; the first address is a multiple of it.</param>
+    /// <param name="name">The memory's name, for the error.</param>
+    /// <param name="noReserve">Whether the kernel need not promise memory for all of them.</param>
+    /// <exception cref="GuestMemoryMappingException">There are not so many addresses left, or not so much memory.</exception>
+    internal static AddressReservation Allocate(ulong length, ulong alignment, string name, bool noReserve)
+    {
+        AddressReservation reservation = Reserve(length, alignment, name);
+        int error = reservation.MapAnonymous(0, reservation.Length, MappingProtection.ReadWrite, noReserve, out _);
+        if (error != 0)
+        {
+            reservation.GiveBack();
+            throw new GuestMemoryMappingException("allocate", error, name, (0, length));
+        }
+
+        return reservation;
+    }
+
     /// <summary>Allocates zeroed, accessible memory from the C heap, for systems without the calls used here.</summary>
     /// <exception cref="OutOfMemoryException">There is not so much memory.</exception>
     internal static AddressReservation AllocateFromHeap(ulong length, ulong alignment)

@@ -96,19 +96,11 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
 
     private static AddressReservation Map(ulong length, ulong alignment, HeapBackingOptions options)
     {
-        AddressReservation reservation = AddressReservation.Reserve(length, alignment, options.Name);
-
         // With the kernel's promise of memory: better refused now than killed later, where the system keeps such promises.
-        int error = reservation.MapAnonymous(0, reservation.Length, MappingProtection.ReadWrite, noReserve: false, out _);
-        if (error != 0)
-        {
-            reservation.GiveBack();
-            throw new GuestMemoryMappingException("allocate", error, options.Name, (0, length));
-        }
-
+        AddressReservation reservation = AddressReservation.Allocate(length, alignment, options.Name, noReserve: false);
         reservation.SetName(0, reservation.Length, options.Name);
         reservation.AdviseHugePages(0, reservation.Length, options.HugePageAdvice);
-        if (options.Prefault && (error = Populate(reservation)) != 0)
+        if (options.Prefault && Populate(reservation) is not 0 and var error)
         {
             reservation.GiveBack();
             throw new GuestMemoryMappingException("prefault", error, options.Name, (0, length));

@@ -86,16 +86,9 @@ internal sealed class DumpImage : MemoryImage
 
     private void ReadAt(ulong offset, Span<byte> destination)
     {
-        while (!destination.IsEmpty)
+        if (!RegularFile.TryReadAt(_file, offset, destination))
         {
-            int read = RandomAccess.Read(_file, destination, (long)offset);
-            if (read == 0)
-            {
-                throw new InvalidDumpException(_name, "has become shorter");
-            }
-
-            destination = destination[read..];
-            offset += (ulong)read;
+            throw new InvalidDumpException(_name, "has become shorter");
         }
     }
 

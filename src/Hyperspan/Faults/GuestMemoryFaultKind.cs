@@ -1,7 +1,10 @@
 namespace Hyperspan;
 
 /// <summary>What kind of failure an access to guest memory met.</summary>
-/// <remarks>The first five after <see cref="None"/> are those of the source document on guest memory; the others say more precisely what the document calls <see cref="Other"/>.</remarks>
+/// <remarks>
+/// The first five after <see cref="None"/> are those of the source document on guest memory; the others say more precisely what the document calls
+/// <see cref="Other"/>.
+/// </remarks>
 public enum GuestMemoryFaultKind : byte
 {
     /// <summary>None: there is no fault.</summary>

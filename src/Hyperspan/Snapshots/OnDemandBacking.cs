@@ -15,13 +15,7 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
         Name = region.Name;
         PagesStart = region.Range.Start.Value;
         PageMath.RequireMappableLength(Length, nameof(region));
-        _reservation = AddressReservation.Reserve(Length, PageMath.PageSize, Name);
-        int error = _reservation.MapAnonymous(0, _reservation.Length, MappingProtection.ReadWrite, noReserve: true, out _);
-        if (error != 0)
-        {
-            _reservation.GiveBack();
-            throw new GuestMemoryMappingException("allocate", error, Name, (0, Length));
-        }
+        _reservation = AddressReservation.Allocate(Length, PageMath.PageSize, Name, noReserve: true);
 
         // Pages come one by one, so large ones would never come about, or swallow what is missing.
         _reservation.AdviseHugePages(0, _reservation.Length, HugePageAdvice.Avoid);

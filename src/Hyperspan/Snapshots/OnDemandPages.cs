@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Runtime.ExceptionServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.UserFaults;
 
 namespace Hyperspan.Snapshots;
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.UserFaults;
 
 using Microsoft.Win32.SafeHandles;
 

@@ -9,6 +9,24 @@ namespace Hyperspan.Snapshots;
 /// <summary>Opens what is to be a regular file, and does not wait for anything else that may be there: a pipe, a terminal.</summary>
 internal static class RegularFile
 {
+    /// <summary>Reads all of a part of a file. Fails where it ends before.</summary>
+    internal static bool TryReadAt(SafeFileHandle file, ulong offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            int read = RandomAccess.Read(file, destination, (long)offset);
+            if (read == 0)
+            {
+                return false;
+            }
+
+            destination = destination[read..];
+            offset += (ulong)read;
+        }
+
+        return true;
+    }
+
     /// <summary>Opens a file for reading.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>

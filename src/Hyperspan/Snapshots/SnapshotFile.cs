@@ -32,7 +32,7 @@ internal sealed class SnapshotFile : IDisposable
         Name = name;
         Length = length;
         Span<byte> header = stackalloc byte[SnapshotFormat.HeaderUsed];
-        if (length < 8 || !TryReadAt(0, header[..8]) || BinaryPrimitives.ReadUInt64LittleEndian(header) != SnapshotFormat.StartMagic)
+        if (length < 8 || !RegularFile.TryReadAt(_file, 0, header[..8]) || BinaryPrimitives.ReadUInt64LittleEndian(header) != SnapshotFormat.StartMagic)
         {
             throw new InvalidSnapshotException(name, "is no snapshot");
         }
@@ -174,7 +174,7 @@ internal sealed class SnapshotFile : IDisposable
     /// <exception cref="InvalidSnapshotException">The file ends before them.</exception>
     internal void ReadAt(ulong offset, Span<byte> destination)
     {
-        if (!TryReadAt(offset, destination))
+        if (!RegularFile.TryReadAt(_file, offset, destination))
         {
             throw Damaged("it has become shorter");
         }
@@ -189,23 +189,6 @@ internal sealed class SnapshotFile : IDisposable
             throw Damaged(string.Create(
                 CultureInfo.InvariantCulture, $"the checksum of the memory from 0x{entry.Chunk << SnapshotFormat.ChunkShift:x} on does not agree"));
         }
-    }
-
-    private bool TryReadAt(ulong offset, Span<byte> destination)
-    {
-        while (!destination.IsEmpty)
-        {
-            int read = RandomAccess.Read(_file, destination, (long)offset);
-            if (read == 0)
-            {
-                return false;
-            }
-
-            destination = destination[read..];
-            offset += (ulong)read;
-        }
-
-        return true;
     }
 
     private SnapshotEntry[] Block(int number)

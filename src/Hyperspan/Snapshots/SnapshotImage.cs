@@ -47,6 +47,7 @@ internal sealed class SnapshotImage(SnapshotFile[] files, RegionMap regions) : M
     internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
     {
         ulong open = pages;
+        ulong found = 0;
         foreach (SnapshotFile file in files)
         {
             if (open == 0)
@@ -74,11 +75,12 @@ internal sealed class SnapshotImage(SnapshotFile[] files, RegionMap regions) : M
                 }
             }
 
+            found |= here;
             open &= ~entry.Said;
         }
 
         // What nobody stores is zero.
-        Fill(open | (pages & ~PagesOf(chunk)), pages, packed);
+        Fill(~(found & Regions.PagesOf(chunk)), pages, packed);
     }
 
     /// <summary>Copies pages from where they are packed with others to where they are packed with yet others.</summary>

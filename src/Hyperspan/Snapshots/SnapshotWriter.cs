@@ -208,10 +208,13 @@ internal sealed class SnapshotWriter
         Write(directory, list.WrittenSpan);
     }
 
+    /// <summary>The bytes to where pages that are not compressed may begin.</summary>
+    private int PaddingToPage => (int)((ulong)-(long)Length & (SnapshotFormat.PageSize - 1));
+
     /// <summary>Packs the pages that are to be stored at the end of the buffer, and enters them into the index.</summary>
     private void Gather(MemoryImage image, ulong chunk, ulong pages, SnapshotImage? earlier, ulong looked)
     {
-        int padding = _compress ? 0 : (int)((ulong)-(long)Length & (SnapshotFormat.PageSize - 1));
+        int padding = _compress ? 0 : PaddingToPage;
         Span<byte> packed = _compress
             ? _pages
             : _filling.AsSpan(_filled + padding, SnapshotFormat.ChunkSize);
@@ -263,7 +266,7 @@ internal sealed class SnapshotWriter
                 return new SnapshotEntry(chunk, stored, zero, at, (uint)length, SnapshotFormat.Checksum(room[..length]), SnapshotEncoding.Brotli);
             }
 
-            padding = (int)((ulong)-(long)Length & (SnapshotFormat.PageSize - 1));
+            padding = PaddingToPage;
             packed.CopyTo(_filling.AsSpan(_filled + padding));
             packed = _filling.AsSpan(_filled + padding, packed.Length);
         }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
-using Hyperspan.Snapshots;
+using Hyperspan.UserFaults;
 
 using Microsoft.Win32.SafeHandles;
 

@@ -5,7 +5,7 @@ using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
-namespace Hyperspan.Snapshots;
+namespace Hyperspan.UserFaults;
 
 /// <summary>
 /// Ranges of private memory whose missing pages answer an access by SIGBUS, and are put in place whole (userfaultfd(2), UFFD_FEATURE_SIGBUS): no thread waits in the kernel,
@@ -175,7 +175,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 
         if (error == ErrorNumber.Exists)
         {
-            done += SnapshotFormat.PageSize;
+            done += GuestAddress.PageSize;
             return true;
         }
 
