@@ -27,9 +27,11 @@ public class BackingTasks
     [LinuxFact]
     public void Bring_pages_in_when_they_are_touched()
     {
+        // <guide>
         var backing = new OnDemand(8 * Page);
         using var memory = new GuestMemory(backing, "on demand");
-        memory.Read<uint>((3 * Page) + 8).ShouldBe(3u);
+        memory.Read<uint>((3 * Page) + 8).ShouldBe(3u);            // faults, is served by the handler, and goes on
+        // </guide>
         memory.Read<uint>((3 * Page) + 12).ShouldBe(3u);
         backing.Loaded.ShouldBe([3UL]);
         memory.Read<ulong>((5 * Page) - 4).ShouldBe(0x0000_0005_0000_0004UL);
@@ -43,16 +45,21 @@ public class BackingTasks
         var backing = new Restricted(8 * Page);
         using var memory = new GuestMemory(backing, "restricted");
         memory.Write(2 * Page, 7u);
-        backing.Allow(2, read: true, write: false);
-        await GuestMemory.SynchronizeRestrictionsAsync(CancellationToken.None);
+
+        // <guide>
+        backing.Allow(2, read: true, write: false);                                 // clears a bit
+        await GuestMemory.SynchronizeRestrictionsAsync(CancellationToken.None);     // from here on no write lands there
         memory.Read<uint>(2 * Page).ShouldBe(7u);
         memory.TryWrite(2 * Page, 8u, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
+
+        // </guide>
         memory.TryProbe(new GuestRange(0, 8 * Page), AccessType.Write, out fault).ShouldBeFalse();
         fault.Address.ShouldBe(new GuestAddress(2 * Page));
         Should.Throw<GuestMemoryException>(() => memory.Probe(0, 8 * Page, AccessType.Write));
     }
 
+    // <guide>
     /// <summary>Pages that appear when they are touched, filled with their numbers.</summary>
     private sealed unsafe class OnDemand(ulong length) : GuestMemoryBacking
     {
@@ -76,6 +83,9 @@ public class BackingTasks
         protected override void Release() => _mapping.Dispose();
     }
 
+    // </guide>
+
+    // <guide>
     /// <summary>Memory with a bit a page for reading and one for writing.</summary>
     private sealed unsafe class Restricted : GuestMemoryBacking
     {
@@ -108,4 +118,6 @@ public class BackingTasks
             NativeMemory.Free(_bits);
         }
     }
+
+    // </guide>
 }

@@ -32,10 +32,14 @@ public partial class TransferTasks
         using TemporaryFile path = Counted(20_000);
         using SafeFileHandle file = File.OpenHandle(path.Path, access: FileAccess.ReadWrite);
         using var memory = new GuestMemory(new SharedBacking(16 * Page), "ram");
-        using var vectors = new GuestIoVectors(AccessType.Write);
-        vectors.Add(memory, 0x1ff0, 0x20);
+
+        // <guide>
+        using var vectors = new GuestIoVectors(AccessType.Write);       // guest memory will be written
+        vectors.Add(memory, 0x1ff0, 0x20);                              // pinned from here on, across pages and regions
         vectors.Add(memory, new GuestRange(0x100, 0x10));
-        vectors.ReadFrom(file, 0);
+        vectors.ReadFrom(file, 0);                                      // one preadv; throws where the file is short
+
+        // </guide>
         memory.Read<byte>(0x2000).ShouldBe((byte)16);
         memory.Read<byte>(0x10f).ShouldBe((byte)47);
         vectors.Clear();
