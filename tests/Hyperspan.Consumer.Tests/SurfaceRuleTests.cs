@@ -116,6 +116,7 @@ public partial class SurfaceRuleTests
             "DirtyLogScope.Operations",
             "DiskCache.Writeback",
             "DiskEngine.IoUring",
+            "DiskErrorPolicy.Report",
             "DiskImageError.Other",
             "DumpFormat.Raw",
             "FaultBehavior.MayFault",

@@ -68,7 +68,7 @@ public sealed unsafe partial class GuestMemory
             return false;
         }
 
-        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(2L * value.Length, PooledTransfer, Array.MaxLength));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(2L * value.Length, MemoryTransfer.Pooled, Array.MaxLength));
         try
         {
             for (ulong done = 0; length - done >= (uint)value.Length;)

@@ -1,17 +1,11 @@
-using System.Buffers;
 using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
-/// <content>Transfers between files or sockets and guest memory: straight where the memory can be pinned, else through a pooled buffer.</content>
-public sealed unsafe partial class GuestMemory
+/// <content>Transfers between files, sockets or streams and guest memory.</content>
+public sealed partial class GuestMemory
 {
-    private const int PooledTransfer = 64 << 10;
-
-    [ThreadStatic]
-    private static GuestIoVectors? IdleVectors;
-
     /// <summary>Reads from a file into this memory, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
@@ -50,7 +44,7 @@ public sealed unsafe partial class GuestMemory
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        transfer = Transfer(address.Value, length, AccessType.Write, new FileEnd(file, null, (ulong)fileOffset));
+        transfer = new MemoryTransfer(this, address.Value, length).Run(AccessType.Write, new TransferEnd(file, null, (ulong)fileOffset));
         return transfer.Succeeded;
     }
 
@@ -105,7 +99,7 @@ public sealed unsafe partial class GuestMemory
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        transfer = Transfer(address.Value, length, AccessType.Read, new FileEnd(file, null, (ulong)fileOffset));
+        transfer = new MemoryTransfer(this, address.Value, length).Run(AccessType.Read, new TransferEnd(file, null, (ulong)fileOffset));
         return transfer.Succeeded;
     }
 
@@ -158,7 +152,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryReceive(GuestAddress address, ulong length, Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        transfer = Transfer(address.Value, length, AccessType.Write, new FileEnd(null, socket, 0));
+        transfer = new MemoryTransfer(this, address.Value, length).Run(AccessType.Write, new TransferEnd(null, socket, 0));
         return transfer.Succeeded;
     }
 
@@ -202,7 +196,7 @@ public sealed unsafe partial class GuestMemory
     public bool TrySend(GuestAddress address, ulong length, Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        transfer = Transfer(address.Value, length, AccessType.Read, new FileEnd(null, socket, 0));
+        transfer = new MemoryTransfer(this, address.Value, length).Run(AccessType.Read, new TransferEnd(null, socket, 0));
         return transfer.Succeeded;
     }
 
@@ -217,122 +211,111 @@ public sealed unsafe partial class GuestMemory
     public bool TrySend(GuestRange range, Socket socket, out FileTransfer transfer) =>
         TrySend(range.Start, range.Length, socket, out transfer);
 
-    private FileTransfer Transfer(ulong address, ulong length, AccessType access, FileEnd end)
-    {
-        // A handler that runs while pages are probed may transfer on this thread as well: the list is taken, not borrowed.
-        GuestIoVectors vectors = IdleVectors ?? new GuestIoVectors(access);
-        IdleVectors = null;
-        vectors.Access = access;
-        try
-        {
-            if (!vectors.TryAdd(this, address, length, out GuestMemoryFault fault))
-            {
-                return fault.Kind == GuestMemoryFaultKind.NotPinnable
-                    ? TransferPooled(address, length, access, end)
-                    : new FileTransfer(0, length, 0, EndOfFile: false, fault);
-            }
+    /// <summary>Reads from a file into this memory, on a thread of the pool.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <returns>A task that ends when all of it has been read.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The file ended first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
+    public async Task ReadFromAsync(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        (await TryReadFromAsync(address, length, file, fileOffset, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
-            FileTransfer transfer;
-            _ = (end.File, access) switch
-            {
-                (null, AccessType.Write) => vectors.TryReceive(end.Socket!, out transfer),
-                (null, _) => vectors.TrySend(end.Socket!, out transfer),
-                (_, AccessType.Write) => vectors.TryReadFrom(end.File, (long)end.Offset, out transfer),
-                _ => vectors.TryWriteTo(end.File, (long)end.Offset, out transfer),
-            };
-            return transfer;
-        }
-        finally
-        {
-            vectors.Clear();
-            IdleVectors = vectors;
-        }
+    /// <summary>Reads from a file into this memory, on a thread of the pool, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
+    public Task<FileTransfer> TryReadFromAsync(
+        GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        return new MemoryTransfer(this, address.Value, length).RunInPieces(AccessType.Write, new TransferEnd(file, null, (ulong)fileOffset), cancellationToken);
     }
 
-    private FileTransfer TransferPooled(ulong address, ulong length, AccessType access, FileEnd end)
+    /// <summary>Writes this memory to a file, on a thread of the pool.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <returns>A task that ends when all of it has been written.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
+    public async Task WriteToAsync(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
+        (await TryWriteToAsync(address, length, file, fileOffset, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
+
+    /// <summary>Writes this memory to a file, on a thread of the pool, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
+    public Task<FileTransfer> TryWriteToAsync(
+        GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PooledTransfer);
-        try
-        {
-            ulong done = 0;
-            while (done < length)
-            {
-                Span<byte> piece = buffer.AsSpan(0, (int)Math.Min((ulong)buffer.Length, length - done));
-                GuestMemoryFault fault;
-                if (access == AccessType.Read)
-                {
-                    if (!TryRead(address + done, piece, out fault))
-                    {
-                        return new FileTransfer(done, length, 0, EndOfFile: false, fault.As(GuestMemoryOperation.Read, address, length));
-                    }
-
-                    (int sent, int errno) = end.Write(piece, done);
-                    done += (ulong)sent;
-                    if (errno != 0)
-                    {
-                        return new FileTransfer(done, length, errno, EndOfFile: false, default);
-                    }
-                }
-                else
-                {
-                    (int got, int errno) = end.Read(piece, done);
-                    if (got == 0)
-                    {
-                        return new FileTransfer(done, length, errno, EndOfFile: errno == 0, default);
-                    }
-
-                    if (!TryWrite(address + done, piece[..got], out fault))
-                    {
-                        ulong written = fault.Address is { } at ? at.Value - (address + done) : 0;
-                        return new FileTransfer(done + written, length, 0, EndOfFile: false, fault.As(GuestMemoryOperation.Write, address, length));
-                    }
-
-                    done += (ulong)got;
-                }
-            }
-
-            return new FileTransfer(done, length, 0, EndOfFile: false, default);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
+        return new MemoryTransfer(this, address.Value, length).RunInPieces(AccessType.Read, new TransferEnd(file, null, (ulong)fileOffset), cancellationToken);
     }
 
-    /// <summary>The other end of a transfer: a file at an offset, or a socket.</summary>
-    private readonly record struct FileEnd(SafeFileHandle? File, Socket? Socket, ulong Offset)
+    /// <summary>Reads from a stream into this memory until the range is full.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been read.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The stream ended first.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
+    public async Task ReadFromAsync(GuestAddress address, ulong length, Stream source, CancellationToken cancellationToken = default) =>
+        (await TryReadFromAsync(address, length, source, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
+
+    /// <summary>Reads from a stream into this memory until the range is full, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended. Bytes that were taken from the stream but could not be written are lost; the count says how many were written.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
+    public async Task<FileTransfer> TryReadFromAsync(GuestAddress address, ulong length, Stream source, CancellationToken cancellationToken = default)
     {
-        internal (int Count, int Errno) Read(Span<byte> destination, ulong done)
-        {
-            try
-            {
-                return (File is null ? Socket!.Receive(destination) : RandomAccess.Read(File, destination, (long)(Offset + done)), 0);
-            }
-            catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
-            {
-                return (0, ErrorOf(e));
-            }
-        }
+        ArgumentNullException.ThrowIfNull(source);
+        return await new MemoryTransfer(this, address.Value, length).FromStreamAsync(source, cancellationToken).ConfigureAwait(false);
+    }
 
-        internal (int Count, int Errno) Write(ReadOnlySpan<byte> source, ulong done)
-        {
-            try
-            {
-                if (File is null)
-                {
-                    return (Socket!.Send(source), 0);
-                }
+    /// <summary>Writes this memory to a stream.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been written.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
+    public async Task WriteToAsync(GuestAddress address, ulong length, Stream destination, CancellationToken cancellationToken = default) =>
+        (await TryWriteToAsync(address, length, destination, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
-                RandomAccess.Write(File, source, (long)(Offset + done));
-                return (source.Length, 0);
-            }
-            catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
-            {
-                return (0, ErrorOf(e));
-            }
-        }
-
-        // What the runtime keeps of the system's error; EIO where it keeps none.
-        private static int ErrorOf(Exception e) => e is SocketException socket ? socket.NativeErrorCode : e.HResult is > 0 and < 4096 ? e.HResult : 5;
+    /// <summary>Writes this memory to a stream, up to the first byte that cannot be read, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>How it ended, with the exact count.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
+    public async Task<FileTransfer> TryWriteToAsync(GuestAddress address, ulong length, Stream destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        return await new MemoryTransfer(this, address.Value, length).ToStreamAsync(destination, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -1,0 +1,41 @@
+using System.Net.Sockets;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan;
+
+/// <summary>The other end of a transfer: a file at an offset, or a socket.</summary>
+internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket, ulong Offset)
+{
+    internal (int Count, int Errno) Read(Span<byte> destination, ulong done)
+    {
+        try
+        {
+            return (File is null ? Socket!.Receive(destination) : RandomAccess.Read(File, destination, (long)(Offset + done)), 0);
+        }
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        {
+            return (0, ErrorOf(e));
+        }
+    }
+
+    internal (int Count, int Errno) Write(ReadOnlySpan<byte> source, ulong done)
+    {
+        try
+        {
+            if (File is null)
+            {
+                return (Socket!.Send(source), 0);
+            }
+
+            RandomAccess.Write(File, source, (long)(Offset + done));
+            return (source.Length, 0);
+        }
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        {
+            return (0, ErrorOf(e));
+        }
+    }
+
+    // What the runtime keeps of the system's error; EIO where it keeps none.
+    private static int ErrorOf(Exception e) => e is SocketException socket ? socket.NativeErrorCode : e.HResult is > 0 and < 4096 ? e.HResult : 5;
+}
