@@ -126,6 +126,40 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
         }
     }
 
+    [SkippableTheory]
+    [InlineData("qemu52-system-x86_64", "kdump-zlib")]
+    [InlineData("qemu-system-x86_64", "kdump-zlib")]
+    [InlineData("qemu10-system-x86_64", "kdump-zlib")]
+    [InlineData("qemu10-system-x86_64", "kdump-raw-zlib")]
+    public async Task Compressed_dump_of_QEMU_is_that_which_is_not(string name, string format)
+    {
+        Require();
+        string? qemu = TestBed.OtherQemu(name);
+        Skip.If(qemu is null, $"{name} is missing: run tests/Hyperspan.EndToEnd/install");
+        string folder = Directory.CreateTempSubdirectory("hs-").FullName;
+        string memory = CreateMemoryFolder(folder);
+        try
+        {
+            await using MemoryFileMachine machine = await MemoryFileMachine.StartAsync(folder, "one", qemu!, $"{memory}/one", isIncoming: false);
+            await machine.WaitForAsync("round");
+            await machine.Monitor.ExecuteAsync("stop");
+            await machine.Monitor.ExecuteAsync(
+                "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{folder}/core", ["detach"] = false });
+            await machine.Monitor.ExecuteAsync(
+                "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{folder}/kdump", ["detach"] = false, ["format"] = format });
+            new FileInfo($"{folder}/kdump").Length.ShouldBeLessThan(new FileInfo($"{folder}/core").Length / 2);
+            Run("dump", "info", $"{folder}/kdump").ShouldContain("compressed kdump");
+            Run("dump", "convert", "--to", "raw", $"{folder}/core", $"{folder}/core.raw");
+            Run("dump", "convert", "--to", "raw", $"{folder}/kdump", $"{folder}/kdump.raw");
+            Same($"{folder}/core.raw", $"{folder}/kdump.raw");
+        }
+        finally
+        {
+            Directory.Delete(memory, recursive: true);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static void Require()
     {
         if (TestBed.Required)

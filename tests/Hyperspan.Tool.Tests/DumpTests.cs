@@ -58,7 +58,7 @@ public sealed class DumpTests : IDisposable
         File.WriteAllText(PathOf("kdump"), "KDUMP   ");
         File.WriteAllText(PathOf("empty"), "");
         ShouldSay("no-such: there is no such file", "info", PathOf("no-such"));
-        ShouldSay("is a compressed kdump", "info", PathOf("kdump"));
+        ShouldSay("is incomplete", "info", PathOf("kdump"));
         ShouldSay("is empty", "convert", "--to", "elf", PathOf("empty"), PathOf("x"));
         ShouldSay("does not exist", "convert", "--to", "elf", PathOf("kdump"), PathOf("no/x"));
         ShouldSay("'--to' is required", "convert", PathOf("kdump"), PathOf("x"));

@@ -73,7 +73,7 @@ internal static class DumpRun
             Console.Out.WriteLine(sentence);
         }
 
-        string format = dump.Format switch { DumpFormat.Elf => "ELF core", DumpFormat.Lime => "LiME", _ => "bare bytes" };
+        string format = dump.Format switch { DumpFormat.Elf => "ELF core", DumpFormat.Lime => "LiME", DumpFormat.Kdump => "compressed kdump", _ => "bare bytes" };
         Console.Out.WriteLine(
             $"{report.Path}: {format}, {Units.Bytes(report.MemoryBytes)} in {Units.Things(report.Segments.Count, "segment")}, "
             + $"{Units.Bytes(report.StoredBytes)} not in holes of the file");

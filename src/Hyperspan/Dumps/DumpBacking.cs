@@ -1,7 +1,7 @@
 namespace Hyperspan.Dumps;
 
 /// <summary>A region of a dump as memory that can be read: by the fallback, each read from the file.</summary>
-internal sealed class DumpBacking(DumpImage image, GuestRange range, string name) : GuestMemoryBacking
+internal sealed class DumpBacking(DumpMemory image, GuestRange range, string name) : GuestMemoryBacking
 {
     public override ulong Length => range.Length;
 

@@ -11,4 +11,10 @@ public enum DumpFormat
 
     /// <summary>The format of LiME: each region behind a header of 32 bytes.</summary>
     Lime,
+
+    /// <summary>
+    /// A compressed kdump as makedumpfile and <c>dump-guest-memory -z</c> of QEMU write it, flattened or not: pages each by itself, compressed by zlib or not at all. Read, and not
+    /// written.
+    /// </summary>
+    Kdump,
 }

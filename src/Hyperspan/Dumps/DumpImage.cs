@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Dumps;
 
 /// <summary>The memory in a dump. Holes of the file are not read.</summary>
-internal sealed class DumpImage : MemoryImage
+internal sealed class DumpImage : DumpMemory
 {
     private readonly SafeFileHandle _file;
     private readonly string _name;
@@ -45,20 +45,7 @@ internal sealed class DumpImage : MemoryImage
         return false;
     }
 
-    internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
-    {
-        ulong start = chunk << SnapshotFormat.ChunkShift;
-        foreach (BitRun run in new BitRuns(pages))
-        {
-            int length = run.Count << SnapshotFormat.PageShift;
-            ReadRange(start + ((ulong)run.First << SnapshotFormat.PageShift), packed[..length]);
-            packed = packed[length..];
-        }
-    }
-
-    /// <summary>Reads a range that ends at 2^64 at the latest; what is in no segment is zero.</summary>
-    /// <exception cref="InvalidDumpException">The file has become shorter.</exception>
-    internal void ReadRange(ulong address, Span<byte> destination)
+    internal override void ReadRange(ulong address, Span<byte> destination)
     {
         destination.Clear();
         if (destination.IsEmpty)

@@ -12,7 +12,7 @@ namespace Hyperspan.Dumps;
 internal sealed class DumpParser
 {
     private const int MostSegments = 1 << 16;
-    private const int LongestNotes = 4 << 20;
+    internal const int LongestNotes = 4 << 20;
 
     private readonly SafeFileHandle _file;
     private readonly string _name;
@@ -40,13 +40,16 @@ internal sealed class DumpParser
             case DumpFormat.Lime:
                 ReadLime();
                 break;
+            case DumpFormat.Kdump:
+                ReadKdump();
+                break;
             default:
                 _segments.Add(new DumpSegment(new GuestRange(0, length), 0, length));
                 break;
         }
 
-        Segments = Sort();
-        if (Segments.Length == 0)
+        Segments = Kdump?.Segments ?? Sort();
+        if (Segments.Length == 0 && Kdump is not { Regions.All.Count: > 0 })
         {
             throw new InvalidDumpException(name, "has no memory in it");
         }
@@ -62,9 +65,17 @@ internal sealed class DumpParser
 
     internal ushort Machine { get; private set; } = ElfFormat.X64;
 
+    /// <summary>Gets the memory of a compressed kdump, which is not in its file as it is.</summary>
+    internal KdumpImage? Kdump { get; private set; }
+
     /// <summary>The regions: segments that follow each other or share a page are one.</summary>
     internal RegionMap Regions()
     {
+        if (Kdump is not null)
+        {
+            return Kdump.Regions;
+        }
+
         var regions = new List<SnapshotRegion>();
         foreach (DumpSegment segment in Segments)
         {
@@ -89,9 +100,9 @@ internal sealed class DumpParser
         start.Clear();
         ReadAt(0, start[..(int)Math.Min(16, _length)]);
         uint magic = BinaryPrimitives.ReadUInt32LittleEndian(start);
-        if (start.StartsWith("KDUMP   "u8) || start.StartsWith("makedumpfile"u8))
+        if (start.StartsWith(KdumpFormat.Signature) || start.StartsWith(KdumpFormat.FlattenedSignature))
         {
-            throw new InvalidDumpException(_name, "is a compressed kdump, which is not read; have an ELF core written, by dump-guest-memory without -z for instance");
+            return DumpFormat.Kdump;
         }
 
         return magic switch
@@ -216,6 +227,16 @@ internal sealed class DumpParser
             _notes.Write(part);
             done += (ulong)part.Length;
         }
+    }
+
+    private void ReadKdump()
+    {
+        Span<byte> start = stackalloc byte[16];
+        start.Clear();
+        ReadAt(0, start[..(int)Math.Min(16, _length)]);
+        Kdump = new KdumpImage(start.StartsWith(KdumpFormat.FlattenedSignature) ? new FlattenedBytes(_file, _name, _length) : new DumpBytes(_file, _name, _length));
+        Machine = Kdump.Machine;
+        _notes.Write(Kdump.Notes);
     }
 
     private void ReadLime()

@@ -11,6 +11,7 @@ internal static class ElfFormat
     internal const byte LittleEndian = 1;
     internal const ushort Core = 4;
     internal const ushort X64 = 62;
+    internal const ushort Arm64 = 183;
     internal const int HeaderLength = 64;
     internal const int SegmentLength = 56;
     internal const int SectionLength = 64;

@@ -12,6 +12,7 @@ public sealed partial class GuestMemoryDump
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="ArgumentException">The format is one that is only read.</exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
     /// <exception cref="IOException">The file could not be written: a full disk, or addresses that are too large for a file of bare bytes.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -61,6 +62,11 @@ public sealed partial class GuestMemoryDump
     private static Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (options.Format is not (DumpFormat.Raw or DumpFormat.Elf or DumpFormat.Lime))
+        {
+            throw new ArgumentException($"A dump is not written as {options.Format}.", nameof(options));
+        }
+
         return Task.Run(
             () =>
             {

@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Dumps;
 
 /// <summary>
-/// A guest's memory in a file that other tools read and write: an ELF core as <c>dump-guest-memory</c> of QEMU writes it, LiME's format, or the bare bytes.
+/// A guest's memory in a file that other tools read and write: an ELF core as <c>dump-guest-memory</c> of QEMU writes it, LiME's format, a compressed kdump, or the bare bytes.
 /// </summary>
 /// <remarks>Nothing in the file is trusted. All members are safe to use from several threads; disposing it closes the file.</remarks>
 [DebuggerDisplay("{Path}, {Format}")]
@@ -68,7 +68,7 @@ public sealed partial class GuestMemoryDump : IDisposable
 
     /// <summary>Opens a dump.</summary>
     /// <param name="path">The path of the file.</param>
-    /// <param name="format">The format, or <see langword="null"/> to tell it by the first bytes: what is neither ELF nor LiME is the bare bytes.</param>
+    /// <param name="format">The format, or <see langword="null"/> to tell it by the first bytes: what is neither ELF, LiME nor a kdump is the bare bytes.</param>
     /// <returns>The dump.</returns>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
@@ -92,7 +92,7 @@ public sealed partial class GuestMemoryDump : IDisposable
     /// <returns>The memory. It ends with this dump: then its accesses fail.</returns>
     public GuestMemory CreateMemory()
     {
-        DumpImage image = Image();
+        DumpMemory image = Image();
         var builder = new GuestMemoryBuilder(System.IO.Path.GetFileName(Path));
         foreach (SnapshotRegion region in _regions.All)
         {
@@ -126,5 +126,5 @@ public sealed partial class GuestMemoryDump : IDisposable
     /// <returns>The text.</returns>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(GuestMemoryDump)} '{Path}', {Format}, {Segments.Count} segments");
 
-    private DumpImage Image() => new(_file, Path, _parser.Segments, _regions);
+    private DumpMemory Image() => (DumpMemory?)_parser.Kdump ?? new DumpImage(_file, Path, _parser.Segments, _regions);
 }

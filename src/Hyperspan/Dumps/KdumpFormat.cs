@@ -1,0 +1,47 @@
+namespace Hyperspan.Dumps;
+
+/// <summary>
+/// The compressed kdump format of makedumpfile, as QEMU's <c>dump-guest-memory -z</c> and a kdump kernel write it: a header, a sub-header, two bitmaps (pages that are memory,
+/// pages that are in the file), a descriptor for each page in the file, pages. Little-endian, of 64 bits.
+/// </summary>
+internal static class KdumpFormat
+{
+    internal const int HeaderLength = 464;
+    internal const int StatusAt = 424;
+    internal const int BlockSizeAt = 428;
+    internal const int SubHeaderBlocksAt = 432;
+    internal const int BitmapBlocksAt = 436;
+    internal const int LastPageAt = 440;
+    internal const int VersionAt = 8;
+    internal const int MachineAt = 12 + (4 * 65);
+
+    internal const int SubHeaderLength = 104;
+    internal const int CoreInfoAt = 32;
+    internal const int NotesAt = 48;
+    internal const int SplitAt = 12;
+    internal const int LastPage64At = 96;
+
+    internal const int DescriptorLength = 24;
+    internal const uint Zlib = 1;
+    internal const uint Lzo = 2;
+    internal const uint Snappy = 4;
+    internal const uint Zstandard = 0x20;
+    internal const uint Compressed = Zlib | Lzo | Snappy | Zstandard;
+    internal const uint Incomplete = 8;
+
+    internal const int FlattenedHeaderLength = 4096;
+    internal const int FlattenedRecordLength = 16;
+
+    internal static ReadOnlySpan<byte> Signature => "KDUMP   "u8;
+
+    internal static ReadOnlySpan<byte> FlattenedSignature => "makedumpfile"u8;
+
+    /// <summary>What pages are compressed by, in words.</summary>
+    internal static string NameOf(uint compression) => compression switch
+    {
+        Lzo => "LZO",
+        Snappy => "Snappy",
+        Zstandard => "Zstandard",
+        _ => "something unknown",
+    };
+}

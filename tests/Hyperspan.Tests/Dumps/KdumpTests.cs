@@ -1,0 +1,162 @@
+using System.Buffers.Binary;
+
+using Hyperspan.Dumps;
+using Hyperspan.Tests.Snapshots;
+
+namespace Hyperspan.Tests.Dumps;
+
+/// <summary>Compressed kdumps, plain and flattened; that of QEMU is in the end-to-end tests.</summary>
+public sealed class KdumpTests : IDisposable
+{
+    private readonly SnapshotBed _bed = new();
+
+    public void Dispose() => _bed.Dispose();
+
+    [Theory]
+    [InlineData(4096, 1, 6, false)]
+    [InlineData(4096, 0, 6, false)]
+    [InlineData(4096, 1, 5, true)]
+    [InlineData(16384, 1, 6, true)]
+    [InlineData(65536, 1, 6, false)]
+    public async Task Each_page_is_read_as_it_was(int blockSize, uint compression, uint version, bool flattened)
+    {
+        var random = new Random(blockSize);
+        KdumpFile kdump = Create(random, new KdumpFile
+        {
+            BlockSize = blockSize,
+            Compression = compression,
+            Version = version,
+            Machine = blockSize == 4096 ? "x86_64" : "aarch64",
+            CoreInformation = "OSRELEASE=6.1\n"u8.ToArray(),
+            Absent = [7, 8, 270],
+        });
+        File.WriteAllBytes(_bed.PathOf("k"), flattened ? kdump.ToFlattened(random) : kdump.ToArray());
+        using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("k"));
+        dump.Format.ShouldBe(DumpFormat.Kdump);
+        dump.Machine.ShouldBe((ushort)(blockSize == 4096 ? 62 : 183));
+        dump.VmCoreInfo.ShouldNotBeNull().ToArray().ShouldBe("OSRELEASE=6.1\n"u8.ToArray());
+        using GuestMemory memory = dump.CreateMemory();
+        byte[] page = new byte[blockSize];
+        for (int i = 0; i < kdump.Pages; i++)
+        {
+            ulong at = (ulong)i * (ulong)blockSize;
+            bool isMemory = kdump.Absent.Contains(i) || kdump.Content.ContainsKey(i);
+            memory.TryRead(at, page, out _).ShouldBe(isMemory, $"page {i}");
+            if (isMemory)
+            {
+                page.AsSpan().SequenceEqual(kdump.Content.GetValueOrDefault(i, new byte[blockSize])).ShouldBeTrue($"page {i}");
+            }
+        }
+
+        // Across pages, and some bytes of one.
+        byte[] piece = new byte[blockSize + 10];
+        memory.Read((ulong)(blockSize * 2) - 5, piece);
+        piece.AsSpan(5, blockSize).SequenceEqual(kdump.Content[2]).ShouldBeTrue();
+
+        await dump.ConvertAsync(_bed.PathOf("raw"), DumpFormat.Raw, skipZero: false);
+        using FileStream raw = File.OpenRead(_bed.PathOf("raw"));
+        foreach ((int number, byte[] content) in kdump.Content)
+        {
+            raw.Position = (long)number * blockSize;
+            raw.ReadExactly(page);
+            page.AsSpan().SequenceEqual(content).ShouldBeTrue($"page {number}");
+        }
+
+        await dump.ConvertAsync(_bed.PathOf("elf"), DumpFormat.Elf, skipZero: false);
+        using GuestMemoryDump elf = GuestMemoryDump.Open(_bed.PathOf("elf"));
+        elf.VmCoreInfo.ShouldNotBeNull().ToArray().ShouldBe("OSRELEASE=6.1\n"u8.ToArray());
+        elf.Machine.ShouldBe(dump.Machine);
+        await Should.ThrowAsync<ArgumentException>(() => dump.ConvertAsync(_bed.PathOf("no"), DumpFormat.Kdump, skipZero: false));
+    }
+
+    [Fact]
+    public void What_cannot_be_read_says_why()
+    {
+        Refused(new KdumpFile { Status = 8 }, "is incomplete, as whoever wrote it says");
+        Refused(new KdumpFile { Split = 1 }, "split");
+        Refused(new KdumpFile { Pages = 0 }, "bitmaps");
+        File.WriteAllBytes(_bed.PathOf("x"), [.. "KDUMP   "u8, .. new byte[100]]);
+        Should.Throw<InvalidDumpException>(() => GuestMemoryDump.Open(_bed.PathOf("x"))).Message.ShouldContain("is incomplete");
+
+        // By what a page is compressed shows where it is read: the others are.
+        foreach ((uint mark, string name) in ((uint, string)[])[(2, "LZO"), (4, "Snappy"), (0x20, "Zstandard")])
+        {
+            File.WriteAllBytes(_bed.PathOf("x"), Create(new Random(1), new KdumpFile { Compression = mark }).ToArray());
+            using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("x"));
+            using GuestMemory memory = dump.CreateMemory();
+            memory.TryRead(0, new byte[8], out GuestMemoryFault fault).ShouldBeFalse();
+            fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+            Should.Throw<GuestMemoryException>(() => memory.Read<ulong>(0)).ToString().ShouldContain($"compressed by {name}");
+        }
+    }
+
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 2)]
+    public void Whatever_is_in_it_is_read_or_refused(bool flattened, int seed)
+    {
+        var random = new Random(seed);
+        KdumpFile kdump = Create(random, new KdumpFile());
+        byte[] good = flattened ? kdump.ToFlattened(random) : kdump.ToArray();
+        ulong[] favourites = [0, 1, 4095, uint.MaxValue, long.MaxValue, ulong.MaxValue, (ulong)good.Length];
+        int refused = 0;
+        byte[] buffer = new byte[100];
+        for (int i = 0; i < 1500; i++)
+        {
+            byte[] bad = (byte[])good.Clone();
+            for (int n = random.Next(3); n >= 0; n--)
+            {
+                // Where numbers are: headers, descriptors, records.
+                int at = random.Next(3) switch { 0 => 424 + random.Next(32), 1 => 4096 + random.Next(104), _ => random.Next(bad.Length - 8) };
+                ulong value = random.Next(2) == 0 ? favourites[random.Next(favourites.Length)] : (ulong)random.NextInt64();
+                BinaryPrimitives.WriteUInt64LittleEndian(bad.AsSpan(at), value);
+            }
+
+            if (random.Next(4) == 0)
+            {
+                bad = bad[..random.Next(1, bad.Length)];
+            }
+
+            File.WriteAllBytes(_bed.PathOf("bad"), bad);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("bad"), DumpFormat.Kdump);
+                using GuestMemory memory = dump.CreateMemory();
+                foreach (DumpSegment segment in dump.Segments.Take(50))
+                {
+                    memory.TryRead(segment.Range.Start, buffer.AsSpan(0, (int)Math.Min(segment.Range.Length, 100)), out _);
+                    memory.TryRead(segment.Range.Last!.Value, buffer.AsSpan(0, 1), out _);
+                }
+
+                dump.GetStoredRanges().Take(1000).Count();
+            }
+            catch (InvalidDumpException)
+            {
+                refused++;
+            }
+
+            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(8 << 20);
+        }
+
+        refused.ShouldBeInRange(10, 1499);
+    }
+
+    private static KdumpFile Create(Random random, KdumpFile kdump)
+    {
+        foreach (int page in (int[])[0, 1, 2, 3, 63, 64, 65, 128, 200, 255, 256, 299])
+        {
+            byte[] content = new byte[kdump.BlockSize];
+            random.NextBytes(content.AsSpan(0, kdump.BlockSize / 3));
+            kdump.Content.Add(page, content);
+        }
+
+        return kdump;
+    }
+
+    private void Refused(KdumpFile kdump, string reason)
+    {
+        File.WriteAllBytes(_bed.PathOf("x"), kdump.ToArray());
+        Should.Throw<InvalidDumpException>(() => GuestMemoryDump.Open(_bed.PathOf("x"))).Message.ShouldContain(reason);
+    }
+}
