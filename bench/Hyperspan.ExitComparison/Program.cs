@@ -16,7 +16,7 @@ internal static class Program
     private const ulong DoorbellRegister = 0xd_1000;
     private const ulong Code = 0x1000;
 
-    private static long _handled;
+    private static long Handled;
 
     private static void Main()
     {
@@ -33,8 +33,8 @@ internal static class Program
         RunOnce(processor);
         Print("from creation to the first exit", Stopwatch.GetElapsedTime(start).TotalMicroseconds);
 
-        partition.Ports.AddHandler(new GuestRange(Port, 1), static (_, _) => { }, static (_, _) => _handled++, "port");
-        partition.Memory.AddHandler(new GuestRange(Register, 0x1000), static (_, _) => { }, static (_, _) => _handled++, "register");
+        partition.Ports.AddHandler(new GuestRange(Port, 1), static (_, _) => { }, static (_, _) => Handled++, "port");
+        partition.Memory.AddHandler(new GuestRange(Register, 0x1000), static (_, _) => { }, static (_, _) => Handled++, "register");
         using var rung = new EventFile();
         using IDisposable doorbell = partition.RegisterDoorbell(DoorbellRegister, value: null, length: 2, DoorbellEvent.FromEventFileDescriptor(rung.Handle));
         (string Name, byte[] Access)[] ways =
@@ -60,9 +60,9 @@ internal static class Program
             }
         }
 
-        if (_handled != 2L * Rounds * Exits)
+        if (Handled != 2L * Rounds * Exits)
         {
-            throw new InvalidOperationException($"{_handled} accesses were written");
+            throw new InvalidOperationException($"{Handled} accesses were written");
         }
 
         for (int i = 0; i < ways.Length; i++)
