@@ -45,6 +45,15 @@ public sealed class RunTests : IDisposable
         Refused("run", "--restore", "").ShouldContain("--restore");
     }
 
+    [LinuxFact]
+    public void Where_it_is_to_be_saved_has_to_be_a_place_for_a_file()
+    {
+        foreach (string path in (string[])["", _folder.PathOf("."), _folder.PathOf("no/snapshot")])
+        {
+            Refused("run", "--kernel", _folder.PathOf("k"), "--save", path).ShouldContain($"--save: '{path}' is no file in a folder that exists");
+        }
+    }
+
     private static string Refused(params string[] arguments)
     {
         ToolResult result = ToolProcess.Run(arguments);

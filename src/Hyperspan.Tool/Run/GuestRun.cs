@@ -34,6 +34,11 @@ internal sealed class GuestRun : IDisposable
     /// <exception cref="InvalidInputException">Something that was given cannot be used.</exception>
     internal int Run()
     {
+        if (_options.Save is { } path)
+        {
+            RequirePlace(path);
+        }
+
         int processors = _options.Processors;
         if (_options.Restore is { } saved)
         {
@@ -110,6 +115,15 @@ internal sealed class GuestRun : IDisposable
         _console?.Dispose();
         _virtioConsole?.Dispose();
         _restored?.Dispose();
+    }
+
+    /// <summary>What shows only when the machine is to be saved would cost it.</summary>
+    private static void RequirePlace(string path)
+    {
+        if (path.Length == 0 || Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+        {
+            throw new InvalidInputException($"--save: '{path}' is no file in a folder that exists");
+        }
     }
 
     /// <summary>Opens a saved machine, and says how many processors it has: disks have queues by them.</summary>
