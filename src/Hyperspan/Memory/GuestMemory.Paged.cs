@@ -463,13 +463,13 @@ public sealed unsafe partial class GuestMemory
         {
             foreach (PagedRun run in range.Runs)
             {
-                if (!TryPinRun(pins, vectors, run, access, out fault))
+                if (!PinPath.TryPinRun(this, pins, vectors, run, access, out fault))
                 {
                     return false;
                 }
             }
 
-            pinned = Keep(pins, vectors, range.Length, access);
+            pinned = PinPath.Keep(this, pins, vectors, range.Length, access);
             return true;
         }
         finally
@@ -479,28 +479,5 @@ public sealed unsafe partial class GuestMemory
                 pins.Undo(0);
             }
         }
-    }
-
-    /// <summary>Pins one run of a paged range and appends its pieces; undoes the run where it fails.</summary>
-    internal bool TryPinRun(
-        HeldPins pins,
-        VectorList vectors,
-        in PagedRun run,
-        AccessType access,
-        out GuestMemoryFault fault)
-    {
-        if (!run.IsValid)
-        {
-            fault = GuestMemoryFault.OfPageNumber(Name, GuestMemoryOperation.Pin, run.FirstPageNumber, run.InvalidIndex);
-            return false;
-        }
-
-        if (!TryPinInto(pins, vectors, run.Address.Value, run.Length, access, out fault))
-        {
-            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
-            return false;
-        }
-
-        return true;
     }
 }

@@ -54,6 +54,8 @@ public sealed unsafe partial class GuestMemory
             ? new GuestMemoryFault(Name, name, fault.Kind, fault.Cause, range: range)
             : new GuestMemoryFault(Name, name, fault.Kind, fault.Cause, region.Start + fault.Offset, range, region.Backing.Name, fault.Exception);
 
+    internal GuestMemoryFault PinFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Pin, range: null);
+
     internal GuestMemoryFault DisposedFault(GuestMemoryOperation name, ulong address, ulong length, ulong at) =>
         new(Name, name, GuestMemoryFaultKind.Disposed, FaultCause.Check, at, (address, length));
 

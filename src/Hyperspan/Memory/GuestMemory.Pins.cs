@@ -66,7 +66,7 @@ public sealed unsafe partial class GuestMemory
                     Array.Resize(ref vectors, (int)Math.Min(pageNumbers.Length, vectors.Length * 2L));
                 }
 
-                int count = TryPinRun(pins, pageNumbers, done, vectors.AsSpan(done), access, out fault);
+                int count = PinPath.TryPinRun(this, pins, pageNumbers, done, vectors.AsSpan(done), access, out fault);
                 if (count == 0)
                 {
                     return false;
@@ -119,169 +119,14 @@ public sealed unsafe partial class GuestMemory
     {
         using var vectors = new VectorList(1);
         var pins = new HeldPins(forSpans: true);
-        if (!TryPinInto(pins, vectors, address.Value, length, access, out fault))
+        if (!PinPath.TryPinInto(this, pins, vectors, address.Value, length, access, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
             pinned = null;
             return false;
         }
 
-        pinned = Keep(pins, vectors, length, access);
-        return true;
-    }
-
-    /// <summary>Makes the object that holds pins. There is no memory for it: they are undone.</summary>
-    private PinnedMemory Keep(HeldPins pins, VectorList vectors, ulong length, AccessType access)
-    {
-        try
-        {
-            return new PinnedMemory(this, pins, vectors.ToArray(), length, access);
-        }
-        catch
-        {
-            pins.Undo(0);
-            throw;
-        }
-    }
-
-    /// <summary>Pins a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
-    internal bool TryPinInto(
-        HeldPins pins,
-        VectorList vectors,
-        ulong address,
-        ulong length,
-        AccessType access,
-        out GuestMemoryFault fault)
-    {
-        if (!CheckRange(address, length, GuestMemoryOperation.Pin, out fault))
-        {
-            return false;
-        }
-
-        int pinMark = pins.Mark;
-        VectorList.Position vectorMark = vectors.Mark;
-        bool pinned = false;
-        try
-        {
-            foreach (RegionPiece piece in new RegionPieces(this, address, length))
-            {
-                if (piece.Region is not { } region)
-                {
-                    fault = DisposedFault(GuestMemoryOperation.Pin, address, length, piece.Address);
-                    return false;
-                }
-
-                if (!pins.TryPin(this, region, piece.Address - region.Start, piece.Length, access, out byte* at, out fault))
-                {
-                    return false;
-                }
-
-                vectors.Append(at, (nuint)piece.Length);
-            }
-
-            pinned = true;
-            return true;
-        }
-        finally
-        {
-            if (!pinned)
-            {
-                pins.Undo(pinMark);
-                vectors.ReturnTo(vectorMark);
-            }
-        }
-    }
-
-    internal GuestMemoryFault PinFault(MemoryRegion region, in RegionFault fault) => FaultIn(region, fault, GuestMemoryOperation.Pin, range: null);
-
-    /// <summary>
-    /// Pins pages of a list from a place in it on, as many as lie in one region, by one call of the backing; at most <see cref="HeldPins.Batch"/>.
-    /// Answers how many; zero where it fails.
-    /// </summary>
-    private int TryPinRun(
-        HeldPins pins,
-        ReadOnlySpan<ulong> list,
-        int done,
-        Span<IoVector> vectors,
-        AccessType access,
-        out GuestMemoryFault fault)
-    {
-        ReadOnlySpan<ulong> pageNumbers = list[done..];
-        if (!TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Pin, out ulong address, out fault))
-        {
-            return 0;
-        }
-
-        MemoryRegion? region = Find(address);
-        ulong backingPageOfZero = region is null ? 0 : unchecked(region.BackingOffset - region.Start);
-        if (region is null
-            || region.Base == null
-            || !region.Holds(address, GuestAddress.PageSize)
-            || backingPageOfZero % GuestAddress.PageSize != 0)
-        {
-            // Nothing there, or a page of this memory that is made of two pages of backings.
-            return TryPinPage(pins, address, access, out vectors[0], out fault) ? 1 : 0;
-        }
-
-        ulong lastStart = region.Length - GuestAddress.PageSize;
-        byte* pageZero = region.Base - region.Start;
-        int most = Math.Min(pageNumbers.Length, HeldPins.Batch);
-        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
-        int count = 0;
-        while (true)
-        {
-            // SAFETY: the page lies in the region.
-            vectors[count] = new IoVector(pageZero + address, GuestAddress.PageSize);
-            backingPages[count] = unchecked(backingPageOfZero + address) >> GuestAddress.PageShift;
-            if (++count == most || !IsPageAddress(pageNumbers[count], out address) || address - region.Start > lastStart)
-            {
-                break;
-            }
-        }
-
-        return pins.TryPinPages(this, region, backingPages[..count], access, out fault) ? count : 0;
-    }
-
-    private static bool IsPageAddress(ulong pageNumber, out ulong address)
-    {
-        address = pageNumber << GuestAddress.PageShift;
-        return pageNumber <= ulong.MaxValue >> GuestAddress.PageShift;
-    }
-
-    private bool TryPinPage(
-        HeldPins pins,
-        ulong address,
-        AccessType access,
-        out IoVector vector,
-        out GuestMemoryFault fault)
-    {
-        vector = default;
-        if (!CheckRange(address, GuestAddress.PageSize, GuestMemoryOperation.Pin, out fault))
-        {
-            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
-            return false;
-        }
-
-        if (Find(address) is not { } region)
-        {
-            fault = DisposedFault(GuestMemoryOperation.Pin, address, GuestAddress.PageSize, address).WithoutRange(GuestMemoryOperation.Pin);
-            return false;
-        }
-
-        ulong offset = address - region.Start;
-        if (!region.Holds(address, GuestAddress.PageSize))
-        {
-            // Only in slices that start inside a page: this page of theirs is made of two that lie apart.
-            fault = PinFault(region, new RegionFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Check, offset));
-            return false;
-        }
-
-        if (!pins.TryPin(this, region, offset, GuestAddress.PageSize, access, out byte* at, out fault))
-        {
-            return false;
-        }
-
-        vector = new IoVector(at, GuestAddress.PageSize);
+        pinned = PinPath.Keep(this, pins, vectors, length, access);
         return true;
     }
 }

@@ -134,7 +134,7 @@ public sealed unsafe partial class GuestMemory
         return PageMath.RestOfPage(inBacking);
     }
 
-    private bool TryPageAddress(ulong pageNumber, int index, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
+    internal bool TryPageAddress(ulong pageNumber, int index, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
     {
         if (GuestAddress.TryFromPageNumber(pageNumber, out GuestAddress start))
         {

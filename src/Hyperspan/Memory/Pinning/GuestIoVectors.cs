@@ -95,7 +95,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
         _parts.Reserve();
-        if (!memory.TryPinInto(_pins, _vectors, address.Value, length, Access, out fault))
+        if (!PinPath.TryPinInto(memory, _pins, _vectors, address.Value, length, Access, out fault))
         {
             fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
             return false;
@@ -151,7 +151,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         foreach (PagedRun run in range.Runs)
         {
             _parts.Reserve();
-            if (!memory.TryPinRun(_pins, _vectors, run, Access, out fault))
+            if (!PinPath.TryPinRun(memory, _pins, _vectors, run, Access, out fault))
             {
                 return false;
             }

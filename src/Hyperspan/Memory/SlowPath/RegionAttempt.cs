@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Synchronization;
@@ -5,6 +6,7 @@ using Hyperspan.Synchronization;
 namespace Hyperspan;
 
 /// <summary>One try at an operation on a part of a region's mapping: plain, guarded, or page by page under an access bitmap. Asks nobody and finds the lowest fault.</summary>
+[SkipLocalsInit]
 internal static unsafe class RegionAttempt
 {
     /// <summary>

@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace Hyperspan;
 
 /// <summary>
 /// The way of every access that no fast path serves: the check of bounds, then region by region plain or guarded accesses, faults, what the backing says to them, retries
 /// and fallbacks. It always starts over; see docs/architecture.md.
 /// </summary>
+[SkipLocalsInit]
 internal static unsafe class SlowPath
 {
     // A handler that says Retry this often without the access getting any further is taken to make no progress. Honest handlers need one retry,

@@ -1,0 +1,188 @@
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <summary>How ranges, runs of pages and lists of pages become pins: which regions they lie in, what is pinned of each, and where that is in the host.</summary>
+[SkipLocalsInit]
+internal static unsafe class PinPath
+{
+    /// <summary>Makes the object that holds pins. There is no memory for it: they are undone.</summary>
+    internal static PinnedMemory Keep(GuestMemory memory, HeldPins pins, VectorList vectors, ulong length, AccessType access)
+    {
+        try
+        {
+            return new PinnedMemory(memory, pins, vectors.ToArray(), length, access);
+        }
+        catch
+        {
+            pins.Undo(0);
+            throw;
+        }
+    }
+
+    /// <summary>Pins a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
+    internal static bool TryPinInto(
+        GuestMemory memory,
+        HeldPins pins,
+        VectorList vectors,
+        ulong address,
+        ulong length,
+        AccessType access,
+        out GuestMemoryFault fault)
+    {
+        if (!memory.CheckRange(address, length, GuestMemoryOperation.Pin, out fault))
+        {
+            return false;
+        }
+
+        int pinMark = pins.Mark;
+        VectorList.Position vectorMark = vectors.Mark;
+        bool pinned = false;
+        try
+        {
+            foreach (RegionPiece piece in new RegionPieces(memory, address, length))
+            {
+                if (piece.Region is not { } region)
+                {
+                    fault = memory.DisposedFault(GuestMemoryOperation.Pin, address, length, piece.Address);
+                    return false;
+                }
+
+                if (!pins.TryPin(memory, region, piece.Address - region.Start, piece.Length, access, out byte* at, out fault))
+                {
+                    return false;
+                }
+
+                vectors.Append(at, (nuint)piece.Length);
+            }
+
+            pinned = true;
+            return true;
+        }
+        finally
+        {
+            if (!pinned)
+            {
+                pins.Undo(pinMark);
+                vectors.ReturnTo(vectorMark);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Pins pages of a list from a place in it on, as many as lie in one region, by one call of the backing; at most <see cref="HeldPins.Batch"/>.
+    /// Answers how many; zero where it fails.
+    /// </summary>
+    internal static int TryPinRun(
+        GuestMemory memory,
+        HeldPins pins,
+        ReadOnlySpan<ulong> list,
+        int done,
+        Span<IoVector> vectors,
+        AccessType access,
+        out GuestMemoryFault fault)
+    {
+        ReadOnlySpan<ulong> pageNumbers = list[done..];
+        if (!memory.TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Pin, out ulong address, out fault))
+        {
+            return 0;
+        }
+
+        MemoryRegion? region = memory.Find(address);
+        ulong backingPageOfZero = region is null ? 0 : unchecked(region.BackingOffset - region.Start);
+        if (region is null
+            || region.Base == null
+            || !region.Holds(address, GuestAddress.PageSize)
+            || backingPageOfZero % GuestAddress.PageSize != 0)
+        {
+            // Nothing there, or a page of this memory that is made of two pages of backings.
+            return TryPinPage(memory, pins, address, access, out vectors[0], out fault) ? 1 : 0;
+        }
+
+        ulong lastStart = region.Length - GuestAddress.PageSize;
+        byte* pageZero = region.Base - region.Start;
+        int most = Math.Min(pageNumbers.Length, HeldPins.Batch);
+        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
+        int count = 0;
+        while (true)
+        {
+            // SAFETY: the page lies in the region.
+            vectors[count] = new IoVector(pageZero + address, GuestAddress.PageSize);
+            backingPages[count] = unchecked(backingPageOfZero + address) >> GuestAddress.PageShift;
+            if (++count == most || !IsPageAddress(pageNumbers[count], out address) || address - region.Start > lastStart)
+            {
+                break;
+            }
+        }
+
+        return pins.TryPinPages(memory, region, backingPages[..count], access, out fault) ? count : 0;
+    }
+
+    internal static bool IsPageAddress(ulong pageNumber, out ulong address)
+    {
+        address = pageNumber << GuestAddress.PageShift;
+        return pageNumber <= ulong.MaxValue >> GuestAddress.PageShift;
+    }
+
+    internal static bool TryPinPage(
+        GuestMemory memory,
+        HeldPins pins,
+        ulong address,
+        AccessType access,
+        out IoVector vector,
+        out GuestMemoryFault fault)
+    {
+        vector = default;
+        if (!memory.CheckRange(address, GuestAddress.PageSize, GuestMemoryOperation.Pin, out fault))
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
+            return false;
+        }
+
+        if (memory.Find(address) is not { } region)
+        {
+            fault = memory.DisposedFault(GuestMemoryOperation.Pin, address, GuestAddress.PageSize, address).WithoutRange(GuestMemoryOperation.Pin);
+            return false;
+        }
+
+        ulong offset = address - region.Start;
+        if (!region.Holds(address, GuestAddress.PageSize))
+        {
+            // Only in slices that start inside a page: this page of theirs is made of two that lie apart.
+            fault = memory.PinFault(region, new RegionFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Check, offset));
+            return false;
+        }
+
+        if (!pins.TryPin(memory, region, offset, GuestAddress.PageSize, access, out byte* at, out fault))
+        {
+            return false;
+        }
+
+        vector = new IoVector(at, GuestAddress.PageSize);
+        return true;
+    }
+
+    /// <summary>Pins one run of a paged range and appends its pieces; undoes the run where it fails.</summary>
+    internal static bool TryPinRun(
+        GuestMemory memory,
+        HeldPins pins,
+        VectorList vectors,
+        in PagedRun run,
+        AccessType access,
+        out GuestMemoryFault fault)
+    {
+        if (!run.IsValid)
+        {
+            fault = GuestMemoryFault.OfPageNumber(memory.Name, GuestMemoryOperation.Pin, run.FirstPageNumber, run.InvalidIndex);
+            return false;
+        }
+
+        if (!TryPinInto(memory, pins, vectors, run.Address.Value, run.Length, access, out fault))
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
+            return false;
+        }
+
+        return true;
+    }
+}
