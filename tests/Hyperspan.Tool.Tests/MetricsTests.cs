@@ -120,6 +120,18 @@ public sealed partial class MetricsTests : IDisposable
         }
     }
 
+    [LinuxFact]
+    public void A_file_that_is_no_socket_is_left_alone()
+    {
+        string path = _folder.PathOf("m");
+        File.WriteAllText(path, "somebody's");
+        ToolResult refused = ToolProcess.Run("serve", "entropy", "--socket", _folder.PathOf("e"), "--metrics", "unix:" + path);
+        refused.ShouldEndWith(2);
+        refused.Error.ShouldContain($"--metrics: unix:{path}: ");
+        File.ReadAllText(path).ShouldBe("somebody's");
+        _folder.Names().ShouldBe(["m"]);
+    }
+
     [Theory]
     [InlineData("127.0.0.1:9464", "127.0.0.1:9464")]
     [InlineData("tcp:127.0.0.1:9464", "127.0.0.1:9464")]

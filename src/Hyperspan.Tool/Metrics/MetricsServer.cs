@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
@@ -23,16 +24,14 @@ internal sealed class MetricsServer : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    private readonly Socket _listener;
-    private readonly string? _path;
+    private readonly UnixListener _listener;
     private readonly PrometheusExporter _exporter;
     private readonly MeterProvider _provider;
     private volatile bool _isDisposed;
 
-    private MetricsServer(Socket listener, string? path)
+    private MetricsServer(UnixListener listener)
     {
         _listener = listener;
-        _path = path;
         _exporter = new PrometheusExporter();
         _provider = Sdk.CreateMeterProviderBuilder()
             .AddMeter(VirtioBlockDevice.MeterName, VhostUserServer.MeterName, Runtime)
@@ -45,28 +44,17 @@ internal sealed class MetricsServer : IDisposable
     /// <exception cref="InvalidInputException">The address cannot be used.</exception>
     internal static MetricsServer Open(MetricsAddress address, ServerLog log)
     {
-        var listener = new Socket(address.EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            if (address.EndPoint.AddressFamily == AddressFamily.InterNetworkV6)
-            {
-                listener.DualMode = true;
-            }
-
-            if (address.Path is { } path && IsStale(address))
-            {
-                File.Delete(path);
-            }
-
-            listener.Bind(address.EndPoint);
-            listener.Listen(Backlog);
-            string where = address.Path is null ? $"http://{listener.LocalEndPoint}/metrics" : $"{address}, GET /metrics";
+            UnixListener listener = address.Path is { } path
+                ? UnixListener.Listen(path, Backlog, new VhostUserOptions { ReplaceStaleSocket = true })
+                : new UnixListener(Listen(address.EndPoint));
+            string where = address.Path is null ? $"http://{listener.Socket.LocalEndPoint}/metrics" : $"{address}, GET /metrics";
             log.Write($"figures for Prometheus and 'hyperspan top': {where}");
-            return new MetricsServer(listener, address.Path);
+            return new MetricsServer(listener);
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
-            listener.Dispose();
             throw new InvalidInputException($"--metrics: {address}: {e.Message}", e);
         }
     }
@@ -76,28 +64,29 @@ internal sealed class MetricsServer : IDisposable
         if (!_isDisposed)
         {
             _isDisposed = true;
-            if (_path is not null)
-            {
-                File.Delete(_path);
-            }
-
             _listener.Dispose();
             _provider.Dispose();
         }
     }
 
-    /// <summary>Whether there is a socket that nobody listens on: left behind by a process that was killed.</summary>
-    private static bool IsStale(MetricsAddress address)
+    private static Socket Listen(EndPoint endPoint)
     {
-        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            probe.Connect(address.EndPoint);
-            return false;
+            if (endPoint.AddressFamily == AddressFamily.InterNetworkV6)
+            {
+                socket.DualMode = true;
+            }
+
+            socket.Bind(endPoint);
+            socket.Listen(Backlog);
+            return socket;
         }
-        catch (SocketException e)
+        catch
         {
-            return e.SocketErrorCode == SocketError.ConnectionRefused;
+            socket.Dispose();
+            throw;
         }
     }
 
@@ -107,7 +96,7 @@ internal sealed class MetricsServer : IDisposable
         {
             try
             {
-                using Socket client = _listener.Accept();
+                using Socket client = _listener.Socket.Accept();
                 Answer(client);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
