@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -39,19 +40,19 @@ internal class DumpBytes(SafeFileHandle file, string name, ulong length)
         return found >= 0 ? (ulong)found : Marshal.GetLastPInvokeError() == ErrorNumber.NoAddress ? length : offset;
     }
 
+    /// <summary>Finds the first byte from an offset on, which is data, that is in a hole of the file: the end where there is none.</summary>
+    internal ulong EndOfData(ulong offset)
+    {
+        long hole = OperatingSystem.IsLinux() ? LibC.Lseek(file, (long)offset, SeekFrom.Hole) : -1;
+        return hole > (long)offset ? (ulong)hole : length;
+    }
+
     /// <summary>Reads bytes of the file itself, which lie in it.</summary>
     protected void ReadFile(ulong offset, Span<byte> destination)
     {
-        while (!destination.IsEmpty)
+        if (!RegularFile.TryReadAt(file, offset, destination))
         {
-            int read = RandomAccess.Read(file, destination, (long)offset);
-            if (read == 0)
-            {
-                throw new InvalidDumpException(name, "has become shorter");
-            }
-
-            destination = destination[read..];
-            offset += (ulong)read;
+            throw new InvalidDumpException(name, "has become shorter");
         }
     }
 }

@@ -1,23 +1,16 @@
-using System.Runtime.InteropServices;
-
-using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
-
-using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Dumps;
 
 /// <summary>The memory in a dump. Holes of the file are not read.</summary>
 internal sealed class DumpImage : DumpMemory
 {
-    private readonly SafeFileHandle _file;
-    private readonly string _name;
+    private readonly DumpBytes _bytes;
     private readonly DumpSegment[] _segments;
 
-    internal DumpImage(SafeFileHandle file, string name, DumpSegment[] segments, RegionMap regions)
+    internal DumpImage(DumpBytes bytes, DumpSegment[] segments, RegionMap regions)
     {
-        _file = file;
-        _name = name;
+        _bytes = bytes;
         _segments = segments;
         Regions = regions;
     }
@@ -66,16 +59,8 @@ internal sealed class DumpImage : DumpMemory
             ulong to = Math.Min(last, segment.Range.Start.Value + (segment.FileLength - 1));
             if (to >= from)
             {
-                ReadAt(segment.FileOffset + (from - segment.Range.Start.Value), destination.Slice((int)(from - address), (int)(to - from) + 1));
+                _bytes.ReadAt(segment.FileOffset + (from - segment.Range.Start.Value), destination.Slice((int)(from - address), (int)(to - from) + 1));
             }
-        }
-    }
-
-    private void ReadAt(ulong offset, Span<byte> destination)
-    {
-        if (!RegularFile.TryReadAt(_file, offset, destination))
-        {
-            throw new InvalidDumpException(_name, "has become shorter");
         }
     }
 
@@ -110,28 +95,11 @@ internal sealed class DumpImage : DumpMemory
             return false;
         }
 
-        if (!OperatingSystem.IsLinux())
-        {
-            return true;
-        }
-
-        long at = (long)(segment.FileOffset + offset);
-        long found = LibC.Lseek(_file, at, SeekFrom.Data);
-        if (found < 0)
-        {
-            return Marshal.GetLastPInvokeError() != ErrorNumber.NoAddress;
-        }
-
-        data = offset + (ulong)(found - at);
+        data = _bytes.NextData(segment.FileOffset + offset) - segment.FileOffset;
         return data < segment.FileLength;
     }
 
-    private ulong EndOfData(DumpSegment segment, ulong data)
-    {
-        long at = (long)(segment.FileOffset + data);
-        long hole = OperatingSystem.IsLinux() ? LibC.Lseek(_file, at, SeekFrom.Hole) : -1;
-        return hole > at ? data + (ulong)(hole - at) : segment.FileLength;
-    }
+    private ulong EndOfData(DumpSegment segment, ulong data) => _bytes.EndOfData(segment.FileOffset + data) - segment.FileOffset;
 
     private int FirstEndingAtOrAfter(ulong chunk) =>
         SortedSearch.FirstNotBelow<DumpSegment>(_segments, chunk, static segment => segment.Range.Last!.Value.Value >> SnapshotFormat.ChunkShift);

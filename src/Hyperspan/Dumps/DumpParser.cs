@@ -14,7 +14,6 @@ internal sealed class DumpParser
     private const int MostSegments = 1 << 16;
     internal const int LongestNotes = 4 << 20;
 
-    private readonly SafeFileHandle _file;
     private readonly string _name;
     private readonly ulong _length;
     private readonly List<DumpSegment> _segments = [];
@@ -23,9 +22,9 @@ internal sealed class DumpParser
 
     internal DumpParser(SafeFileHandle file, string name, ulong length, DumpFormat? format)
     {
-        _file = file;
         _name = name;
         _length = length;
+        Bytes = new DumpBytes(file, name, length);
         if (length == 0)
         {
             throw new InvalidDumpException(name, "is empty");
@@ -41,7 +40,7 @@ internal sealed class DumpParser
                 ReadLime();
                 break;
             case DumpFormat.Kdump:
-                ReadKdump();
+                ReadKdump(file);
                 break;
             default:
                 _segments.Add(new DumpSegment(new GuestRange(0, length), 0, length));
@@ -56,6 +55,9 @@ internal sealed class DumpParser
     }
 
     internal DumpFormat Format { get; }
+
+    /// <summary>Gets the bytes of the file.</summary>
+    internal DumpBytes Bytes { get; }
 
     /// <summary>Gets the segments in the order of their addresses, none overlapping another.</summary>
     internal DumpSegment[] Segments { get; }
@@ -94,17 +96,29 @@ internal sealed class DumpParser
         return new RegionMap([.. regions]);
     }
 
+    private bool StartsWith(ReadOnlySpan<byte> signature)
+    {
+        Span<byte> start = stackalloc byte[signature.Length];
+        if (_length < (ulong)start.Length)
+        {
+            return false;
+        }
+
+        Bytes.ReadAt(0, start);
+        return start.SequenceEqual(signature);
+    }
+
     private DumpFormat Detect()
     {
-        Span<byte> start = stackalloc byte[16];
-        start.Clear();
-        ReadAt(0, start[..(int)Math.Min(16, _length)]);
-        uint magic = BinaryPrimitives.ReadUInt32LittleEndian(start);
-        if (start.StartsWith(KdumpFormat.Signature) || start.StartsWith(KdumpFormat.FlattenedSignature))
+        if (StartsWith(KdumpFormat.Signature) || StartsWith(KdumpFormat.FlattenedSignature))
         {
             return DumpFormat.Kdump;
         }
 
+        Span<byte> start = stackalloc byte[sizeof(uint)];
+        start.Clear();
+        Bytes.ReadAt(0, start[..(int)Math.Min((ulong)start.Length, _length)]);
+        uint magic = BinaryPrimitives.ReadUInt32LittleEndian(start);
         return magic switch
         {
             ElfFormat.Magic => DumpFormat.Elf,
@@ -121,7 +135,7 @@ internal sealed class DumpParser
             throw new InvalidDumpException(_name, "is an ELF file that ends in its header");
         }
 
-        ReadAt(0, header);
+        Bytes.ReadAt(0, header);
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != ElfFormat.Magic)
         {
             throw new InvalidDumpException(_name, "is no ELF file");
@@ -150,7 +164,7 @@ internal sealed class DumpParser
                 throw new InvalidDumpException(_name, "is an ELF file whose sections lie outside of it");
             }
 
-            ReadAt(sections, section);
+            Bytes.ReadAt(sections, section);
             count = BinaryPrimitives.ReadUInt32LittleEndian(section[44..]);
         }
 
@@ -168,7 +182,7 @@ internal sealed class DumpParser
         Span<byte> entry = stackalloc byte[ElfFormat.SegmentLength];
         for (uint i = 0; i < count; i++)
         {
-            ReadAt(table + (i * ElfFormat.SegmentLength), entry);
+            Bytes.ReadAt(table + (i * ElfFormat.SegmentLength), entry);
             ReadSegment(entry);
         }
 
@@ -223,18 +237,15 @@ internal sealed class DumpParser
         for (ulong done = 0; done < length;)
         {
             Span<byte> part = piece.AsSpan(0, (int)Math.Min((ulong)piece.Length, length - done));
-            ReadAt(offset + done, part);
+            Bytes.ReadAt(offset + done, part);
             _notes.Write(part);
             done += (ulong)part.Length;
         }
     }
 
-    private void ReadKdump()
+    private void ReadKdump(SafeFileHandle file)
     {
-        Span<byte> start = stackalloc byte[16];
-        start.Clear();
-        ReadAt(0, start[..(int)Math.Min(16, _length)]);
-        Kdump = new KdumpImage(start.StartsWith(KdumpFormat.FlattenedSignature) ? new FlattenedBytes(_file, _name, _length) : new DumpBytes(_file, _name, _length));
+        Kdump = new KdumpImage(StartsWith(KdumpFormat.FlattenedSignature) ? new FlattenedBytes(file, _name, _length) : Bytes);
         Machine = Kdump.Machine;
         _notes.Write(Kdump.Notes);
     }
@@ -249,7 +260,7 @@ internal sealed class DumpParser
                 throw new InvalidDumpException(_name, "is incomplete: it ends in a header");
             }
 
-            ReadAt(at, header);
+            Bytes.ReadAt(at, header);
             ulong first = BinaryPrimitives.ReadUInt64LittleEndian(header[8..]);
             ulong last = BinaryPrimitives.ReadUInt64LittleEndian(header[16..]);
             if (BinaryPrimitives.ReadUInt32LittleEndian(header) != LimeFormat.Magic
@@ -316,12 +327,4 @@ internal sealed class DumpParser
     private GuestRange RangeOf(ulong start, ulong length) => GuestRange.TryCreate(start, length, out GuestRange range)
         ? range
         : throw new InvalidDumpException(_name, string.Create(CultureInfo.InvariantCulture, $"has a segment at 0x{start:x} that ends past 2^64"));
-
-    private void ReadAt(ulong offset, Span<byte> destination)
-    {
-        if (!RegularFile.TryReadAt(_file, offset, destination))
-        {
-            throw new InvalidDumpException(_name, "has become shorter");
-        }
-    }
 }

@@ -105,12 +105,12 @@ internal sealed class KdumpImage : DumpMemory
 
         chunk = Math.Max(from, (_runs[i].First << _blockShift) >> SnapshotFormat.ChunkShift);
         pages = 0;
-        ulong base_ = chunk << SnapshotFormat.ChunkShift;
-        for (; i < _runs.Count && _runs[i].First << _blockShift < base_ + SnapshotFormat.ChunkSize; i++)
+        ulong chunkStart = chunk << SnapshotFormat.ChunkShift;
+        for (; i < _runs.Count && _runs[i].First << _blockShift < chunkStart + SnapshotFormat.ChunkSize; i++)
         {
-            ulong first = Math.Max(base_, _runs[i].First << _blockShift);
-            ulong end = Math.Min(base_ + SnapshotFormat.ChunkSize, _runs[i].End << _blockShift);
-            pages |= SnapshotFormat.Pages((int)((first - base_) >> SnapshotFormat.PageShift), (int)((end - base_) >> SnapshotFormat.PageShift));
+            ulong first = Math.Max(chunkStart, _runs[i].First << _blockShift);
+            ulong end = Math.Min(chunkStart + SnapshotFormat.ChunkSize, _runs[i].End << _blockShift);
+            pages |= SnapshotFormat.Pages((int)((first - chunkStart) >> SnapshotFormat.PageShift), (int)((end - chunkStart) >> SnapshotFormat.PageShift));
         }
 
         return true;
@@ -301,16 +301,17 @@ internal sealed class KdumpImage : DumpMemory
     {
         byte[] notes = Section(sub, KdumpFormat.NotesAt);
         byte[] information = Section(sub, KdumpFormat.CoreInfoAt);
-        if (information.Length == 0)
+
+        // QEMU has it among the notes already; makedumpfile beside them.
+        if (information.Length == 0 || notes.AsSpan().IndexOf("VMCOREINFO"u8) >= 0)
         {
             return notes;
         }
 
-        // QEMU has it among the notes already; makedumpfile beside them.
         var all = new ArrayBufferWriter<byte>();
         all.Write(notes);
         ElfFormat.WriteNote(all, ElfFormat.VmCoreInfoName, 0, information);
-        return notes.AsSpan().IndexOf("VMCOREINFO"u8) >= 0 ? notes : all.WrittenSpan.ToArray();
+        return all.WrittenSpan.ToArray();
     }
 
     private byte[] Section(ReadOnlySpan<byte> sub, int at)
