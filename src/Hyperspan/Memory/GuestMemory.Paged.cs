@@ -241,7 +241,7 @@ public sealed unsafe partial class GuestMemory
     public bool TryClear(in PagedRange range, out GuestMemoryFault fault) => TryFill(range, 0, out fault);
 
     /// <summary>Gives the address of a run, or the fault of one that has none.</summary>
-    private bool TryStartRun(in PagedRun run, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
+    internal bool TryStartRun(in PagedRun run, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
     {
         if (!run.IsValid)
         {

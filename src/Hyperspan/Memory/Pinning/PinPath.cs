@@ -109,19 +109,15 @@ internal static unsafe class PinPath
             // SAFETY: the page lies in the region.
             vectors[count] = new IoVector(pageZero + address, GuestAddress.PageSize);
             backingPages[count] = unchecked(backingPageOfZero + address) >> GuestAddress.PageShift;
-            if (++count == most || !IsPageAddress(pageNumbers[count], out address) || address - region.Start > lastStart)
+            if (++count == most || !GuestAddress.TryFromPageNumber(pageNumbers[count], out GuestAddress next) || next.Value - region.Start > lastStart)
             {
                 break;
             }
+
+            address = next.Value;
         }
 
         return pins.TryPinPages(memory, region, backingPages[..count], access, out fault) ? count : 0;
-    }
-
-    internal static bool IsPageAddress(ulong pageNumber, out ulong address)
-    {
-        address = pageNumber << GuestAddress.PageShift;
-        return pageNumber <= ulong.MaxValue >> GuestAddress.PageShift;
     }
 
     internal static bool TryPinPage(
@@ -171,13 +167,12 @@ internal static unsafe class PinPath
         AccessType access,
         out GuestMemoryFault fault)
     {
-        if (!run.IsValid)
+        if (!memory.TryStartRun(run, GuestMemoryOperation.Pin, out ulong address, out fault))
         {
-            fault = GuestMemoryFault.OfPageNumber(memory.Name, GuestMemoryOperation.Pin, run.FirstPageNumber, run.InvalidIndex);
             return false;
         }
 
-        if (!TryPinInto(memory, pins, vectors, run.Address.Value, run.Length, access, out fault))
+        if (!TryPinInto(memory, pins, vectors, address, run.Length, access, out fault))
         {
             fault = fault.WithoutRange(GuestMemoryOperation.Pin);
             return false;
