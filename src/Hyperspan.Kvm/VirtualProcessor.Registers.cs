@@ -98,11 +98,7 @@ public sealed unsafe partial class VirtualProcessor
     public void SetCpuid(CpuidTable table)
     {
         ArgumentNullException.ThrowIfNull(table);
-        byte[] buffer = table.ToKernel();
-        fixed (byte* at = buffer)
-        {
-            Request(KvmRequest.SetCpuid2, at, "KVM_SET_CPUID2");
-        }
+        SetCpuid(table.ToKernel());
     }
 
     /// <summary>Reads model-specific registers.</summary>
@@ -212,6 +208,15 @@ public sealed unsafe partial class VirtualProcessor
     {
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
         KvmCall.Invoke(_handle, KvmRequest.Nmi, null, "KVM_NMI");
+    }
+
+    private void SetCpuid(byte[] table)
+    {
+        fixed (byte* at = table)
+        {
+            // SAFETY: an array of the length that it says.
+            Request(KvmRequest.SetCpuid2, at, "KVM_SET_CPUID2");
+        }
     }
 
     private T Get<T>(nuint request, string operation)

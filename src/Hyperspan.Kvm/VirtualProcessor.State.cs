@@ -139,11 +139,7 @@ public sealed unsafe partial class VirtualProcessor
             throw reader.Damaged(StateItem.Cpuid);
         }
 
-        fixed (byte* at = table)
-        {
-            // SAFETY: an array of the length that it says.
-            Request(KvmRequest.SetCpuid2, at, "KVM_SET_CPUID2");
-        }
+        SetCpuid(table);
     }
 
     private void SetFrequency(uint kilohertz)

@@ -20,16 +20,26 @@ internal static class BootLayout
     /// <summary>The registers of devices.</summary>
     internal const ulong Devices = 0xd000_0000;
 
+    /// <summary>Where memory is: up to where devices are, and the rest behind them.</summary>
+    internal static IEnumerable<(ulong Start, ulong Length)> Parts(ulong memory)
+    {
+        yield return (0, Math.Min(memory, LowMemoryEnd));
+        if (memory > LowMemoryEnd)
+        {
+            yield return (HighMemory, memory - LowMemoryEnd);
+        }
+    }
+
     /// <summary>Ranges of memory, with whether they are free to use.</summary>
     internal static IEnumerable<(ulong Start, ulong Length, bool IsFree)> MemoryMap(ulong memory)
     {
         yield return (0, ConventionalEnd, true);
         yield return (ConventionalEnd, 0xa_0000 - ConventionalEnd, false);
         yield return (Tables, TablesEnd - Tables, false);
-        yield return (TablesEnd, Math.Min(memory, LowMemoryEnd) - TablesEnd, true);
-        if (memory > LowMemoryEnd)
+        foreach ((ulong start, ulong length) in Parts(memory))
         {
-            yield return (HighMemory, memory - LowMemoryEnd, true);
+            ulong from = Math.Max(start, TablesEnd);
+            yield return (from, start + length - from, true);
         }
     }
 
@@ -40,10 +50,11 @@ internal static class BootLayout
         try
         {
             var builder = new GuestMemoryBuilder(name);
-            builder.Add(0, backing, backingOffset: 0, length: Math.Min(length, LowMemoryEnd));
-            if (length > LowMemoryEnd)
+            ulong offset = 0;
+            foreach ((ulong start, ulong part) in Parts(length))
             {
-                builder.Add(HighMemory, backing, backingOffset: LowMemoryEnd, length: length - LowMemoryEnd);
+                builder.Add(start, backing, backingOffset: offset, length: part);
+                offset += part;
             }
 
             return builder.Build();

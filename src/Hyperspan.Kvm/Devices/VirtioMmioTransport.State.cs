@@ -51,7 +51,6 @@ public sealed partial class VirtioMmioTransport
             state.Add(StateItem.Transport, new Registers
             {
                 DeviceId = _device.DeviceId,
-                Offered = _device.OfferedFeatures,
                 Features = _features,
                 Written = _written,
                 DeviceSelect = _deviceSelect,
@@ -93,9 +92,9 @@ public sealed partial class VirtioMmioTransport
                 $"the state of {name} is of a device of type {registers.DeviceId} with {queues.Length} queues, and not of type {_device.DeviceId} with {_queues.Length}");
         }
 
-        if (((registers.Features | registers.Written) & ~_device.OfferedFeatures) is var missing and not 0 && (registers.Features & missing) != 0)
+        if ((registers.Features & ~_device.OfferedFeatures) is var missing and not 0)
         {
-            throw new InvalidStateException($"the state of {name} has features that the device does not offer: 0x{registers.Features & missing:x}");
+            throw new InvalidStateException($"the state of {name} has features that the device does not offer: 0x{missing:x}");
         }
 
         lock (_lock)
@@ -153,7 +152,6 @@ public sealed partial class VirtioMmioTransport
     [StructLayout(LayoutKind.Sequential)]
     private struct Registers
     {
-        public ulong Offered;
         public ulong Features;
         public ulong Written;
         public uint DeviceId;

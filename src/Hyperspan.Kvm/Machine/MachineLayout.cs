@@ -40,16 +40,14 @@ public readonly record struct MachineLayout
     public static MachineLayout Read(GuestMemorySnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
-        MachineLayout layout = new StateReader("the machine", StateReader.Section(snapshot, Section)).Value<MachineLayout>(StateItem.Layout);
+        var state = new StateReader("the machine", StateReader.Section(snapshot, Section));
+        MachineLayout layout = state.Value<MachineLayout>(StateItem.Layout);
         if (layout.Memory < LeastMemory || layout.Memory % GuestAddress.PageSize != 0 || layout.Processors is < 1 or > MostProcessors || !Enum.IsDefined(layout.Format))
         {
-            throw new InvalidStateException("the state of the machine is damaged: Layout");
+            throw state.Damaged(StateItem.Layout);
         }
 
-        GuestRange[] regions = layout.Memory <= BootLayout.LowMemoryEnd
-            ? [new GuestRange(0, layout.Memory)]
-            : [new GuestRange(0, BootLayout.LowMemoryEnd), new GuestRange(BootLayout.HighMemory, layout.Memory - BootLayout.LowMemoryEnd)];
-        return snapshot.Regions.Select(static region => region.Range).SequenceEqual(regions)
+        return snapshot.Regions.Select(static region => (region.Range.Start.Value, region.Range.Length)).SequenceEqual(BootLayout.Parts(layout.Memory))
             ? layout
             : throw new InvalidStateException("the snapshot's memory is not that of the machine in it");
     }

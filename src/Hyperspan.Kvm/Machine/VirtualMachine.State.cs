@@ -77,8 +77,7 @@ public sealed partial class VirtualMachine
                 ResumeDevices();
             }
 
-            _pauses--;
-            Monitor.PulseAll(_gate);
+            Release();
         }
     }
 
