@@ -151,21 +151,12 @@ internal static class RunCommand
     private static ulong ParseSize(ArgumentResult result)
     {
         string text = result.Tokens is [{ Value: string value }] ? value : "";
-        int shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch
-        {
-            'K' => 10,
-            'M' => 20,
-            'G' => 30,
-            'T' => 40,
-            _ => 0,
-        };
-        if (!ulong.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong size) || size > ulong.MaxValue >> shift)
+        if (!Sizes.TryParseAny(text, out ulong size))
         {
             result.AddError($"--memory: '{text}' is no size such as 512M.");
             return 0;
         }
 
-        size <<= shift;
         if (size < LeastMemory || size % GuestAddress.PageSize != 0)
         {
             result.AddError($"--memory: '{text}' is less than 2M, or no multiple of 4096.");

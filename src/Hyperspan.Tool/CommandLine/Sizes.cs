@@ -18,13 +18,15 @@ internal static class Sizes
         CustomParser = result => Parse(name, result),
     };
 
-    /// <summary>Reads a size.</summary>
-    internal static bool TryParse(string text, out ulong size)
+    /// <summary>Reads a size that is not zero.</summary>
+    internal static bool TryParse(string text, out ulong size) => TryParseAny(text, out size) && size != 0;
+
+    /// <summary>Reads a size, or zero.</summary>
+    internal static bool TryParseAny(string text, out ulong size)
     {
         int unit = text.Length == 0 ? -1 : Units.IndexOf(text[^1], StringComparison.OrdinalIgnoreCase);
         int shift = (unit + 1) * 10;
         bool isSize = ulong.TryParse(unit < 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out ulong number)
-            && number != 0
             && number <= ulong.MaxValue >> shift;
         size = isSize ? number << shift : 0;
         return isSize;

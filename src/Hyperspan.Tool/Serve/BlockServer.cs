@@ -55,7 +55,9 @@ internal sealed class BlockServer : IDisposable
         _disks.ForEach(static disk => disk.WriteHeader());
         bool isWell = server.Run(() => _disks.Sum(static disk => disk.Failures), termination.Token);
         server.EndLimit.Enter(_disks.Count == 1 ? "flushing the image" : "flushing the images");
-        isWell &= Flush();
+
+        // Flushes all at the same time: one that does not answer keeps none of the others from it.
+        isWell &= AllAtOnce.Run(_disks, static disk => disk.End());
         _disks.ForEach(static disk => disk.WriteSummary());
         server.EndLimit.Enter("closing the image");
         return isWell ? ExitCode.Success : ExitCode.Failure;
@@ -66,17 +68,5 @@ internal sealed class BlockServer : IDisposable
         _server?.Dispose();
         _disks.ForEach(static disk => disk.Dispose());
         _log.Dispose();
-    }
-
-    /// <summary>Flushes all at the same time: one that does not answer keeps none of the others from it.</summary>
-    private bool Flush()
-    {
-        Task<bool>[] others =
-        [
-            .. _disks.Skip(1).Select(static disk =>
-                Task.Factory.StartNew(disk.End, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
-        ];
-        bool isWell = _disks[0].End();
-        return Task.WhenAll(others).GetAwaiter().GetResult().All(static other => other) && isWell;
     }
 }

@@ -42,13 +42,7 @@ internal sealed class DeviceServer : IDisposable
     internal bool Run(Func<long> failures, CancellationToken token)
     {
         using var status = new StatusReporter([.. _devices.Select(served => served.Server)], _log, failures);
-        Task<bool>[] others =
-        [
-            .. _devices.Skip(1).Select(served =>
-                Task.Factory.StartNew(() => served.Run(token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)),
-        ];
-        bool isWell = _devices[0].Run(token);
-        return Task.WhenAll(others).GetAwaiter().GetResult().All(static other => other) && isWell;
+        return AllAtOnce.Run(_devices, served => served.Run(token));
     }
 
     /// <summary>Removes the sockets and ends what runs; quick.</summary>

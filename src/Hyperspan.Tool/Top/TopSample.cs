@@ -65,7 +65,8 @@ internal sealed class TopSample
     /// <summary>Counts of what took no longer than each bound, between the two looks.</summary>
     private (double Bound, double Count)[] BucketsOf(string disk, string operation)
     {
-        return [.. Totals(_now).Select(entry => (entry.Key, entry.Value - Totals(_before).GetValueOrDefault(entry.Key)))];
+        SortedDictionary<double, double> before = Totals(_before);
+        return [.. Totals(_now).Select(entry => (entry.Key, entry.Value - before.GetValueOrDefault(entry.Key)))];
 
         SortedDictionary<double, double> Totals(MetricsText text)
         {
