@@ -5,6 +5,18 @@ namespace Hyperspan.Kvm.Tests;
 /// <summary>Registers: set, read back, and as the guest sees them.</summary>
 public sealed class RegisterTests
 {
+    [Fact]
+    public void Parts_of_segments_and_tables_are_set_where_they_stand()
+    {
+        var special = default(SpecialRegisters);
+        special.Cs.Base = 0x10_0000;
+        special.Tr.Limit = 0x67;
+        special.Gdt.Base = 0x5000;
+        special.Idt.Limit = 0xfff;
+        (special.Cs.Base, special.Tr.Limit, special.Gdt.Base, special.Idt.Limit).ShouldBe((0x10_0000UL, 0x67U, 0x5000UL, (ushort)0xfff));
+        (special with { Ss = SegmentRegister.Data(0x10) }).Ss.Selector.ShouldBe((ushort)0x10);
+    }
+
     [SkippableFact]
     public void Registers_are_read_back_as_they_were_set()
     {

@@ -4,38 +4,39 @@ using System.Runtime.InteropServices;
 namespace Hyperspan.Kvm;
 
 /// <summary>Segments, descriptor tables and control registers (<c>struct kvm_sregs</c>).</summary>
+/// <remarks>What has parts is a field, so that they can be set where they stand: <c>registers.Cs.Base = 0</c>.</remarks>
 [StructLayout(LayoutKind.Sequential)]
 public struct SpecialRegisters
 {
-    /// <summary>Gets or sets CS.</summary>
-    public SegmentRegister Cs { get; set; }
+    /// <summary>CS.</summary>
+    public SegmentRegister Cs;
 
-    /// <summary>Gets or sets DS.</summary>
-    public SegmentRegister Ds { get; set; }
+    /// <summary>DS.</summary>
+    public SegmentRegister Ds;
 
-    /// <summary>Gets or sets ES.</summary>
-    public SegmentRegister Es { get; set; }
+    /// <summary>ES.</summary>
+    public SegmentRegister Es;
 
-    /// <summary>Gets or sets FS.</summary>
-    public SegmentRegister Fs { get; set; }
+    /// <summary>FS.</summary>
+    public SegmentRegister Fs;
 
-    /// <summary>Gets or sets GS.</summary>
-    public SegmentRegister Gs { get; set; }
+    /// <summary>GS.</summary>
+    public SegmentRegister Gs;
 
-    /// <summary>Gets or sets SS.</summary>
-    public SegmentRegister Ss { get; set; }
+    /// <summary>SS.</summary>
+    public SegmentRegister Ss;
 
-    /// <summary>Gets or sets TR.</summary>
-    public SegmentRegister Tr { get; set; }
+    /// <summary>TR.</summary>
+    public SegmentRegister Tr;
 
-    /// <summary>Gets or sets LDTR.</summary>
-    public SegmentRegister Ldt { get; set; }
+    /// <summary>LDTR.</summary>
+    public SegmentRegister Ldt;
 
-    /// <summary>Gets or sets GDTR.</summary>
-    public DescriptorTableRegister Gdt { get; set; }
+    /// <summary>GDTR.</summary>
+    public DescriptorTableRegister Gdt;
 
-    /// <summary>Gets or sets IDTR.</summary>
-    public DescriptorTableRegister Idt { get; set; }
+    /// <summary>IDTR.</summary>
+    public DescriptorTableRegister Idt;
 
     /// <summary>Gets or sets CR0.</summary>
     public ulong Cr0 { get; set; }
