@@ -16,6 +16,8 @@ public class AccessTasks
             .Add(MiB, new HeapBacking(3 * MiB))
             .Build();
         memory.Contains(0, 640 << 10).ShouldBeTrue();
+        memory.Contains(MiB).ShouldBeTrue();
+        memory.Contains(MiB - 1).ShouldBeFalse();
         memory.Contains(GuestRange.FromBounds(0, MiB + 1)).ShouldBeFalse();
         memory.TryFindRegion(0xa0000, out _).ShouldBeFalse();
         memory.TryFindRegion(2 * MiB, out GuestMemoryRegion? high).ShouldBeTrue();
@@ -62,14 +64,15 @@ public class AccessTasks
     }
 
     [Fact]
-    public void Read_strings()
+    public void Read_and_write_strings()
     {
         using GuestMemory memory = GuestMemory.Allocate(4096);
         memory.Write(0x100, "root=/dev/vda quiet\0garbage"u8);
         memory.ReadString(0x100, maxLength: 256).ShouldBe("root=/dev/vda quiet");
         memory.ReadString(0x100, 4).ShouldBe("root");
-        memory.Write(0x200, Encoding.Latin1.GetBytes("größe\0"));
+        memory.WriteString(0x200, "größe", Encoding.Latin1);
         memory.ReadString(0x200, 64, Encoding.Latin1).ShouldBe("größe");
+        memory.SequenceEqual(0x200, Encoding.Latin1.GetBytes("größe\0")).ShouldBeTrue();
 
         memory.Fill(0xff0, (byte)'x', 16);
         memory.ReadString(0xff0, 16).ShouldBe(new string('x', 16));

@@ -20,6 +20,7 @@ public partial class SurfaceRuleTests
         "DeviceAddressSpace.AddMemory(address, memory, part)",
         "DeviceAddressSpace.AddMemory(address, memory, part, writable)",
         "DeviceAddressSpace.RegisterDoorbell(address, value, length, doorbell)",
+        "GuestMemory.Contains(address)",
         "GuestMemory.Contains(address, length)",
         "GuestMemory.Contains(range)",
         "GuestMemory.Dump(address, length, writer)",
@@ -178,6 +179,8 @@ public partial class SurfaceRuleTests
             Faults(() => closed.Write(0, 1));
             Faults(() => closed.ReadArray<int>(0, 2));
             Faults(() => closed.ReadString(0, 2));
+            Faults(() => closed.WriteString(0, "ab"));
+            Faults(() => closed.SequenceEqual(0, "ab"u8));
             Faults(() => closed.Exchange(0, 1));
             Faults(() => closed.Fill(0, 1, 8));
             Faults(() => closed.CopyTo(0, closed, 8, 8));
@@ -186,6 +189,7 @@ public partial class SurfaceRuleTests
             Faults(() => closed.Pin(0, 8, AccessType.Read));
             Faults(() => closed.Slice(0, 8));
             closed.Contains(0, 8).ShouldBeFalse();
+            closed.Contains(0).ShouldBeFalse();
             closed.TryFindRegion(0, out _).ShouldBeFalse();
             closed.ReadAvailable(0, new byte[8]).ShouldBe(0);
             closed.ToString().ShouldEndWith("disposed");

@@ -18,4 +18,7 @@ public sealed class GuestMemoryException : Exception
 
     /// <summary>Gets the lowest address that could not be accessed, if one is at fault.</summary>
     public GuestAddress? Address => _fault.Address;
+
+    /// <summary>Gets the length in bytes of the range that was asked for, from <see cref="GuestMemoryFault.Start"/> on; zero for a list of pages.</summary>
+    public ulong Length => _fault.Length;
 }

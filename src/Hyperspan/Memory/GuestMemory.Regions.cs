@@ -20,6 +20,11 @@ public sealed unsafe partial class GuestMemory
         ((RegionSlot.Fits(FirstReadBytes, address.Value, length) || RegionSlot.Fits(RegionSlot.BytesBelow(First.StubRead), address.Value, length)) && !Gate.IsDisturbed)
         || ContainsGeneral(address.Value, length);
 
+    /// <summary>Tells whether the byte at an address is memory; see <see cref="Contains(GuestAddress, ulong)"/>.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <returns>Whether an access to the byte would be in bounds.</returns>
+    public bool Contains(GuestAddress address) => Contains(address, 1);
+
     /// <summary>Finds the region that contains an address.</summary>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="region">The region, as <see cref="Regions"/> lists it.</param>

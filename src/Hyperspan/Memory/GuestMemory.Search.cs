@@ -1,10 +1,9 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
-using System.Text;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-/// <content>Reading what may not all be there: up to a fault, text, and looking for bytes.</content>
+/// <content>Reading what may not all be there, up to a fault; looking for bytes, and comparing them.</content>
 public sealed unsafe partial class GuestMemory
 {
     // How much is looked through before it is asked whether the memory is still open.
@@ -146,79 +145,63 @@ public sealed unsafe partial class GuestMemory
         return !IsClosed(region);
     }
 
-    private const int ShortText = 256;
+    // How much is compared at a time.
+    private const int Compared = 2048;
 
-    /// <summary>Reads text that ends before a zero byte, or at a length.</summary>
+    /// <summary>Compares bytes with others.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="maxLength">How many bytes it has at most.</param>
-    /// <param name="encoding">The encoding, one in which a zero byte is nothing but an end; UTF-8 where it is <see langword="null"/>.</param>
-    /// <returns>The text, without the zero byte. Only what precedes that has to be memory.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
-    /// <exception cref="GuestMemoryException">A byte could not be read before the text had ended.</exception>
-    public string ReadString(GuestAddress address, int maxLength, Encoding? encoding = null)
+    /// <param name="other">The bytes that should be there.</param>
+    /// <returns>Whether they are: as many from <paramref name="address"/> on are the same. None at all are, anywhere.</returns>
+    /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before a difference was found.</exception>
+    /// <remarks>Each byte is read once. Where others write meanwhile, each counts as it was when it was read.</remarks>
+    public bool SequenceEqual(GuestAddress address, ReadOnlySpan<byte> other)
     {
-        if (!TryReadString(address, maxLength, encoding, out string? text, out GuestMemoryFault fault))
+        if (!TrySequenceEqual(address, other, out bool equal, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
 
-        return text;
+        return equal;
     }
 
-    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
+    /// <summary>
+    /// Compares bytes with others; see <see cref="SequenceEqual(GuestAddress, ReadOnlySpan{byte})"/>. Neither throws nor allocates when memory cannot be read.
+    /// </summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="maxLength">How many bytes it has at most.</param>
-    /// <param name="text">The text.</param>
-    /// <param name="fault">Why it could not be read.</param>
-    /// <returns>Whether it was read.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
-    public bool TryReadString(GuestAddress address, int maxLength, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault) =>
-        TryReadString(address, maxLength, encoding: null, out text, out fault);
-
-    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="maxLength">How many bytes it has at most.</param>
-    /// <param name="encoding">The encoding; UTF-8 where it is <see langword="null"/>.</param>
-    /// <param name="text">The text.</param>
-    /// <param name="fault">Why it could not be read.</param>
-    /// <returns>Whether it was read.</returns>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
-    public bool TryReadString(
-        GuestAddress address, int maxLength, Encoding? encoding, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault)
+    /// <param name="other">The bytes that should be there.</param>
+    /// <param name="equal">Whether they are.</param>
+    /// <param name="fault">Why not all of the range could be compared.</param>
+    /// <returns>Whether the answer holds: a difference was found, or all of the range was compared.</returns>
+    [SkipLocalsInit]
+    public bool TrySequenceEqual(GuestAddress address, ReadOnlySpan<byte> other, out bool equal, out GuestMemoryFault fault)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(maxLength);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(maxLength, ShortText));
-        try
+        equal = false;
+        if (!CheckRange(address.Value, (uint)other.Length, GuestMemoryOperation.Read, out fault))
         {
-            for (int count = 0; ;)
+            return false;
+        }
+
+        Span<byte> buffer = stackalloc byte[Compared];
+        for (int done = 0; done < other.Length;)
+        {
+            Span<byte> piece = buffer[..Math.Min(Compared, other.Length - done)];
+            int got = ReadAvailable(address + (uint)done, piece, out fault);
+            if (!piece[..got].SequenceEqual(other.Slice(done, got)))
             {
-                Span<byte> rest = buffer.AsSpan(0, Math.Min(buffer.Length, maxLength))[count..];
-                int got = ReadAvailable(unchecked(address.Value + (uint)count), rest, out fault);
-                int end = rest[..got].IndexOf((byte)0);
-                count += end < 0 ? got : end;
-                if (end >= 0 || count == maxLength)
-                {
-                    text = (encoding ?? Encoding.UTF8).GetString(buffer, 0, count);
-                    fault = default;
-                    return true;
-                }
-
-                if (fault.IsFault)
-                {
-                    text = null;
-                    fault = fault.As(GuestMemoryOperation.Read, address.Value, (uint)maxLength);
-                    return false;
-                }
-
-                byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min((uint)maxLength, 2 * (uint)count));
-                buffer.AsSpan(0, count).CopyTo(larger);
-                ArrayPool<byte>.Shared.Return(buffer);
-                buffer = larger;
+                fault = default;
+                return true;
             }
+
+            if (fault.IsFault)
+            {
+                fault = fault.As(GuestMemoryOperation.Read, address.Value, (uint)other.Length);
+                return false;
+            }
+
+            done += got;
         }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+
+        equal = true;
+        return true;
     }
 }

@@ -18,21 +18,19 @@ namespace Hyperspan;
 /// </code>
 /// </example>
 /// </remarks>
-[DebuggerDisplay("{_name}, {_regions.Count} regions")]
+[DebuggerDisplay("{Name}, {_regions.Count} regions")]
 public sealed class GuestMemoryBuilder
 {
-    private readonly string _name;
+    private readonly string? _name;
     private readonly List<MemoryRegion> _regions = [];
     private bool _strict;
     private bool _leaveOpen;
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemoryBuilder"/> class.</summary>
-    /// <param name="name">The name of the memory, used in errors.</param>
-    public GuestMemoryBuilder(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        _name = name;
-    }
+    /// <param name="name">The name of the memory, used in errors; that of the lowest region's backing where it is <see langword="null"/>.</param>
+    public GuestMemoryBuilder(string? name = null) => _name = name;
+
+    private string Name => _name ?? (_regions.Count == 0 ? GuestMemory.Empty.Name : _regions[0].Backing.Name);
 
     /// <summary>Makes accesses that cross from one region into the next an error, as in the source documents, even where the regions touch.</summary>
     /// <returns>This builder.</returns>
@@ -142,7 +140,7 @@ public sealed class GuestMemoryBuilder
     /// <returns>The memory.</returns>
     /// <exception cref="ObjectDisposedException">A backing has been disposed.</exception>
     /// <exception cref="PlatformNotSupportedException">A backing's mapping can fault and this system has no way to recover from that.</exception>
-    public GuestMemory Build() => new(_name, [.. _regions], _strict, _leaveOpen);
+    public GuestMemory Build() => new(Name, [.. _regions], _strict, _leaveOpen);
 
     private static ArgumentException Invalid(string parameter, FormattableString message) =>
         new(message.ToString(CultureInfo.InvariantCulture), parameter);

@@ -15,7 +15,15 @@ public sealed class X64PageTables : GuestPageTables
     private readonly ulong _root;
     private readonly int _levels;
 
-    /// <summary>Initializes a new instance of the <see cref="X64PageTables"/> class.</summary>
+    /// <summary>Initializes a new instance of the <see cref="X64PageTables"/> class for tables of four levels.</summary>
+    /// <param name="memory">The guest-physical memory.</param>
+    /// <param name="cr3">The register CR3: the address of the first table; its other bits do not matter.</param>
+    public X64PageTables(GuestMemory memory, ulong cr3)
+        : this(memory, cr3, fiveLevels: false)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="X64PageTables"/> class for tables of four levels or five.</summary>
     /// <param name="memory">The guest-physical memory.</param>
     /// <param name="cr3">The register CR3: the address of the first table; its other bits do not matter.</param>
     /// <param name="fiveLevels">Whether there are five levels (CR4.LA57), not four.</param>

@@ -51,6 +51,18 @@ public class LayoutTests
     }
 
     [Fact]
+    public void A_memory_without_a_name_of_its_own_has_that_of_its_lowest_backing()
+    {
+        GuestMemoryBuilder builder = new();
+        builder.Build().Name.ShouldBe("empty");
+        builder.Add(GiB, new HeapBacking(Page, new HeapBackingOptions { Name = "high" }));
+        builder.Add(0, new HeapBacking(Page, new HeapBackingOptions { Name = "low" }));
+        using GuestMemory memory = builder.Build();
+        memory.Name.ShouldBe("low");
+        memory.ReadBytesFault(Page, 1).MemoryName.ShouldBe("low");
+    }
+
+    [Fact]
     public void Many_regions_are_found_in_a_few_steps()
     {
         var builder = new GuestMemoryBuilder("slots");

@@ -20,6 +20,7 @@ public class RegionLookupTests
         ulong[] lengths = [0, 1, 2, Page, Page + 1, 2 * Page, (2 * Page) + 1, ulong.MaxValue];
         foreach (ulong at in addresses)
         {
+            memory.Contains(at).ShouldBe(memory.TryProbeReadable(at, out _), $"0x{at:x}");
             foreach (ulong length in lengths)
             {
                 memory.Contains(at, length).ShouldBe(memory.TryProbe(at, length, AccessType.Read, out _), $"0x{at:x}+0x{length:x}");

@@ -79,6 +79,92 @@ public class SearchTests
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, hole.Memory.End);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2047)]
+    [InlineData(2048)]
+    [InlineData(2049)]
+    [InlineData(70_000)]
+    public void Bytes_are_equal_if_each_is(int count)
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(8 * Page)).Add(8 * Page, new HeapBacking(32 * Page)).Build();
+        byte[] value = Pattern(count, seed: 7);
+        memory.Write(99, value);
+        memory.SequenceEqual(99, value).ShouldBeTrue();
+        foreach (int at in (int[])[0, count / 2, count - 1])
+        {
+            if ((uint)at < (uint)count)
+            {
+                value[at] ^= 0x80;
+                memory.SequenceEqual(99, value).ShouldBeFalse();
+                memory.TrySequenceEqual(99, value, out bool equal, out GuestMemoryFault fault).ShouldBeTrue();
+                equal.ShouldBeFalse();
+                fault.IsFault.ShouldBeFalse();
+                value[at] ^= 0x80;
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
+    public void A_comparison_meets_a_fault_only_if_no_difference_lies_below(string reason)
+    {
+        using var hole = new HoleInMemory(reason);
+        byte[] all = Pattern((int)(2 * Page), seed: 3);
+        hole.Memory.Write(0, all.AsSpan(0, (int)Page));
+        hole.Memory.TrySequenceEqual(8, all.AsSpan(8), out bool equal, out GuestMemoryFault fault).ShouldBeFalse();
+        equal.ShouldBeFalse();
+        fault.ShouldBeFault(hole.Kind, Page);
+        (fault.Start.Value, fault.Length).ShouldBe((8UL, (2 * Page) - 8));
+        Should.Throw<GuestMemoryException>(() => hole.Memory.SequenceEqual(8, all.AsSpan(8))).Length.ShouldBe((2 * Page) - 8);
+        all[Page - 1] ^= 1;
+        hole.Memory.TrySequenceEqual(8, all.AsSpan(8), out equal, out fault).ShouldBeTrue();
+        equal.ShouldBeFalse();
+        fault.IsFault.ShouldBeFalse();
+        hole.Memory.TrySequenceEqual(0, new byte[100 * Page], out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, hole.Memory.End);
+        hole.Memory.SequenceEqual(Page, []).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void The_last_bytes_below_the_end_of_addresses_are_compared()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder().Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        memory.Fill(0xffff_ffff_ffff_f000, 0x11, Page);
+        memory.SequenceEqual(0xffff_ffff_ffff_f000, Enumerable.Repeat((byte)0x11, (int)Page).ToArray()).ShouldBeTrue();
+        memory.TrySequenceEqual(0xffff_ffff_ffff_fff9, new byte[8], out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, null);
+    }
+
+    [Theory]
+    [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
+    public void Text_is_written_with_its_zero(string reason)
+    {
+        using var hole = new HoleInMemory(reason);
+        hole.Memory.Fill(0, 0xff, Page);
+        foreach (int count in (int[])[0, 1, 300])
+        {
+            string text = new('ö', count);
+            hole.Memory.WriteString(16, text);
+            hole.Memory.ReadString(16, 1000).ShouldBe(text);
+            hole.Memory.ReadArray<byte>(16 + (2UL * (uint)count), 2).ShouldBe([0, 0xff]);
+            hole.Memory.Fill(0, 0xff, Page);
+            hole.Memory.WriteString(16, text, System.Text.Encoding.Latin1);
+            hole.Memory.ReadArray<byte>(16 + (ulong)(uint)count, 2).ShouldBe([0, 0xff]);
+            hole.Memory.Fill(0, 0xff, Page);
+        }
+
+        // The zero byte is the one that does not fit.
+        hole.Memory.TryWriteString(Page - 4, "quit", out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(hole.Kind, Page);
+        (fault.Operation, fault.Length).ShouldBe((GuestMemoryOperation.Write, 5UL));
+        hole.Memory.TryWriteString(Page - 4, "quit", System.Text.Encoding.Unicode, out _).ShouldBeFalse();
+        Should.Throw<GuestMemoryException>(() => hole.Memory.WriteString(Page - 4, "quit"));
+        hole.Memory.TryWriteString(Page - 4, "end", out fault).ShouldBeTrue();
+        hole.Memory.ReadString(Page - 4, 4).ShouldBe("end");
+    }
+
     [Fact]
     public void A_dump_shows_bytes_and_says_what_is_not_there()
     {

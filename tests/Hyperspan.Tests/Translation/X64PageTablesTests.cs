@@ -41,7 +41,7 @@ public sealed class X64PageTablesTests : IDisposable
     {
         const ulong Address = 0xffff_8880_0000_0000;
         Map(Address, (2 * size) | Present | Writable | Large | NoExecute | 0x1000, level, fiveLevels: false);
-        var tables = new X64PageTables(_memory, Root, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root);
         GuestTranslation found = tables.Translate(Address + size - 5, VirtualAccess.Write);
         found.Address.ShouldBe(new GuestAddress((3 * size) - 5));
         found.PageSize.ShouldBe(size);
@@ -54,7 +54,7 @@ public sealed class X64PageTablesTests : IDisposable
     {
         const ulong Address = 0x1234_5678_9000;
         Map(Address, 0x30_0000 | Present, level: 1, fiveLevels: false);
-        var tables = new X64PageTables(_memory, Root, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root);
         tables.TryTranslate(Address + 0x1000, VirtualAccess.None, out _, out TranslationFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(TranslationFaultKind.NotPresent);
         fault.Level.ShouldBe(1);
@@ -76,7 +76,7 @@ public sealed class X64PageTablesTests : IDisposable
     public void Entries_that_cannot_be_are_refused()
     {
         _memory.Write(Root, 0x2000 | Present | Large);
-        var tables = new X64PageTables(_memory, Root, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root);
         tables.TryTranslate(0, VirtualAccess.None, out _, out TranslationFault fault).ShouldBeFalse();
         (fault.Kind, fault.Level).ShouldBe((TranslationFaultKind.InvalidEntry, 4));
         _memory.Write(Root, 0x7f_ffff_f000 | Present);
@@ -92,7 +92,7 @@ public sealed class X64PageTablesTests : IDisposable
     public void Translations_are_kept_until_they_are_forgotten()
     {
         Map(0x5000, 0x30_0000 | Present, level: 1, fiveLevels: false);
-        var tables = new X64PageTables(_memory, Root, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root);
         GuestTranslation found = tables.Translate(0x5000, VirtualAccess.None);
         _memory.Write(found.EntryAddress, 0x31_0000 | Present);
         tables.Translate(0x5008, VirtualAccess.None).Address.ShouldBe(new GuestAddress(0x30_0008));
@@ -113,7 +113,7 @@ public sealed class X64PageTablesTests : IDisposable
             _memory.Write(physical, bytes.AsSpan(i * 4096, 4096));
         }
 
-        var view = new GuestVirtualMemory(new X64PageTables(_memory, Root, fiveLevels: false), VirtualAccess.Read);
+        var view = new GuestVirtualMemory(new X64PageTables(_memory, Root), VirtualAccess.Read);
         byte[] read = new byte[bytes.Length - 7];
         view.Read(0x7f00_0000_0007, read);
         read.AsSpan().SequenceEqual(bytes.AsSpan(7)).ShouldBeTrue();

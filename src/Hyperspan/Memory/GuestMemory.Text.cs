@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+
+namespace Hyperspan;
+
+/// <content>Text that ends before a zero byte.</content>
+public sealed unsafe partial class GuestMemory
+{
+    private const int ShortText = 256;
+
+    /// <summary>Reads text that ends before a zero byte, or at a length.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="encoding">The encoding, one in which a zero byte is nothing but an end; UTF-8 where it is <see langword="null"/>.</param>
+    /// <returns>The text, without the zero byte. Only what precedes that has to be memory.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    /// <exception cref="GuestMemoryException">A byte could not be read before the text had ended.</exception>
+    public string ReadString(GuestAddress address, int maxLength, Encoding? encoding = null)
+    {
+        if (!TryReadString(address, maxLength, encoding, out string? text, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
+        return text;
+    }
+
+    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    public bool TryReadString(GuestAddress address, int maxLength, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault) =>
+        TryReadString(address, maxLength, encoding: null, out text, out fault);
+
+    /// <summary>Reads text that ends before a zero byte, or at a length; see <see cref="ReadString(GuestAddress, int, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="maxLength">How many bytes it has at most.</param>
+    /// <param name="encoding">The encoding; UTF-8 where it is <see langword="null"/>.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="fault">Why it could not be read.</param>
+    /// <returns>Whether it was read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxLength"/> is negative.</exception>
+    public bool TryReadString(
+        GuestAddress address, int maxLength, Encoding? encoding, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maxLength);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(maxLength, ShortText));
+        try
+        {
+            for (int count = 0; ;)
+            {
+                Span<byte> rest = buffer.AsSpan(0, Math.Min(buffer.Length, maxLength))[count..];
+                int got = ReadAvailable(unchecked(address.Value + (uint)count), rest, out fault);
+                int end = rest[..got].IndexOf((byte)0);
+                count += end < 0 ? got : end;
+                if (end >= 0 || count == maxLength)
+                {
+                    text = (encoding ?? Encoding.UTF8).GetString(buffer, 0, count);
+                    fault = default;
+                    return true;
+                }
+
+                if (fault.IsFault)
+                {
+                    text = null;
+                    fault = fault.As(GuestMemoryOperation.Read, address.Value, (uint)maxLength);
+                    return false;
+                }
+
+                byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min((uint)maxLength, 2 * (uint)count));
+                buffer.AsSpan(0, count).CopyTo(larger);
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Writes text and the zero byte that ends it, as <see cref="ReadString(GuestAddress, int, Encoding?)"/> reads it.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="text">
+    /// The text. Where a field has no room or no use for a zero byte, <see cref="Write(GuestAddress, ReadOnlySpan{byte})"/> writes the bytes of the text alone.
+    /// </param>
+    /// <param name="encoding">The encoding, one in which a zero byte is nothing but an end; UTF-8 where it is <see langword="null"/>.</param>
+    /// <exception cref="EncoderFallbackException">The encoding throws for what it cannot encode, and <paramref name="text"/> has such characters.</exception>
+    /// <exception cref="GuestMemoryException">Not all of it could be written; bytes below the fault's address may have been.</exception>
+    public void WriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding = null)
+    {
+        if (!TryWriteString(address, text, encoding, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+    }
+
+    /// <summary>Writes text and the zero byte that ends it; see <see cref="WriteString(GuestAddress, ReadOnlySpan{char}, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="fault">Why it could not all be written.</param>
+    /// <returns>Whether all of it was written.</returns>
+    public bool TryWriteString(GuestAddress address, ReadOnlySpan<char> text, out GuestMemoryFault fault) =>
+        TryWriteString(address, text, encoding: null, out fault);
+
+    /// <summary>Writes text and the zero byte that ends it; see <see cref="WriteString(GuestAddress, ReadOnlySpan{char}, Encoding?)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="encoding">The encoding; UTF-8 where it is <see langword="null"/>.</param>
+    /// <param name="fault">Why it could not all be written.</param>
+    /// <returns>Whether all of it was written.</returns>
+    /// <exception cref="EncoderFallbackException">The encoding throws for what it cannot encode, and <paramref name="text"/> has such characters.</exception>
+    public bool TryWriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding, out GuestMemoryFault fault)
+    {
+        encoding ??= Encoding.UTF8;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(checked(encoding.GetByteCount(text) + 1));
+        try
+        {
+            int count = encoding.GetBytes(text, buffer);
+            buffer[count] = 0;
+            return TryWrite(address, buffer.AsSpan(0, count + 1), out fault);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
