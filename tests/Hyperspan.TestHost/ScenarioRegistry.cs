@@ -27,6 +27,7 @@ public static class ScenarioRegistry
         new ZeroBytesScenario(),
         new SnapshotKillScenario(),
         new OnDemandScenario(),
+        new LiveSaveScenario(),
         new PageClientScenario(),
         new ManyMappingsScenario(),
         new VhostUserLimitsScenario(),

@@ -8,7 +8,11 @@ internal static class LinuxAbi
 {
     internal const int SIGBUS = 7;
 
+    internal const int SYS_read = 0;
+    internal const int SYS_poll = 7;
     internal const int SYS_rt_sigaction = 13;
+    internal const int SYS_ioctl = 16;
+    internal const int SYS_pwrite64 = 18;
     internal const int SYS_getpid = 39;
     internal const int SYS_gettid = 186;
     internal const int SYS_tgkill = 234;

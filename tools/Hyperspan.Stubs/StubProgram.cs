@@ -31,6 +31,7 @@ internal sealed partial class StubProgram
     public static IReadOnlyList<StubSection> Sections { get; } =
     [
         new("handler", "The signal handler and the points where recovered stubs return."),
+        new("keep_pages", "Pages kept before they are written: the state in rdi. It is called with a transition, and ends when it is asked to."),
         new("load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
         new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
         new("fill", "Fill: destination in rdi, value in sil, length in rdx."),
@@ -44,7 +45,7 @@ internal sealed partial class StubProgram
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
+        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
         ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
@@ -98,6 +99,7 @@ internal sealed partial class StubProgram
     {
         EmitHandler();
         EmitRecovery();
+        EmitKeeper();
         EmitScalars();
         EmitBitChecked();
         EmitFill();

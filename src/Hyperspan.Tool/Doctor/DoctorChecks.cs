@@ -90,6 +90,12 @@ internal static class DoctorChecks
             "DirtyLogScope.Mapping: what bare pointers, native code and system calls write. Without it a dirty log knows what is done through GuestMemory.",
             "Linux 6.7 or later, and userfaultfd as above."),
         Optional(
+            "live-snapshots",
+            "Snapshots of memory that is written",
+            SystemProbes.LiveSnapshots(),
+            "GuestMemorySnapshot.SaveLiveAsync: a running guest is saved as of one moment. Without it who writes is paused meanwhile.",
+            "Linux 5.19 or later, userfaultfd as above for all faults, and executable memory."),
+        Optional(
             "membarrier",
             "membarrier",
             SystemProbes.Membarrier(),

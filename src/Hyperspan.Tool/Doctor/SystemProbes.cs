@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -131,6 +132,20 @@ internal static unsafe class SystemProbes
         return means.StartsWith("all", StringComparison.Ordinal) && all
             ? Finding.Ok($"{means}, shared memory, SIGBUS mode")
             : Finding.Limited(all ? means : $"{means}; shared memory or SIGBUS mode is missing");
+    }
+
+    internal static Finding LiveSnapshots()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(GuestAddress.PageSize);
+        try
+        {
+            GuestMemorySnapshot.SaveLiveAsync(memory, Stream.Null).GetAwaiter().GetResult();
+            return Finding.Ok("writes are held by write protection");
+        }
+        catch (Exception e) when (e is PlatformNotSupportedException or IOException or UnauthorizedAccessException)
+        {
+            return Finding.Missing(e.Message);
+        }
     }
 
     internal static Finding WrittenPages()

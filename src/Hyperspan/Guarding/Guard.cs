@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 
+using Hyperspan.UserFaults;
+
 namespace Hyperspan.Guarding;
 
 /// <summary>
@@ -40,6 +42,16 @@ internal static unsafe partial class Guard
     /// cost out of the first one. The handlers stay for the life of the process.
     /// </summary>
     public static void EnsureInstalled() => RuntimeHelpers.RunClassConstructor(typeof(GuardEntry).TypeHandle);
+
+    /// <summary>
+    /// Keeps what pages hold before they are written, until it is asked to end (<see cref="UserFaults.PageKeeper"/>). With a transition, and without anything of the runtime:
+    /// it goes on while collections wait for threads that it holds. Only where <see cref="UsesMachineCode"/>.
+    /// </summary>
+    public static void KeepPages(KeeperState* state)
+    {
+        // SAFETY: the code makes system calls only, and writes to the state and the words that it names; whoever calls keeps them for as long.
+        ((delegate* unmanaged[Cdecl]<KeeperState*, void>)(GuardEntry.BlockingCode + StubCode.KeepPagesOffset))(state);
+    }
 
     /// <summary>How many pages are accessed without a transition before the collector is let go on.</summary>
     public const int PagesAtOnce = 16;

@@ -28,4 +28,7 @@ public enum HyperspanAbility
 
     /// <summary>A partition of a hypervisor.</summary>
     Partition,
+
+    /// <summary>Memory that is saved as of one moment while it is written (<c>GuestMemorySnapshot.SaveLiveAsync</c>).</summary>
+    LiveSnapshots,
 }

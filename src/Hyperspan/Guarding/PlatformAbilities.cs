@@ -16,6 +16,8 @@ internal static class PlatformAbilities
         HyperspanAbility.MappedMemory => IsLinux ? null : "it needs 64-bit Linux (mmap, memfd, seals); HeapBacking and backings of your own work here",
         HyperspanAbility.VectoredTransfers => IsLinux ? null : "it needs 64-bit Linux (preadv, sendmsg)",
         HyperspanAbility.OnDemandMemory or HyperspanAbility.WatchedMappings => IsLinux ? null : "it needs Linux (userfaultfd)",
+        HyperspanAbility.LiveSnapshots => !IsLinux ? "it needs Linux (userfaultfd)"
+            : Guard.UsesMachineCode ? null : $"it needs machine code of its own, and what there is is {Guard.Description}",
         HyperspanAbility.VhostUser => IsLinux ? null : "it needs 64-bit Linux (memfd, eventfd, descriptors that are passed by sockets)",
         HyperspanAbility.Partition => IsLinux && X86Base.X64.IsSupported ? null : "it needs Linux on x86-64 (KVM)",
         _ => throw new ArgumentOutOfRangeException(nameof(ability), ability, "There is no such ability."),

@@ -22,6 +22,8 @@ internal static class StubCode
 
     internal static int ProbeWriteOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.ProbeWriteOffset : X64StubCode.ProbeWriteOffset;
 
+    internal static int KeepPagesOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.KeepPagesOffset : X64StubCode.KeepPagesOffset;
+
     internal static int FillOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.FillOffset : X64StubCode.FillOffset;
 
     internal static int HandlerOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.HandlerOffset : X64StubCode.HandlerOffset;

@@ -106,7 +106,8 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
         }
     }
 
-    private static ulong PageSizeOf(GuestMemoryRegion region)
+    /// <summary>The size of the pages that a region is on.</summary>
+    internal static ulong PageSizeOf(GuestMemoryRegion region)
     {
         foreach (ShareableRegion file in region.Backing!.GetShareableRegions())
         {
@@ -153,7 +154,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
             part.Clear();
             if (!IsReserved(_regions[i], fault))
             {
-                if (!_skipUnreadable)
+                if (!_skipUnreadable || fault.Kind == GuestMemoryFaultKind.Disposed)
                 {
                     throw fault.ToException();
                 }

@@ -55,9 +55,7 @@ public sealed partial class GuestMemorySnapshot
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new SnapshotSaveOptions();
         using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.Path);
-        SnapshotSaved saved = await Task.Run(() => WriteAsync(image, stream, parent, options, progress, cancellationToken), cancellationToken);
-        await stream.FlushAsync(cancellationToken);
+        SnapshotSaved saved = await SaveAsync(image, stream, options, progress, cancellationToken);
         return saved with { UnreadablePages = image.UnreadablePages };
     }
 
@@ -118,6 +116,15 @@ public sealed partial class GuestMemorySnapshot
         return saved;
     }
 
+    private static async Task<SnapshotSaved> SaveAsync(
+        MemoryImage image, Stream stream, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.Path);
+        SnapshotSaved saved = await Task.Run(() => WriteAsync(image, stream, parent, options, progress, cancellationToken), cancellationToken);
+        await stream.FlushAsync(cancellationToken);
+        return saved;
+    }
+
     private static async Task<SnapshotSaved> WriteAsync(
         MemoryImage image,
         Stream stream,
@@ -142,6 +149,7 @@ public sealed partial class GuestMemorySnapshot
                 from = chunk + 1;
             }
 
+            image.EndReading();
             foreach (SnapshotSection section in options.Sections)
             {
                 await writer.AddSectionAsync(section, cancellationToken);

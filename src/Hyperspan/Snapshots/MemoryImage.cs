@@ -30,4 +30,9 @@ internal abstract class MemoryImage
     /// <param name="pages">The pages; some that <see cref="TryNext"/> gave for this chunk.</param>
     /// <param name="packed">Receives them; as long as they are together.</param>
     internal abstract void Read(ulong chunk, ulong pages, Span<byte> packed);
+
+    /// <summary>Called when nothing more is read.</summary>
+    internal virtual void EndReading()
+    {
+    }
 }

@@ -29,4 +29,11 @@ public sealed class SnapshotSaveOptions
 
     /// <summary>Gets what else is kept in the snapshot.</summary>
     public IReadOnlyList<SnapshotSection> Sections { get; init; } = [];
+
+    /// <summary>
+    /// Gets what is called when the moment has come as of which
+    /// <see cref="GuestMemorySnapshot.SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/> saves, and nothing of
+    /// the memory has been saved yet: a guest that was paused for it can go on. On any thread. What it throws ends the saving. Not called by <c>SaveAsync</c>.
+    /// </summary>
+    public Action? Captured { get; init; }
 }

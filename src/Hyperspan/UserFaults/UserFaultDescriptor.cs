@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.UserFaults;
 
 /// <summary>
-/// Ranges of private memory whose missing pages answer an access by SIGBUS, and are put in place whole (userfaultfd(2), UFFD_FEATURE_SIGBUS): no thread waits in the kernel,
-/// so nothing can hold up a collection.
+/// A userfaultfd(2). In the mode in which memory is restored (UFFD_FEATURE_SIGBUS), missing pages answer an access by SIGBUS, and are put in place whole: no thread waits in the
+/// kernel, so nothing can hold up a collection.
 /// </summary>
 internal sealed unsafe class UserFaultDescriptor : IDisposable
 {
@@ -46,6 +46,30 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
             descriptor = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         }
 
+        return Begin(descriptor, features, ability, needs);
+    }
+
+    /// <summary>Makes one that is told of the faults of system calls and of KVM, too.</summary>
+    /// <inheritdoc cref="Create(ulong, HyperspanAbility, string)"/>
+    internal static UserFaultDescriptor CreateForAllFaults(ulong features, HyperspanAbility ability, string needs)
+    {
+        PlatformAbilities.Demand(ability);
+        const OpenFlags Flags = OpenFlags.CloseOnExec | OpenFlags.NonBlocking;
+        int descriptor = LibC.Userfaultfd(Flags);
+        if (descriptor < 0 && LibC.Open("/dev/userfaultfd", OpenFlags.ReadWrite | OpenFlags.CloseOnExec) is var number and >= 0)
+        {
+            using var device = new SafeFileHandle(number, ownsHandle: true);
+
+            // SAFETY: the argument is a number.
+            descriptor = LibC.Ioctl(device, LinuxConstants.USERFAULTFD_IOC_NEW, (void*)(nint)Flags);
+        }
+
+        return Begin(
+            descriptor, features, ability, needs + ", and CAP_SYS_PTRACE, access to /dev/userfaultfd or vm.unprivileged_userfaultfd=1, because system calls and KVM write as well");
+    }
+
+    private static UserFaultDescriptor Begin(int descriptor, ulong features, HyperspanAbility ability, string needs)
+    {
         if (descriptor < 0)
         {
             throw Unsupported(ability, needs);
@@ -109,6 +133,16 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 
         // SAFETY: struct uffdio_register is four numbers of 8 bytes, on this stack.
         return LibC.Ioctl(_file, LinuxConstants.UFFDIO_REGISTER, register) == 0 ? 0 : Marshal.GetLastPInvokeError();
+    }
+
+    /// <summary>Lets pages be written that were protected, and wakes who waits for that.</summary>
+    /// <returns>Zero or an error number.</returns>
+    internal int LiftWriteProtection(byte* start, ulong length)
+    {
+        ulong* lift = stackalloc ulong[] { (ulong)start, length, 0 };
+
+        // SAFETY: struct uffdio_writeprotect is three numbers of 8 bytes, on this stack.
+        return LibC.Ioctl(_file, LinuxConstants.UFFDIO_WRITEPROTECT, lift) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     /// <summary>Puts pages in place, each whole at once. Those that are there already stay as they are.</summary>

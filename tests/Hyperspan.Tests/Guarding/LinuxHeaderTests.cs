@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Stubs;
 using Hyperspan.Tests.Infrastructure;
+using Hyperspan.UserFaults;
 
 namespace Hyperspan.Tests.Guarding;
 
@@ -19,7 +20,7 @@ public class LinuxHeaderTests
     [
         "SIGBUS", "SIGSEGV", "SIG_DFL", "SIG_IGN", "SA_SIGINFO", "SA_ONSTACK", "SA_RESETHAND",
         "SYS_rt_sigaction", "SYS_getpid", "SYS_gettid", "SYS_futex", "SYS_tgkill", "SYS_membarrier", "SYS_userfaultfd", "SYS_newfstatat", "SYS_statx",
-        "SYS_preadv2", "SYS_pwritev2",
+        "SYS_preadv2", "SYS_pwritev2", "SYS_read", "SYS_poll", "SYS_ioctl", "SYS_pwrite64",
         "FUTEX_WAKE_OP", "FUTEX_PRIVATE_FLAG",
     ];
 
@@ -48,6 +49,83 @@ public class LinuxHeaderTests
         [nameof(LinuxConstants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ)] = "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ",
     };
 
+    /// <summary>Of userfaultfd(2) and <c>PAGEMAP_SCAN</c>, by the version of the kernel whose headers have them first.</summary>
+    private static readonly Dictionary<string, string[]> UserFaultNames = new(StringComparer.Ordinal)
+    {
+        ["UFFD_API"] =
+        [
+            "UFFD_API", "UFFD_FEATURE_SIGBUS", "UFFD_FEATURE_PAGEFAULT_FLAG_WP", "UFFDIO_REGISTER_MODE_MISSING", "UFFDIO_REGISTER_MODE_WP", "UFFDIO_API", "UFFDIO_REGISTER",
+            "UFFDIO_UNREGISTER", "UFFDIO_WAKE", "UFFDIO_COPY", "UFFDIO_ZEROPAGE", "UFFDIO_WRITEPROTECT", "UFFDIO_WRITEPROTECT_MODE_WP", "UFFD_EVENT_PAGEFAULT", "UFFD_EVENT_REMOVE",
+            "UFFD_EVENT_UNMAP", "EINTR", "EIO", "EAGAIN", "EEXIST",
+        ],
+        ["UFFD_FEATURE_WP_HUGETLBFS_SHMEM"] = ["UFFD_FEATURE_WP_HUGETLBFS_SHMEM"],
+        ["USERFAULTFD_IOC_NEW"] = ["USERFAULTFD_IOC_NEW"],
+        ["UFFDIO_POISON"] = ["UFFDIO_POISON"],
+        ["UFFD_FEATURE_WP_ASYNC"] = ["UFFD_FEATURE_WP_ASYNC"],
+        ["PAGEMAP_SCAN"] = ["PAGEMAP_SCAN", "PM_SCAN_WP_MATCHING", "PM_SCAN_CHECK_WPASYNC", "PAGE_IS_WRITTEN"],
+    };
+
+    private static readonly Dictionary<string, string> UserFaultExpressions = new(StringComparer.Ordinal)
+    {
+        [nameof(UserFaultAbi.PageFaultFlagWpBit)] = "(UFFD_PAGEFAULT_FLAG_WP == 1 << 1)",
+        [nameof(UserFaultAbi.MessageSize)] = "sizeof(struct uffd_msg)",
+        [nameof(UserFaultAbi.MessageFlagsOffset)] = "offsetof(struct uffd_msg, arg.pagefault.flags)",
+        [nameof(UserFaultAbi.MessageAddressOffset)] = "offsetof(struct uffd_msg, arg.pagefault.address)",
+        [nameof(UserFaultAbi.PollReturnedOffset)] = "offsetof(struct pollfd, revents)",
+        [nameof(UserFaultAbi.PollSize)] = "sizeof(struct pollfd)",
+    };
+
+    [SkippableTheory]
+    [InlineData("UFFD_API")]
+    [InlineData("UFFD_FEATURE_WP_HUGETLBFS_SHMEM")]
+    [InlineData("USERFAULTFD_IOC_NEW")]
+    [InlineData("UFFDIO_POISON")]
+    [InlineData("UFFD_FEATURE_WP_ASYNC")]
+    [InlineData("PAGEMAP_SCAN")]
+    public void Constants_of_page_faults_have_the_values_of_the_headers(string first)
+    {
+        string[] includes = ["linux/userfaultfd.h", "linux/fs.h", "errno.h", "poll.h"];
+        Dictionary<string, string> expressions = UserFaultNames[first].ToDictionary(x => x, x => x, StringComparer.Ordinal);
+        if (first == "UFFD_API")
+        {
+            foreach ((string name, string expression) in UserFaultExpressions)
+            {
+                expressions.Add(name, expression);
+            }
+        }
+
+        Skip.IfNot(CCompiler.Defines(includes, first), $"the headers are older than {first}");
+        ShouldHaveTheValuesOf(expressions, includes);
+    }
+
+    [SkippableFact]
+    public void Structures_of_page_faults_are_as_the_machine_code_has_them()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        (string Field, int Offset)[] state =
+        [
+            (nameof(KeeperState.Faults), KeeperLayout.FaultsOffset), (nameof(KeeperState.MemoryFile), KeeperLayout.MemoryFileOffset),
+            (nameof(KeeperState.SpillFile), KeeperLayout.SpillFileOffset), (nameof(KeeperState.IsArmed), KeeperLayout.IsArmedOffset),
+            (nameof(KeeperState.Error), KeeperLayout.ErrorOffset), (nameof(KeeperState.Step), KeeperLayout.FailedStepOffset),
+            (nameof(KeeperState.Ranges), KeeperLayout.RangesOffset), (nameof(KeeperState.RangeCount), KeeperLayout.RangeCountOffset),
+            (nameof(KeeperState.NextSlot), KeeperLayout.NextSlotOffset), (nameof(KeeperState.MemorySlots), KeeperLayout.MemorySlotsOffset),
+            (nameof(KeeperState.FaultsPoll), KeeperLayout.PollOffset), (nameof(KeeperState.EndPoll), KeeperLayout.PollOffset + UserFaultAbi.PollSize),
+            (nameof(KeeperState.Request), KeeperLayout.RequestOffset), (nameof(KeeperState.Registered), KeeperLayout.RegisteredOffset),
+            (nameof(KeeperState.Messages), KeeperLayout.MessagesOffset),
+        ];
+        state.ShouldAllBe(entry => Offset<KeeperState>(entry.Field) == entry.Offset);
+        KeeperState.MessagesLength.ShouldBe(UserFaultAbi.MessagesAtOnce * UserFaultAbi.MessageSize);
+        (string Field, int Offset)[] range =
+        [
+            (nameof(KeptRange.Start), KeeperLayout.RangeStartOffset), (nameof(KeptRange.Length), KeeperLayout.RangeLengthOffset),
+            (nameof(KeptRange.Shift), KeeperLayout.RangeShiftOffset), (nameof(KeptRange.Pages), KeeperLayout.RangePagesOffset),
+        ];
+        range.ShouldAllBe(entry => Offset<KeptRange>(entry.Field) == entry.Offset);
+        Marshal.SizeOf<KeptRange>().ShouldBe(KeeperLayout.RangeSize);
+        new[] { (int)KeeperStep.Arm, (int)KeeperStep.Serve, (int)KeeperStep.Keep, (int)KeeperStep.Lift }
+            .ShouldBe([KeeperLayout.StepArm, KeeperLayout.StepServe, KeeperLayout.StepKeep, KeeperLayout.StepLift]);
+    }
+
     [SkippableFact]
     public void Constants_have_the_values_of_the_headers()
     {
@@ -75,7 +153,7 @@ public class LinuxHeaderTests
         {
             // A constant, or a property where processors differ.
             const BindingFlags any = BindingFlags.Static | BindingFlags.NonPublic;
-            object[] ours = [.. new[] { typeof(LinuxConstants), typeof(LinuxAbi) }
+            object[] ours = [.. new[] { typeof(LinuxConstants), typeof(LinuxAbi), typeof(UserFaultAbi) }
                 .Select(type => type.GetField(name, any)?.GetRawConstantValue() ?? type.GetProperty(name, any)?.GetValue(null))
                 .OfType<object>()];
             ours.ShouldNotBeEmpty(name);

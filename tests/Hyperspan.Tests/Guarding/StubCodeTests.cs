@@ -40,7 +40,7 @@ public partial class StubCodeTests
         int[] sizes = [1, 2, 4, 8];
         IEnumerable<int> entries =
         [
-            Arm64StubCode.ProbeWriteOffset, Arm64StubCode.FillOffset, Arm64StubCode.CopyOffset,
+            Arm64StubCode.KeepPagesOffset, Arm64StubCode.ProbeWriteOffset, Arm64StubCode.FillOffset, Arm64StubCode.CopyOffset,
             .. sizes.Select(Arm64StubCode.LoadOffset), .. sizes.Select(Arm64StubCode.StoreOffset), .. sizes.Select(Arm64StubCode.CompareExchangeOffset),
             .. sizes.Select(Arm64StubCode.BitCheckedLoadOffset), .. sizes.Select(Arm64StubCode.BitCheckedStoreOffset),
             .. sizes.Select(Arm64StubCode.BitCheckedCompareExchangeOffset),

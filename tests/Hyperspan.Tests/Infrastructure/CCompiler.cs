@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Text;
 
 namespace Hyperspan.Tests.Infrastructure;
 
@@ -11,6 +12,15 @@ public static class CCompiler
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         return Run("cc", ["-fsyntax-only", .. includes.SelectMany<string, string>(x => ["-include", x]), "-x", "c", "/dev/null"]).Code == 0;
+    }
+
+    /// <summary>Whether these headers define a macro; skips the test where there is no C compiler.</summary>
+    public static bool Defines(IEnumerable<string> includes, string macro)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        string text = string.Concat(includes.Select(x => $"#include <{x}>\n")) + $"#ifndef {macro}\n#error none\n#endif\n";
+        using var source = new TemporaryFile(Encoding.UTF8.GetBytes(text));
+        return Run("cc", "-fsyntax-only", "-x", "c", source.Path).Code == 0;
     }
 
     /// <summary>Evaluates integer constant expressions; skips the test where there is no C compiler.</summary>

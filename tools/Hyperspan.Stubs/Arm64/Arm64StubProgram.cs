@@ -13,6 +13,7 @@ internal sealed partial class Arm64StubProgram
     private Arm64StubProgram()
     {
         EmitHandler();
+        EmitKeeper();
         EmitScalars();
         EmitBitChecked();
         EmitFill();
@@ -24,6 +25,7 @@ internal sealed partial class Arm64StubProgram
     public static IReadOnlyList<StubSection> Sections { get; } =
     [
         new("handler", "The signal handler, and the point where recovered stubs return."),
+        new("keep_pages", "Pages kept before they are written: the state in x0. It is called with a transition, and ends when it is asked to."),
         new("load1", "Loads, stores, compare-exchanges and the write probe: p in x0, comparand or value in x1, value in x2."),
         new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
         new("fill", "Fill: destination in x0, value in w1, length in x2."),
@@ -34,7 +36,7 @@ internal sealed partial class Arm64StubProgram
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("Copy", "copy"),
+        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("Copy", "copy"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RestartableArea", "restartable_area"),
     ];

@@ -7,6 +7,10 @@ internal static class LinuxArm64Abi
 {
     internal const int SIGBUS = 7;
 
+    internal const int SYS_ioctl = 29;
+    internal const int SYS_read = 63;
+    internal const int SYS_pwrite64 = 68;
+    internal const int SYS_ppoll = 73;
     internal const int SYS_tgkill = 131;
     internal const int SYS_rt_sigaction = 134;
     internal const int SYS_getpid = 172;

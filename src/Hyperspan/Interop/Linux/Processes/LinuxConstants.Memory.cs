@@ -27,6 +27,9 @@ internal static partial class LinuxConstants
 
     /// <summary>A missing page answers an access by SIGBUS.</summary>
     internal const ulong UFFD_FEATURE_SIGBUS = 1 << 7;
+
+    /// <summary>A write to a protected page is a fault that is told.</summary>
+    internal const ulong UFFD_FEATURE_PAGEFAULT_FLAG_WP = 1 << 0;
     internal const ulong UFFD_FEATURE_WP_HUGETLBFS_SHMEM = 1 << 12;
 
     /// <summary>A write to a protected page lifts the protection and goes on (Linux 6.7).</summary>
@@ -37,7 +40,11 @@ internal static partial class LinuxConstants
     internal const uint UFFDIO_REGISTER = 0xC020AA00;
     internal const uint UFFDIO_COPY = 0xC028AA03;
     internal const uint UFFDIO_ZEROPAGE = 0xC020AA04;
+    internal const uint UFFDIO_WRITEPROTECT = 0xC018AA06;
     internal const uint UFFDIO_POISON = 0xC020AA08;
+
+    /// <summary>Makes a userfaultfd, asked of <c>/dev/userfaultfd</c>.</summary>
+    internal const uint USERFAULTFD_IOC_NEW = 0xAA00;
     internal const byte UFFD_EVENT_PAGEFAULT = 0x12;
     internal const byte UFFD_EVENT_REMOVE = 0x15;
     internal const byte UFFD_EVENT_UNMAP = 0x16;

@@ -1,0 +1,234 @@
+using System.Numerics;
+
+using Hyperspan.Interop.Linux;
+using Hyperspan.UserFaults;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Snapshots;
+
+/// <summary>A guest's memory as it was at one moment, while it is written.</summary>
+/// <remarks>
+/// A page is read, then asked for: if somebody has written it since, what it held is taken from where the keeper put it, whatever was read. What has been passed is let go.
+/// </remarks>
+internal sealed class LiveMemoryImage : MemoryImage, IDisposable
+{
+    // What has been passed is let go in pieces of this many bytes at least: each is a system call.
+    private const ulong LetGoAtOnce = 1 << 20;
+
+    private readonly GuestMemoryRegion[] _regions;
+    private readonly PageExtent?[] _extents;
+    private readonly List<GuestMemoryBacking> _used = [];
+    private readonly bool _isSharedByRegions;
+    private readonly PageKeeper _keeper;
+    private readonly GuestMemoryImage _now;
+    private ulong _letGo;
+
+    /// <summary>Prepares it; nothing is held yet.</summary>
+    /// <param name="memory">The memory.</param>
+    /// <param name="skipUnreadable">Whether pages that cannot be read count as zero.</param>
+    /// <param name="spill">A file that nobody else knows, for what does not fit into memory.</param>
+    /// <param name="memorySlots">How many pieces of 4 KiB are kept in memory.</param>
+    /// <exception cref="NotSupportedException">The memory is of a kind that cannot be saved so, or (<see cref="PlatformNotSupportedException"/>) the system is.</exception>
+    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
+    internal LiveMemoryImage(GuestMemory memory, bool skipUnreadable, SafeFileHandle spill, ulong memorySlots = PageKeeper.MostMemorySlots)
+    {
+        ObjectDisposedException.ThrowIf(memory.IsDisposed, memory);
+        _regions = [.. memory.Regions];
+        _extents = new PageExtent?[_regions.Length];
+        try
+        {
+            for (int i = 0; i < _regions.Length; i++)
+            {
+                Use(_regions[i].Backing!);
+                _extents[i] = ExtentOf(_regions[i]);
+            }
+
+            PageExtent[] extents = Join(_extents, out _isSharedByRegions);
+            _keeper = new PageKeeper(extents, spill, memorySlots);
+            _now = new GuestMemoryImage(memory, skipUnreadable);
+        }
+        catch
+        {
+            _keeper?.Dispose();
+            EndUses();
+            throw;
+        }
+    }
+
+    internal override RegionMap Regions => _now.Regions;
+
+    /// <summary>Gets the pages that could not be read, and count as zero.</summary>
+    internal ulong UnreadablePages => _now.UnreadablePages;
+
+    /// <summary>Gets how many bytes had to be kept elsewhere so far.</summary>
+    internal ulong KeptBytes => _keeper.KeptBytes;
+
+    /// <summary>Makes this the moment as of which the memory is read. Who writes is held until this returns.</summary>
+    /// <exception cref="GuestMemoryMappingException">The kernel does not protect such memory, or something else watches it.</exception>
+    internal void Capture() => _keeper.Arm();
+
+    internal override bool TryNext(ulong from, out ulong chunk, out ulong pages)
+    {
+        LetGo(from);
+        return _now.TryNext(from, out chunk, out pages);
+    }
+
+    internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
+    {
+        _now.Read(chunk, pages, packed);
+        ulong start = chunk << SnapshotFormat.ChunkShift;
+        foreach (BitRun run in new BitRuns(pages))
+        {
+            int length = run.Count << SnapshotFormat.PageShift;
+            PutBack(start + ((ulong)run.First << SnapshotFormat.PageShift), packed[..length]);
+            packed = packed[length..];
+        }
+
+        _keeper.ThrowIfFailed();
+    }
+
+    /// <summary>Lets everything go.</summary>
+    internal override void EndReading() => _keeper.End();
+
+    public void Dispose()
+    {
+        _now.Dispose();
+        _keeper.Dispose();
+        EndUses();
+    }
+
+    /// <summary>Refuses what would not be saved as of one moment, and is known.</summary>
+    private static unsafe PageExtent? ExtentOf(GuestMemoryRegion region)
+    {
+        GuestMemoryBacking backing = region.Backing!;
+        if (!backing.IsWritable)
+        {
+            return null;
+        }
+
+        string? obstacle = backing switch
+        {
+            ForeignBacking => "another process has it too, and writes through a mapping of its own, which cannot be held from here",
+            SparseBacking => "its pages come and go, and one that went would be lost",
+            OnDemandBacking => "it is being restored on demand, and one userfaultfd watches a mapping",
+            _ when backing.Mapping == null => "it has no mapping: what its fallback methods write cannot be held",
+            FileBacking file when !IsProtectable(file) => "the kernel does not protect mappings of a file on such a file system, only of memory files, tmpfs and huge pages",
+            _ => null,
+        };
+        if (obstacle is not null)
+        {
+            throw new NotSupportedException($"'{backing.Name}' cannot be saved while it is written: {obstacle}. Pause who writes, and use SaveAsync.");
+        }
+
+        // Huge pages are protected whole.
+        ulong size = Math.Max(GuestMemoryImage.PageSizeOf(region), (ulong)Environment.SystemPageSize);
+        ulong start = (ulong)backing.Mapping + region.BackingOffset;
+        ulong end = PageMath.RoundUp(start + region.Range.Length, size);
+        bool isPrivate = backing.GetShareableRegions().Count == 0;
+        return new PageExtent(start & ~(size - 1), end, BitOperations.Log2(size), isPrivate, backing.Name);
+    }
+
+    private static bool IsProtectable(FileBacking backing)
+    {
+        foreach (ShareableRegion file in backing.GetShareableRegions())
+        {
+            if (FileDescriptors.FileSystemMagic(file.Handle) is not (LinuxConstants.TMPFS_MAGIC or LinuxConstants.HUGETLBFS_MAGIC))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Gives the extents in the order of addresses, and each page once.</summary>
+    private static PageExtent[] Join(PageExtent?[] extents, out bool isShared)
+    {
+        isShared = false;
+        var joined = new List<PageExtent>();
+        foreach (PageExtent extent in extents.OfType<PageExtent>().OrderBy(extent => extent.Start))
+        {
+            if (joined is [.., var last] && extent.Start < last.End)
+            {
+                isShared = true;
+                joined[^1] = last with { End = Math.Max(last.End, extent.End), Shift = Math.Max(last.Shift, extent.Shift) };
+            }
+            else
+            {
+                joined.Add(extent);
+            }
+        }
+
+        return [.. joined];
+    }
+
+    private void Use(GuestMemoryBacking backing)
+    {
+        if (!_used.Contains(backing))
+        {
+            ObjectDisposedException.ThrowIf(!backing.TryBeginUse(), backing);
+            _used.Add(backing);
+        }
+    }
+
+    private void EndUses()
+    {
+        foreach (GuestMemoryBacking backing in _used)
+        {
+            backing.EndUse();
+        }
+
+        _used.Clear();
+    }
+
+    private void PutBack(ulong address, Span<byte> bytes)
+    {
+        ulong last = address + (ulong)(bytes.Length - 1);
+        for (int i = _now.Regions.FirstEndingAtOrAfter(address >> SnapshotFormat.ChunkShift); i < _regions.Length && _regions[i].Range.Start.Value <= last; i++)
+        {
+            GuestRange range = _regions[i].Range;
+            ulong from = Math.Max(address, range.Start.Value);
+            ulong to = Math.Min(last, range.Last!.Value.Value);
+            if (from <= to && _extents[i] is not null)
+            {
+                _keeper.PutBack(PlaceOf(i, from), bytes.Slice((int)(from - address), (int)(to - from) + 1));
+            }
+        }
+    }
+
+    /// <summary>Lets go what lies before a chunk.</summary>
+    private void LetGo(ulong chunk)
+    {
+        ulong to = chunk << SnapshotFormat.ChunkShift;
+        if (_isSharedByRegions || to < _letGo || to - _letGo < LetGoAtOnce)
+        {
+            return;
+        }
+
+        for (int i = _now.Regions.FirstEndingAtOrAfter(_letGo >> SnapshotFormat.ChunkShift); i < _regions.Length && _regions[i].Range.Start.Value < to; i++)
+        {
+            GuestRange range = _regions[i].Range;
+            if (_extents[i] is not { } extent)
+            {
+                continue;
+            }
+
+            // A page that reaches on is let go with the rest of it.
+            ulong mask = ~((1UL << extent.Shift) - 1);
+            ulong first = Math.Max(_letGo, range.Start.Value);
+            ulong last = range.Last!.Value.Value;
+            ulong start = PlaceOf(i, first) & mask;
+            ulong end = last < to ? extent.End : PlaceOf(i, to) & mask;
+            if (start < end)
+            {
+                _keeper.LetGo(start, end - start);
+            }
+        }
+
+        _letGo = to;
+    }
+
+    private unsafe ulong PlaceOf(int region, ulong address) =>
+        (ulong)_regions[region].Backing!.Mapping + _regions[region].BackingOffset + (address - _regions[region].Range.Start.Value);
+}
