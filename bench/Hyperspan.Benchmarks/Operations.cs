@@ -59,6 +59,18 @@ internal static class Operations
         yield return new("compare_exchange_u64", 1.15, () => Walk(new CompareExchange<Layouts.Direct>(Memories.Direct.Memory)), RawExchangeOf(() => Memories.Direct));
         yield return new("guarded_compare_exchange_u64", 1.7, () => Walk(new CompareExchange<Layouts.Guarded>(Memories.Guarded.Memory)), RawExchangeOf(() => Memories.Guarded));
         yield return new("bitmap_compare_exchange_u64", 2.5, () => Walk(new CompareExchange<Layouts.Bitmap>(Memories.Bitmap.Memory)), RawExchangeOf(() => Memories.Bitmap));
+        yield return new("translated_read_u64", 3.3, () => Walk(new Read<Layouts.Translated>(Memories.TranslatedPages.Memory)), RawReadOf(() => Memories.TranslatedPages));
+        yield return new("translated_write_u64", 3.3, () => Walk(new Write<Layouts.Translated>(Memories.TranslatedPages.Memory)), RawWriteOf(() => Memories.TranslatedPages));
+        yield return new(
+            "translated_guarded_read_u64",
+            3.3,
+            () => Walk(new Read<Layouts.TranslatedGuarded>(Memories.TranslatedGuarded.Memory)),
+            RawReadOf(() => Memories.TranslatedGuarded));
+        yield return new(
+            "translated_compare_exchange_u64",
+            2.5,
+            () => Walk(new CompareExchange<Layouts.Translated>(Memories.TranslatedPages.Memory)),
+            RawExchangeOf(() => Memories.TranslatedPages));
         yield return Operation.Timed("tracked_write_u64", 5.2, () => Walk(new Write<Layouts.Tracked>(Memories.TrackedPages.Memory)));
         yield return Operation.Timed("tracked_read_u64", 1.3, () => Walk(new Read<Layouts.Tracked>(Memories.TrackedPages.Memory)));
         yield return new("try_read_out_of_range", 2, () => Walk(new TryReadOutOfRange<Layouts.Direct>(Memories.Direct.Memory)), RawRead);

@@ -4,9 +4,15 @@ namespace Hyperspan.Stubs;
 
 internal sealed partial class StubProgram
 {
+    // So that each stub under a bit lies as far from the one by a translation as any other: which family is called is one number.
+    private const int SequenceAlignment = 128;
+
     /// <summary>The restartable sequences, in the order of their descriptors.</summary>
     public static IReadOnlyList<string> SequenceNames { get; } =
-        [.. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}")];
+    [
+        .. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}"),
+        .. ScalarSizes.Select(x => $"tlb_load{x}"), .. ScalarSizes.Select(x => $"tlb_store{x}"), .. ScalarSizes.Select(x => $"tlb_cas{x}"),
+    ];
 
     private void EmitBitChecked()
     {
@@ -39,7 +45,7 @@ internal sealed partial class StubProgram
     /// <summary>p: rdi, bitmap: rsi, bit: rdx.</summary>
     private void EmitBitCheckedLoad(int size)
     {
-        Mark($"bit_load{size}", 16);
+        Mark($"bit_load{size}", SequenceAlignment);
         _a.mov(rcx, rdx);
         _a.shr(rcx, 3);
         _a.and(edx, 7);
@@ -47,22 +53,7 @@ internal sealed partial class StubProgram
         _a.movzx(eax, __byte_ptr[rsi + rcx]);
         _a.bt(eax, edx);
         _a.jae(L("bit_clear"));
-        switch (size)
-        {
-            case 1:
-                _a.movzx(eax, __byte_ptr[rdi]);
-                break;
-            case 2:
-                _a.movzx(eax, __word_ptr[rdi]);
-                break;
-            case 4:
-                _a.mov(eax, __dword_ptr[rdi]);
-                break;
-            default:
-                _a.mov(rax, __qword_ptr[rdi]);
-                break;
-        }
-
+        EmitLoad(size, __[rdi]);
         Mark($"committed_load{size}");
         Succeed();
         EmitSequenceAbort($"load{size}");
@@ -71,7 +62,7 @@ internal sealed partial class StubProgram
     /// <summary>p: rdi, value: rsi, bitmap: rdx, bit: rcx.</summary>
     private void EmitBitCheckedStore(int size)
     {
-        Mark($"bit_store{size}", 16);
+        Mark($"bit_store{size}", SequenceAlignment);
         _a.mov(r8, rcx);
         _a.shr(r8, 3);
         _a.and(ecx, 7);
@@ -79,22 +70,7 @@ internal sealed partial class StubProgram
         _a.movzx(eax, __byte_ptr[rdx + r8]);
         _a.bt(eax, ecx);
         _a.jae(L("bit_clear"));
-        switch (size)
-        {
-            case 1:
-                _a.mov(__byte_ptr[rdi], sil);
-                break;
-            case 2:
-                _a.mov(__word_ptr[rdi], si);
-                break;
-            case 4:
-                _a.mov(__dword_ptr[rdi], esi);
-                break;
-            default:
-                _a.mov(__qword_ptr[rdi], rsi);
-                break;
-        }
-
+        EmitStore(size, __[rdi]);
         Mark($"committed_store{size}");
         SucceedWithZero();
         EmitSequenceAbort($"store{size}");
@@ -103,46 +79,16 @@ internal sealed partial class StubProgram
     /// <summary>p: rdi, comparand: rsi, value: rdx, bitmap: rcx, bit: r8.</summary>
     private void EmitBitCheckedCompareExchange(int size)
     {
-        Mark($"bit_cas{size}", 16);
+        Mark($"bit_cas{size}", SequenceAlignment);
         _a.mov(r11, r8);
         _a.shr(r11, 3);
         _a.and(r8d, 7);
-        switch (size)
-        {
-            case 1:
-                _a.movzx(eax, sil);
-                break;
-            case 2:
-                _a.movzx(eax, si);
-                break;
-            case 4:
-                _a.mov(eax, esi);
-                break;
-            default:
-                _a.mov(rax, rsi);
-                break;
-        }
-
+        EmitComparand(size);
         EmitSequenceStart($"cas{size}");
         _a.movzx(esi, __byte_ptr[rcx + r11]);
         _a.bt(esi, r8d);
         _a.jae(L("bit_clear"));
-        switch (size)
-        {
-            case 1:
-                _a.@lock.cmpxchg(__byte_ptr[rdi], dl);
-                break;
-            case 2:
-                _a.@lock.cmpxchg(__word_ptr[rdi], dx);
-                break;
-            case 4:
-                _a.@lock.cmpxchg(__dword_ptr[rdi], edx);
-                break;
-            default:
-                _a.@lock.cmpxchg(__qword_ptr[rdi], rdx);
-                break;
-        }
-
+        EmitCompareExchange(size, __[rdi]);
         Mark($"committed_cas{size}");
         Succeed();
         EmitSequenceAbort($"cas{size}");

@@ -34,6 +34,7 @@ internal sealed partial class StubProgram
         new("keep_pages", "Pages kept before they are written: the state in rdi. It is called with a transition, and ends when it is asked to."),
         new("load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
         new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
+        new("tlb_load1", "Accesses through a table of translations: table and page number in the last two arguments."),
         new("fill", "Fill: destination in rdi, value in sil, length in rdx."),
         new("copy_upwards", "Copy of ranges that do not overlap, written strictly upwards: destination in rdi, source in rsi, length in rdx."),
         new("copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
@@ -45,7 +46,7 @@ internal sealed partial class StubProgram
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
+        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
         ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
@@ -102,6 +103,7 @@ internal sealed partial class StubProgram
         EmitKeeper();
         EmitScalars();
         EmitBitChecked();
+        EmitTranslated();
         EmitFill();
         EmitCopyUpwards();
         EmitCopy("copy_sse", 16);

@@ -18,5 +18,9 @@ public static class Layouts
 
     public readonly struct Tracked;
 
+    public readonly struct Translated;
+
+    public readonly struct TranslatedGuarded;
+
     public readonly struct Mixed;
 }

@@ -1,3 +1,5 @@
+using Hyperspan.Translation;
+
 namespace Hyperspan.Benchmarks.Kernels;
 
 /// <summary>The memories that operations are measured on, and the raw pointer to the same pages for the baseline. Made on first use, kept to the end.</summary>
@@ -8,6 +10,8 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
     private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
     private static readonly Lazy<Measured> LazyTracked = new(Tracked);
+    private static readonly Lazy<Measured> LazyTranslated = new(() => Translated(NewHeap()));
+    private static readonly Lazy<Measured> LazyTranslatedGuarded = new(() => Translated(NewSparse()));
     private static readonly Lazy<Measured> LazyEightRegions = new(() => Regions(8));
     private static readonly Lazy<Measured> LazyQueue = new(() => Make(NewHeap()));
     private static readonly Lazy<Measured> LazyGuardedQueue = new(() => Make(NewSparse()));
@@ -27,6 +31,12 @@ internal static unsafe class Memories
 
     /// <summary>Memory that cannot fault, with a dirty log in which each page is marked already.</summary>
     internal static Measured TrackedPages => LazyTracked.Value;
+
+    /// <summary>Memory that cannot fault, through I/O virtual addresses.</summary>
+    internal static Measured TranslatedPages => LazyTranslated.Value;
+
+    /// <summary>Memory that can fault, through I/O virtual addresses.</summary>
+    internal static Measured TranslatedGuarded => LazyTranslatedGuarded.Value;
 
     /// <summary>The window cut into eight regions.</summary>
     internal static Measured EightRegions => LazyEightRegions.Value;
@@ -53,6 +63,9 @@ internal static unsafe class Memories
 
         return new Measured(builder.Build(), backing);
     }
+
+    private static Measured Translated(GuestMemoryBacking backing) =>
+        new(new TranslatedMemory(new GuestMemory(backing), new SwappingTranslator()).Memory, backing);
 
     private static Measured Tracked()
     {

@@ -41,7 +41,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
             {
                 if (reference.TryGetTarget(out GuestMemory? memory))
                 {
-                    memory.OnBackingClosed();
+                    memory.OnBackingClosed(this);
                 }
             }
 
@@ -102,7 +102,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
             if (_trackers is not null)
             {
                 memory.OnTrackersChanged(this);
-                memory.OnTracked(tracked: true);
+                memory.OnTracked(this, tracked: true);
             }
         }
     }

@@ -156,7 +156,7 @@ public abstract partial class GuestMemoryBacking
         {
             if (reference.TryGetTarget(out GuestMemory? memory))
             {
-                memory.OnTracked(tracked);
+                memory.OnTracked(this, tracked);
             }
         }
     }

@@ -3,12 +3,15 @@ namespace Hyperspan;
 /// <summary>Which pages of a backing are pinned, by anybody, since somebody wants to know. Safe to use from any thread.</summary>
 internal sealed class PinnedRanges
 {
-    private readonly Lock _lock = new();
+    private const int CancellationPollMilliseconds = 10;
+
+    // Also what is locked, and what is waited on.
     private readonly Dictionary<(ulong First, ulong Count), int> _ranges = [];
+    private int _waiting;
 
     internal void Add(ulong first, ulong count)
     {
-        lock (_lock)
+        lock (_ranges)
         {
             System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_ranges, (first, count), out _)++;
         }
@@ -16,11 +19,37 @@ internal sealed class PinnedRanges
 
     internal void Remove(ulong first, ulong count)
     {
-        lock (_lock)
+        lock (_ranges)
         {
             if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_ranges, (first, count)) == 0)
             {
                 _ranges.Remove((first, count));
+                if (_waiting != 0)
+                {
+                    Monitor.PulseAll(_ranges);
+                }
+            }
+        }
+    }
+
+    /// <summary>Waits until no page is pinned from <paramref name="first"/> to before <paramref name="end"/>.</summary>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
+    internal void WaitUntilFree(ulong first, ulong end, CancellationToken cancellationToken)
+    {
+        lock (_ranges)
+        {
+            _waiting++;
+            try
+            {
+                while (FirstInLocked(first, end) is not null)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    Monitor.Wait(_ranges, CancellationPollMilliseconds);
+                }
+            }
+            finally
+            {
+                _waiting--;
             }
         }
     }
@@ -28,16 +57,21 @@ internal sealed class PinnedRanges
     /// <summary>The lowest pinned page from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     internal ulong? FirstIn(ulong first, ulong end)
     {
-        ulong? lowest = null;
-        lock (_lock)
+        lock (_ranges)
         {
-            foreach ((ulong start, ulong count) in _ranges.Keys)
+            return FirstInLocked(first, end);
+        }
+    }
+
+    private ulong? FirstInLocked(ulong first, ulong end)
+    {
+        ulong? lowest = null;
+        foreach ((ulong start, ulong count) in _ranges.Keys)
+        {
+            ulong candidate = Math.Max(start, first);
+            if (candidate < end && candidate - start < count && !(lowest <= candidate))
             {
-                ulong candidate = Math.Max(start, first);
-                if (candidate < end && candidate - start < count && !(lowest <= candidate))
-                {
-                    lowest = candidate;
-                }
+                lowest = candidate;
             }
         }
 

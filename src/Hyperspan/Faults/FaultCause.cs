@@ -23,4 +23,7 @@ public enum FaultCause : byte
 
     /// <summary>A method of the backing threw; the exception is kept.</summary>
     Exception,
+
+    /// <summary>The translation of an I/O virtual address: there is none, or it does not permit the access.</summary>
+    Translation,
 }

@@ -21,6 +21,7 @@ public readonly struct GuestMemoryFault
     private readonly ulong _start;
     private readonly ulong _length;
     private readonly ulong _address;
+    private readonly ulong _target;
 
     internal GuestMemoryFault(
         string memoryName,
@@ -30,7 +31,8 @@ public readonly struct GuestMemoryFault
         ulong? address = null,
         (ulong Start, ulong Length)? range = null,
         string? backingName = null,
-        Exception? exception = null)
+        Exception? exception = null,
+        ulong? target = null)
     {
         _memoryName = memoryName;
         _operation = operation;
@@ -49,6 +51,12 @@ public readonly struct GuestMemoryFault
         {
             (_start, _length) = asked;
             _flags |= GuestMemoryFaultFlags.HasRange;
+        }
+
+        if (target is { } translated)
+        {
+            _target = translated;
+            _flags |= GuestMemoryFaultFlags.HasTarget;
         }
     }
 
@@ -97,6 +105,12 @@ public readonly struct GuestMemoryFault
 
     /// <summary>Gets the lowest address in the range that could not be accessed, exact to the byte, or <see langword="null"/> where no address is at fault.</summary>
     public GuestAddress? Address => (_flags & GuestMemoryFaultFlags.HasAddress) != 0 ? new GuestAddress(_address) : null;
+
+    /// <summary>
+    /// Gets the guest-physical address that <see cref="Address"/> was translated to, or <see langword="null"/> where it was not: in a memory that is no <see
+    /// cref="Translation.TranslatedMemory"/>, and where there is no translation that permits the access.
+    /// </summary>
+    public GuestAddress? TargetAddress => (_flags & GuestMemoryFaultFlags.HasTarget) != 0 ? new GuestAddress(_target) : null;
 
     /// <summary>Gets the number in a list of pages that is to blame: one of 2^52 or more, which names no address. <see langword="null"/> for any other fault.</summary>
     public ulong? PageNumber => (_flags & GuestMemoryFaultFlags.HasPageNumber) != 0 ? _address : null;
@@ -149,7 +163,8 @@ public readonly struct GuestMemoryFault
         string at = Address is { } address && !(HasRange && address.Value == _start)
             ? string.Create(CultureInfo.InvariantCulture, $" at 0x{address.Value:x}")
             : "";
-        return $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: failed to access {range}{at}: {Reason}";
+        string translated = TargetAddress is { } target ? string.Create(CultureInfo.InvariantCulture, $", translated to 0x{target.Value:x}") : "";
+        return $"guest memory '{MemoryName}': {GuestMemoryFaultText.Name(Operation)} error: failed to access {range}{at}{translated}: {Reason}";
     }
 
     /// <summary>
@@ -178,10 +193,18 @@ public readonly struct GuestMemoryFault
     /// <summary>The same fault as seen by a caller that asked for something else: the whole of an access that was done in pieces.</summary>
     internal GuestMemoryFault As(GuestMemoryOperation operation, ulong start, ulong length) => PageNumber is { } number
         ? OfPageNumber(MemoryName, operation, number, PageIndex!.Value)
-        : new(MemoryName, operation, Kind, Cause, Address?.Value, (start, length), BackingName, Exception);
+        : new(MemoryName, operation, Kind, Cause, Address?.Value, (start, length), BackingName, Exception, TargetAddress?.Value);
 
     /// <summary>The same fault without a range, for an operation on a list of pages.</summary>
     internal GuestMemoryFault WithoutRange(GuestMemoryOperation operation) => PageNumber is { } number
         ? OfPageNumber(MemoryName, operation, number, PageIndex!.Value)
-        : new(MemoryName, operation, Kind, Cause, Address?.Value, range: null, BackingName, Exception);
+        : new(MemoryName, operation, Kind, Cause, Address?.Value, range: null, BackingName, Exception, TargetAddress?.Value);
+
+    /// <summary>
+    /// The fault of a memory behind translations, from that of the memory below: a piece of what was asked for, from an address and from what that was translated to.
+    /// </summary>
+    internal GuestMemoryFault Translated(
+        string memoryName, GuestMemoryOperation operation, ulong address, ulong target, (ulong Start, ulong Length) range) => Address is { } at
+            ? new(memoryName, operation, Kind, Cause, unchecked(address + (at.Value - target)), range, BackingName, Exception, at.Value)
+            : new(memoryName, operation, Kind, Cause, range: range, backingName: BackingName, exception: Exception);
 }

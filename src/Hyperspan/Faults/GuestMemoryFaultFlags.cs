@@ -9,4 +9,5 @@ internal enum GuestMemoryFaultFlags : byte
     HasAddress = 2,
     HasRange = 4,
     HasPageNumber = 8,
+    HasTarget = 16,
 }

@@ -56,4 +56,7 @@ public enum GuestMemoryFaultKind : byte
     /// Guest memory is there, but the buffer that the caller gave cannot be read or written: a page of it is not mapped, or protected. The fault names no guest address.
     /// </summary>
     CallerBuffer,
+
+    /// <summary>The I/O virtual address has no translation. One that has, but not for this access, is <see cref="ReadOnly"/> or <see cref="Restricted"/>.</summary>
+    NotTranslated,
 }

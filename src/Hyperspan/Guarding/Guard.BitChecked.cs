@@ -6,6 +6,9 @@ namespace Hyperspan.Guarding;
 // the bit is clear, StubCode.StatusNotRestartable in a thread without restartable sequences: its access is done under a section of the RCU domain instead.
 // The bitmap has to be valid memory for as long as anybody uses it. Only where SupportsRestartableSequences.
 //
+// The stubs for translated addresses take the same arguments, and lie at StubCode.TranslatedDistance from these: an I/O virtual address for that of the memory, a table of
+// translations (Iotlb) for the bitmap, the number of the page for that of the bit. They have no effect where the page is not in the table.
+//
 // Each looks at the bit inside a restartable sequence, whose last instruction is the access. If the kernel interrupts the
 // thread in between, for whatever reason, the sequence starts over with the look at the bit. So there is no moment at which a
 // thread that is not running has looked at the bit but not done the access, and FlushRestartableSequences interrupts those that
@@ -40,30 +43,30 @@ internal static unsafe partial class Guard
 
     /// <summary>Reads with exactly one load if the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad<T>(byte* p, byte* bitmap, ulong bitIndex)
+    public static GuardedResult BitCheckedLoad<T>(byte* p, byte* bitmap, ulong bitIndex, nint stubs = 0)
         where T : unmanaged
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return ((delegate*<byte*, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedLoadOffset(sizeof(T))))(p, bitmap, bitIndex);
+        return ((delegate*<byte*, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedLoadOffset(sizeof(T)) + stubs))(p, bitmap, bitIndex);
     }
 
     /// <summary>Writes with exactly one store that takes effect only while the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedStore<T>(byte* p, T value, byte* bitmap, ulong bitIndex)
+    public static GuardedResult BitCheckedStore<T>(byte* p, T value, byte* bitmap, ulong bitIndex, nint stubs = 0)
         where T : unmanaged
     {
         // SAFETY: as above.
-        return ((delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedStoreOffset(sizeof(T))))(
+        return ((delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedStoreOffset(sizeof(T)) + stubs))(
             p, Scalar.ToBits(value), bitmap, bitIndex);
     }
 
     /// <summary>Compares and exchanges, which takes effect only while the bit is set; see <see cref="CompareExchange{T}(byte*, T, T)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedCompareExchange<T>(byte* p, T value, T comparand, byte* bitmap, ulong bitIndex)
+    public static GuardedResult BitCheckedCompareExchange<T>(byte* p, T value, T comparand, byte* bitmap, ulong bitIndex, nint stubs = 0)
         where T : unmanaged
     {
         // SAFETY: as above.
-        return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T))))(
+        return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T)) + stubs))(
             p, Scalar.ToBits(comparand), Scalar.ToBits(value), bitmap, bitIndex);
     }
 }

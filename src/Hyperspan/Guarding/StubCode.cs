@@ -53,6 +53,11 @@ internal static class StubCode
     internal static int BitCheckedCompareExchangeOffset(int size) =>
         ArmBase.Arm64.IsSupported ? Arm64StubCode.BitCheckedCompareExchangeOffset(size) : X64StubCode.BitCheckedCompareExchangeOffset(size);
 
+    /// <summary>How far the stubs for translated addresses lie from those for bits, each from the one for the same access.</summary>
+    internal static int TranslatedDistance => ArmBase.Arm64.IsSupported
+        ? Arm64StubCode.TranslatedOffset - Arm64StubCode.BitCheckedLoadOffset(1)
+        : X64StubCode.TranslatedOffset - X64StubCode.BitCheckedLoadOffset(1);
+
     /// <summary>Makes the image that is to be placed, for the processor as it is.</summary>
     /// <param name="segv">What handled SIGSEGV so far.</param>
     /// <param name="bus">What handled SIGBUS so far.</param>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hyperspan.Translation;
 
 namespace Hyperspan;
 
@@ -13,6 +14,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="observer">The observer. It is told of the addresses in this memory; of several, where regions show the same part of a backing.</param>
     /// <returns>What ends it. A write that is under way then may still be told.</returns>
     /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
+    /// <exception cref="NotSupportedException">The addresses of this memory are translated: observe the memory that they are translated to.</exception>
     /// <remarks>
     /// Every write that begins after this returns is told, and so are those under way. Ranges may be larger than what was written, and may name what was not changed: a
     /// compare-exchange that found something else, an access that failed half way. What is written through bare pointers or by others is not seen.
@@ -20,6 +22,7 @@ public sealed unsafe partial class GuestMemory
     public IDisposable ObserveWrites(IWriteObserver observer)
     {
         ArgumentNullException.ThrowIfNull(observer);
+        ThrowIfTranslated();
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         return new WriteObservation(Clipped, observer);
     }
@@ -28,10 +31,35 @@ public sealed unsafe partial class GuestMemory
     internal ReadOnlySpan<MemoryRegion> TrackedRegions => Clipped;
 
     /// <summary>Gets a value indicating whether writes ask whom they are to tell.</summary>
-    internal bool IsDisturbedForWrites => Gate.AreWritesDisturbed;
+    internal bool IsDisturbedForWrites => Translation is { } translation ? translation.Target.IsDisturbedForWrites : Gate.AreWritesDisturbed;
 
     /// <summary>Called by a backing when it has somebody to tell of writes, or nobody any more.</summary>
-    internal void OnTracked(bool tracked) => Gate.Track(tracked);
+    internal void OnTracked(GuestMemoryBacking backing, bool tracked)
+    {
+        if (!IsBelow(backing))
+        {
+            Gate.Track(tracked);
+        }
+        else if (tracked)
+        {
+            // Written by the slow path from now on, which goes by the memory that is tracked.
+            Translation!.ForgetWrites();
+        }
+    }
+
+    /// <summary>Throws where addresses are translated: what is written is known by other addresses.</summary>
+    /// <exception cref="NotSupportedException">They are.</exception>
+    internal void ThrowIfTranslated()
+    {
+        if (Translation is not null)
+        {
+            throw new NotSupportedException($"the addresses of '{Name}' are translated: track the memory that they are translated to");
+        }
+    }
+
+    /// <summary>Whether this translates addresses and a backing is one of those it was attached to because translations may lead there.</summary>
+    private bool IsBelow(GuestMemoryBacking backing) =>
+        Translation is { } translation && !(backing is TranslatedBacking translated && translated.Owner == translation);
 
     /// <summary>Called by a backing when it has others to tell of writes than before; by one backing at a time, and this one by each for itself.</summary>
     internal void OnTrackersChanged(GuestMemoryBacking backing)
@@ -103,6 +131,12 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Tells of a write to a range of addresses of this process, as far as it is mapped here.</summary>
     internal void TellMapped(byte* at, ulong length, bool isHeld)
     {
+        if (Translation is { } translation)
+        {
+            translation.Target.TellMapped(at, length, isHeld);
+            return;
+        }
+
         foreach (MemoryRegion region in Clipped)
         {
             ulong offset = (ulong)at - (ulong)region.Base;

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using Hyperspan.Guarding;
 using Hyperspan.Synchronization;
+using Hyperspan.Translation;
 
 namespace Hyperspan;
 
@@ -107,6 +108,18 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             region.Backing.Attach(this);
         }
+    }
+
+    /// <summary>A memory whose addresses are translated: two halves, since no length can say 2^64.</summary>
+    private GuestMemory(TranslatedMemory translation, string name)
+        : this(name, [Half(translation, 0), Half(translation, TranslatedBacking.HalfLength)], strict: false, leaveOpen: false)
+    {
+        foreach (MemoryRegion region in translation.Target.Clipped)
+        {
+            region.Backing.Attach(this);
+        }
+
+        translation.Target.List(this);
     }
 
     /// <summary>A slice of several regions, or of none.</summary>
@@ -294,8 +307,26 @@ public sealed unsafe partial class GuestMemory : IDisposable
         failure?.Throw();
     }
 
-    /// <summary>Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there.</summary>
-    internal void OnBackingClosed() => Gate.Disturb();
+    /// <summary>What translates the addresses of this memory, or of the one that it is a slice of; null where nothing does.</summary>
+    internal TranslatedMemory? Translation => Gate.Root.Clipped is [{ Translated: { } translated }, ..] ? translated.Owner : null;
+
+    /// <summary>Makes the memory whose addresses are translated.</summary>
+    internal static GuestMemory CreateTranslated(TranslatedMemory translation, string name) => new(translation, name);
+
+    /// <summary>
+    /// Called by a backing that is being disposed: from now on direct accesses must ask whether their region is still there. Of what stands behind translations no
+    /// fast path has one any more when this returns: then there is nothing to ask.
+    /// </summary>
+    internal void OnBackingClosed(GuestMemoryBacking backing)
+    {
+        if (IsBelow(backing))
+        {
+            Translation!.Forget();
+            return;
+        }
+
+        Gate.Disturb();
+    }
 
     /// <summary>Remembers a slice of a slice, to close it with this one.</summary>
     private void Attach(GuestMemory slice)
@@ -326,6 +357,10 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             Volatile.Write(ref memory._closed, true);
             memory.CloseFirst();
+            if (memory._parent is null)
+            {
+                memory.Translation?.Forget();
+            }
             Volatile.Read(ref memory._slices)?.AddTo(open);
         }
     }
@@ -372,6 +407,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
 
         return [.. parts];
     }
+
+    private static MemoryRegion Half(TranslatedMemory translation, ulong start) =>
+        MemoryRegion.Create(start, new TranslatedBacking(translation, start), 0, null, Protection.ReadWrite, leaveOpen: false)!;
 
     private static string NameOf(GuestMemoryBacking backing, string? name)
     {

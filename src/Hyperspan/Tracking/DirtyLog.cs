@@ -49,9 +49,11 @@ public sealed class DirtyLog : IDisposable
     /// <param name="pageSize">The size of a page in bytes: a power of two from 4096 to 2 MiB. A page is dirty as a whole.</param>
     /// <param name="scope">Whose writes count.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is none of those.</exception>
+    /// <exception cref="NotSupportedException">The addresses of the memory are translated: track the memory that they are translated to.</exception>
     public DirtyLog(GuestMemory memory, ulong pageSize = GuestAddress.PageSize, DirtyLogScope scope = DirtyLogScope.Operations)
     {
         ArgumentNullException.ThrowIfNull(memory);
+        memory.ThrowIfTranslated();
         if (!BitOperations.IsPow2(pageSize) || pageSize is < (1UL << LeastShift) or > (1UL << MostShift))
         {
             throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, "the size of a page is a power of two from 4 KiB to 2 MiB");

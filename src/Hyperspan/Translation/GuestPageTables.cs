@@ -18,7 +18,7 @@ namespace Hyperspan.Translation;
 /// </para>
 /// </remarks>
 [DebuggerDisplay("{Memory}")]
-public abstract class GuestPageTables
+public abstract class GuestPageTables : IAddressTranslator
 {
     private const int CachedPages = 512;
     private const int SmallestShift = 12;
@@ -94,6 +94,20 @@ public abstract class GuestPageTables
             ? default
             : new TranslationFault(TranslationFaultKind.Protection, virtualAddress, translation.Level, translation.EntryAddress, translation.Entry, default);
         return !fault.IsFault;
+    }
+
+    /// <summary>Translates for a <see cref="TranslatedMemory"/>: as the guest's kernel, page by page. Forget translations here before they are invalidated there.</summary>
+    bool IAddressTranslator.TryTranslate(ulong address, out AddressTranslation translation)
+    {
+        if (!TryTranslate(address, VirtualAccess.None, out GuestTranslation found, out _))
+        {
+            translation = default;
+            return false;
+        }
+
+        ulong within = address & (found.PageSize - 1);
+        translation = new AddressTranslation(address - within, found.Address.Value - within, found.PageSize, found.Kernel);
+        return true;
     }
 
     /// <summary>Walks the tables.</summary>

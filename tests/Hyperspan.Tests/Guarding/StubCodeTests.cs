@@ -44,8 +44,22 @@ public partial class StubCodeTests
             .. sizes.Select(Arm64StubCode.LoadOffset), .. sizes.Select(Arm64StubCode.StoreOffset), .. sizes.Select(Arm64StubCode.CompareExchangeOffset),
             .. sizes.Select(Arm64StubCode.BitCheckedLoadOffset), .. sizes.Select(Arm64StubCode.BitCheckedStoreOffset),
             .. sizes.Select(Arm64StubCode.BitCheckedCompareExchangeOffset),
+            Arm64StubCode.TranslatedOffset,
         ];
         entries.ShouldAllBe(offset => offset % 16 == 0);
+    }
+
+    /// <summary>Which family is called is one number: <see cref="StubCode.TranslatedDistance"/>.</summary>
+    [Fact]
+    public void Each_stub_for_translated_addresses_lies_as_far_from_the_one_for_bits_as_any_other()
+    {
+        Distances(StubProgram.Assemble().Labels).Distinct().ShouldBe([X64StubCode.TranslatedOffset - X64StubCode.BitCheckedLoadOffset(1)]);
+        Distances(Arm64StubProgram.Instance.Labels).Distinct().ShouldBe([Arm64StubCode.TranslatedOffset - Arm64StubCode.BitCheckedLoadOffset(1)]);
+
+        static IEnumerable<int> Distances(IReadOnlyDictionary<string, int> labels) =>
+            from access in new[] { "load", "store", "cas" }
+            from size in StubProgram.ScalarSizes
+            select labels[$"tlb_{access}{size}"] - labels[$"bit_{access}{size}"];
     }
 
     private static string Listing(string name)

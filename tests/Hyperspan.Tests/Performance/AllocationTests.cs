@@ -1,4 +1,6 @@
 using Hyperspan.Synchronization;
+using Hyperspan.Tests.Translation;
+using Hyperspan.Translation;
 
 namespace Hyperspan.Tests.Performance;
 
@@ -11,6 +13,7 @@ public sealed class AllocationTests
     public static TheoryData<string> Kinds => ["direct", "guarded", "bitmap", "regions", "fallback"];
 
     [Theory]
+    [InlineData("translated")]
     [MemberData(nameof(Kinds))]
     public void Accesses_that_succeed_do_not_allocate(string kind)
     {
@@ -44,6 +47,7 @@ public sealed class AllocationTests
     [InlineData("guarded")]
     [InlineData("bitmap")]
     [InlineData("regions")]
+    [InlineData("translated")]
     public void Compare_exchange_does_not_allocate(string kind)
     {
         using GuestMemory memory = Make(kind);
@@ -88,6 +92,22 @@ public sealed class AllocationTests
             memory.TryRead(8, out uint _, out _).ShouldBeCheap(expected: false);
             memory.TryWrite(0, 1UL, out _).ShouldBeCheap(expected: false);
             memory.TryRead(0, bytes, out _).ShouldBeCheap(expected: false);
+        });
+    }
+
+    [Fact]
+    public void Addresses_without_a_translation_do_not_allocate()
+    {
+        using GuestMemory memory = Make("translated");
+        byte[] bytes = new byte[256];
+        AssertNoAllocation(() =>
+        {
+            memory.TryRead(Size, out ulong _).ShouldBeCheap(expected: false);
+            memory.TryWrite(Size, 1UL, out _).ShouldBeCheap(expected: false);
+            memory.TryWrite(Size - 10, bytes, out _).ShouldBeCheap(expected: false);
+            memory.TryFill(Size - 10, 1, 100, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryProbe(0, Size + 1, AccessType.Write, out _).ShouldBeCheap(expected: false);
         });
     }
 
@@ -171,6 +191,8 @@ public sealed class AllocationTests
                 byte[] bits = new byte[(Size >> 12) / 8];
                 Array.Fill(bits, (byte)0xff);
                 return new GuestMemory(new MappedBacking(Committed(), bits), "bitmap");
+            case "translated":
+                return new TranslatedMemory(GuestMemory.Allocate(Size), new PageMap().Map(0, 0, Size / GuestAddress.PageSize)).Memory;
             case "regions":
                 return new GuestMemoryBuilder("regions").Add(0, new HeapBacking(Size / 2)).Add(Size / 2, new HeapBacking(Size / 2)).Build();
             default:

@@ -160,6 +160,27 @@ public sealed class X64PageTablesTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Tables_translate_for_every_operation_as_the_kernel()
+    {
+        const ulong Address = 0xffff_8880_0000_0000;
+        Map(Address, 0x30_0000 | Present | Writable, level: 1, fiveLevels: false);
+        Map(Address + 0x1000, 0x21_0000 | Present, level: 1, fiveLevels: false);
+        Map(Address + 0x40_0000, 0x20_0000 | Present | Writable | Large, level: 2, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root, fiveLevels: false);
+        using var translated = new TranslatedMemory(_memory, tables);
+        translated.Memory.Write(Address + 8, 5UL);
+        translated.Memory.CompareExchange(Address + 8, 6UL, 5UL).ShouldBe(5UL);
+        _memory.Read<ulong>(0x30_0008).ShouldBe(6UL);
+        translated.Memory.Fill(Address + 0x40_0000 + 0x1000, 9, 0x2000);
+        _memory.Read<byte>(0x20_2fff).ShouldBe((byte)9);
+        translated.Memory.Read<ulong>(Address + 0x1000).ShouldBe(0UL);
+        translated.Memory.TryWrite(Address + 0xfff, (ushort)1, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, Address + 0x1000);
+        translated.Memory.TryRead(Address + 0x2000, out byte _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotTranslated, Address + 0x2000);
+    }
+
     private void Map(ulong address, ulong entry, int level, bool fiveLevels)
     {
         ulong table = Root;

@@ -2,11 +2,16 @@ namespace Hyperspan.Stubs.Arm64;
 
 internal sealed partial class Arm64StubProgram
 {
+    // So that each stub under a bit lies as far from the one by a translation as any other.
+    private const int SequenceAlignment = 128;
+
     /// <summary>The restartable sequences, in the order of their descriptors.</summary>
     public static IReadOnlyList<string> SequenceNames { get; } =
     [
         .. StubProgram.ScalarSizes.Select(x => $"load{x}"), .. StubProgram.ScalarSizes.Select(x => $"store{x}"),
         .. StubProgram.ScalarSizes.Select(x => $"cas{x}"), .. StubProgram.ScalarSizes.Select(x => $"exclusive{x}"),
+        .. StubProgram.ScalarSizes.Select(x => $"tlb_load{x}"), .. StubProgram.ScalarSizes.Select(x => $"tlb_store{x}"),
+        .. StubProgram.ScalarSizes.Select(x => $"tlb_cas{x}"), .. StubProgram.ScalarSizes.Select(x => $"tlb_exclusive{x}"),
     ];
 
     private void EmitBitChecked()
@@ -14,7 +19,7 @@ internal sealed partial class Arm64StubProgram
         foreach (int size in StubProgram.ScalarSizes)
         {
             // p: x0, bitmap: x1, bit: x2.
-            Mark($"bit_load{size}", 16);
+            Mark($"bit_load{size}", SequenceAlignment);
             EmitSequenceStart($"load{size}", bitmap: 1, bit: 2);
             EmitLoadAcquire(size, 0, 0);
             EmitSequenceEnd($"load{size}");
@@ -24,7 +29,7 @@ internal sealed partial class Arm64StubProgram
         foreach (int size in StubProgram.ScalarSizes)
         {
             // p: x0, value: x1, bitmap: x2, bit: x3.
-            Mark($"bit_store{size}", 16);
+            Mark($"bit_store{size}", SequenceAlignment);
             EmitSequenceStart($"store{size}", bitmap: 2, bit: 3);
             Emit($"stlr{Suffix(size)} {Register(size, 1)}, [x0]");
             EmitSequenceEnd($"store{size}");
@@ -34,7 +39,7 @@ internal sealed partial class Arm64StubProgram
         foreach (int size in StubProgram.ScalarSizes)
         {
             // p: x0, comparand: x1, value: x2, bitmap: x3, bit: x4.
-            Mark($"bit_cas{size}", 16);
+            Mark($"bit_cas{size}", SequenceAlignment);
             EmitWithAlternative($"b bit_cas{size}_exclusive", "nop", Arm64Feature.Atomics);
             EmitSequenceStart($"cas{size}", bitmap: 3, bit: 4);
             Emit($"casal{Suffix(size)} {Register(size, 1)}, {Register(size, 2)}, [x0]");
@@ -53,7 +58,11 @@ internal sealed partial class Arm64StubProgram
             Emit($"cbnz w11, arm_exclusive{size}", "dmb ish", "mov x0, x9");
             Succeed();
         }
+    }
 
+    /// <summary>What is shared by the sequences under a bit and those by a translation.</summary>
+    private void EmitSequenceEnds()
+    {
         foreach (string name in SequenceNames)
         {
             EmitSequenceAbort(name);
@@ -73,9 +82,18 @@ internal sealed partial class Arm64StubProgram
     /// </summary>
     private void EmitSequenceStart(string name, int bitmap, int bit)
     {
+        Emit($"add x{bitmap}, x{bitmap}, x{bit}, lsr #3", $"and w{bit}, w{bit}, #7");
+        EmitArming(name);
         Emit(
-            $"add x{bitmap}, x{bitmap}, x{bit}, lsr #3",
-            $"and w{bit}, w{bit}, #7",
+            $"ldarb w14, [x{bitmap}]",
+            $"lsr w14, w14, w{bit}",
+            "tbz w14, #0, bit_clear");
+    }
+
+    /// <summary>Arms a sequence; what follows is inside it.</summary>
+    private void EmitArming(string name)
+    {
+        Emit(
             "ldr x12, restartable_area",
             "mrs x13, tpidr_el0",
             "add x12, x12, x13",
@@ -87,10 +105,6 @@ internal sealed partial class Arm64StubProgram
         Mark("arm_" + name);
         Emit($"str x13, [x12, #{LinuxArm64Abi.RseqDescriptorOffset}]");
         Mark("start_" + name);
-        Emit(
-            $"ldarb w14, [x{bitmap}]",
-            $"lsr w14, w14, w{bit}",
-            "tbz w14, #0, bit_clear");
     }
 
     private void EmitSequenceEnd(string name) => Mark("committed_" + name);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 using Hyperspan.Synchronization;
+using Hyperspan.Translation;
 
 namespace Hyperspan;
 
@@ -9,14 +10,30 @@ namespace Hyperspan;
 /// as one restartable sequence. No RCU section is needed for a value: whoever restricts interrupts the sequences under way (see
 /// <see cref="GuestMemory.SynchronizeRestrictions"/>).
 /// </summary>
+/// <remarks>
+/// Memory whose addresses are translated is reached the same way: tables of translations take the place of the bitmaps, the number of the page that of the bit, the
+/// I/O virtual address that of the mapping's. The stubs for that take the same arguments and lie at a fixed distance from those for bits.
+/// </remarks>
 internal sealed unsafe class RestrictedPath
 {
     private readonly byte* _readBitmap;
     private readonly byte* _writeBitmap;
     private readonly ulong _firstBit;
 
+    // The distance of the stubs to use from those for bits; zero for these.
+    private readonly nint _stubs;
+
     private RestrictedPath(MemoryRegion region, ulong skip)
     {
+        if (region.Translated is { } translated)
+        {
+            _readBitmap = (byte*)translated.Owner.Iotlb.Reads;
+            _writeBitmap = (byte*)translated.Owner.Iotlb.Writes;
+            _firstBit = (translated.Start + region.BackingOffset + skip) >> GuestAddress.PageShift;
+            _stubs = StubCode.TranslatedDistance;
+            return;
+        }
+
         _readBitmap = region.ReadBitmap;
         _writeBitmap = region.WriteBitmap;
         _firstBit = region.BitFor(skip);
@@ -24,7 +41,7 @@ internal sealed unsafe class RestrictedPath
 
     /// <summary>Makes the path, or none where the stubs cannot do it: without restartable sequences, or where the start is not that of a page.</summary>
     internal static RestrictedPath? TryCreate(MemoryRegion region, ulong skip) =>
-        region.HasBitmaps
+        (region.HasBitmaps || region.Translated is not null)
         && region.FaultBehavior != FaultBehavior.MayBlock
         && ((region.BackingOffset + skip) & (GuestAddress.PageSize - 1)) == 0
         && Guard.SupportsRestartableSequences
@@ -40,7 +57,7 @@ internal sealed unsafe class RestrictedPath
         where T : unmanaged
     {
         // SAFETY: the caller has checked that the bytes are in the region; the stub recovers from faults; the bitmaps cover the region.
-        return Guard.BitCheckedLoad<T>(at, _readBitmap, BitOf(offset));
+        return Guard.BitCheckedLoad<T>(at, _readBitmap, BitOf(offset), _stubs);
     }
 
     /// <summary>Writes an aligned value; see <see cref="Load"/>.</summary>
@@ -49,7 +66,7 @@ internal sealed unsafe class RestrictedPath
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        return Guard.BitCheckedStore(at, value, _writeBitmap, BitOf(offset));
+        return Guard.BitCheckedStore(at, value, _writeBitmap, BitOf(offset), _stubs);
     }
 
     /// <summary>Compares and exchanges an aligned value; see <see cref="Load"/>.</summary>
@@ -58,7 +75,7 @@ internal sealed unsafe class RestrictedPath
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset));
+        return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset), _stubs);
     }
 
     /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
@@ -70,7 +87,7 @@ internal sealed unsafe class RestrictedPath
         // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing
         // here can throw: the section is left on the one way there is.
         RcuSlot* section = RcuReader.Enter();
-        bool copied = IsSet(_readBitmap, bit) && Guard.CopyOut(ref destination, from, length).Ok;
+        bool copied = TryReach(_readBitmap, bit, ref from) && Guard.CopyOut(ref destination, from, length).Ok && Counts(_readBitmap, bit);
         RcuReader.Exit(section);
         return copied;
     }
@@ -83,7 +100,7 @@ internal sealed unsafe class RestrictedPath
 
         // SAFETY: as for reading.
         RcuSlot* section = RcuReader.Enter();
-        bool copied = IsSet(_writeBitmap, bit) && Guard.CopyIn(to, ref source, length).Ok;
+        bool copied = TryReach(_writeBitmap, bit, ref to) && Guard.CopyIn(to, ref source, length).Ok && Counts(_writeBitmap, bit);
         RcuReader.Exit(section);
         return copied;
     }
@@ -140,6 +157,17 @@ internal sealed unsafe class RestrictedPath
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsSet(byte* bitmap, ulong bit) => (Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) != 0;
+
+    /// <summary>Whether a page may be accessed; where its address is translated, finds where it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReach(byte* bitmap, ulong bit, ref byte* at) => _stubs == 0 ? IsSet(bitmap, bit) : Iotlb.TryTranslate((ulong*)bitmap, bit, ref at);
+
+    /// <summary>
+    /// Whether a copy counts. Where memory behind a translation is closed, or is to be tracked, nobody waits for sections: the translation is gone then, and the slow
+    /// path does it again.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool Counts(byte* bitmap, ulong bit) => _stubs == 0 || Iotlb.Has((ulong*)bitmap, bit);
 
     private ulong BitOf(ulong offset) => _firstBit + (offset >> GuestAddress.PageShift);
 }

@@ -329,7 +329,7 @@ internal static unsafe class ValuePath
             return memory.PastEnd(GuestMemoryOperation.Read, address, (ulong)sizeof(T), out fault);
         }
 
-        if (Scalar.Fits<T>() && memory.Find(address) is { } region && region.Holds(address, (ulong)sizeof(T)))
+        if (Scalar.Fits<T>() && memory.Find(address) is { } region && region.HoldsValue(address, (ulong)sizeof(T)))
         {
             LoadOperation<T> operation = default;
             bool read = SlowPath.Access(memory, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault, obstacle);
@@ -365,7 +365,7 @@ internal static unsafe class ValuePath
             return memory.PastEnd(GuestMemoryOperation.Write, address, (ulong)sizeof(T), out fault);
         }
 
-        if (Scalar.Fits<T>() && memory.Find(address) is { } region && region.Holds(address, (ulong)sizeof(T)))
+        if (Scalar.Fits<T>() && memory.Find(address) is { } region && region.HoldsValue(address, (ulong)sizeof(T)))
         {
             var operation = new StoreOperation<T>(value);
             return SlowPath.Access(memory, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, obstacle);

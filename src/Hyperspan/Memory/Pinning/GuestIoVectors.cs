@@ -94,18 +94,13 @@ public sealed unsafe class GuestIoVectors : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(memory);
-        _parts.Reserve();
-        if (!PinPath.TryPinInto(memory, _pins, _vectors, address.Value, length, Access, out fault))
+        if (!PinPath.TryPinInto(memory, _pins, _vectors, address.Value, length, Access, out fault, _parts))
         {
             fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
             return false;
         }
 
-        if (length > 0)
-        {
-            Add(new IoPart(memory, address.Value, length, Access));
-        }
-
+        Length += length;
         return true;
     }
 
@@ -150,13 +145,12 @@ public sealed unsafe class GuestIoVectors : IDisposable
         ArgumentNullException.ThrowIfNull(memory);
         foreach (PagedRun run in range.Runs)
         {
-            _parts.Reserve();
-            if (!PinPath.TryPinRun(memory, _pins, _vectors, run, Access, out fault))
+            if (!PinPath.TryPinRun(memory, _pins, _vectors, run, Access, out fault, _parts))
             {
                 return false;
             }
 
-            Add(new IoPart(memory, run.Address.Value, run.Length, Access));
+            Length += run.Length;
         }
 
         fault = default;
@@ -297,12 +291,6 @@ public sealed unsafe class GuestIoVectors : IDisposable
 
             GC.SuppressFinalize(this);
         }
-    }
-
-    private void Add(in IoPart part)
-    {
-        _parts.Add(part);
-        Length += part.Length;
     }
 
     private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction, Socket? socket)

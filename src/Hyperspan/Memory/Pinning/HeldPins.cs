@@ -94,6 +94,14 @@ internal sealed unsafe class HeldPins(bool forSpans)
         return pinned;
     }
 
+    /// <summary>Notes a run of pages that are about to be pinned, by numbers of a backing: before they are, and until they are unpinned.</summary>
+    internal void Note(GuestMemoryBacking backing, PinnedRanges noted, ulong firstPage, ulong count)
+    {
+        Reserve();
+        noted.Add(firstPage, count);
+        At(_count++) = new Entry(backing, firstPage, count, Noted: noted);
+    }
+
     /// <summary>Unpins everything, last pinned first. The first exception of a backing is thrown when all is unpinned.</summary>
     internal void Release()
     {
@@ -386,9 +394,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
     {
         if (region.Backing.PinnedRanges is { } noted)
         {
-            Reserve();
-            noted.Add(firstPage, count);
-            At(_count++) = new Entry(region.Backing, firstPage, count, Noted: noted);
+            Note(region.Backing, noted, firstPage, count);
         }
     }
 

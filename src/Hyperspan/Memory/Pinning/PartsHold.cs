@@ -12,8 +12,19 @@ internal sealed class PartsHold : WriteHold
 
     internal ReadOnlySpan<IoPart> Parts => _parts.AsSpan(0, _count);
 
-    /// <summary>Makes room for one more, so that <see cref="Add"/> cannot fail.</summary>
-    internal void Reserve()
+    /// <summary>Gets how many there are, for <see cref="ReturnTo"/>.</summary>
+    internal int Mark => _count;
+
+    /// <summary>Forgets what was added since <see cref="Mark"/> had this value, of which nothing was written.</summary>
+    internal void ReturnTo(int mark)
+    {
+        int count = _count;
+        Volatile.Write(ref _count, mark);
+        Array.Clear(_parts, mark, count - mark);
+    }
+
+    /// <summary>Makes room for one more, in an array that is complete before it is seen.</summary>
+    private void Reserve()
     {
         if (_count == _parts.Length)
         {
@@ -25,6 +36,7 @@ internal sealed class PartsHold : WriteHold
 
     internal void Add(in IoPart part)
     {
+        Reserve();
         _parts[_count] = part;
         Volatile.Write(ref _count, _count + 1);
     }
@@ -45,9 +57,9 @@ internal sealed class PartsHold : WriteHold
         for (int i = 0; i < count; i++)
         {
             IoPart part = parts[i];
-            if (part is { Access: AccessType.Write, Length: not 0, Memory: { IsDisturbedForWrites: true } memory })
+            if (part is { Access: AccessType.Write, Length: not 0, Written: { IsDisturbedForWrites: true } memory })
             {
-                memory.TellRange(part.Address, part.Length, isHeld);
+                memory.TellRange(part.WrittenAddress, part.Length, isHeld);
             }
         }
     }

@@ -28,7 +28,8 @@ internal static unsafe class PinPath
         ulong address,
         ulong length,
         AccessType access,
-        out GuestMemoryFault fault)
+        out GuestMemoryFault fault,
+        PartsHold? parts = null)
     {
         if (!memory.CheckRange(address, length, GuestMemoryOperation.Pin, out fault))
         {
@@ -36,6 +37,7 @@ internal static unsafe class PinPath
         }
 
         int pinMark = pins.Mark;
+        int partsMark = parts?.Mark ?? 0;
         VectorList.Position vectorMark = vectors.Mark;
         bool pinned = false;
         try
@@ -48,12 +50,24 @@ internal static unsafe class PinPath
                     return false;
                 }
 
+                if (region.Translated is { } translated)
+                {
+                    if (!translated.Owner.TryPin(
+                        memory, translated, pins, vectors, parts, piece.Address, translated.Start + region.InBacking(piece.Address), piece.Length, access, out fault))
+                    {
+                        return false;
+                    }
+
+                    continue;
+                }
+
                 if (!pins.TryPin(memory, region, piece.Address - region.Start, piece.Length, access, out byte* at, out fault))
                 {
                     return false;
                 }
 
                 vectors.Append(at, (nuint)piece.Length);
+                parts?.Add(new IoPart(memory, piece.Address, piece.Length, access, memory, piece.Address));
             }
 
             pinned = true;
@@ -63,6 +77,7 @@ internal static unsafe class PinPath
         {
             if (!pinned)
             {
+                parts?.ReturnTo(partsMark);
                 pins.Undo(pinMark);
                 vectors.ReturnTo(vectorMark);
             }
@@ -149,6 +164,11 @@ internal static unsafe class PinPath
             return false;
         }
 
+        if (region.Translated is not null)
+        {
+            return TryPinTranslatedPage(memory, pins, address, access, out vector, out fault);
+        }
+
         if (!pins.TryPin(memory, region, offset, GuestAddress.PageSize, access, out byte* at, out fault))
         {
             return false;
@@ -158,6 +178,30 @@ internal static unsafe class PinPath
         return true;
     }
 
+    private static bool TryPinTranslatedPage(
+        GuestMemory memory, HeldPins pins, ulong address, AccessType access, out IoVector vector, out GuestMemoryFault fault)
+    {
+        int mark = pins.Mark;
+        using var pieces = new VectorList(2);
+        vector = default;
+        if (!TryPinInto(memory, pins, pieces, address, GuestAddress.PageSize, access, out fault))
+        {
+            fault = fault.WithoutRange(GuestMemoryOperation.Pin);
+            return false;
+        }
+
+        if (pieces.Count == 1)
+        {
+            vector = pieces.Span[0];
+            return true;
+        }
+
+        // A slice that starts inside a page, or a page below that is made of two.
+        pins.Undo(mark);
+        fault = new GuestMemoryFault(memory.Name, GuestMemoryOperation.Pin, GuestMemoryFaultKind.NotPinnable, FaultCause.Check, address);
+        return false;
+    }
+
     /// <summary>Pins one run of a paged range and appends its pieces; undoes the run where it fails.</summary>
     internal static bool TryPinRun(
         GuestMemory memory,
@@ -165,14 +209,15 @@ internal static unsafe class PinPath
         VectorList vectors,
         in PagedRun run,
         AccessType access,
-        out GuestMemoryFault fault)
+        out GuestMemoryFault fault,
+        PartsHold? parts = null)
     {
         if (!memory.TryStartRun(run, GuestMemoryOperation.Pin, out ulong address, out fault))
         {
             return false;
         }
 
-        if (!TryPinInto(memory, pins, vectors, address, run.Length, access, out fault))
+        if (!TryPinInto(memory, pins, vectors, address, run.Length, access, out fault, parts))
         {
             fault = fault.WithoutRange(GuestMemoryOperation.Pin);
             return false;

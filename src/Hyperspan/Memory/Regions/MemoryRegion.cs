@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hyperspan.Translation;
 
 namespace Hyperspan;
 
@@ -22,6 +23,7 @@ internal sealed unsafe class MemoryRegion
         Base = mapping == null ? null : mapping + backingOffset;
         FaultBehavior = backing.FaultBehavior;
         HasHooks = backing.HasHooks;
+        Translated = backing as TranslatedBacking;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
             if (bitmaps.ReadBitmap == null || bitmaps.WriteBitmap == null)
@@ -49,6 +51,7 @@ internal sealed unsafe class MemoryRegion
         Base = whole.Base == null ? null : whole.Base + skip;
         FaultBehavior = whole.FaultBehavior;
         HasHooks = whole.HasHooks;
+        Translated = whole.Translated;
         HasBitmaps = whole.HasBitmaps;
         ReadBitmap = whole.ReadBitmap;
         WriteBitmap = whole.WriteBitmap;
@@ -137,6 +140,12 @@ internal sealed unsafe class MemoryRegion
     /// <summary>Whether the backing has to be asked for slices and told of exposed addresses. See <see cref="GuestMemoryBacking.HasHooks"/>.</summary>
     internal bool HasHooks { get; }
 
+    /// <summary>What translates the addresses of the region, or null where it shows what stands behind it.</summary>
+    internal TranslatedBacking? Translated { get; }
+
+    /// <summary>What the inlined paths add offsets to: the mapping, or, where a table translates them, the I/O virtual address of the first byte.</summary>
+    internal byte* Origin => Translated is { } translated ? (byte*)(translated.Start + BackingOffset) : Base;
+
     internal bool HasBitmaps { get; }
 
     internal byte* ReadBitmap { get; }
@@ -168,6 +177,12 @@ internal sealed unsafe class MemoryRegion
 
     /// <summary>Whether a range that begins in the region ends in it.</summary>
     internal bool Holds(ulong address, ulong length) => length <= LengthFrom(address);
+
+    /// <summary>
+    /// Whether the value at an address in the region is accessed as one: not where it ends in another region, nor, where pages are translated one by one, where it
+    /// might end in another page.
+    /// </summary>
+    internal bool HoldsValue(ulong address, ulong size) => Translated is null ? Holds(address, size) : Holds(address, size) && (InBacking(address) & (size - 1)) == 0;
 
     /// <summary>The place in the backing of an address in the region.</summary>
     internal ulong InBacking(ulong address) => BackingOffset + (address - Start);

@@ -42,7 +42,7 @@ internal unsafe struct RegionSlot
         ulong limit = ScalarLimit(length);
         ulong read = region.CanRead ? limit : 0;
         ulong write = region.CanWrite ? limit : 0;
-        Base = region.Base + skip;
+        Base = region.Origin + skip;
         if (region.IsDirect)
         {
             DirectRead = read;
@@ -68,5 +68,5 @@ internal unsafe struct RegionSlot
     }
 
     /// <summary>The part of the region that this was set for, from address zero on.</summary>
-    internal readonly MemoryRegion Clip(ulong length) => Region!.Clip(Region.Start + (ulong)(Base - Region.Base), length);
+    internal readonly MemoryRegion Clip(ulong length) => Region!.Clip(Region.Start + (ulong)(Base - Region.Origin), length);
 }

@@ -41,6 +41,17 @@ internal static unsafe class SlowPath
                 return false;
             }
 
+            if (region.Translated is { } translated)
+            {
+                if (!translated.Owner.TryAccess(
+                    memory, piece.Address, translated.Start + region.InBacking(piece.Address), piece.Length, ref operation, name, (address, length), out fault))
+                {
+                    return false;
+                }
+
+                continue;
+            }
+
             if (!AccessRegion(memory, region, piece.Address - region.Start, piece.Length, ref operation, obstacle, out RegionFault met))
             {
                 fault = memory.FaultIn(region, met, name, (address, length));

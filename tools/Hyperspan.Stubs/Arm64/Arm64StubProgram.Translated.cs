@@ -1,0 +1,74 @@
+namespace Hyperspan.Stubs.Arm64;
+
+/// <content>Accesses through a table of translations, as <see cref="StubProgram"/> has them: table and page number stand where bitmap and bit do.</content>
+internal sealed partial class Arm64StubProgram
+{
+    private void EmitTranslated()
+    {
+        foreach (int size in StubProgram.ScalarSizes)
+        {
+            // p: x0, table: x1, page: x2.
+            Mark($"tlb_load{size}", SequenceAlignment);
+            EmitTranslation($"tlb_load{size}", table: 1, page: 2);
+            EmitLoadAcquire(size, 0, 0);
+            EmitSequenceEnd($"tlb_load{size}");
+            Succeed();
+        }
+
+        foreach (int size in StubProgram.ScalarSizes)
+        {
+            // p: x0, value: x1, table: x2, page: x3.
+            Mark($"tlb_store{size}", SequenceAlignment);
+            EmitTranslation($"tlb_store{size}", table: 2, page: 3);
+            Emit($"stlr{Suffix(size)} {Register(size, 1)}, [x0]");
+            EmitSequenceEnd($"tlb_store{size}");
+            SucceedWithZero();
+        }
+
+        foreach (int size in StubProgram.ScalarSizes)
+        {
+            // p: x0, comparand: x1, value: x2, table: x3, page: x4. The exchange replaces the comparand: it is the last instruction, so that no restart wants it.
+            Mark($"tlb_cas{size}", SequenceAlignment);
+            EmitWithAlternative($"b tlb_cas{size}_exclusive", "nop", Arm64Feature.Atomics);
+            EmitTranslation($"tlb_cas{size}", table: 3, page: 4);
+            Emit($"casal{Suffix(size)} {Register(size, 1)}, {Register(size, 2)}, [x0]");
+            EmitSequenceEnd($"tlb_cas{size}");
+            Emit("mov x0, x1");
+            Succeed();
+        }
+
+        foreach (int size in StubProgram.ScalarSizes)
+        {
+            Mark($"tlb_cas{size}_exclusive", 16);
+            EmitNarrowed(size, 1);
+            EmitTranslation($"tlb_exclusive{size}", table: 3, page: 4);
+            EmitExclusiveExchange(size, 1, 2);
+            EmitSequenceEnd($"tlb_exclusive{size}");
+            Emit($"cbnz w11, arm_tlb_exclusive{size}", "dmb ish", "mov x0, x9");
+            Succeed();
+        }
+    }
+
+    /// <summary>
+    /// Arms a sequence and translates the address in x0 in it. It reads what to add between two looks at the page, all three in their order: an entry that is given to
+    /// another page meanwhile has another one, or none, by the second look. Uses x5 to x7 and x12 to x15.
+    /// </summary>
+    private void EmitTranslation(string name, int table, int page)
+    {
+        Emit(
+            "mov x5, x0",
+            $"and x15, x{page}, #{(1 << StubProgram.TranslationBits) - 1}",
+            $"add x15, x{table}, x15, lsl #{StubProgram.TranslationEntryShift}",
+            $"add x6, x15, #{StubProgram.TranslationAddendOffset}");
+        EmitArming(name);
+        Emit(
+            "ldar x14, [x15]",
+            $"cmp x14, x{page}",
+            "b.ne bit_clear",
+            "ldar x7, [x6]",
+            "ldar x14, [x15]",
+            $"cmp x14, x{page}",
+            "b.ne bit_clear",
+            "add x0, x5, x7");
+    }
+}
