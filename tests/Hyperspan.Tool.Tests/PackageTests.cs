@@ -10,6 +10,7 @@ namespace Hyperspan.Tool.Tests;
 public sealed partial class PackageTests : IDisposable
 {
     private const string Version = "0.0.1-test";
+    private const string ToolName = "Hyperspan.Tool";
 
     private static readonly string[] Libraries = ["Hyperspan", "Hyperspan.Virtio", "Hyperspan.VhostUser", "Hyperspan.Kvm", "Hyperspan.Testing"];
 
@@ -22,11 +23,19 @@ public sealed partial class PackageTests : IDisposable
     [LinuxFact]
     public void Packages_are_complete_and_a_program_uses_them_trimmed_and_by_NativeAOT()
     {
-        string[] names = [.. Libraries, "Hyperspan.Tool"];
-        Pack(names);
-        foreach (string name in names)
+        Pack([.. Libraries, ToolName]);
+        foreach (string name in Libraries)
         {
             ShouldBeComplete(name);
+            ShouldHoldCompiledLibrary(name);
+        }
+
+        string[] runtimes = PublishedProgram.CanLink ? ["linux-x64", "linux-musl-x64", "any"] : ["linux-musl-x64", "any"];
+        foreach (string runtime in runtimes)
+        {
+            PackTool(runtime);
+            ShouldBeComplete($"{ToolName}.{runtime}");
+            Entries($"{ToolName}.{runtime}").ShouldContain(entry => entry.EndsWith("/share/qemu/vhost-user/50-hyperspan.json", StringComparison.Ordinal));
         }
 
         WriteConsumer();
@@ -37,10 +46,11 @@ public sealed partial class PackageTests : IDisposable
             ShouldRun("NativeAOT", "-r", "linux-x64", "-p:PublishAot=true");
         }
 
-        // The tool, installed as a user installs it.
-        PublishedProgram.DotNet(
-            _folder.PathOf("tool.log"), "tool", "install", "Hyperspan.Tool", "--version", Version, "--tool-path", _folder.PathOf("tools"), "--add-source", _folder.PathOf("feed"));
-        using ToolProcess doctor = ToolProcess.StartProgram(_folder.PathOf("tools/hyperspan"), "doctor", "--json");
+        // The tool, installed as a user installs it: where there is a package of machine code, that is what is run.
+        string tools = _folder.PathOf("tools");
+        PublishedProgram.DotNet(_folder.PathOf("tool.log"), "tool", "install", ToolName, "--version", Version, "--tool-path", tools, "--add-source", _folder.PathOf("feed"));
+        Directory.EnumerateFiles(tools, "Hyperspan.dll", SearchOption.AllDirectories).Any().ShouldBe(!PublishedProgram.CanLink);
+        using ToolProcess doctor = ToolProcess.StartProgram(Path.Combine(tools, "hyperspan"), "doctor", "--json");
         doctor.WaitForExit().ShouldEndWith(0);
     }
 
@@ -59,33 +69,45 @@ public sealed partial class PackageTests : IDisposable
         string sources = Path.GetRelativePath(_folder.PathOf("."), PublishedProgram.Sources!);
         IEnumerable<string> projects = names.Select(name => $"""<Project Path="{sources}/src/{name}/{name}.csproj" />""");
         File.WriteAllText(solution, $"<Solution>{string.Concat(projects)}</Solution>");
-        PublishedProgram.DotNet(
-            _folder.PathOf("pack.log"), "pack", solution, "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"),
-            "--artifacts-path", _folder.PathOf("artifacts"), "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:UseSharedCompilation=false", "-p:Version=" + Version);
+        PackInto("artifacts", solution);
     }
 
-    private void ShouldBeComplete(string name)
+    /// <summary>One for each kind of system; the one without a name of any only says which there are.</summary>
+    private void PackTool(string runtime) =>
+        PackInto("artifacts-" + runtime, Path.Combine(PublishedProgram.Sources!, "src", ToolName, ToolName + ".csproj"), "-r", runtime);
+
+    private void PackInto(string artifacts, string project, params string[] options) => PublishedProgram.DotNet(
+        _folder.PathOf(artifacts + ".log"),
+        [
+            "pack", project, "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"), "--artifacts-path", _folder.PathOf(artifacts),
+            "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:UseSharedCompilation=false", "-p:Version=" + Version, .. options,
+        ]);
+
+    private string[] Entries(string package)
     {
-        using ZipArchive package = ZipFile.OpenRead(_folder.PathOf($"feed/{name}.{Version}.nupkg"));
-        string[] entries = package.Entries.Select(entry => entry.FullName).ToArray();
-        entries.Contains("README.md", StringComparer.Ordinal).ShouldBeTrue();
-        entries.Contains("icon.png", StringComparer.Ordinal).ShouldBeTrue();
-        using var reader = new StreamReader(package.GetEntry(name + ".nuspec")!.Open());
+        using ZipArchive archive = ZipFile.OpenRead(_folder.PathOf($"feed/{package}.{Version}.nupkg"));
+        return [.. archive.Entries.Select(entry => entry.FullName)];
+    }
+
+    private void ShouldBeComplete(string package)
+    {
+        using ZipArchive archive = ZipFile.OpenRead(_folder.PathOf($"feed/{package}.{Version}.nupkg"));
+        archive.GetEntry("README.md").ShouldNotBeNull();
+        archive.GetEntry("icon.png").ShouldNotBeNull();
+        using var reader = new StreamReader(archive.GetEntry(package + ".nuspec")!.Open());
         string description = reader.ReadToEnd();
         description.ShouldContain("<license type=\"expression\">MIT</license>");
         description.ShouldContain("<readme>README.md</readme>");
         description.ShouldContain("<tags>");
         description.ShouldContain("<repository type=\"git\"");
-        File.Exists(_folder.PathOf($"feed/{name}.{Version}.snupkg")).ShouldBeTrue("symbols");
-        if (name == "Hyperspan.Tool")
-        {
-            entries.ShouldContain(entry => entry.EndsWith("/share/qemu/vhost-user/50-hyperspan.json", StringComparison.Ordinal));
-        }
-        else
-        {
-            entries.Contains($"lib/net10.0/{name}.xml", StringComparer.Ordinal).ShouldBeTrue();
-            entries.Contains($"runtimes/linux-x64/lib/net10.0/{name}.dll", StringComparer.Ordinal).ShouldBeTrue("compiled ahead");
-        }
+        File.Exists(_folder.PathOf($"feed/{package}.{Version}.snupkg")).ShouldBe(package != $"{ToolName}.linux-x64", "symbols, but of machine code");
+    }
+
+    private void ShouldHoldCompiledLibrary(string name)
+    {
+        string[] entries = Entries(name);
+        entries.Contains($"lib/net10.0/{name}.xml", StringComparer.Ordinal).ShouldBeTrue();
+        entries.Contains($"runtimes/linux-x64/lib/net10.0/{name}.dll", StringComparer.Ordinal).ShouldBeTrue("compiled ahead");
     }
 
     /// <summary>A program of the code in the packages' read-me files, each block in a class of its own, and a few accesses that are run.</summary>
