@@ -11,7 +11,7 @@ public class BackingTasks
     public void Share_memory_over_a_memfd()
     {
         using var memory = new GuestMemory(new SharedBacking(16 * Page), "ram");
-        SharedGuestRegion shared = memory.GetSharedRegions().ShouldHaveSingleItem();
+        ShareableRegion shared = memory.GetShareableRegions().ShouldHaveSingleItem();
         using var peer = new GuestMemory(new ForeignBacking(shared.Handle, shared.FileOffset, shared.Length), "peer");
         peer.Write(0x123, 0xabcdefUL);
         memory.Read<ulong>(0x123).ShouldBe(0xabcdefUL);

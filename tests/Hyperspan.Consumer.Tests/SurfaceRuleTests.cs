@@ -198,7 +198,7 @@ public partial class SurfaceRuleTests
         Should.Throw<ObjectDisposedException>(() => vectors.Add(memory, 0, 8));
         Should.Throw<ObjectDisposedException>(() => locked.Vectors.Length);
         Should.Throw<ObjectDisposedException>(() => stream.ReadByte());
-        Should.Throw<ObjectDisposedException>(() => memory.GetSharedRegions());
+        Should.Throw<ObjectDisposedException>(() => memory.GetShareableRegions());
         Should.Throw<ObjectDisposedException>(() => new GuestMemory(DisposedBacking(), "again"));
 
         static void Faults(Action access) => Should.Throw<GuestMemoryException>(access).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);

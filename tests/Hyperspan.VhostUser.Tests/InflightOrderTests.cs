@@ -51,16 +51,16 @@ public class InflightOrderTests
 
         internal List<ulong> Written { get; } = [];
 
-        protected override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
-            _bytes.AsSpan((int)address, destination.Length).CopyTo(destination);
+            _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
             return BackingResult.Success;
         }
 
-        protected override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+        protected override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
         {
-            Written.Add(address);
-            source.CopyTo(_bytes.AsSpan((int)address));
+            Written.Add(offset);
+            source.CopyTo(_bytes.AsSpan((int)offset));
             return BackingResult.Success;
         }
     }

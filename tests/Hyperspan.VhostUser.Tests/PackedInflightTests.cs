@@ -254,27 +254,27 @@ public class PackedInflightTests
 
         public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-        protected override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
-            memory.Read(address, destination);
+            memory.Read(offset, destination);
             return BackingResult.Success;
         }
 
-        protected override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+        protected override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
         {
             if (life.Store())
             {
-                memory.Write(address, source);
+                memory.Write(offset, source);
             }
 
             return BackingResult.Success;
         }
 
         /// <summary>Probes alone come by here.</summary>
-        protected override BackingResult CompareExchangeFallback(ulong address, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
+        protected override BackingResult CompareExchangeFallback(ulong offset, Span<byte> current, ReadOnlySpan<byte> replacement, out bool exchanged)
         {
             exchanged = false;
-            memory.Read(address, current);
+            memory.Read(offset, current);
             return BackingResult.Success;
         }
     }

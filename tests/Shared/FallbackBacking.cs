@@ -16,36 +16,36 @@ internal sealed class FallbackBacking(int length) : GuestMemoryBacking
 
     public override string Name => "device";
 
-    protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
     {
-        if (Refuse(address, (ulong)destination.Length) is { } failure)
+        if (Refuse(offset, (ulong)destination.Length) is { } failure)
         {
             return failure;
         }
 
-        Bytes.AsSpan((int)address, destination.Length).CopyTo(destination);
+        Bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+    protected internal override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
     {
-        if (Refuse(address, (ulong)source.Length) is { } failure)
+        if (Refuse(offset, (ulong)source.Length) is { } failure)
         {
             return failure;
         }
 
-        source.CopyTo(Bytes.AsSpan((int)address));
+        source.CopyTo(Bytes.AsSpan((int)offset));
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult FillFallback(ulong address, byte value, ulong length)
+    protected internal override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
-        if (Refuse(address, length) is { } failure)
+        if (Refuse(offset, length) is { } failure)
         {
             return failure;
         }
 
-        Bytes.AsSpan((int)address, (int)length).Fill(value);
+        Bytes.AsSpan((int)offset, (int)length).Fill(value);
         return BackingResult.Success;
     }
 

@@ -28,7 +28,7 @@ public readonly record struct VhostUserSharedMemory(VhostUserMemoryRegion Region
     public static unsafe VhostUserSharedMemory Of(GuestAddress guestAddress, GuestMemoryBacking backing, ulong offset = 0, ulong? length = null)
     {
         ArgumentNullException.ThrowIfNull(backing);
-        if (backing.GetShareableRegions() is not [{ Offset: 0 } whole])
+        if (backing.GetShareableRegions() is not [{ Start: 0 } whole])
         {
             throw new ArgumentException($"The backing '{backing.Name}' is not one file.", nameof(backing));
         }

@@ -78,10 +78,10 @@ public sealed unsafe partial class SparseBacking
             if (regions is [.., var last]
                 && last.Handle == file.Handle
                 && last.Writable == segment.Writable
-                && last.Offset + last.Length == segment.Start
+                && last.Start + last.Length == segment.Start
                 && last.FileOffset + last.Length == segment.FileOffset)
             {
-                regions[^1] = last with { Length = segment.End - last.Offset };
+                regions[^1] = last with { Length = segment.End - last.Start };
             }
             else
             {

@@ -65,6 +65,9 @@ public sealed unsafe partial class GuestMemory
     private bool ContainsGeneral(ulong address, ulong length) =>
         (Find(address) is { } region && region.Holds(address, length) && !IsDisposed) || CheckRange(address, length, GuestMemoryOperation.Probe, out _);
 
+    /// <summary>The bytes from an address to the end of its page, where pages are those of the backing.</summary>
+    internal ulong RestOfPage(ulong address) => PageMath.RestOfPage(Find(address) is { } region ? region.InBacking(address) : address);
+
     private static GuestMemoryRegion Describe(MemoryRegion region, int index) => new(new GuestRange(region.Start, region.Length), (uint)index, region.Protection)
     {
         Backing = region.Backing,
@@ -74,24 +77,24 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Lists the parts of this memory that another process can map, in the order of their addresses. Parts that cannot be shared are left out.</summary>
     /// <returns>A snapshot: a new list, empty where nothing can be shared.</returns>
     /// <exception cref="ObjectDisposedException">This memory or a backing has been disposed.</exception>
-    public IReadOnlyList<SharedGuestRegion> GetSharedRegions()
+    public IReadOnlyList<ShareableRegion> GetShareableRegions()
     {
         ObjectDisposedException.ThrowIf(IsDisposed, this);
-        var list = new List<SharedGuestRegion>();
+        var list = new List<ShareableRegion>();
         foreach (MemoryRegion region in Clipped)
         {
             ulong end = region.BackingOffset + region.Length;
             foreach (ShareableRegion part in region.Backing.GetShareableRegions())
             {
-                ulong from = Math.Max(part.Offset, region.BackingOffset);
-                ulong to = Math.Min(part.Offset + part.Length, end);
+                ulong from = Math.Max(part.Start, region.BackingOffset);
+                ulong to = Math.Min(part.Start + part.Length, end);
                 if (from < to)
                 {
-                    list.Add(new SharedGuestRegion(
+                    list.Add(new ShareableRegion(
                         region.Start + (from - region.BackingOffset),
                         to - from,
                         part.Handle,
-                        part.FileOffset + (from - part.Offset),
+                        part.FileOffset + (from - part.Start),
                         part.Writable && region.CanWrite));
                 }
             }

@@ -1,14 +1,11 @@
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
 namespace Hyperspan;
 
 /// <content>Text that ends before a zero byte.</content>
-public sealed unsafe partial class GuestMemory
+public sealed partial class GuestMemory
 {
-    private const int ShortText = 256;
-
     /// <summary>Reads text that ends before a zero byte, or at a length.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="maxLength">How many bytes it has at most.</param>
@@ -48,39 +45,7 @@ public sealed unsafe partial class GuestMemory
         GuestAddress address, int maxLength, Encoding? encoding, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxLength);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(maxLength, ShortText));
-        try
-        {
-            for (int count = 0; ;)
-            {
-                Span<byte> rest = buffer.AsSpan(0, Math.Min(buffer.Length, maxLength))[count..];
-                int got = ReadAvailable(unchecked(address.Value + (uint)count), rest, out fault);
-                int end = rest[..got].IndexOf((byte)0);
-                count += end < 0 ? got : end;
-                if (end >= 0 || count == maxLength)
-                {
-                    text = (encoding ?? Encoding.UTF8).GetString(buffer, 0, count);
-                    fault = default;
-                    return true;
-                }
-
-                if (fault.IsFault)
-                {
-                    text = null;
-                    fault = fault.As(GuestMemoryOperation.Read, address.Value, (uint)maxLength);
-                    return false;
-                }
-
-                byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min((uint)maxLength, 2 * (uint)count));
-                buffer.AsSpan(0, count).CopyTo(larger);
-                ArrayPool<byte>.Shared.Return(buffer);
-                buffer = larger;
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        return MemoryText.TryRead(this, address.Value, maxLength, encoding ?? Encoding.UTF8, out text, out fault);
     }
 
     /// <summary>Writes text and the zero byte that ends it, as <see cref="ReadString(GuestAddress, int, Encoding?)"/> reads it.</summary>
@@ -114,19 +79,6 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why it could not all be written.</param>
     /// <returns>Whether all of it was written.</returns>
     /// <exception cref="EncoderFallbackException">The encoding throws for what it cannot encode, and <paramref name="text"/> has such characters.</exception>
-    public bool TryWriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding, out GuestMemoryFault fault)
-    {
-        encoding ??= Encoding.UTF8;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(checked(encoding.GetByteCount(text) + 1));
-        try
-        {
-            int count = encoding.GetBytes(text, buffer);
-            buffer[count] = 0;
-            return TryWrite(address, buffer.AsSpan(0, count + 1), out fault);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    public bool TryWriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding, out GuestMemoryFault fault) =>
+        MemoryText.TryWrite(this, address.Value, text, encoding ?? Encoding.UTF8, out fault);
 }

@@ -111,7 +111,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     {
         foreach (ShareableRegion file in region.Backing!.GetShareableRegions())
         {
-            if (region.BackingOffset - file.Offset < file.Length && FileDescriptors.FileSystemMagic(file.Handle) == LinuxConstants.HUGETLBFS_MAGIC)
+            if (region.BackingOffset - file.Start < file.Length && FileDescriptors.FileSystemMagic(file.Handle) == LinuxConstants.HUGETLBFS_MAGIC)
             {
                 return Math.Max(FileDescriptors.Status(file.Handle).BlockSize, PageMath.PageSize);
             }

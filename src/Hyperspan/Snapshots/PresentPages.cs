@@ -68,15 +68,15 @@ internal sealed unsafe class PresentPages : IDisposable
         until = end;
         foreach (ShareableRegion file in _files)
         {
-            if (file.Offset > offset)
+            if (file.Start > offset)
             {
-                until = Math.Min(end, file.Offset);
+                until = Math.Min(end, file.Start);
                 break;
             }
 
-            if (offset - file.Offset < file.Length)
+            if (offset - file.Start < file.Length)
             {
-                until = Math.Min(end, file.Offset + file.Length);
+                until = Math.Min(end, file.Start + file.Length);
                 return file;
             }
         }
@@ -89,7 +89,7 @@ internal sealed unsafe class PresentPages : IDisposable
         (start, stop) = (offset, until);
         try
         {
-            long at = (long)(file.FileOffset + (offset - file.Offset));
+            long at = (long)(file.FileOffset + (offset - file.Start));
             long data = LibC.Lseek(file.Handle, at, SeekFrom.Data);
             if (data < 0)
             {

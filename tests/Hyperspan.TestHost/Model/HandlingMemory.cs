@@ -63,31 +63,31 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
         return PageFaultAction.Retry;
     }
 
-    protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
     {
         for (int i = 0; i < destination.Length; i++)
         {
-            destination[i] = At(address + (ulong)i);
+            destination[i] = At(offset + (ulong)i);
         }
 
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+    protected internal override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
     {
         for (int i = 0; i < source.Length; i++)
         {
-            At(address + (ulong)i) = source[i];
+            At(offset + (ulong)i) = source[i];
         }
 
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult FillFallback(ulong address, byte value, ulong length)
+    protected internal override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
         for (ulong i = 0; i < length; i++)
         {
-            At(address + i) = value;
+            At(offset + i) = value;
         }
 
         return BackingResult.Success;

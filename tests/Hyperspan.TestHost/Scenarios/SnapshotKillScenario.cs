@@ -42,7 +42,7 @@ public sealed class SnapshotKillScenario : IScenario
     {
         public override ulong Length => 8 << 20;
 
-        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
             counter.Next();
             destination.Fill(NewGeneration);

@@ -232,7 +232,7 @@ public sealed unsafe class BackingDisposalTests
             return PageFaultAction.Retry;
         }
 
-        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
             DisposeIfAsked();
             return BackingResult.Success;

@@ -155,7 +155,7 @@ public sealed unsafe class LifetimeTests
                         mapping.MapFile(offset, file, offset, length, writable: true);
                         break;
                     default:
-                        mapping.GetShareableRegions().ShouldAllBe(region => region.Offset == region.FileOffset);
+                        mapping.GetShareableRegions().ShouldAllBe(region => region.Start == region.FileOffset);
                         break;
                 }
             }
@@ -165,7 +165,7 @@ public sealed unsafe class LifetimeTests
         bool[] shared = new bool[64];
         foreach (ShareableRegion region in mapping.GetShareableRegions())
         {
-            shared.AsSpan((int)(region.Offset / Page), (int)(region.Length / Page)).Fill(true);
+            shared.AsSpan((int)(region.Start / Page), (int)(region.Length / Page)).Fill(true);
         }
 
         foreach (SelfProbe.MapsLine line in SelfProbe.Maps((ulong)mapping.Mapping, mapping.Length))

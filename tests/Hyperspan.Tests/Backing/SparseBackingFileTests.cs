@@ -74,12 +74,12 @@ public sealed unsafe class SparseBackingFileTests
         // The handle is the file: what is written to it is seen in the mapping.
         ShareableRegion region = mapping.GetShareableRegions()[1];
         RandomAccess.Write(region.Handle, "x"u8, (long)region.FileOffset);
-        mapping.Mapping[region.Offset].ShouldBe((byte)'x');
+        mapping.Mapping[region.Start].ShouldBe((byte)'x');
         mapping.Dispose();
         SelfProbe.OpenDescriptors().ShouldBe(descriptors);
 
         List<(ulong Page, ulong Pages, ulong FilePage, bool Writable)> Regions() =>
-            [.. mapping.GetShareableRegions().Select(r => (r.Offset / Page, r.Length / Page, r.FileOffset / Page, r.Writable))];
+            [.. mapping.GetShareableRegions().Select(r => (r.Start / Page, r.Length / Page, r.FileOffset / Page, r.Writable))];
     }
 
     [Fact]

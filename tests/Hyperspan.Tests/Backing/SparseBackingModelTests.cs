@@ -128,7 +128,7 @@ public sealed unsafe class SparseBackingModelTests
             {
                 for (ulong i = 0; i < region.Length / Page; i++)
                 {
-                    Model page = model[(region.Offset / Page) + i];
+                    Model page = model[(region.Start / Page) + i];
                     ((ulong)page.FilePage).ShouldBe((region.FileOffset / Page) + i);
                     page.FileWritable.ShouldBe(region.Writable);
                 }

@@ -283,15 +283,15 @@ public class FaultTests
 
         protected internal override PageFaultAction OnPageFault(in PageFault fault) => handler(fault);
 
-        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
-            _bytes.AsSpan((int)address, destination.Length).CopyTo(destination);
+            _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
             return BackingResult.Success;
         }
 
-        protected internal override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+        protected internal override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
         {
-            source.CopyTo(_bytes.AsSpan((int)address));
+            source.CopyTo(_bytes.AsSpan((int)offset));
             return BackingResult.Success;
         }
     }

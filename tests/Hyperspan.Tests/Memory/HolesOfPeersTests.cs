@@ -91,7 +91,7 @@ public class HolesOfPeersTests
     public void Memory_of_several_regions_can_be_shared()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new SharedBacking(Page)).Add(1UL << 32, new SharedBacking(Page)).Build();
-        memory.GetSharedRegions().Count.ShouldBe(2);
+        memory.GetShareableRegions().Count.ShouldBe(2);
     }
 
     [Fact]

@@ -338,9 +338,9 @@ public class PinTests
 
         internal int Locks { get; private set; }
 
-        protected internal override BackingResult ExposeAddress(ulong address, ulong length)
+        protected internal override BackingResult ExposeAddress(ulong offset, ulong length)
         {
-            Exposed.Add((address, length));
+            Exposed.Add((offset, length));
             return Refuse ? BackingResult.Fail(GuestMemoryFaultKind.NotShared, 15) : BackingResult.Success;
         }
 

@@ -145,15 +145,15 @@ public class SliceTests
         var high = new SharedBacking(4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
             .Add(0, low).Add(4 * Page, new HeapBacking(Page)).Add(5 * Page, high, protection: Protection.Read).Build();
-        memory.GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset, r.Writable))
+        memory.GetShareableRegions().Select(r => (r.Start, r.Length, r.FileOffset, r.Writable))
             .ShouldBe([(0UL, 4 * Page, 0UL, true), (5 * Page, 4 * Page, 0UL, false)]);
-        memory.GetSharedRegions()[1].Handle.ShouldBeSameAs(high.Handle);
-        memory.Slice((3 * Page) + 10, 4 * Page).GetSharedRegions().Select(r => (r.Address.Value, r.Length, r.FileOffset))
+        memory.GetShareableRegions()[1].Handle.ShouldBeSameAs(high.Handle);
+        memory.Slice((3 * Page) + 10, 4 * Page).GetShareableRegions().Select(r => (r.Start, r.Length, r.FileOffset))
             .ShouldBe([(0UL, Page - 10, (3 * Page) + 10), ((2 * Page) - 10, (2 * Page) + 10, 0UL)]);
 
         // What the list says is where the bytes are.
         memory.Write(2 * Page, 0x1234_5678u);
-        SharedGuestRegion first = memory.GetSharedRegions()[0];
+        ShareableRegion first = memory.GetShareableRegions()[0];
         using GuestMemory peer = new(new ForeignBacking(first.Handle, first.FileOffset, first.Length), "peer");
         peer.Read<uint>(2 * Page).ShouldBe(0x1234_5678u);
     }

@@ -59,16 +59,16 @@ public sealed unsafe class SourceDifferenceTests
 
         protected internal override PageFaultAction OnPageFault(in PageFault fault) => PageFaultAction.Fallback;
 
-        protected internal override BackingResult ReadFallback(ulong address, Span<byte> destination)
+        protected internal override BackingResult ReadFallback(ulong offset, Span<byte> destination)
         {
-            Asked.Add((address, (ulong)destination.Length));
+            Asked.Add((offset, (ulong)destination.Length));
             destination.Clear();
             return BackingResult.Success;
         }
 
-        protected internal override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+        protected internal override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
         {
-            Asked.Add((address, (ulong)source.Length));
+            Asked.Add((offset, (ulong)source.Length));
             return BackingResult.Success;
         }
     }

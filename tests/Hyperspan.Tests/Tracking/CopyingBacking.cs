@@ -9,7 +9,7 @@ internal sealed unsafe class CopyingBacking(HeapBacking inner) : GuestMemoryBack
 
     public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-    protected internal override BackingResult CreateSlice(ulong address, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
+    protected internal override BackingResult CreateSlice(ulong offset, ulong length, bool allowPreemptivePinning, out GuestMemory? slice)
     {
         slice = new GuestMemory(new HeapBacking(length), "made");
         return BackingResult.Success;

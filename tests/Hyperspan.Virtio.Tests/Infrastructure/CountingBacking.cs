@@ -14,27 +14,27 @@ internal sealed class CountingBacking(int length) : GuestMemoryBacking
 
     public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-    protected override BackingResult ReadFallback(ulong address, Span<byte> destination)
+    protected override BackingResult ReadFallback(ulong offset, Span<byte> destination)
     {
-        foreach (ref int count in Reads.AsSpan((int)address, destination.Length))
+        foreach (ref int count in Reads.AsSpan((int)offset, destination.Length))
         {
             count++;
         }
 
-        _bytes.AsSpan((int)address, destination.Length).CopyTo(destination);
+        _bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
         return BackingResult.Success;
     }
 
-    protected override BackingResult WriteFallback(ulong address, ReadOnlySpan<byte> source)
+    protected override BackingResult WriteFallback(ulong offset, ReadOnlySpan<byte> source)
     {
-        Writes.Add(address);
-        source.CopyTo(_bytes.AsSpan((int)address));
+        Writes.Add(offset);
+        source.CopyTo(_bytes.AsSpan((int)offset));
         return BackingResult.Success;
     }
 
-    protected override BackingResult FillFallback(ulong address, byte value, ulong length)
+    protected override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
-        _bytes.AsSpan((int)address, (int)length).Fill(value);
+        _bytes.AsSpan((int)offset, (int)length).Fill(value);
         return BackingResult.Success;
     }
 

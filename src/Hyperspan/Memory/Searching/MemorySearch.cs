@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
+namespace Hyperspan;
+
+/// <summary>Reading what may not all be there: up to a fault; looking for bytes, and comparing them.</summary>
+internal static class MemorySearch
+{
+    // How much is looked through before it is asked whether the memory is still open.
+    private const ulong InPlace = 64UL << 20;
+
+    // How much is compared at a time.
+    private const int Compared = 2048;
+
+    internal static int ReadAvailable(GuestMemory memory, ulong address, Span<byte> destination, out GuestMemoryFault fault)
+    {
+        fault = default;
+        int count = destination.Length;
+        while (count > 0 && !memory.TryRead(address, destination[..count], out GuestMemoryFault met))
+        {
+            // No address is at fault where the range reaches past 2^64. A byte below may have gone meanwhile: then there is another turn, with less.
+            fault = met.As(GuestMemoryOperation.Read, address, (ulong)destination.Length);
+            ulong below = (met.Address?.Value ?? 0) - address;
+            count = (int)Math.Min(below, (ulong)count - 1);
+        }
+
+        return count;
+    }
+
+    internal static bool TryIndexOf(
+        GuestMemory memory, ulong address, ulong length, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault)
+    {
+        found = null;
+        if (!memory.CheckRange(address, length, GuestMemoryOperation.Read, out fault))
+        {
+            return false;
+        }
+
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(2L * value.Length, MemoryTransfer.Pooled, Array.MaxLength));
+        try
+        {
+            for (ulong done = 0; length - done >= (uint)value.Length;)
+            {
+                ulong at = address + done;
+                if (TryIndexInPlace(memory, at, length - done, value, out ulong index, out ulong searched))
+                {
+                    if (index < searched)
+                    {
+                        found = at + index;
+                        return true;
+                    }
+
+                    done += searched - ((uint)value.Length - 1);
+                    continue;
+                }
+
+                Span<byte> piece = buffer.AsSpan(0, (int)Math.Min((uint)buffer.Length, length - done));
+                int got = ReadAvailable(memory, at, piece, out fault);
+                int place = piece[..got].IndexOf(value);
+                if (place >= 0)
+                {
+                    found = at + (ulong)place;
+                    fault = default;
+                    return true;
+                }
+
+                if (fault.IsFault)
+                {
+                    fault = fault.As(GuestMemoryOperation.Read, address, length);
+                    return false;
+                }
+
+                // The next piece begins with the bytes that an occurrence across the border would begin with.
+                done += (ulong)(got - (value.Length - 1));
+            }
+
+            return true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    [SkipLocalsInit]
+    internal static bool TrySequenceEqual(GuestMemory memory, ulong address, ReadOnlySpan<byte> other, out bool equal, out GuestMemoryFault fault)
+    {
+        equal = false;
+        if (!memory.CheckRange(address, (uint)other.Length, GuestMemoryOperation.Read, out fault))
+        {
+            return false;
+        }
+
+        Span<byte> buffer = stackalloc byte[Compared];
+        for (int done = 0; done < other.Length;)
+        {
+            Span<byte> piece = buffer[..Math.Min(Compared, other.Length - done)];
+            int got = ReadAvailable(memory, address + (uint)done, piece, out fault);
+            if (!piece[..got].SequenceEqual(other.Slice(done, got)))
+            {
+                fault = default;
+                return true;
+            }
+
+            if (fault.IsFault)
+            {
+                fault = fault.As(GuestMemoryOperation.Read, address, (uint)other.Length);
+                return false;
+            }
+
+            done += got;
+        }
+
+        equal = true;
+        return true;
+    }
+
+    /// <summary>
+    /// Looks for bytes where they lie, in memory that cannot fault: from an address to the end of its region, or as far as a span goes. Fails where that is no
+    /// memory of this kind, is too short to hold an occurrence, or was closed meanwhile.
+    /// </summary>
+    private static unsafe bool TryIndexInPlace(GuestMemory memory, ulong address, ulong length, ReadOnlySpan<byte> value, out ulong index, out ulong searched)
+    {
+        index = ulong.MaxValue;
+        searched = 0;
+        if (memory.Find(address) is not { IsDirect: true, CanRead: true } region)
+        {
+            return false;
+        }
+
+        searched = Math.Min(Math.Min(length, region.LengthFrom(address)), InPlace);
+        if (searched < (uint)value.Length || value.Length == 0)
+        {
+            return false;
+        }
+
+        // SAFETY: the bytes lie in the region, whose mapping cannot fault and stays reserved while the backing is referenced. They may change meanwhile: what is
+        // found is one of their values.
+        int place = new ReadOnlySpan<byte>(region.At(address), (int)searched).IndexOf(value);
+        GC.KeepAlive(region.Backing);
+        if (place >= 0)
+        {
+            index = (uint)place;
+        }
+
+        return !memory.IsClosed(region);
+    }
+}
