@@ -456,7 +456,7 @@ public sealed unsafe partial class GuestMemory
         out GuestMemoryFault fault)
     {
         using var vectors = new VectorList(Math.Min(range.PageNumbers.Length, HeldPins.Batch));
-        var pins = new HeldPins(forSpans: true);
+        OwnedPins pins = OwnedPins.Take();
         pinned = null;
         fault = default;
         try
@@ -469,14 +469,14 @@ public sealed unsafe partial class GuestMemory
                 }
             }
 
-            pinned = PinPath.Keep(this, pins, vectors, range.Length, access);
+            pinned = new PinnedMemory(this, pins, vectors.ToArray(), range.Length, access);
             return true;
         }
         finally
         {
             if (pinned is null)
             {
-                pins.Undo(0);
+                pins.Abandon();
             }
         }
     }

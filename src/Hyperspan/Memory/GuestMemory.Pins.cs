@@ -52,7 +52,7 @@ public sealed unsafe partial class GuestMemory
         [NotNullWhen(true)] out PinnedMemory? pinned,
         out GuestMemoryFault fault)
     {
-        var pins = new HeldPins(forSpans: true);
+        OwnedPins pins = OwnedPins.Take();
         pinned = null;
         fault = default;
         try
@@ -82,7 +82,7 @@ public sealed unsafe partial class GuestMemory
         {
             if (pinned is null)
             {
-                pins.Undo(0);
+                pins.Abandon();
             }
         }
     }
@@ -118,15 +118,25 @@ public sealed unsafe partial class GuestMemory
         out GuestMemoryFault fault)
     {
         using var vectors = new VectorList(1);
-        var pins = new HeldPins(forSpans: true);
-        if (!PinPath.TryPinInto(this, pins, vectors, address.Value, length, access, out fault))
+        OwnedPins pins = OwnedPins.Take();
+        pinned = null;
+        try
         {
-            fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
-            pinned = null;
-            return false;
-        }
+            if (!PinPath.TryPinInto(this, pins, vectors, address.Value, length, access, out fault))
+            {
+                fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
+                return false;
+            }
 
-        pinned = PinPath.Keep(this, pins, vectors, length, access);
-        return true;
+            pinned = new PinnedMemory(this, pins, vectors.ToArray(), length, access);
+            return true;
+        }
+        finally
+        {
+            if (pinned is null)
+            {
+                pins.Abandon();
+            }
+        }
     }
 }

@@ -14,10 +14,12 @@ namespace Hyperspan;
 /// change between the look and the use. Whatever fails, or throws, undoes what this piece had done; the caller undoes the pieces before it.
 /// </remarks>
 /// <param name="forSpans">Whether to find out if spans are allowed over what is pinned.</param>
-internal sealed unsafe class HeldPins(bool forSpans)
+internal unsafe class HeldPins(bool forSpans)
 {
     // Page numbers are handed to backings in batches from the stack.
     internal const int Batch = 64;
+
+    private const int FewEntries = 3;
 
     private readonly bool _forSpans = forSpans;
 
@@ -113,6 +115,15 @@ internal sealed unsafe class HeldPins(bool forSpans)
 
     /// <summary>Unpins everything, for a finalizer: what a backing throws has nobody to go to, and would end the process.</summary>
     internal void ReleaseForgotten() => Undo(0);
+
+    /// <summary>As new, for what is pinned next. Nothing is pinned.</summary>
+    /// <returns>Whether that takes no more memory than a new one would.</returns>
+    private protected bool TryRenew()
+    {
+        AllowsSpans = _forSpans;
+        IsReadable = true;
+        return _more.Length <= FewEntries;
+    }
 
     /// <summary>How many entries there are, for <see cref="Undo"/>.</summary>
     internal int Mark => _count;
@@ -452,7 +463,7 @@ internal sealed unsafe class HeldPins(bool forSpans)
     {
         if (_count > _more.Length)
         {
-            Array.Resize(ref _more, Math.Max(3, _count * 2));
+            Array.Resize(ref _more, Math.Max(FewEntries, _count * 2));
         }
     }
 

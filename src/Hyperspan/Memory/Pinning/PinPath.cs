@@ -6,20 +6,6 @@ namespace Hyperspan;
 [SkipLocalsInit]
 internal static unsafe class PinPath
 {
-    /// <summary>Makes the object that holds pins. There is no memory for it: they are undone.</summary>
-    internal static PinnedMemory Keep(GuestMemory memory, HeldPins pins, VectorList vectors, ulong length, AccessType access)
-    {
-        try
-        {
-            return new PinnedMemory(memory, pins, vectors.ToArray(), length, access);
-        }
-        catch
-        {
-            pins.Undo(0);
-            throw;
-        }
-    }
-
     /// <summary>Pins a range and appends its pieces, joining those that touch in host memory. Undoes this range where it fails.</summary>
     internal static bool TryPinInto(
         GuestMemory memory,

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 
 namespace Hyperspan;
 
@@ -21,17 +20,16 @@ public sealed unsafe class PinnedMemory : IDisposable
 {
     private const nuint MaxPiece = 1 << 30;
 
-    private readonly HeldPins _pins;
+    private readonly OwnedPins _pins;
     private readonly GuestMemory _memory;
     private readonly IoVector[] _vectors;
-    private readonly VectorsHold? _hold;
     private Memory<byte>[]? _pieces;
     private ReadOnlyMemory<byte>[]? _readOnlyPieces;
 
     // Bit 31: disposed. The rest: pins. The pages are unpinned when the bit is set and the rest is zero.
     private int _state;
 
-    internal PinnedMemory(GuestMemory memory, HeldPins pins, IoVector[] vectors, ulong length, AccessType access)
+    internal PinnedMemory(GuestMemory memory, OwnedPins pins, IoVector[] vectors, ulong length, AccessType access)
     {
         _memory = memory;
         _pins = pins;
@@ -42,16 +40,8 @@ public sealed unsafe class PinnedMemory : IDisposable
         AllowsSpans = pins.AllowsSpans && pins.IsReadable;
         if (access == AccessType.Write)
         {
-            _hold = new VectorsHold(memory, _vectors);
-            _hold.Enter();
+            pins.Hold(new VectorsHold(memory, _vectors));
         }
-    }
-
-    /// <summary>Finalizes an instance of the <see cref="PinnedMemory"/> class: one that was forgotten, pinned or not, unpins its pages.</summary>
-    ~PinnedMemory()
-    {
-        EndHold();
-        _pins.ReleaseForgotten();
     }
 
     /// <summary>Gets what the memory was pinned for.</summary>
@@ -121,7 +111,6 @@ public sealed unsafe class PinnedMemory : IDisposable
     public bool AllowsSpans { get; }
 
     /// <summary>Unpins the pages, now or when the last pin of a piece ends.</summary>
-    [SuppressMessage("Usage", "CA1816", Justification = "With pins left it is not yet released: if they are forgotten, the finalizer does it.")]
     public void Dispose()
     {
         if (Interlocked.Or(ref _state, int.MinValue) == 0)
@@ -173,12 +162,9 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
     }
 
-    [SuppressMessage("Usage", "CA1816", Justification = "The one place that releases, called by the disposal or by the last pin's end.")]
     private void Release()
     {
-        GC.SuppressFinalize(this);
-        EndHold();
-        _pins.Release();
+        _pins.End();
         GC.KeepAlive(_memory);
     }
 
@@ -201,13 +187,6 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
 
         return [.. cut];
-    }
-
-    /// <summary>What was pinned for writing counts as written now.</summary>
-    private void EndHold()
-    {
-        _hold?.Tell(isHeld: false);
-        _hold?.Leave();
     }
 
     private Memory<byte>[] AllPieces => _pieces ??= IsReadable

@@ -1,0 +1,83 @@
+namespace Hyperspan;
+
+/// <summary>
+/// What a <see cref="PinnedMemory"/> owns: pins that are undone when it is forgotten. What has a finalizer is expensive to make, several times a pin, so each thread keeps
+/// one for its next pin; only as long as nothing is pinned is there no owner.
+/// </summary>
+internal sealed class OwnedPins : HeldPins
+{
+    [ThreadStatic]
+    private static OwnedPins? Spare;
+
+    private WriteHold? _hold;
+
+    private OwnedPins()
+        : base(forSpans: true)
+    {
+    }
+
+    /// <summary>Finalizes an instance of the <see cref="OwnedPins"/> class: pins that were forgotten are undone.</summary>
+    ~OwnedPins()
+    {
+        EndHold();
+        ReleaseForgotten();
+    }
+
+    /// <summary>Takes one that holds nothing.</summary>
+    internal static OwnedPins Take()
+    {
+        OwnedPins? spare = Spare;
+        Spare = null;
+        return spare ?? new OwnedPins();
+    }
+
+    /// <summary>Lists what is pinned for writing, until it is unpinned.</summary>
+    internal void Hold(WriteHold hold)
+    {
+        hold.Enter();
+        _hold = hold;
+    }
+
+    /// <summary>
+    /// Unpins everything and gives this back: the caller forgets it, for somebody else may have it. The first exception of a backing is thrown when all is unpinned.
+    /// </summary>
+    internal void End()
+    {
+        EndHold();
+        try
+        {
+            Release();
+        }
+        finally
+        {
+            GiveBack();
+        }
+    }
+
+    /// <summary>Unpins what was pinned before something failed, and gives this back.</summary>
+    internal void Abandon()
+    {
+        EndHold();
+        Undo(0);
+        GiveBack();
+    }
+
+    /// <summary>What was pinned for writing counts as written now.</summary>
+    private void EndHold()
+    {
+        if (_hold is { } hold)
+        {
+            hold.Tell(isHeld: false);
+            hold.Leave();
+            _hold = null;
+        }
+    }
+
+    private void GiveBack()
+    {
+        if (TryRenew())
+        {
+            Spare = this;
+        }
+    }
+}
