@@ -69,17 +69,17 @@ public sealed partial class PackageTests : IDisposable
         string sources = Path.GetRelativePath(_folder.PathOf("."), PublishedProgram.Sources!);
         IEnumerable<string> projects = names.Select(name => $"""<Project Path="{sources}/src/{name}/{name}.csproj" />""");
         File.WriteAllText(solution, $"<Solution>{string.Concat(projects)}</Solution>");
-        PackInto("artifacts", solution);
+        PackWith(solution);
     }
 
     /// <summary>One for each kind of system; the one without a name of any only says which there are.</summary>
     private void PackTool(string runtime) =>
-        PackInto("artifacts-" + runtime, Path.Combine(PublishedProgram.Sources!, "src", ToolName, ToolName + ".csproj"), "-r", runtime);
+        PackWith(Path.Combine(PublishedProgram.Sources!, "src", ToolName, ToolName + ".csproj"), "-r", runtime);
 
-    private void PackInto(string artifacts, string project, params string[] options) => PublishedProgram.DotNet(
-        _folder.PathOf(artifacts + ".log"),
+    private void PackWith(string project, params string[] options) => PublishedProgram.DotNet(
+        _folder.PathOf("pack.log"),
         [
-            "pack", project, "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"), "--artifacts-path", _folder.PathOf(artifacts),
+            "pack", project, "-c", "Release", "--nologo", "-v", "q", "-o", _folder.PathOf("feed"), "--artifacts-path", _folder.PathOf("artifacts"),
             "-p:RunAnalyzers=false", "-p:EnforceCodeStyleInBuild=false", "-p:UseSharedCompilation=false", "-p:Version=" + Version, .. options,
         ]);
 
