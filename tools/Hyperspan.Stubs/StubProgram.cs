@@ -46,8 +46,8 @@ internal sealed partial class StubProgram
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"), ("Fill", "fill"), ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"),
-        ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
+        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"), ("Fill", "fill"),
+        ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
     ];

@@ -424,7 +424,7 @@ public sealed class TranslatedMemoryTests : IDisposable
         Memory.IsPinnable.ShouldBeTrue();
         Memory.GetIova(Iova).ShouldBeNull();
         Memory.TryGetMapping(Iova, out _, out _).ShouldBeFalse();
-        Memory.GetSharedRegions().ShouldBeEmpty();
+        Memory.GetShareableRegions().ShouldBeEmpty();
         _translated.Target.ShouldBeSameAs(_ram);
         _translated.Translator.ShouldBeSameAs(_map);
         new AddressTranslation(0x1000, 0x7f000, 0x2000, Protection.ReadWrite).ToString().ShouldBe("0x1000-0x3000 at 0x7f000, rw-");

@@ -87,7 +87,7 @@ internal static unsafe class BytePath
         {
             if (length - 1 < Guard.SuppressedLimit && RegionSlot.Fits(RegionSlot.BytesBelow(memory.First.StubRead), address, length))
             {
-                if (memory.First.Bitmaps is null)
+                if (memory.First.Checked is null)
                 {
                     return TryReadGuarded(memory, address, ref destination, length, out obstacle);
                 }
@@ -135,7 +135,7 @@ internal static unsafe class BytePath
     private static bool TryReadRestricted(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for a guarded read; the range lies in one page of it.
-        bool copied = memory.First.Bitmaps!.CopyOutOfPage(ref destination, memory.First.Base + address, address, (nuint)length);
+        bool copied = memory.First.Checked!.CopyOutOfPage(ref destination, memory.First.Base + address, address, (nuint)length);
         obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
         return copied && !memory.Gate.IsDisturbed;
     }
@@ -143,7 +143,7 @@ internal static unsafe class BytePath
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryReadAnywhere(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
     {
-        if (!TryFindMapping(memory, address, length, AccessType.Read, out byte* from, out bool direct, out BitmapPath? bitmaps, out ulong offset))
+        if (!TryFindMapping(memory, address, length, AccessType.Read, out byte* from, out bool direct, out CheckedPath? checkedPath, out ulong offset))
         {
             obstacle = Obstacle.NotReached;
             return false;
@@ -152,9 +152,9 @@ internal static unsafe class BytePath
         // SAFETY: as above. Pinned, because the garbage collector may run during a long guarded copy.
         fixed (byte* pinned = &destination)
         {
-            if (bitmaps is not null)
+            if (checkedPath is not null)
             {
-                ulong done = bitmaps.CopyOut(pinned, from, offset, length);
+                ulong done = checkedPath.CopyOut(pinned, from, offset, length);
                 return IsDone(memory, done, length, AccessType.Read, out obstacle);
             }
 
@@ -173,7 +173,7 @@ internal static unsafe class BytePath
         {
             if (length != 0 && IsWrittenUpwards(to, length) && RegionSlot.Fits(RegionSlot.BytesBelow(memory.First.StubWrite), address, length))
             {
-                if (memory.First.Bitmaps is null)
+                if (memory.First.Checked is null)
                 {
                     return TryWriteGuarded(memory, address, ref source, length, out obstacle);
                 }
@@ -221,7 +221,7 @@ internal static unsafe class BytePath
     private static bool TryWriteRestricted(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for reading.
-        bool copied = memory.First.Bitmaps!.CopyIntoPage(memory.First.Base + address, ref source, address, (nuint)length);
+        bool copied = memory.First.Checked!.CopyIntoPage(memory.First.Base + address, ref source, address, (nuint)length);
         obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
         return copied && !memory.Gate.AreWritesDisturbed;
     }
@@ -229,7 +229,7 @@ internal static unsafe class BytePath
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryWriteAnywhere(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
     {
-        if (!TryFindMapping(memory, address, length, AccessType.Write, out byte* to, out bool direct, out BitmapPath? bitmaps, out ulong offset))
+        if (!TryFindMapping(memory, address, length, AccessType.Write, out byte* to, out bool direct, out CheckedPath? checkedPath, out ulong offset))
         {
             obstacle = Obstacle.NotReached;
             return false;
@@ -238,9 +238,9 @@ internal static unsafe class BytePath
         // SAFETY: as above.
         fixed (byte* pinned = &source)
         {
-            if (bitmaps is not null)
+            if (checkedPath is not null)
             {
-                ulong done = bitmaps.CopyIn(to, pinned, offset, length);
+                ulong done = checkedPath.CopyIn(to, pinned, offset, length);
                 return IsDone(memory, done, length, AccessType.Write, out obstacle);
             }
 
@@ -320,13 +320,13 @@ internal static unsafe class BytePath
         AccessType access,
         out byte* at,
         out bool direct,
-        out BitmapPath? bitmaps,
+        out CheckedPath? checkedPath,
         out ulong offset)
     {
         bool write = access == AccessType.Write;
         offset = address;
         at = memory.First.Base + address;
-        bitmaps = memory.First.Bitmaps;
+        checkedPath = memory.First.Checked;
         direct = RegionSlot.Fits(write ? memory.FirstWriteBytes : memory.FirstReadBytes, address, length);
         if (direct || RegionSlot.Fits(RegionSlot.BytesBelow(write ? memory.First.StubWrite : memory.First.StubRead), address, length))
         {
@@ -336,7 +336,7 @@ internal static unsafe class BytePath
         ref RegionSlot slot = ref memory.Table.SlotOf(address);
         offset = address - slot.Start;
         at = slot.Base + offset;
-        bitmaps = slot.Bitmaps;
+        checkedPath = slot.Checked;
         direct = RegionSlot.Fits(RegionSlot.BytesBelow(write ? slot.DirectWrite : slot.DirectRead), offset, length);
         return direct || RegionSlot.Fits(RegionSlot.BytesBelow(write ? slot.StubWrite : slot.StubRead), offset, length);
     }

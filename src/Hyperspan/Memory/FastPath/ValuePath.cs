@@ -34,12 +34,12 @@ internal static unsafe class ValuePath
 
             ulong offset;
             byte* at;
-            BitmapPath? bitmaps;
+            CheckedPath? checkedPath;
             if (address < memory.First.StubRead)
             {
                 offset = address;
                 at = memory.First.Base + address;
-                bitmaps = memory.First.Bitmaps;
+                checkedPath = memory.First.Checked;
             }
             else
             {
@@ -57,10 +57,10 @@ internal static unsafe class ValuePath
                     goto NotReached;
                 }
 
-                bitmaps = slot.Bitmaps;
+                checkedPath = slot.Checked;
             }
 
-            if (bitmaps is null)
+            if (checkedPath is null)
             {
                 GuardedResult result = Guard.Load<T>(at);
                 value = Scalar.FromBits<T>(result.Value);
@@ -77,7 +77,7 @@ internal static unsafe class ValuePath
                     goto NotReached;
                 }
 
-                GuardedResult result = bitmaps.Load<T>(at, offset);
+                GuardedResult result = checkedPath.Load<T>(at, offset);
                 value = Scalar.FromBits<T>(result.Value);
                 if (!result.Ok)
                 {
@@ -127,12 +127,12 @@ internal static unsafe class ValuePath
 
             ulong offset;
             byte* at;
-            BitmapPath? bitmaps;
+            CheckedPath? checkedPath;
             if (address < memory.First.StubWrite)
             {
                 offset = address;
                 at = memory.First.Base + address;
-                bitmaps = memory.First.Bitmaps;
+                checkedPath = memory.First.Checked;
             }
             else
             {
@@ -150,10 +150,10 @@ internal static unsafe class ValuePath
                     goto NotReached;
                 }
 
-                bitmaps = slot.Bitmaps;
+                checkedPath = slot.Checked;
             }
 
-            if (bitmaps is null)
+            if (checkedPath is null)
             {
                 GuardedResult result = Guard.Store(at, value);
                 if (!result.Ok)
@@ -162,7 +162,7 @@ internal static unsafe class ValuePath
                     return false;
                 }
             }
-            else if (!Scalar.IsAligned<T>(at) || !bitmaps.Store(at, offset, value).Ok)
+            else if (!Scalar.IsAligned<T>(at) || !checkedPath.Store(at, offset, value).Ok)
             {
                 goto NotReached;
             }
@@ -223,7 +223,7 @@ internal static unsafe class ValuePath
             byte* at = memory.First.Base + address;
             bool direct = false;
             bool reached = address < memory.First.StubWrite;
-            BitmapPath? bitmaps = memory.First.Bitmaps;
+            CheckedPath? checkedPath = memory.First.Checked;
             if (!reached)
             {
                 ref RegionSlot slot = ref memory.Table.SlotOf(address);
@@ -231,7 +231,7 @@ internal static unsafe class ValuePath
                 at = slot.Base + offset;
                 direct = offset < slot.DirectWrite;
                 reached = direct || offset < slot.StubWrite;
-                bitmaps = slot.Bitmaps;
+                checkedPath = slot.Checked;
             }
 
             if (reached && Scalar.IsAligned<T>(at))
@@ -242,13 +242,13 @@ internal static unsafe class ValuePath
                 }
                 else
                 {
-                    GuardedResult result = bitmaps is null
+                    GuardedResult result = checkedPath is null
                         ? Guard.CompareExchange(at, value, comparand)
-                        : bitmaps.CompareExchange(at, offset, value, comparand);
+                        : checkedPath.CompareExchange(at, offset, value, comparand);
                     original = Scalar.FromBits<T>(result.Value);
                     if (!result.Ok)
                     {
-                        obstacle = bitmaps is null ? (Obstacle)result.Status : Obstacle.NotReached;
+                        obstacle = checkedPath is null ? (Obstacle)result.Status : Obstacle.NotReached;
                         return false;
                     }
                 }

@@ -17,11 +17,11 @@ internal unsafe struct RegionSlot
     internal ulong DirectRead;
     internal ulong DirectWrite;
 
-    /// <summary>Limits of accesses by a stub: of <see cref="Bitmaps"/>, or a guarded one where that is null.</summary>
+    /// <summary>Limits of accesses by a stub: of <see cref="Checked"/>, or a guarded one where that is null.</summary>
     internal ulong StubRead;
     internal ulong StubWrite;
     internal byte* Base;
-    internal BitmapPath? Bitmaps;
+    internal CheckedPath? Checked;
     internal MemoryRegion? Region;
     internal ulong Start;
 
@@ -50,8 +50,8 @@ internal unsafe struct RegionSlot
             return;
         }
 
-        Bitmaps = BitmapPath.TryCreate(region, skip);
-        if (Bitmaps is not null || (region.IsGuardedInline && Guard.UsesMachineCode))
+        Checked = CheckedPath.TryCreate(region, skip);
+        if (Checked is not null || (region.IsGuardedInline && Guard.UsesMachineCode))
         {
             StubRead = read;
             StubWrite = write;

@@ -14,7 +14,7 @@ namespace Hyperspan;
 /// Memory whose addresses are translated is reached the same way: tables of translations take the place of the bitmaps, the number of the page that of the bit, the
 /// I/O virtual address that of the mapping's. The stubs for that take the same arguments and lie at a fixed distance from those for bits.
 /// </remarks>
-internal sealed unsafe class BitmapPath
+internal sealed unsafe class CheckedPath
 {
     private readonly byte* _readBitmap;
     private readonly byte* _writeBitmap;
@@ -23,7 +23,7 @@ internal sealed unsafe class BitmapPath
     // The distance of the stubs to use from those for bits; zero for these.
     private readonly nint _stubs;
 
-    private BitmapPath(MemoryRegion region, ulong skip)
+    private CheckedPath(MemoryRegion region, ulong skip)
     {
         if (region.Translated is { } translated)
         {
@@ -40,12 +40,12 @@ internal sealed unsafe class BitmapPath
     }
 
     /// <summary>Makes the path, or none where the stubs cannot do it: without restartable sequences, or where the start is not that of a page.</summary>
-    internal static BitmapPath? TryCreate(MemoryRegion region, ulong skip) =>
+    internal static CheckedPath? TryCreate(MemoryRegion region, ulong skip) =>
         (region.HasBitmaps || region.Translated is not null)
         && region.FaultBehavior != FaultBehavior.MayBlock
         && ((region.BackingOffset + skip) & (GuestAddress.PageSize - 1)) == 0
         && Guard.SupportsRestartableSequences
-            ? new BitmapPath(region, skip)
+            ? new CheckedPath(region, skip)
             : null;
 
     /// <summary>
