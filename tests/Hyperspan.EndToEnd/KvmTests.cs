@@ -172,6 +172,7 @@ public sealed class KvmTests : IDisposable
             "MemorySlotTests",
             "DoorbellTests",
             "DirtyLogTests",
+            "LiveSaveTests",
             "RegisterTests",
             "InterruptionTests",
             "VirtualMachineTests",

@@ -179,10 +179,8 @@ internal sealed partial class StubProgram
         _a.cmp(rax, -UserFaultAbi.EEXIST);
         _a.jne(L("keep_failed"));
 
-        // It is there by now: who waits for it only has to know.
-        _a.lea(rdx, __[rbx + KeeperLayout.RequestOffset]);
-        Ioctl(UserFaultAbi.UFFDIO_WAKE);
-        _a.jmp(L("keep_next"));
+        // It is there by now, or (a private mapping of a file) all there is is the mark that it is protected.
+        _a.jmp(L("keep_lift"));
     }
 
     /// <summary>The error is there before the protection goes: who has read a page and then finds none has read what was protected.</summary>

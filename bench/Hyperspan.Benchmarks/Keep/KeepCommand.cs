@@ -22,6 +22,7 @@ internal static class KeepCommand
         string folder = Directory.CreateDirectory(Path.Combine(arguments.Length > 0 ? arguments[0] : Path.GetTempPath(), $"hs-keep-{Environment.ProcessId}")).FullName;
         try
         {
+            MeasureLive(folder);
             Measure(folder);
             return 0;
         }
@@ -31,11 +32,23 @@ internal static class KeepCommand
         }
     }
 
+    private static void MeasureLive(string folder)
+    {
+        using (GuestMemory heap = LiveSaveMeasure.Touched(new HeapBacking(Size / 16)))
+        {
+            LiveSaveMeasure.Run("256 MiB, private", heap, folder);
+        }
+
+        using GuestMemory shared = LiveSaveMeasure.Touched(new SharedBacking(Size / 16));
+        LiveSaveMeasure.Run("256 MiB, a memory file", shared, folder);
+    }
+
     private static void Measure(string folder)
     {
         var ram = new SharedBacking(Size);
         using var memory = new GuestMemory(ram, "ram");
         Touch(memory);
+        LiveSaveMeasure.Run("4 GiB with 340 MiB, a memory file", memory, folder);
         MeasureMapping(memory);
         string full = Path.Combine(folder, "full");
         string difference = Path.Combine(folder, "difference");

@@ -125,7 +125,7 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
         ulong size = Math.Max(GuestMemoryImage.PageSizeOf(region), (ulong)Environment.SystemPageSize);
         ulong start = (ulong)backing.Mapping + region.BackingOffset;
         ulong end = PageMath.RoundUp(start + region.Range.Length, size);
-        bool isPrivate = backing.GetShareableRegions().Count == 0;
+        bool isPrivate = backing is not FileBacking && backing.GetShareableRegions().Count == 0;
         return new PageExtent(start & ~(size - 1), end, BitOperations.Log2(size), isPrivate, backing.Name);
     }
 

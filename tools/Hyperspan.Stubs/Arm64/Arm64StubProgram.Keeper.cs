@@ -187,10 +187,8 @@ internal sealed partial class Arm64StubProgram
             $"cmn x0, #{UserFaultAbi.EEXIST}",
             "b.ne keep_failed");
 
-        // It is there by now: who waits for it only has to know.
-        Emit($"add x2, x19, #{KeeperLayout.RequestOffset}");
-        Ioctl(UserFaultAbi.UFFDIO_WAKE);
-        Emit("b keep_next");
+        // It is there by now, or (a private mapping of a file) all there is is the mark that it is protected.
+        Emit("b keep_lift");
     }
 
     /// <summary>The error is there before the protection goes: who has read a page and then finds none has read what was protected.</summary>

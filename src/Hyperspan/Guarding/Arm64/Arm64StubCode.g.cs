@@ -8,7 +8,7 @@ internal static class Arm64StubCode
 {
     internal const int HandlerOffset = 0x0;
     internal const int KeepPagesOffset = 0xF0;
-    internal const int ProbeWriteOffset = 0x6E0;
+    internal const int ProbeWriteOffset = 0x6C0;
     internal const int TranslatedOffset = 0xE80;
     internal const int FillOffset = 0x1780;
     internal const int CopyOffset = 0x1880;
@@ -19,13 +19,13 @@ internal static class Arm64StubCode
     internal const int RestartableAreaOffset = 0x1AA8;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int LoadOffset(int size) => size switch { 1 => 0x470, 2 => 0x480, 4 => 0x4A0, _ => 0x4C0 };
+    internal static int LoadOffset(int size) => size switch { 1 => 0x450, 2 => 0x460, 4 => 0x480, _ => 0x4A0 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int StoreOffset(int size) => size switch { 1 => 0x4E0, 2 => 0x4F0, 4 => 0x520, _ => 0x560 };
+    internal static int StoreOffset(int size) => size switch { 1 => 0x4C0, 2 => 0x4D0, 4 => 0x500, _ => 0x540 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int CompareExchangeOffset(int size) => size switch { 1 => 0x5C0, 2 => 0x5D0, 4 => 0x5E0, _ => 0x5F0 };
+    internal static int CompareExchangeOffset(int size) => size switch { 1 => 0x5A0, 2 => 0x5B0, 4 => 0x5C0, _ => 0x5D0 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int BitCheckedLoadOffset(int size) => size switch { 1 => 0x700, 2 => 0x780, 4 => 0x800, _ => 0x880 };
@@ -76,10 +76,10 @@ internal static class Arm64StubCode
     /// <summary>Where the processor has atomic instructions (LSE): an offset, and the instruction that takes that place.</summary>
     internal static ReadOnlySpan<uint> AtomicsAlternatives =>
     [
-        0x5C0, 0x08E1FC02, // casalb w1, w2, [x0]
-        0x5D0, 0x48E1FC02, // casalh w1, w2, [x0]
-        0x5E0, 0x88E1FC02, // casal w1, w2, [x0]
-        0x5F0, 0xC8E1FC02, // casal x1, x2, [x0]
+        0x5A0, 0x08E1FC02, // casalb w1, w2, [x0]
+        0x5B0, 0x48E1FC02, // casalh w1, w2, [x0]
+        0x5C0, 0x88E1FC02, // casal w1, w2, [x0]
+        0x5D0, 0xC8E1FC02, // casal x1, x2, [x0]
         0xB00, 0xD503201F, // nop
         0xB80, 0xD503201F, // nop
         0xC00, 0xD503201F, // nop
@@ -93,10 +93,10 @@ internal static class Arm64StubCode
     /// <summary>Where the processor has weaker acquiring loads (LRCPC): an offset, and the instruction that takes that place.</summary>
     internal static ReadOnlySpan<uint> ProcessorConsistencyAlternatives =>
     [
-        0x470, 0x38BFC000, // ldaprb w0, [x0]
-        0x488, 0x78BFC000, // ldaprh w0, [x0]
-        0x4A8, 0xB8BFC000, // ldapr w0, [x0]
-        0x4C8, 0xF8BFC000, // ldapr x0, [x0]
+        0x450, 0x38BFC000, // ldaprb w0, [x0]
+        0x468, 0x78BFC000, // ldaprh w0, [x0]
+        0x488, 0xB8BFC000, // ldapr w0, [x0]
+        0x4A8, 0xF8BFC000, // ldapr x0, [x0]
         0x730, 0x38BFC000, // ldaprb w0, [x0]
         0x7B0, 0x78BFC000, // ldaprh w0, [x0]
         0x830, 0xB8BFC000, // ldapr w0, [x0]
@@ -113,7 +113,7 @@ internal static class Arm64StubCode
         // The signal handler, and the point where recovered stubs return.
         // handler:
         0x49, 0xDC, 0x40, 0xF9,                         // ldr x9, [x2, #440]
-        0x6A, 0x23, 0x00, 0x10,                         // adr x10, load1
+        0x6A, 0x22, 0x00, 0x10,                         // adr x10, load1
         0x3F, 0x01, 0x0A, 0xEB,                         // cmp x9, x10
         0xA3, 0x01, 0x00, 0x54,                         // b.lo foreign
         0x8A, 0xD3, 0x00, 0x10,                         // adr x10, data
@@ -201,7 +201,7 @@ internal static class Arm64StubCode
         0x01, 0x04, 0xB8, 0x72,                         // movk w1, #49184, lsl #16
         0xA8, 0x03, 0x80, 0xD2,                         // mov x8, #29
         0x01, 0x00, 0x00, 0xD4,                         // svc #0
-        0xE0, 0x13, 0x00, 0xB5,                         // cbnz x0, keep_failed
+        0x20, 0x13, 0x00, 0xB5,                         // cbnz x0, keep_failed
         0x69, 0x36, 0x40, 0xF9,                         // ldr x9, [x19, #104]
         0x29, 0x05, 0x00, 0x91,                         // add x9, x9, #1
         0x69, 0x36, 0x00, 0xF9,                         // str x9, [x19, #104]
@@ -220,7 +220,7 @@ internal static class Arm64StubCode
         0x20, 0xFF, 0xFF, 0x54,                         // b.eq keep_protect
         0x1F, 0x2C, 0x00, 0xB1,                         // cmn x0, #11
         0xE0, 0xFE, 0xFF, 0x54,                         // b.eq keep_protect
-        0xA0, 0x11, 0x00, 0xB5,                         // cbnz x0, keep_failed
+        0xE0, 0x10, 0x00, 0xB5,                         // cbnz x0, keep_failed
         0x94, 0xC2, 0x00, 0x91,                         // add x20, x20, #48
         0xB5, 0x06, 0x00, 0xD1,                         // sub x21, x21, #1
         0xE4, 0xFF, 0xFF, 0x17,                         // b keep_arm
@@ -243,9 +243,9 @@ internal static class Arm64StubCode
         0x1F, 0x2C, 0x00, 0xB1,                         // cmn x0, #11
         0x80, 0xFE, 0xFF, 0x54,                         // b.eq keep_serve
         0x1F, 0x00, 0x00, 0xF1,                         // cmp x0, #0
-        0x0D, 0x0F, 0x00, 0x54,                         // b.le keep_failed
+        0x4D, 0x0E, 0x00, 0x54,                         // b.le keep_failed
         0x69, 0x8E, 0x40, 0x79,                         // ldrh w9, [x19, #70]
-        0xA9, 0x0F, 0x00, 0x35,                         // cbnz w9, keep_end
+        0xE9, 0x0E, 0x00, 0x35,                         // cbnz w9, keep_end
         0x60, 0x02, 0x40, 0xB9,                         // ldr w0, [x19, #0]
         0x61, 0x02, 0x02, 0x91,                         // add x1, x19, #128
         0x02, 0x40, 0x80, 0xD2,                         // mov x2, #512
@@ -256,7 +256,7 @@ internal static class Arm64StubCode
         0x1F, 0x2C, 0x00, 0xB1,                         // cmn x0, #11
         0xE0, 0xFC, 0xFF, 0x54,                         // b.eq keep_serve
         0x1F, 0x00, 0x00, 0xF1,                         // cmp x0, #0
-        0x6D, 0x0D, 0x00, 0x54,                         // b.le keep_failed
+        0xAD, 0x0C, 0x00, 0x54,                         // b.le keep_failed
         0x75, 0x02, 0x02, 0x91,                         // add x21, x19, #128
         0xB6, 0x02, 0x00, 0x8B,                         // add x22, x21, x0
         // keep_message:
@@ -270,7 +270,7 @@ internal static class Arm64StubCode
         0x69, 0x12, 0x40, 0xF9,                         // ldr x9, [x19, #32]
         // keep_find:
         0xE0, 0x03, 0x1F, 0xAA,                         // mov x0, xzr
-        0xE9, 0x0B, 0x00, 0xB4,                         // cbz x9, keep_failed
+        0x29, 0x0B, 0x00, 0xB4,                         // cbz x9, keep_failed
         0x8A, 0x2E, 0x40, 0xA9,                         // ldp x10, x11, [x20]
         0xEC, 0x02, 0x0A, 0xCB,                         // sub x12, x23, x10
         0x9F, 0x01, 0x0B, 0xEB,                         // cmp x12, x11
@@ -311,7 +311,7 @@ internal static class Arm64StubCode
         0x1F, 0x2C, 0x00, 0xB1,                         // cmn x0, #11
         0x60, 0xFF, 0xFF, 0x54,                         // b.eq keep_write
         0x1F, 0x00, 0x00, 0xF1,                         // cmp x0, #0
-        0x0D, 0x07, 0x00, 0x54,                         // b.le keep_failed
+        0x4D, 0x06, 0x00, 0x54,                         // b.le keep_failed
         0x21, 0x00, 0x00, 0x8B,                         // add x1, x1, x0
         0x63, 0x00, 0x00, 0x8B,                         // add x3, x3, x0
         0x42, 0x00, 0x00, 0xEB,                         // subs x2, x2, x0
@@ -337,7 +337,7 @@ internal static class Arm64StubCode
         0x20, 0xFF, 0xFF, 0x54,                         // b.eq keep_lift_again
         0x1F, 0x2C, 0x00, 0xB1,                         // cmn x0, #11
         0xE0, 0xFE, 0xFF, 0x54,                         // b.eq keep_lift_again
-        0x00, 0x04, 0x00, 0xB5,                         // cbnz x0, keep_failed
+        0x40, 0x03, 0x00, 0xB5,                         // cbnz x0, keep_failed
         // keep_next:
         0xB5, 0x82, 0x00, 0x91,                         // add x21, x21, #32
         0xB6, 0xFF, 0xFF, 0x17,                         // b keep_message
@@ -364,14 +364,8 @@ internal static class Arm64StubCode
         0xA0, 0xFE, 0xFF, 0x54,                         // b.eq keep_zero
         0x60, 0xFD, 0xFF, 0xB4,                         // cbz x0, keep_next
         0x1F, 0x44, 0x00, 0xB1,                         // cmn x0, #17
-        0x01, 0x01, 0x00, 0x54,                         // b.ne keep_failed
-        0x62, 0x22, 0x01, 0x91,                         // add x2, x19, #72
-        0x60, 0x02, 0x40, 0xB9,                         // ldr w0, [x19, #0]
-        0x41, 0x40, 0x95, 0x52,                         // mov w1, #43522
-        0x01, 0x02, 0xB0, 0x72,                         // movk w1, #32784, lsl #16
-        0xA8, 0x03, 0x80, 0xD2,                         // mov x8, #29
-        0x01, 0x00, 0x00, 0xD4,                         // svc #0
-        0xE2, 0xFF, 0xFF, 0x17,                         // b keep_next
+        0x41, 0x00, 0x00, 0x54,                         // b.ne keep_failed
+        0xD9, 0xFF, 0xFF, 0x17,                         // b keep_lift
         // keep_failed:
         0x89, 0x00, 0x80, 0x92,                         // mov x9, #-5
         0x1F, 0x00, 0x00, 0xF1,                         // cmp x0, #0
@@ -421,8 +415,6 @@ internal static class Arm64StubCode
         0xF9, 0x6B, 0x44, 0xA9,                         // ldp x25, x26, [sp, #64]
         0xFD, 0x7B, 0xC5, 0xA8,                         // ldp x29, x30, [sp], #80
         0xC0, 0x03, 0x5F, 0xD6,                         // ret
-        0x20, 0x00, 0x20, 0xD4,                         // brk #1
-        0x20, 0x00, 0x20, 0xD4,                         // brk #1
         0x20, 0x00, 0x20, 0xD4,                         // brk #1
         // Loads, stores, compare-exchanges and the write probe: p in x0, comparand or value in x1, value in x2.
         // load1:
@@ -614,6 +606,14 @@ internal static class Arm64StubCode
         0xE0, 0x03, 0x1F, 0xAA,                         // mov x0, xzr
         0xE1, 0x03, 0x1F, 0xAA,                         // mov x1, xzr
         0xC0, 0x03, 0x5F, 0xD6,                         // ret
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
+        0x20, 0x00, 0x20, 0xD4,                         // brk #1
         0x20, 0x00, 0x20, 0xD4,                         // brk #1
         0x20, 0x00, 0x20, 0xD4,                         // brk #1
         // Accesses that count only under a set bit: bitmap and bit index in the last two arguments.
