@@ -10,7 +10,10 @@ public sealed unsafe partial class MemoryMapping
     /// <summary>Gets a value indicating whether the kernel notes which pages the guest writes to.</summary>
     public bool IsLogged { get; private set; }
 
-    /// <summary>Has the kernel note from now on which pages the guest's processors write to. It does not see writes of this process, or of devices in it.</summary>
+    /// <summary>
+    /// Has the kernel note from now on which pages the guest's processors write to. It does not see writes of this process, or of devices in it: a <see cref="DirtyLog"/> to
+    /// which the partition was added has both, and takes what the kernel notes for itself.
+    /// </summary>
     /// <exception cref="KvmException">The kernel refused.</exception>
     /// <exception cref="ObjectDisposedException">It has been unmapped.</exception>
     public void StartDirtyLog() => SetLogged(true);

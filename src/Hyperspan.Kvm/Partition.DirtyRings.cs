@@ -28,22 +28,28 @@ public sealed unsafe partial class Partition
         lock (_ringLock)
         {
             var bases = Slots.ToDictionary(static slot => slot.Number, static slot => slot.Range.Start);
-            int taken = 0;
-            foreach (VirtualProcessor processor in Processors)
+            return TakeFromRings((slot, index) =>
             {
-                taken += processor.CollectDirty((slot, index) =>
+                if (bases.TryGetValue(slot, out GuestAddress start))
                 {
-                    // The upper half of the number is the address space, of which there is one without system management mode.
-                    if (bases.TryGetValue(slot & 0xffff, out GuestAddress start))
-                    {
-                        page(start + (index * GuestAddress.PageSize));
-                    }
-                });
-            }
-
-            Request(KvmRequest.ResetDirtyRings, null, "KVM_RESET_DIRTY_RINGS");
-            return taken;
+                    page(start + (index * GuestAddress.PageSize));
+                }
+            });
         }
+    }
+
+    /// <summary>Takes what is in the rings, and has the next write to each page noted. Under <see cref="_ringLock"/>.</summary>
+    private int TakeFromRings(Action<uint, ulong> page)
+    {
+        int taken = 0;
+        foreach (VirtualProcessor processor in Processors)
+        {
+            // The upper half of the number is the address space, of which there is one without system management mode.
+            taken += processor.CollectDirty((slot, index) => page(slot & 0xffff, index));
+        }
+
+        Request(KvmRequest.ResetDirtyRings, null, "KVM_RESET_DIRTY_RINGS");
+        return taken;
     }
 
     private void EnableDirtyRing()

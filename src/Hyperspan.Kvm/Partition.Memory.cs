@@ -153,6 +153,7 @@ public sealed unsafe partial class Partition
                 try
                 {
                     SetSlot(mapping, states[at], before.Length, "move");
+                    ReportGone(mapping, states[at]);
                 }
                 catch
                 {
@@ -279,6 +280,7 @@ public sealed unsafe partial class Partition
         foreach (SlotState slot in mapping.States)
         {
             SetSlot(mapping, slot, 0, "unmap");
+            ReportGone(mapping, slot);
             slot.Hold.Dispose();
             _freeSlots.Add(slot.Number);
         }
@@ -291,7 +293,7 @@ public sealed unsafe partial class Partition
         var region = new KvmMemoryRegion
         {
             Slot = slot.Number,
-            Flags = (readOnly ?? mapping.IsReadOnly(slot) ? KvmMemoryRegion.ReadOnly : 0) | (mapping.IsLogged ? KvmMemoryRegion.LogDirtyPages : 0),
+            Flags = (readOnly ?? mapping.IsReadOnly(slot) ? KvmMemoryRegion.ReadOnly : 0) | (mapping.IsLogged || IsLoggedAsWhole ? KvmMemoryRegion.LogDirtyPages : 0),
             GuestAddress = slot.Range.Start.Value,
             Size = size,
             HostAddress = slot.Host,
@@ -314,6 +316,7 @@ public sealed unsafe partial class Partition
             {
                 foreach (SlotState slot in mapping.States)
                 {
+                    ReportGone(mapping, slot);
                     slot.Hold.Dispose();
                 }
 

@@ -224,6 +224,8 @@ public sealed unsafe partial class Partition : IDisposable
         {
             _processors.Remove(processor);
         }
+
+        ReportRingGone();
     }
 
     /// <summary>Makes a request to the machine.</summary>

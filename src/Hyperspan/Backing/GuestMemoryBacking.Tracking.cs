@@ -15,14 +15,14 @@ public abstract partial class GuestMemoryBacking
     internal BackingDirtyLog? SoleLog => Volatile.Read(ref _soleLog);
 
     /// <summary>
-    /// Tells those who keep track of writes that bytes have changed. For a backing that changes its content by itself, in a page-fault handler for instance; what is
-    /// written through
-    /// <see cref="GuestMemory"/> is told without it, by its fallback methods as well. Call it when the bytes are there.
+    /// Tells those who keep track of writes that bytes have changed. For a backing that changes its content by itself, in a page-fault handler for instance, and for who knows
+    /// that somebody else did (<see cref="IDirtySource"/>); what is written through <see cref="GuestMemory"/> is told without it, by its fallback methods as well. Call it
+    /// when the bytes are there. Safe from any thread; where nobody keeps track it does nothing.
     /// </summary>
     /// <param name="offset">The first byte, in bytes from the start of this backing.</param>
     /// <param name="length">The length in bytes.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not in this backing.</exception>
-    protected void ReportWritten(ulong offset, ulong length)
+    public void ReportWritten(ulong offset, ulong length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);

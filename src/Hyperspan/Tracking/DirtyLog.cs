@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Hyperspan.Synchronization;
 
@@ -10,7 +12,8 @@ namespace Hyperspan;
 /// <para>
 /// What is written through any <see cref="GuestMemory"/> over the same backings counts: values, bytes, fills, copies, atomic operations, what fallback methods do, and what
 /// was pinned for writing. What is written through bare pointers, by native code or by system calls counts where that is asked for: <see cref="DirtyLogScope.Mapping"/>. What
-/// other processes write through mappings of their own, and what is written to the file, is never seen.
+/// a hypervisor's guest writes counts where that keeps a log: <see cref="AddSource"/>. What other processes write through mappings of their own, and what is written to the
+/// file, is not seen.
 /// </para>
 /// <para>
 /// No write is in neither period: one that happened before <see cref="Collect"/> was called is in that collection or in an earlier one, and whoever reads the page
@@ -41,6 +44,7 @@ public sealed class DirtyLog : IDisposable
     private readonly Lock _lock = new();
     private readonly int _shift;
     private readonly DirtyLogScope _scope;
+    private readonly List<IDirtySource> _sources = [];
     private List<Reader>? _readers;
     private ulong _generation;
 
@@ -76,11 +80,31 @@ public sealed class DirtyLog : IDisposable
     /// <summary>Gets the number of the period that runs; zero before the first start.</summary>
     public ulong Generation => Volatile.Read(ref _generation);
 
+    /// <summary>
+    /// Adds somebody else's log of what he writes to the memory: a partition's, of its guest's processors. It is started, asked and stopped with this.
+    /// </summary>
+    /// <param name="source">The source. It stays the caller's, and has to be usable until this is stopped.</param>
+    /// <exception cref="InvalidOperationException">The log is started.</exception>
+    public void AddSource(IDirtySource source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        lock (_lock)
+        {
+            if (_readers is not null)
+            {
+                throw new InvalidOperationException("the log is started: add sources before");
+            }
+
+            _sources.Add(source);
+        }
+    }
+
     /// <summary>Starts, with a period in which nothing has been written. What was written before can be read when this returns.</summary>
     /// <exception cref="InvalidOperationException">It is started.</exception>
     /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
     /// <exception cref="PlatformNotSupportedException">The mapping is to be watched, and this kernel cannot do it, or this process may not ask it to.</exception>
     /// <exception cref="GuestMemoryMappingException">A mapping cannot be watched: something else does (<see cref="Snapshots.OnDemandMemory"/>).</exception>
+    /// <remarks>What a source throws that cannot start reaches the caller; then nothing is started.</remarks>
     public void Start()
     {
         lock (_lock)
@@ -92,6 +116,7 @@ public sealed class DirtyLog : IDisposable
 
             ObjectDisposedException.ThrowIf(Memory.IsDisposed, Memory);
             var readers = new List<Reader>();
+            int started = 0;
             try
             {
                 foreach (MemoryRegion region in Memory.TrackedRegions)
@@ -101,10 +126,16 @@ public sealed class DirtyLog : IDisposable
                         readers.Add(new Reader(region.Backing, _scope));
                     }
                 }
+
+                for (; started < _sources.Count; started++)
+                {
+                    _sources[started].BeginLogging();
+                }
             }
             catch
             {
-                readers.ForEach(static reader => reader.Remove());
+                // What cannot start is what the caller is told.
+                _ = Leave(readers, started);
                 throw;
             }
 
@@ -118,11 +149,13 @@ public sealed class DirtyLog : IDisposable
     /// <summary>Gives the pages that were written in the period that ends with this, and begins a new one.</summary>
     /// <returns>The pages, by their addresses in <see cref="Memory"/>. They may reach beyond its regions where pages are larger than those.</returns>
     /// <exception cref="InvalidOperationException">It is not started.</exception>
+    /// <remarks>What a source throws reaches the caller. The period then goes on: no write is lost.</remarks>
     public DirtyPages Collect()
     {
         lock (_lock)
         {
             List<Reader> readers = _readers ?? throw new InvalidOperationException("the log is not started");
+            _sources.ForEach(static source => source.ReportWrites());
 
             // First: what is unpinned meanwhile is found here, or among the marks.
             WriteHold.TellAll();
@@ -139,22 +172,53 @@ public sealed class DirtyLog : IDisposable
         }
     }
 
-    /// <summary>Ends the period that runs, and with it what writes cost more. Does nothing where it is not started. What was not collected is forgotten.</summary>
+    /// <summary>
+    /// Ends the period that runs, and with it what writes cost more. Does nothing where it is not started. What was not collected is forgotten. The first exception of a
+    /// source is thrown when all is ended.
+    /// </summary>
     public void Stop()
     {
+        Exception? failure;
         using (UninterruptedLock.Enter(_lock))
         {
-            foreach (Reader reader in _readers ?? [])
+            if (_readers is not { } readers)
             {
-                reader.Remove();
+                return;
             }
 
+            failure = Leave(readers, _sources.Count);
             Volatile.Write(ref _readers, null);
+        }
+
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
         }
     }
 
     /// <summary>Stops.</summary>
     public void Dispose() => Stop();
+
+    /// <summary>Ends what was started, all of it; answers the first exception of a source.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a source throws, the others are stopped; the first reaches the caller.")]
+    private Exception? Leave(List<Reader> readers, int sources)
+    {
+        Exception? failure = null;
+        while (sources > 0)
+        {
+            try
+            {
+                _sources[--sources].EndLogging();
+            }
+            catch (Exception e)
+            {
+                failure ??= e;
+            }
+        }
+
+        readers.ForEach(static reader => reader.Remove());
+        return failure;
+    }
 
     private DirtyPages Join(List<Reader> readers)
     {
