@@ -269,6 +269,50 @@ public sealed partial class VhostUserFrontEnd
             && MemoryMarshal.Read<MessageHeader>(message).Request == (VhostUserMessage)VhostUserConnection.ConfigChange;
     }
 
+    /// <summary>
+    /// Gives a translation: where <see cref="VirtioFeatures.AccessPlatform"/> is set, addresses in rings and descriptors, and those of rings, are I/O virtual ones.
+    /// </summary>
+    /// <param name="address">The first I/O virtual address; a multiple of 4096.</param>
+    /// <param name="target">Where in shared memory it lies; a multiple of 4096.</param>
+    /// <param name="length">The length in bytes; a multiple of 4096.</param>
+    /// <param name="protection">What the device may do there.</param>
+    public void UpdateTranslation(ulong address, GuestAddress target, ulong length, Protection protection) => Translate(new IotlbMessage(
+        address,
+        length,
+        UserAddress(target),
+        (byte)((protection.CanRead ? IotlbMessage.ReadPermission : 0) | (protection.CanWrite ? IotlbMessage.WritePermission : 0)),
+        IotlbMessageType.Update));
+
+    /// <summary>Takes translations away. None of them is in use when this returns, if acknowledgements are agreed on.</summary>
+    /// <param name="address">The first I/O virtual address.</param>
+    /// <param name="length">The length in bytes; zero for all that follows.</param>
+    public void InvalidateTranslation(ulong address, ulong length) => Translate(new IotlbMessage(address, length, 0, 0, IotlbMessageType.Invalidate));
+
+    /// <summary>Waits until the back end asks for a translation, over the channel of <see cref="OpenBackendChannel"/>.</summary>
+    /// <param name="timeout">How long to wait at most.</param>
+    /// <param name="address">The I/O virtual address.</param>
+    /// <param name="access">What it is wanted for.</param>
+    /// <returns>Whether it did.</returns>
+    public bool WaitForMiss(TimeSpan timeout, out ulong address, out AccessType access)
+    {
+        (address, access) = (0, AccessType.Read);
+        Socket channel = _backendChannel ?? throw new InvalidOperationException("The channel has not been opened.");
+        Span<byte> bytes = stackalloc byte[MessageHeader.Length + IotlbMessage.Length];
+        if (!channel.Poll(timeout, SelectMode.SelectRead)
+            || channel.Receive(bytes) != bytes.Length
+            || MemoryMarshal.Read<MessageHeader>(bytes).Request != (VhostUserMessage)VhostUserConnection.BackendTranslation)
+        {
+            return false;
+        }
+
+        var message = MemoryMarshal.Read<IotlbMessage>(bytes[MessageHeader.Length..]);
+        address = message.Iova;
+        access = (message.Permission & IotlbMessage.WritePermission) != 0 ? AccessType.Write : AccessType.Read;
+        return message.Type == IotlbMessageType.Miss;
+    }
+
+    internal void Translate(IotlbMessage message) => Command(VhostUserMessage.TranslationMessage, MemoryMarshal.AsBytes(new ReadOnlySpan<IotlbMessage>(in message)));
+
     internal void SetVring(VhostUserMessage request, int index, uint value) => Command(request, Payload(new NumberPair((uint)index, value)));
 
     internal void SetEvent(VhostUserMessage request, int index, SafeHandle? handle)
@@ -287,8 +331,10 @@ public sealed partial class VhostUserFrontEnd
     internal void SetAddress(int index, VirtQueueLayout layout, ulong? logAddress = null) => Command(
         VhostUserMessage.SetVringAddress,
         MemoryMarshal.AsBytes<RingPlace>([
-            new RingPlace((uint)index, UserAddress(layout.DescriptorTable), UserAddress(layout.AvailableRing), UserAddress(layout.UsedRing), logAddress),
+            new RingPlace((uint)index, RingAddress(layout.DescriptorTable), RingAddress(layout.AvailableRing), RingAddress(layout.UsedRing), logAddress),
         ]));
+
+    private ulong RingAddress(GuestAddress address) => (Features & VirtioFeatures.AccessPlatform) != 0 ? address.Value : UserAddress(address);
 
     /// <summary>Gives the bytes of a region message, or of another one that begins with eight bytes of padding.</summary>
     internal static byte[] Payload(in VhostUserMemoryRegion region)

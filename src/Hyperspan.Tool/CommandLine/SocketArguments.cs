@@ -41,6 +41,12 @@ internal sealed class SocketArguments
             + "connection and the end of this process; one served by the virtual machine's own side can so hold it for ever.",
     };
 
+    private readonly Option<bool> _iommu = new("--iommu")
+    {
+        Description = "Offer addresses that go through the guest's IOMMU (ACCESS_PLATFORM): for QEMU with iommu_platform=on,ats=on and a machine with an "
+            + "IOMMU. Not for front ends that acknowledge what they do not know.",
+    };
+
     private readonly Option<ulong> _memoryLimit = Sizes.CreateOption(
         "--memory-limit",
         "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
@@ -67,7 +73,7 @@ internal sealed class SocketArguments
     /// <param name="required">What else that command requires for one.</param>
     internal SocketArguments(Command command, Option? several, params Option[] required)
     {
-        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _memoryLimit, _metrics, _features, _protocolFeatures])
+        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _iommu, _memoryLimit, _metrics, _features, _protocolFeatures])
         {
             command.Add(option);
         }
@@ -104,6 +110,7 @@ internal sealed class SocketArguments
         Mode = result.GetValue(_mode),
         Group = result.GetValue(_group),
         AllowFileMemory = result.GetValue(_fileMemory),
+        Iommu = result.GetValue(_iommu),
         MemoryLimit = result.GetValue(_memoryLimit),
         Metrics = result.GetValue(_metrics),
         Features = result.GetValue(_features),

@@ -44,6 +44,7 @@ internal sealed class ServedDevice : IDisposable
                 SocketMode = options.Mode,
                 SocketGroup = options.Group,
                 AllowBlockingMemory = options.AllowFileMemory,
+                OfferAddressTranslation = options.Iommu,
                 MaximumMemory = options.MemoryLimit,
             };
             if (descriptor is not { } given)

@@ -16,6 +16,8 @@ internal sealed record SocketOptions
 
     internal bool AllowFileMemory { get; init; }
 
+    internal bool Iommu { get; init; }
+
     /// <summary>Gets how much memory a guest may share, in bytes.</summary>
     internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 
 using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -25,9 +26,10 @@ public sealed partial class VhostUserConnection
     private SafeFileHandle? _backendChannel;
 
     /// <summary>The features that are not the device's.</summary>
-    private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit;
+    private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit | VirtioFeatures.AccessPlatform;
 
-    private ulong OfferedFeatures => (_device.OfferedFeatures | ProtocolFeaturesBit | (MayLog ? LogAllBit : 0)) & _options.FeatureMask;
+    private ulong OfferedFeatures =>
+        (_device.OfferedFeatures | ProtocolFeaturesBit | (MayLog ? LogAllBit : 0) | (_options.OfferAddressTranslation ? VirtioFeatures.AccessPlatform : 0)) & _options.FeatureMask;
 
     private bool MayLog => (OfferedProtocolFeatures & VhostUserProtocolFeatures.LogSharedMemory) != 0;
 
@@ -47,12 +49,7 @@ public sealed partial class VhostUserConnection
     public bool NotifyConfigChanged()
     {
         var header = new MessageHeader { Request = (VhostUserMessage)ConfigChange, Flags = MessageHeader.Version };
-        lock (_backendLock)
-        {
-            // Not waited for: a front end that is behind with its messages gets to know anyway.
-            return _backendChannel is { } channel
-                && new MessageChannel(channel, _stop, TimeSpan.Zero).Send(MemoryMarshal.AsBytes(new ReadOnlySpan<MessageHeader>(in header))) == ChannelResult.Done;
-        }
+        return SendToFrontEnd(MemoryMarshal.AsBytes(new ReadOnlySpan<MessageHeader>(in header)));
     }
 
     private void SetFeatures(ulong features)
@@ -76,6 +73,7 @@ public sealed partial class VhostUserConnection
         }
 
         (_features, _featuresSet) = (features, true);
+        _ = DriverMemory;
         UpdateLogging();
         _device.AcceptFeatures(features & ~TransportFeatures);
     }
@@ -120,6 +118,7 @@ public sealed partial class VhostUserConnection
         _inflight?.Dispose();
         _inflight = null;
         (_features, _featuresSet) = (0, false);
+        _iotlb.Clear();
         UpdateLogging();
         _device.Reset();
         Report(VhostUserEventKind.Reset, "all rings stopped");

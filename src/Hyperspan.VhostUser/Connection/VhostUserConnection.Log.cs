@@ -82,7 +82,7 @@ public sealed partial class VhostUserConnection
 
     private void RequireLogged(MigrationLog? log, Ring ring)
     {
-        if (log is not null && ring.Place is { IsLogged: true } place)
+        if (log is not null && !IsTranslated && ring.Place is { IsLogged: true } place)
         {
             ProtocolViolation.Unless(
                 log.Covers(place.LogAddress, VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures)),
@@ -92,7 +92,13 @@ public sealed partial class VhostUserConnection
 
     private List<RingLog> RingsLoggedElsewhere()
     {
+        // Where addresses are translated, it is an address of those: what is written is logged where it arrives.
         var rings = new List<RingLog>();
+        if (IsTranslated)
+        {
+            return rings;
+        }
+
         foreach (Ring ring in _rings)
         {
             ulong length = VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures);

@@ -51,9 +51,7 @@ public sealed partial class VhostUserConnection
             {
                 if (ring.Worker is not null)
                 {
-                    ProtocolViolation.Unless(
-                        TryPlace(table, ring, out VirtQueueLayout layout), $"ring {ring.Index} is started, and would not be in shared memory any more");
-                    ProtocolViolation.Unless(layout.TryValidate(table.Memory, RingFeatures, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
+                    RequirePlace(table, ring, "is started, and would not be in shared memory any more");
                 }
             }
 
@@ -68,6 +66,9 @@ public sealed partial class VhostUserConnection
 
         MemoryTable old = _memory;
         (_memory, _memorySet) = (table, true);
+
+        // They were of the old memory; the front end is asked again.
+        _iotlb.Clear();
         try
         {
             UpdateLogging();
@@ -75,7 +76,7 @@ public sealed partial class VhostUserConnection
             {
                 if (ring.Worker is { } worker && TryPlace(table, ring, out VirtQueueLayout layout))
                 {
-                    worker.Move(table.Memory, layout);
+                    worker.Move(MemoryFor(table), layout, IsTranslated ? _iotlb : null);
                 }
             }
         }

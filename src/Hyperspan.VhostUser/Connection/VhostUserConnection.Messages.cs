@@ -147,6 +147,9 @@ public sealed partial class VhostUserConnection
             case VhostUserMessage.RemoveMemoryRegion:
                 RemoveMemoryRegion(payload);
                 break;
+            case VhostUserMessage.TranslationMessage:
+                Translate(payload);
+                break;
             case VhostUserMessage.SetLogBase:
                 SetLogBase(payload, descriptors);
                 break;

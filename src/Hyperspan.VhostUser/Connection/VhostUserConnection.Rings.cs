@@ -85,16 +85,14 @@ public sealed partial class VhostUserConnection
         ProtocolViolation.Unless(_memorySet, "there is no shared memory yet");
         RingPlace? before = ring.Place;
         ring.Place = place;
-        if (!TryPlace(_memory, ring, out VirtQueueLayout layout))
+        try
         {
-            ring.Place = before;
-            throw new ProtocolViolation($"ring {ring.Index} is not all in shared memory");
+            RequirePlace(_memory, ring, "is not all in shared memory");
         }
-
-        if (!layout.TryValidate(_memory.Memory, RingFeatures, out VirtQueueError error))
+        catch
         {
             ring.Place = before;
-            throw new ProtocolViolation($"ring {ring.Index}: {error.Text}");
+            throw;
         }
 
         RequireLogged(_writeLog, ring);
@@ -106,8 +104,28 @@ public sealed partial class VhostUserConnection
         }
     }
 
+    /// <summary>
+    /// Gets where a ring lies, and checks that it lies there. Where addresses are translated, only the thread of the queue finds out: the translations come later,
+    /// by the thread that
+    /// this is called by.
+    /// </summary>
+    /// <exception cref="ProtocolViolation">It does not.</exception>
+    private VirtQueueLayout RequirePlace(MemoryTable memory, Ring ring, string otherwise)
+    {
+        ProtocolViolation.Unless(TryPlace(memory, ring, out VirtQueueLayout layout), $"ring {ring.Index} {otherwise}");
+        VirtQueueError error = default;
+        ProtocolViolation.Unless(IsTranslated || layout.TryValidate(memory.Memory, RingFeatures, out error), $"ring {ring.Index}: {error.Text}");
+        return layout;
+    }
+
     private bool TryPlace(MemoryTable memory, Ring ring, out VirtQueueLayout layout)
     {
+        if (IsTranslated && ring.Place is { } translated)
+        {
+            layout = new VirtQueueLayout(ring.Size, translated.DescriptorTable, translated.AvailableRing, translated.UsedRing);
+            return true;
+        }
+
         if (ring.Place is { } place
             && memory.TryTranslate(place.DescriptorTable, VirtQueueLayout.DescriptorTableLength(ring.Size), out GuestAddress descriptors)
             && memory.TryTranslate(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size, RingFeatures), out GuestAddress available)
@@ -134,7 +152,8 @@ public sealed partial class VhostUserConnection
         ProtocolViolation.Unless(at.IsWithin(ring.Size), $"ring {ring.Index} cannot go on at {at}: it has {ring.Size} descriptors");
 
         // Some front ends, user-mode Linux among them, start each ring at zero. That is also where one goes on after a lap, whose first descriptor has been returned.
-        return ring.Base == 0 && _memory.Memory.TryRead(layout.DescriptorTable + 14, out Le16 flags) && (flags & VringBase.UsedFlag) == 0 ? VringBase.FreshPacked : at;
+        return ring.Base == 0 && !IsTranslated
+            && _memory.Memory.TryRead(layout.DescriptorTable + 14, out Le16 flags) && (flags & VringBase.UsedFlag) == 0 ? VringBase.FreshPacked : at;
     }
 
     private void SetEnabled(Ring ring, uint number)
@@ -197,27 +216,40 @@ public sealed partial class VhostUserConnection
         {
             ProtocolViolation.Unless(_featuresSet, "features have not been set yet");
             ProtocolViolation.Unless(ring.Place is not null, $"ring {ring.Index} has no address yet");
-            ProtocolViolation.Unless(TryPlace(_memory, ring, out VirtQueueLayout layout), $"ring {ring.Index} is not in shared memory any more");
-            ProtocolViolation.Unless(layout.TryValidate(_memory.Memory, RingFeatures, out VirtQueueError error), $"ring {ring.Index}: {error.Text}");
+            VirtQueueLayout layout = RequirePlace(_memory, ring, "is not in shared memory any more");
 
             // What the front end knows as the base may be older than a crash: a record is the truth.
             InflightQueue? inflight = InflightOf(ring);
             VringBase at = BaseOf(ring, layout);
-            VringBase start = inflight?.Recover(_memory.Memory, layout, at) ?? at;
-            var queue = new VirtQueue(_memory.Memory, layout, RingFeatures, start.Available, start.Used);
-            int pending = inflight?.Resubmit(queue) ?? 0;
             handler = _device.CreateQueueHandler(ring.Index, _features & ~TransportFeatures);
-            ring.Worker = new RingWorker(ring.Index, queue, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
+            (VirtQueueFeatures features, IBufferGate? gate) = (RingFeatures, IsTranslated ? _iotlb : null);
+            string how = $"{(IsPacked ? ", packed" : "")}{(kick is null ? ", polling" : "")}{(IsTranslated ? ", translated" : "")}";
+            VirtQueue Open()
+            {
+                // The memory of now: it may have been replaced since.
+                GuestMemory memory = DriverMemory;
+                VringBase start = inflight?.Recover(memory, layout, at) ?? at;
+                var queue = new VirtQueue(memory, layout, features, start.Available, start.Used) { BufferGate = gate };
+                int pending = inflight?.Resubmit(queue) ?? 0;
+                Report(VhostUserEventKind.RingStarted, $"{layout.Size} descriptors{how}, at index {start}", ring.Index);
+                if (pending != 0)
+                {
+                    Report(VhostUserEventKind.Resubmitted, $"{pending} requests that were in flight", ring.Index);
+                }
+
+                return queue;
+            }
+
+            // Where addresses are translated, this thread is the one that the translations come by: the thread of the queue opens it.
+            ring.Worker = new RingWorker(ring.Index, IsTranslated ? null : Open(), handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
             {
                 OnStuck = OnWorkerStuck,
                 OnSlow = OnWorkerSlow,
                 StopTimeout = _options.StopTimeout,
             };
-            string how = kick is null ? ", polling" : "";
-            Report(VhostUserEventKind.RingStarted, $"{ring.Size} descriptors{(IsPacked ? ", packed" : "")}, at index {start}{how}", ring.Index);
-            if (pending != 0)
+            if (IsTranslated)
             {
-                Report(VhostUserEventKind.Resubmitted, $"{pending} requests that were in flight", ring.Index);
+                ring.Worker.OpenBy(Open, at);
             }
         }
         catch
@@ -295,11 +327,15 @@ public sealed partial class VhostUserConnection
     /// <summary>Called on the worker's thread, which ends then.</summary>
     private void OnWorkerFailed(RingWorker worker, GuestMemoryFault fault, VirtQueueError error, Exception? exception)
     {
-        if (exception is not null)
+        if (exception is ProtocolViolation violation)
+        {
+            Fail(Event(VhostUserEventKind.ProtocolError, violation.Message, queue: worker.Index));
+        }
+        else if (exception is not null)
         {
             Fail(Event(VhostUserEventKind.DeviceFailed, exception.Message, queue: worker.Index) with { Exception = exception });
         }
-        else if (fault.IsFault && fault.Kind is not (GuestMemoryFaultKind.OutOfRange or GuestMemoryFaultKind.Misaligned))
+        else if (fault is { IsFault: true, Kind: not (GuestMemoryFaultKind.OutOfRange or GuestMemoryFaultKind.Misaligned), Cause: not FaultCause.Translation })
         {
             Fail(Event(VhostUserEventKind.MemoryLost, fault.ToString(), queue: worker.Index) with { Fault = fault });
         }

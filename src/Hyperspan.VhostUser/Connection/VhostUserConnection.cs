@@ -68,6 +68,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         }
 
         _memory = MemoryTable.Empty();
+        _iotlb = new DeviceIotlb(SendTranslation, options.TranslationTimeout);
 
         // Last: nothing that may fail comes after it.
         _stop = EventDescriptor.Create();
@@ -92,6 +93,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         VhostUserEvent end;
         using (cancellationToken.UnsafeRegister(static state => ((VhostUserConnection)state!).AskToEnd(), this))
         {
+            _iotlb.ListeningThread = Environment.CurrentManagedThreadId;
             Report(VhostUserEventKind.Connected, "a front end is there");
             try
             {
@@ -141,12 +143,14 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     private void AskToEnd()
     {
         _isAskedToEnd = true;
+        _ending.Cancel();
         _stop.Signal();
     }
 
     /// <summary>Releases all that the connection has made. What fails to be released does not keep the rest.</summary>
     private void Close()
     {
+        Release(_iotlb.Close);
         Release(BeginPauseAll);
         StopWorkers();
         Release(CloseBackendChannel);
@@ -225,6 +229,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     private void Fail(VhostUserEvent reason)
     {
         Interlocked.CompareExchange(ref _failure, reason, null);
+        _ending.Cancel();
         _stop.Signal();
     }
 

@@ -69,6 +69,26 @@ public sealed class VhostUserOptions
     } = TimeSpan.FromSeconds(30);
 
     /// <summary>
+    /// Gets a value indicating whether addresses that go through the guest's IOMMU are offered (VIRTIO_F_ACCESS_PLATFORM). For front ends that translate them, such as QEMU with
+    /// <c>iommu_platform=on</c>; one that does not know what it acknowledges, user-mode Linux for instance, does not work then. The default is no.
+    /// </summary>
+    public bool OfferAddressTranslation { get; init; }
+
+    /// <summary>
+    /// Gets how long a translation that the front end was asked for is waited for. Then the request that wants it fails, as where the IOMMU refuses it. The default is one second.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
+    public TimeSpan TranslationTimeout
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+            field = value;
+        }
+    } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
     /// Gets a value indicating whether memory is accepted that is not served by the kernel alone: a file on a disk or, worse, one that the front end itself serves
     /// (FUSE) and so can make every access wait for ever, and with it the back end. The default is to accept memfd, tmpfs and huge pages alone.
     /// </summary>

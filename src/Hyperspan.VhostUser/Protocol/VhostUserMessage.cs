@@ -69,7 +69,7 @@ public enum VhostUserMessage : uint
     /// <summary>Gives a socket for messages from the back end.</summary>
     SetBackendChannel = 21,
 
-    /// <summary>I/O address translation; not offered.</summary>
+    /// <summary>Gives translations of the guest's I/O virtual addresses, or takes them away.</summary>
     TranslationMessage = 22,
 
     /// <summary>Byte order of legacy rings; not offered.</summary>

@@ -46,7 +46,11 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private readonly VhostUserStatistics _statistics;
     private readonly Action<RingWorker, GuestMemoryFault, VirtQueueError, Exception?> _failed;
     private readonly EventDescriptor _stop = EventDescriptor.Create();
-    private VirtQueue _queue;
+    private VirtQueue? _queue;
+
+    // Where memory is translated: makes the queue, on its thread; and where that begins.
+    private Func<VirtQueue>? _open;
+    private VringBase _start;
     private EventDescriptor? _kick;
     private CancellationTokenSource _stopping = new();
     private Thread? _thread;
@@ -57,7 +61,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     /// <summary>Initializes a new instance of the <see cref="RingWorker"/> class that does nothing yet.</summary>
     /// <param name="index">The queue's index.</param>
-    /// <param name="queue">The queue, not broken.</param>
+    /// <param name="queue">The queue, not broken; <see langword="null"/> where <see cref="OpenBy"/> is to be called.</param>
     /// <param name="handler">What serves it; disposed with the worker.</param>
     /// <param name="kick">The event of the front end, or <see langword="null"/> to look at the ring all the time; disposed with the worker.</param>
     /// <param name="signals">The events to signal.</param>
@@ -66,7 +70,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <param name="failed">Called on the worker's thread, before it waits for what is in flight and ends, when the queue, its memory, or the handler failed.</param>
     internal RingWorker(
         int index,
-        VirtQueue queue,
+        VirtQueue? queue,
         IVirtioQueueHandler handler,
         EventDescriptor? kick,
         RingSignals signals,
@@ -83,7 +87,10 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _inflight = inflight;
         _statistics = statistics;
         _failed = failed;
-        Adopt(queue);
+        if (queue is not null)
+        {
+            Adopt(queue);
+        }
     }
 
     internal int Index => _index;
@@ -104,13 +111,29 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     internal bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
 
     /// <summary>Gets where it goes on; only while paused.</summary>
-    internal VringBase Base => VringBase.Of(_queue);
+    internal VringBase Base => _queue is { } queue && _open is null ? VringBase.Of(queue) : _start;
+
+    private bool IsBroken => _queue is { IsBroken: true };
+
+    /// <summary>Has the thread make the queue when it starts, in memory that may wait for the thread of the connection; only while paused.</summary>
+    /// <param name="open">Makes it. What fails because the thread is to stop is done again when it goes on.</param>
+    /// <param name="start">Where the queue begins, as far as is known.</param>
+    internal void OpenBy(Func<VirtQueue> open, VringBase start) => (_open, _start) = (open, start);
+
+    /// <summary>A chain that was held back may be taken by now. By any thread.</summary>
+    internal void LookAgain()
+    {
+        if (_queue is { IsHeldBack: true })
+        {
+            _overlapped?.Wake();
+        }
+    }
 
     /// <summary>Starts or goes on, beginning with a look at the ring: what was made available before needs no kick.</summary>
     /// <exception cref="IOException">There are too many threads.</exception>
     internal void Resume()
     {
-        if (_thread is null && !_queue.IsBroken)
+        if (_thread is null && !IsBroken)
         {
             _abandonment = 0;
             var thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
@@ -184,7 +207,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
                 if (freed)
                 {
                     freed = false;
-                    _signals.Restore(_queue.IsBroken);
+                    _signals.Restore(IsBroken);
                 }
             }
 
@@ -204,7 +227,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
         if (freed)
         {
-            _signals.Restore(_queue.IsBroken);
+            _signals.Restore(IsBroken);
         }
 
         _thread = null;
@@ -222,18 +245,30 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     }
 
     /// <summary>Goes on in other memory; only while paused.</summary>
-    internal void Move(GuestMemory memory, VirtQueueLayout layout)
+    internal void Move(GuestMemory memory, VirtQueueLayout layout, IBufferGate? gate)
     {
-        if (_queue.IsBroken)
+        if (_queue is not { IsBroken: false } before)
         {
             return;
         }
 
         // Nothing is in flight between two requests, except for what an earlier back end had begun and has not been taken yet.
-        var queue = new VirtQueue(memory, layout, _queue.Features, _queue.NextAvailable, _queue.UsedIndex);
-        _inflight?.Resubmit(queue);
+        (VirtQueueFeatures features, ushort available, ushort used) = (before.Features, before.NextAvailable, before.UsedIndex);
+        VirtQueue Reopen()
+        {
+            var queue = new VirtQueue(memory, layout, features, available, used) { BufferGate = gate };
+            _inflight?.Resubmit(queue);
+            return queue;
+        }
 
-        Adopt(queue);
+        if (gate is null)
+        {
+            Adopt(Reopen());
+        }
+        else
+        {
+            OpenBy(Reopen, VringBase.Of(before));
+        }
     }
 
     /// <summary>Uses another event for kicks; only while paused.</summary>
@@ -301,7 +336,8 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         {
             HyperspanEnvironment.PrepareThread();
             CancellationToken stop = _stopping.Token;
-            while (Process(stop) && AwaitKick())
+            DeviceIotlb.StopThreadBy(stop);
+            while (TryOpen(stop) && Process(stop) && AwaitKick())
             {
             }
         }
@@ -313,12 +349,44 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         End();
     }
 
+    /// <summary>Makes the queue, where that is the thread's to do.</summary>
+    /// <returns>Whether it is there. Where not, the thread is to stop: what it lies in could not be waited for.</returns>
+    private bool TryOpen(CancellationToken stop)
+    {
+        if (_open is not { } open)
+        {
+            return true;
+        }
+
+        try
+        {
+            VirtQueue queue = open();
+            if (queue.IsBroken && stop.IsCancellationRequested)
+            {
+                return false;
+            }
+
+            _open = null;
+            Adopt(queue);
+            return true;
+        }
+        catch (Exception e) when (e is ProtocolViolation or ArgumentException)
+        {
+            if (!stop.IsCancellationRequested)
+            {
+                Fail(new ProtocolViolation($"ring {_index}: {e.Message}"));
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>Waits for what is in flight and returns it; then nobody is in the queue, its memory and the handler any more.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "A handler that fails ends its connection, not the process.")]
     private void End()
     {
         bool isCancelled = false;
-        while (_overlapped is { } handler)
+        while (_overlapped is { } handler && _queue is not null)
         {
             try
             {
@@ -354,12 +422,12 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         // Once at least: what was completed since the last look is returned.
         var stopped = new CancellationToken(canceled: true);
-        QueueProcessResult result = handler.Process(_queue, stopped);
+        QueueProcessResult result = handler.Process(_queue!, stopped);
         Account(result);
         while (handler.InFlight != 0)
         {
             handler.Wait(null, null, -1);
-            Account(handler.Process(_queue, stopped));
+            Account(handler.Process(_queue!, stopped));
         }
     }
 
@@ -388,11 +456,12 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <returns>Whether to go on.</returns>
     private bool Process(CancellationToken stop)
     {
-        ushort before = _queue.NextAvailable;
-        QueueProcessResult result = _handler.Process(_queue, stop);
-        _idleKicks = result.Requests == 0 && _queue.NextAvailable == before ? _idleKicks + 1 : 0;
+        VirtQueue queue = _queue!;
+        ushort before = queue.NextAvailable;
+        QueueProcessResult result = _handler.Process(queue, stop);
+        _idleKicks = result.Requests == 0 && queue.NextAvailable == before ? _idleKicks + 1 : 0;
         Account(result);
-        VirtQueueError error = _queue.Error;
+        VirtQueueError error = queue.Error;
         GuestMemoryFault fault = error.Fault.IsFault ? error.Fault : _inflight?.Fault ?? default;
         if (!error.IsError && !fault.IsFault)
         {
@@ -429,7 +498,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         EventDescriptor? kick = _kick;
         bool isRested = _idleKicks > MostIdleKicks;
-        int timeout = kick is null || isRested ? PollingMilliseconds : handler.InFlight != 0 ? (int)SlowRequest.TotalMilliseconds : -1;
+        int timeout = kick is null || isRested || _queue!.IsHeldBack ? PollingMilliseconds : handler.InFlight != 0 ? (int)SlowRequest.TotalMilliseconds : -1;
         QueueWake wake = handler.Wait(isRested ? null : kick?.Handle, _stop.Handle, timeout);
         if ((wake & QueueWake.Completion) != 0)
         {
@@ -470,7 +539,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             return false;
         }
 
-        if (Waiting.For(kick?.Handle, PollEvents.In, _stop, kick is null ? PollingMilliseconds : -1, out PollEvents ready))
+        if (Waiting.For(kick?.Handle, PollEvents.In, _stop, kick is null || _queue!.IsHeldBack ? PollingMilliseconds : -1, out PollEvents ready))
         {
             return false;
         }
@@ -480,8 +549,13 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             return true;
         }
 
+        if (ready == PollEvents.None)
+        {
+            // A chain is held back, and may be taken by now.
+            return true;
+        }
+
         // The other end of a pipe was closed. Nothing more will come of this ring; the connection itself tells whether the front end is gone.
-        Debug.Assert(ready != 0, "poll waited without a limit");
         return false;
     }
 }

@@ -36,6 +36,15 @@ public interface IOverlappedQueueHandler : IVirtioQueueHandler
     /// <returns>Why it went on.</returns>
     QueueWake Wait(SafeHandle? kick, SafeHandle? stopping, int timeoutMilliseconds);
 
+    /// <summary>
+    /// Has <see cref="Wait"/> return soon: a chain that was held back (<see cref="VirtQueue.IsHeldBack"/>) may be taken by now. May be called by any thread. The
+    /// default does nothing: then the
+    /// queue is looked at after a while.
+    /// </summary>
+    void Wake()
+    {
+    }
+
     /// <summary>Asks requests in flight to end early where they can. They are still completed, each once. Called by the thread of the queue.</summary>
     void CancelRequests();
 

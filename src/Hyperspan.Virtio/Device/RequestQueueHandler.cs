@@ -244,6 +244,9 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
         _signal.Signal();
     }
 
+    /// <inheritdoc/>
+    void IOverlappedQueueHandler.Wake() => Wake();
+
     /// <summary>
     /// Gets a value indicating whether a chain may be taken now: not so where the device has nothing to answer with. <see cref="Wake"/> when that changes.
     /// </summary>

@@ -12,6 +12,9 @@ public static class VirtioFeatures
     /// <summary>VIRTIO_F_VERSION_1, bit 32.</summary>
     public const ulong Version1 = 1UL << 32;
 
+    /// <summary>VIRTIO_F_ACCESS_PLATFORM, bit 33: addresses in rings and descriptors go through an IOMMU. For a transport to offer, no device needs to know.</summary>
+    public const ulong AccessPlatform = 1UL << 33;
+
     /// <summary>VIRTIO_F_RING_PACKED, bit 34.</summary>
     public const ulong PackedRing = 1UL << 34;
 

@@ -40,9 +40,16 @@ public sealed partial class VirtQueue
 
     private bool TakeSplit(DescriptorChain chain)
     {
+        IsHeldBack = false;
         if (_resubmittedAt < _resubmitted.Length)
         {
-            return TakeHead(_resubmitted[_resubmittedAt++], chain);
+            if (!TakeChain(_resubmitted[_resubmittedAt], chain))
+            {
+                return false;
+            }
+
+            _resubmittedAt++;
+            return true;
         }
 
         if (_next == _available && !FindAvailable())
@@ -70,11 +77,12 @@ public sealed partial class VirtQueue
     /// <summary>Takes the chain that starts at a given descriptor, regardless of the available ring: one that was in flight when an earlier device went away.</summary>
     /// <param name="head">The index of its first descriptor.</param>
     /// <param name="chain">Receives the chain.</param>
-    /// <returns>Whether it could be taken; otherwise the queue is broken.</returns>
+    /// <returns>Whether it could be taken; otherwise the queue is broken, or the chain is held back.</returns>
     public bool TakeHead(ushort head, DescriptorChain chain)
     {
         ArgumentNullException.ThrowIfNull(chain);
         ThrowIfPacked();
+        IsHeldBack = false;
         return !_error.IsError && TakeChain(head, chain) && RememberOrder(head);
     }
 
@@ -127,7 +135,7 @@ public sealed partial class VirtQueue
             return Fail(VirtQueueErrorKind.TooManyInFlight, head, limit: Size);
         }
 
-        if (!ReadChain(head, chain))
+        if (!ReadChain(head, chain) || IsHeldBack)
         {
             return false;
         }
@@ -224,8 +232,10 @@ public sealed partial class VirtQueue
             return Fail(VirtQueueErrorKind.InvalidIndirectLength, head, length, most);
         }
 
+        // One that is held back ends the look at the chain: what it names is not known so far.
         return _memory.Contains(address, length)
-            || Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, address, length);
+            ? BufferGate is not { } gate || !(IsHeldBack |= !gate.IsReachable(address, length, isWritable: false))
+            : Fail(VirtQueueErrorKind.IndirectOutsideMemory, head, address, length);
     }
 
     private bool AppendBuffer(DescriptorChain chain, ulong address, uint length, bool isWritable)
@@ -239,6 +249,11 @@ public sealed partial class VirtQueue
         if (length > 0 && !_memory.Contains(address, length))
         {
             return Fail(VirtQueueErrorKind.BufferOutsideMemory, chain.Head, address, length);
+        }
+
+        if (BufferGate is { } gate && length > 0)
+        {
+            IsHeldBack |= !gate.IsReachable(address, length, isWritable);
         }
 
         ulong total = chain.Length + length;

@@ -92,7 +92,10 @@ public sealed partial class VirtQueue
     }
 
     /// <summary>Asks the driver to notify the device about new chains, then looks once more whether there are any.</summary>
-    /// <returns>Whether chains have been made available meanwhile: then the driver may not have notified, and the device has to go on taking.</returns>
+    /// <returns>
+    /// Whether chains have been made available meanwhile: then the driver may not have notified, and the device has to go on taking. Not where one is held back
+    /// (<see cref="IsHeldBack"/>).
+    /// </returns>
     public bool EnableNotifications()
     {
         if (_error.IsError)
@@ -102,7 +105,7 @@ public sealed partial class VirtQueue
 
         if (_isPacked)
         {
-            return EnablePackedNotifications();
+            return EnablePackedNotifications() && !IsHeldBack;
         }
 
         bool told = _eventIndex
@@ -116,7 +119,7 @@ public sealed partial class VirtQueue
         // Full fence: the wish must be visible before the available index is read. Without it the driver may see the old wish and not notify, while the
         // index read here is from before its store: the chain would lie there until the next one.
         Interlocked.MemoryBarrier();
-        return _resubmittedAt < _resubmitted.Length || _next != _available || FindAvailable();
+        return !IsHeldBack && (_resubmittedAt < _resubmitted.Length || _next != _available || FindAvailable());
     }
 
     /// <summary>Whether going from one ring index to another passed the event index (section 2.7.10, vring_need_event).</summary>

@@ -78,6 +78,8 @@ public sealed partial class VirtQueue
 
     private bool TakePacked(DescriptorChain chain)
     {
+        IsHeldBack = false;
+
         // A record of what is in flight knows one batch at a time: what is staged has to be over before another chain is recorded.
         if (_staged != 0 && InflightTracker is not null && !PublishPacked())
         {
@@ -109,7 +111,7 @@ public sealed partial class VirtQueue
 
         ushort slot = _freeSlots[_freeSlotCount - 1];
         chain.Begin(_memory, slot);
-        if (!ReadPacked(head, [], chain, out ushort id, out uint count) || !RememberOrder(slot))
+        if (!ReadPacked(head, [], chain, out ushort id, out uint count) || IsHeldBack || !RememberOrder(slot))
         {
             return false;
         }
@@ -131,7 +133,13 @@ public sealed partial class VirtQueue
     {
         chain.Begin(_memory, slot);
         _descriptorsInFlight -= (uint)descriptors.Length;
-        if (!ReadPacked(descriptors[0], descriptors, chain, out ushort id, out uint count) || !RememberOrder(slot))
+
+        // There is no going back: it is in no ring.
+        IBufferGate? gate = BufferGate;
+        BufferGate = null;
+        bool taken = ReadPacked(descriptors[0], descriptors, chain, out ushort id, out uint count) && RememberOrder(slot);
+        BufferGate = gate;
+        if (!taken)
         {
             return false;
         }

@@ -176,6 +176,18 @@ public sealed partial class VirtQueue
     public IInflightTracker? InflightTracker { get; set; }
 
     /// <summary>
+    /// Gets or sets who is asked whether buffers can be reached before a chain is taken; <see langword="null"/> where all of memory can, as it usually is. A chain
+    /// that is held back stays in
+    /// the ring: see <see cref="IsHeldBack"/>. One that was resubmitted to a packed queue is given out without that.
+    /// </summary>
+    public IBufferGate? BufferGate { get; set; }
+
+    /// <summary>
+    /// Gets a value indicating whether the last call of <see cref="TryTake"/> left the next chain in the ring, because <see cref="BufferGate"/> said so: it is to be tried again.
+    /// </summary>
+    public bool IsHeldBack { get; private set; }
+
+    /// <summary>
     /// Gets or sets a way to notify the driver while a handler still works. Without it a handler that serves many requests in one go notifies the driver by its result
     /// alone, at the end.
     /// </summary>

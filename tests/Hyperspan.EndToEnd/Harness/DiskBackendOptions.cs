@@ -5,6 +5,9 @@ internal sealed record DiskBackendOptions
 {
     internal bool ReadOnly { get; init; }
 
+    /// <summary>Whether addresses that go through the guest's IOMMU are offered.</summary>
+    internal bool Iommu { get; init; }
+
     internal int Queues { get; init; } = 1;
 
     /// <summary>What the guest sees as the disk's serial number; null for the back end's own default.</summary>

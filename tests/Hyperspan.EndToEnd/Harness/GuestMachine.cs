@@ -38,18 +38,20 @@ internal sealed class GuestMachine : IAsyncDisposable
         string memory = options.MemoryMiB.ToString(CultureInfo.InvariantCulture);
         List<string> arguments =
         [
-            "-M", "pc", "-accel", "tcg", "-cpu", "max",
+            "-M", options.Iommu ? "q35" : "pc", "-accel", "tcg", "-cpu", "max",
             "-m", options.MemorySlots ? memory + ",slots=4,maxmem=1G" : memory,
             "-smp", options.Processors.ToString(CultureInfo.InvariantCulture),
             "-object", $"memory-backend-memfd,id=memory0,size={memory}M,share=on", "-numa", "node,memdev=memory0",
             "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot",
             "-kernel", TestBed.Kernel, "-initrd", initramfs,
-            "-append", "console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check",
+            "-append", "console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check" + (options.Iommu ? " intel_iommu=on iommu.strict=1" : ""),
             "-serial", "stdio",
             "-chardev", $"socket,id=control,path={control},server=on,wait=on", "-serial", "chardev:control",
             "-qmp", $"unix:{monitor},server=on,wait=off",
+            .. options.Iommu ? (string[])["-device", "intel-iommu,intremap=off,device-iotlb=on"] : [],
             "-chardev", $"socket,id=disk,path={diskSocket},reconnect=1",
-            "-device", $"vhost-user-blk-pci,id=disk0,chardev=disk,num-queues={options.Queues}{Property(options.DeviceProperties)}",
+            "-device", $"vhost-user-blk-pci,id=disk0,chardev=disk,num-queues={options.Queues}"
+                + $"{(options.Iommu ? Property("iommu_platform=on,ats=on,disable-legacy=on") : "")}{Property(options.DeviceProperties)}",
             .. options.Arguments,
         ];
         if (options.Incoming is not null)

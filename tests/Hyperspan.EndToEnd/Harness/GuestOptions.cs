@@ -24,6 +24,9 @@ internal sealed record GuestOptions
     /// <summary>More arguments of QEMU: further devices.</summary>
     internal IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>Whether the machine has an IOMMU that translates what the disk accesses, strictly.</summary>
+    internal bool Iommu { get; init; }
+
     /// <summary>Whether memory can be added while the guest runs.</summary>
     internal bool MemorySlots { get; init; }
 

@@ -32,6 +32,11 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
                 arguments.Add("--read-only");
             }
 
+            if (Options.Iommu)
+            {
+                arguments.Add("--iommu");
+            }
+
             Add(arguments, "--lock", Options.IsMigrated ? "served" : null);
             Add(arguments, "--queues", Options.Queues.ToString(CultureInfo.InvariantCulture));
             Add(arguments, "--id", Options.Id);

@@ -25,6 +25,8 @@ internal sealed class Harness : IDisposable
             MessageTimeout = options.MessageTimeout,
             StopTimeout = options.StopTimeout,
             AllowBlockingMemory = options.AllowBlockingMemory,
+            OfferAddressTranslation = options.OfferAddressTranslation,
+            TranslationTimeout = options.TranslationTimeout,
         });
         FrontEnd = new VhostUserFrontEnd(frontEnd, Patience);
         _run = Connection.RunAsync(_cancellation.Token);

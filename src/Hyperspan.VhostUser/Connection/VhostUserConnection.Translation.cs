@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+
+using Hyperspan.Translation;
+using Hyperspan.VhostUser.Interop;
+using Hyperspan.Virtio;
+
+namespace Hyperspan.VhostUser;
+
+/// <content>Addresses that go through the guest's IOMMU: see docs/iommu.md.</content>
+public sealed partial class VhostUserConnection
+{
+    /// <summary>VHOST_USER_BACKEND_IOTLB_MSG.</summary>
+    internal const uint BackendTranslation = 1;
+
+    private readonly DeviceIotlb _iotlb;
+    private readonly CancellationTokenSource _ending = new();
+    private TranslatedMemory? _translated;
+
+    private bool IsTranslated => (_features & VirtioFeatures.AccessPlatform) != 0;
+
+    /// <summary>The memory that the addresses of rings and descriptors are in.</summary>
+    private GuestMemory DriverMemory => MemoryFor(_memory);
+
+    private GuestMemory MemoryFor(MemoryTable table)
+    {
+        if (!IsTranslated)
+        {
+            return table.Memory;
+        }
+
+        if (_translated?.Target != table.Memory)
+        {
+            _translated = new TranslatedMemory(table.Memory, _iotlb, "guest, translated");
+        }
+
+        return _translated.Memory;
+    }
+
+    /// <summary>Does what an IOTLB message says. What it takes away is not used any more when it is acknowledged.</summary>
+    /// <exception cref="IOException">It is still in use after the time that requests may take to stop.</exception>
+    private void Translate(ReadOnlySpan<byte> payload)
+    {
+        ProtocolViolation.Unless(IsTranslated, "the feature for translated addresses (ACCESS_PLATFORM) has not been set");
+        IotlbMessage message = default;
+        payload[..Math.Min(payload.Length, IotlbMessage.Length)].CopyTo(MemoryMarshal.AsBytes(new Span<IotlbMessage>(ref message)));
+        switch (message.Type)
+        {
+            case IotlbMessageType.Update:
+                UpdateTranslation(message);
+                break;
+            case IotlbMessageType.Invalidate:
+                // All that is left of 2^64 bytes is said as none by some front ends.
+                ulong last = message.Size - 1 > ulong.MaxValue - message.Iova ? ulong.MaxValue : message.Iova + (message.Size - 1);
+                _iotlb.Remove(message.Iova, last);
+                Invalidate(message.Iova, last);
+                break;
+            default:
+                throw new ProtocolViolation($"IOTLB message of type {(byte)message.Type}: a front end sends updates and invalidations");
+        }
+    }
+
+    private void UpdateTranslation(in IotlbMessage message)
+    {
+        const byte Permissions = IotlbMessage.ReadPermission | IotlbMessage.WritePermission;
+        ProtocolViolation.Unless(
+            ((message.Iova | message.Size | message.UserAddress) & (GuestAddress.PageSize - 1)) == 0 && message.Size != 0,
+            $"update of 0x{message.Size:x} bytes at 0x{message.Iova:x} to 0x{message.UserAddress:x}: not whole pages, or none");
+        ProtocolViolation.Unless(message.Iova + (message.Size - 1) >= message.Iova, $"update of 0x{message.Size:x} bytes at 0x{message.Iova:x} reaches past 2^64");
+        ProtocolViolation.Unless(message.Permission is not 0 and <= Permissions, $"update with permission {message.Permission}");
+        ProtocolViolation.Unless(
+            _memory.TryTranslate(message.UserAddress, message.Size, out GuestAddress target),
+            $"update of 0x{message.Size:x} bytes to 0x{message.UserAddress:x}, which are not all shared memory");
+        var protection = new Protection(
+            read: (message.Permission & IotlbMessage.ReadPermission) != 0, write: (message.Permission & IotlbMessage.WritePermission) != 0, execute: false);
+        if (_iotlb.Update(new AddressTranslation(message.Iova, target, message.Size, protection)) is { } changed)
+        {
+            Invalidate(changed.First, changed.Last);
+        }
+
+        foreach (Ring ring in _rings)
+        {
+            ring.Worker?.LookAgain();
+        }
+    }
+
+    private void Invalidate(ulong first, ulong last)
+    {
+        if (_translated is not { } translated)
+        {
+            return;
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
+        limit.CancelAfter(_options.StopTimeout);
+        try
+        {
+            translated.Invalidate(first, last - first == ulong.MaxValue ? ulong.MaxValue : last - first + 1, limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new IOException($"0x{first:x} to 0x{last:x} is still in use by requests that do not end, and was to be invalidated", e);
+        }
+    }
+
+    /// <summary>Sends a message about a translation to the front end, without waiting. May be called from any thread.</summary>
+    private bool SendTranslation(IotlbMessage message)
+    {
+        Span<byte> bytes = stackalloc byte[MessageHeader.Length + IotlbMessage.Length];
+        bytes.Clear();
+        MemoryMarshal.Write(bytes, new MessageHeader
+        {
+            Request = (VhostUserMessage)BackendTranslation,
+            Flags = MessageHeader.Version,
+            PayloadLength = IotlbMessage.Length,
+        });
+        MemoryMarshal.Write(bytes[MessageHeader.Length..], message);
+        return SendToFrontEnd(bytes);
+    }
+
+    /// <summary>Sends a message over the back end's channel. Not waited for: a front end that is behind with its messages is asked, or told, again.</summary>
+    private bool SendToFrontEnd(ReadOnlySpan<byte> message)
+    {
+        lock (_backendLock)
+        {
+            return _backendChannel is { } channel && new MessageChannel(channel, _stop, TimeSpan.Zero).Send(message) == ChannelResult.Done;
+        }
+    }
+}

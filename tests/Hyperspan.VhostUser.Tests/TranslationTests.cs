@@ -1,0 +1,379 @@
+using Hyperspan.Translation;
+using Hyperspan.Virtio;
+
+using M = Hyperspan.VhostUser.VhostUserMessage;
+
+namespace Hyperspan.VhostUser.Tests;
+
+/// <summary>Addresses that go through the guest's IOMMU: asked for when they are missed, used until they are taken away, and bounded whatever the front end sends.</summary>
+public sealed class TranslationTests : IDisposable
+{
+    private const ulong Mega = 1 << 20;
+    private const ulong Page = GuestAddress.PageSize;
+    private const ulong Iova = 0x7f_4000_0000;
+
+    private static TimeSpan Never => TimeSpan.FromHours(1);
+
+    private readonly TestMemory _memory = new(Mega);
+
+    public void Dispose() => _memory.Dispose();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Requests_are_served_by_translations_that_are_asked_for(bool recorded)
+    {
+        using var bed = new Bed(_memory, Never, recorded);
+        for (ulong number = 1; number < 200; number++)
+        {
+            bed.Driver.Submit(number);
+            if (number % 3 == 0)
+            {
+                bed.Queue.Kick();
+                bed.Serve();
+                if (number % 9 == 0)
+                {
+                    // As a strict guest does.
+                    bed.FrontEnd.InvalidateTranslation(Iova + 0x4000, Page);
+                }
+            }
+        }
+
+        bed.Queue.Kick();
+        bed.Serve();
+        bed.Harness.Device.Completed.Count.ShouldBe(199);
+        bed.Misses.ShouldContain((Iova, AccessType.Read));
+        bed.Misses.ShouldContain((Iova + 0x2000, AccessType.Write));
+        bed.Misses.Count(miss => miss.Address == Iova + 0x4000).ShouldBeGreaterThan(20);
+        bed.Misses.ShouldAllBe(miss => miss.Address >= Iova && miss.Address < Iova + TestDriver.Length);
+        bed.Harness.Log.ToString().ShouldContain("translated");
+    }
+
+    [Fact]
+    public void What_was_taken_away_is_not_used_any_more()
+    {
+        using var bed = new Bed(_memory, Never, recorded: false);
+        bed.Driver.Submit(1);
+        bed.Queue.Kick();
+        bed.Serve();
+        ulong before = bed.Map[Iova + 0x4000];
+
+        // Elsewhere from now on, and the old page is somebody else's.
+        bed.Move(Iova + 0x4000, 0xf_0000);
+        bed.FrontEnd.InvalidateTranslation(0, 0);
+        _memory.Memory.Fill(before, 0x77, Page);
+        bed.Driver.Submit(2);
+        bed.Queue.Kick();
+        bed.Serve();
+        byte[] old = new byte[Page];
+        _memory.Memory.Read(before, old);
+        old.ShouldAllBe(value => value == 0x77);
+
+        // The same by an update that says something else.
+        bed.Move(Iova + 0x4000, 0xe_0000);
+        bed.FrontEnd.UpdateTranslation(Iova + 0x4000, 0xe_0000, Page, Protection.ReadWrite);
+        _memory.Memory.Fill(0xf_0000, 0x55, Page);
+        bed.Driver.Submit(3);
+        bed.Queue.Kick();
+        bed.Serve();
+        _memory.Memory.Read(0xf_0000, old);
+        old.ShouldAllBe(value => value == 0x55);
+        bed.Harness.Device.Taken.ToArray().ShouldBe([1UL, 2, 3]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_queue_stops_while_it_waits_and_goes_on_where_it_was(bool beforeItWasOpened)
+    {
+        using var bed = new Bed(_memory, Never, recorded: false);
+        if (!beforeItWasOpened)
+        {
+            bed.Driver.Submit(1);
+            bed.Queue.Kick();
+            bed.Serve();
+            bed.FrontEnd.InvalidateTranslation(Iova + 0x4000, Page);
+        }
+
+        bed.Driver.Submit(2);
+        bed.Queue.Kick();
+        bed.FrontEnd.WaitForMiss(Harness.Patience, out _, out _).ShouldBeTrue();
+        ushort at = bed.FrontEnd.StopQueue(0);
+        at.ShouldBe((ushort)(beforeItWasOpened ? 0 : 1));
+        bed.Restart(at);
+        bed.Serve();
+        bed.Harness.Device.Completed.ToArray().ShouldBe(beforeItWasOpened ? [2UL] : [1UL, 2]);
+    }
+
+    [Fact]
+    public void Nobody_is_waited_for_when_the_front_end_goes()
+    {
+        using var bed = new Bed(_memory, Never, recorded: false);
+        bed.Driver.Submit(1);
+        bed.Queue.Kick();
+        bed.FrontEnd.WaitForMiss(Harness.Patience, out _, out _).ShouldBeTrue();
+        bed.FrontEnd.Dispose();
+        bed.Harness.End().Kind.ShouldBe(VhostUserEventKind.Disconnected);
+    }
+
+    [Fact]
+    public void A_translation_that_does_not_come_fails_its_request_alone()
+    {
+        using var bed = new Bed(_memory, TimeSpan.FromMilliseconds(100), recorded: false);
+        bed.Driver.Submit(1);
+        bed.Queue.Kick();
+        bed.Serve();
+        bed.FrontEnd.InvalidateTranslation(Iova + 0x4000, Page);
+        bed.Map.Remove(Iova + 0x4000);
+        bed.Driver.Memory.Invalidate(Iova + 0x4000, Page);
+
+        // The descriptors name a page that has no translation: this device breaks its queue then.
+        bed.Driver.Offer(0);
+        bed.Queue.Kick();
+        bed.Queue.WaitForError(Harness.Patience).ShouldBeTrue();
+        Harness.Eventually(() => bed.Harness.Log.Count(VhostUserEventKind.RingBroken) == 1, "the ring is broken");
+        VhostUserEvent broken = bed.Harness.Log.Events.Single(what => what.Kind == VhostUserEventKind.RingBroken);
+        broken.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.NotTranslated);
+        broken.Fault!.Value.Address.ShouldNotBeNull();
+        bed.FrontEnd.GetFeatures().ShouldNotBe(0UL);
+    }
+
+    [Fact]
+    public void What_is_written_is_logged_by_guest_addresses()
+    {
+        using var bed = new Bed(_memory, Never, recorded: false);
+        using var log = new TestMemory(Page);
+        bed.FrontEnd.SetLog(log.File, Page);
+        bed.FrontEnd.SetLogging(enabled: true);
+        bed.Driver.Submit(1);
+        bed.Queue.Kick();
+        bed.Serve();
+        bed.FrontEnd.SetLogging(enabled: false);
+        foreach (ulong written in new[] { bed.Map[Iova + 0x2000], bed.Map[Iova + 0x4000] })
+        {
+            (log.Memory.Read<byte>(written / Page / 8) >> (int)(written / Page % 8) & 1).ShouldBe(1, $"page 0x{written:x}");
+        }
+
+        (log.Memory.Read<byte>(bed.Map[Iova] / Page / 8) >> (int)(bed.Map[Iova] / Page % 8) & 1).ShouldBe(0, "the descriptors");
+    }
+
+    [Fact]
+    public void Replaced_memory_is_translated_anew()
+    {
+        using var bed = new Bed(_memory, Never, recorded: true);
+        for (ulong number = 1; number < 10; number++)
+        {
+            bed.Driver.Submit(number);
+            bed.Queue.Kick();
+            bed.Serve();
+            bed.FrontEnd.SetMemory(_memory.Region());
+        }
+
+        bed.Harness.Device.Completed.Count.ShouldBe(9);
+    }
+
+    [Theory]
+    [InlineData(Iova, 0UL, 0UL, 3, 2)]
+    [InlineData(Iova, 100UL, 0UL, 3, 2)]
+    [InlineData(Iova + 1, Page, 0UL, 3, 2)]
+    [InlineData(Iova, Page, 1UL, 3, 2)]
+    [InlineData(Iova, Page, 0UL, 0, 2)]
+    [InlineData(Iova, Page, 0UL, 4, 2)]
+    [InlineData(Iova, Mega + Page, 0UL, 3, 2)]
+    [InlineData(Iova, Page, Mega, 3, 2)]
+    [InlineData(0xffff_ffff_ffff_f000UL, 2 * Page, 0UL, 3, 2)]
+    [InlineData(Iova, 0xffff_ffff_ffff_f000UL, 0UL, 3, 2)]
+    [InlineData(Iova, Page, 0UL, 3, 0)]
+    [InlineData(Iova, Page, 0UL, 3, 1)]
+    [InlineData(Iova, Page, 0UL, 3, 4)]
+    [InlineData(Iova, Page, 0UL, 3, 200)]
+    public void A_wrong_message_ends_the_connection(ulong iova, ulong size, ulong offset, byte permission, byte type)
+    {
+        using var bed = new Bed(_memory, Never, recorded: false);
+        Should.Throw<VhostUserException>(
+            () => bed.FrontEnd.Translate(new IotlbMessage(iova, size, TestMemory.UserOffset + offset, permission, (IotlbMessageType)type)));
+        VhostUserEvent end = bed.Harness.End();
+        (end.Kind, end.Message).ShouldBe((VhostUserEventKind.ProtocolError, M.TranslationMessage));
+    }
+
+    [Fact]
+    public void Translations_are_for_those_who_agreed_on_them()
+    {
+        using var harness = new Harness(options: new VhostUserOptions { OfferAddressTranslation = true });
+        harness.FrontEnd.Negotiate(~VirtioFeatures.AccessPlatform);
+        harness.FrontEnd.SetMemory(_memory.Region());
+        Should.Throw<VhostUserException>(() => harness.FrontEnd.InvalidateTranslation(0, Page));
+        harness.End().Kind.ShouldBe(VhostUserEventKind.ProtocolError);
+        using var other = new Harness();
+        (other.FrontEnd.GetFeatures() & VirtioFeatures.AccessPlatform).ShouldBe(0UL);
+    }
+
+    [Fact]
+    public void Translations_and_misses_are_bounded()
+    {
+        int sent = 0;
+        var iotlb = new DeviceIotlb(
+            message =>
+            {
+                sent++;
+                return true;
+            },
+            Never);
+        ulong[] pages = [.. Enumerable.Range(0, 200_000).Select(i => 1_000_000UL + (i % 2 == 0 ? (ulong)(2 * i) : unchecked((ulong)(-2 * i))))];
+        foreach (ulong page in pages)
+        {
+            // Every other page, backward and forward, so that none touches another.
+            iotlb.Update(new AddressTranslation(page * Page, 0, Page, Protection.ReadWrite));
+        }
+
+        pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(DeviceIotlb.MostRanges);
+        for (ulong i = 0; i < 100_000; i++)
+        {
+            iotlb.IsReachable((1UL << 50) + (i * Page), (uint)Page, isWritable: i % 2 == 0).ShouldBeFalse();
+        }
+
+        iotlb.IsReachable(1UL << 51, uint.MaxValue, isWritable: false).ShouldBeFalse();
+        sent.ShouldBe(DeviceIotlb.MostMisses);
+        iotlb.Update(new AddressTranslation(0, 0, 0x7fff_ffff_ffff_f000, Protection.Read));
+        iotlb.TryTranslate(pages[^1] * Page, out AddressTranslation huge).ShouldBeTrue();
+        huge.Length.ShouldBe(0x7fff_ffff_ffff_f000UL);
+        iotlb.Remove(0, ulong.MaxValue);
+        pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(0);
+    }
+
+    [Fact]
+    public void Overlapping_updates_and_invalidations_do_what_a_table_of_pages_does()
+    {
+        const int Pages = 64;
+        var random = new Random(7);
+        var iotlb = new DeviceIotlb(static _ => true, Never);
+        var model = new (ulong Target, Protection Protection)?[Pages];
+        for (int step = 0; step < 20_000; step++)
+        {
+            int first = random.Next(Pages);
+            int count = 1 + random.Next(Pages - first);
+            if (random.Next(3) == 0)
+            {
+                iotlb.Remove((ulong)first * Page, ((ulong)(first + count) * Page) - 1);
+                Array.Clear(model, first, count);
+            }
+            else
+            {
+                ulong target = (ulong)random.Next(8) * 0x100 * Page;
+                Protection protection = random.Next(3) switch { 0 => Protection.Read, 1 => new Protection(read: false, write: true, execute: false), _ => Protection.ReadWrite };
+                bool changes = Enumerable.Range(first, count).Any(page => model[page] is { } before
+                    && (before.Target != target + ((ulong)page * Page)
+                        || (before.Protection.CanRead && !protection.CanRead) || (before.Protection.CanWrite && !protection.CanWrite)));
+                (iotlb.Update(new AddressTranslation((ulong)first * Page, target + ((ulong)first * Page), (ulong)count * Page, protection)) is not null).ShouldBe(changes);
+                for (int page = first; page < first + count; page++)
+                {
+                    model[page] = (target + ((ulong)page * Page), protection);
+                }
+            }
+
+            for (int page = 0; page < Pages; page++)
+            {
+                bool found = iotlb.TryTranslate(((ulong)page * Page) + 5, out AddressTranslation translation);
+                found.ShouldBe(model[page] is not null);
+                if (model[page] is { } expected)
+                {
+                    (translation.Target.Value + ((ulong)page * Page) - translation.Address).ShouldBe(expected.Target);
+                    translation.Protection.ShouldBe(expected.Protection);
+                }
+            }
+        }
+    }
+
+    /// <summary>A queue whose driver uses I/O virtual addresses, and the IOMMU behind the front end: one page after the other, downward from the end of memory.</summary>
+    private sealed class Bed : IDisposable
+    {
+        private readonly TestMemory _memory;
+        private readonly VhostUserInflight? _inflight;
+
+        internal Bed(TestMemory memory, TimeSpan timeout, bool recorded)
+        {
+            _memory = memory;
+            for (ulong at = 0; at < TestDriver.Length; at += Page)
+            {
+                Map[Iova + at] = Mega / 2 - Page - at;
+            }
+
+            Harness = new Harness(options: new VhostUserOptions { OfferAddressTranslation = true, TranslationTimeout = timeout });
+            FrontEnd.Negotiate();
+            FrontEnd.OpenBackendChannel();
+            FrontEnd.SetMemory(memory.Region());
+            if (recorded)
+            {
+                _inflight = FrontEnd.GetInflight(1, 16);
+                FrontEnd.SetInflight(_inflight);
+            }
+
+            var driven = new TranslatedMemory(memory.Memory, new Mapped(Map));
+            Driver = new TranslatedDriver(driven);
+            Queue = FrontEnd.StartQueue(0, Driver.Layout);
+        }
+
+        internal Dictionary<ulong, ulong> Map { get; } = [];
+
+        internal List<(ulong Address, AccessType Access)> Misses { get; } = [];
+
+        internal Harness Harness { get; }
+
+        internal VhostUserFrontEnd FrontEnd => Harness.FrontEnd;
+
+        internal TranslatedDriver Driver { get; }
+
+        internal VhostUserFrontEndQueue Queue { get; private set; }
+
+        internal void Restart(ushort at)
+        {
+            Queue.Dispose();
+            Queue = FrontEnd.StartQueue(0, Driver.Layout, at);
+        }
+
+        /// <summary>Moves a page, with what is in it.</summary>
+        internal void Move(ulong iova, ulong target)
+        {
+            _memory.Memory.CopyTo(Map[iova], _memory.Memory, target, Page);
+            Map[iova] = target;
+            Driver.Memory.Invalidate(iova, Page);
+        }
+
+        /// <summary>Answers what the back end asks for until all that was submitted is done.</summary>
+        internal void Serve()
+        {
+            Driver.Reap();
+            while (Driver.Outstanding != 0)
+            {
+                if (FrontEnd.WaitForMiss(TimeSpan.FromMilliseconds(2), out ulong address, out AccessType access))
+                {
+                    Misses.Add((address, access));
+                    if (Map.TryGetValue(address, out ulong target))
+                    {
+                        FrontEnd.UpdateTranslation(address, target, Page, access == AccessType.Write ? Protection.ReadWrite : Protection.Read);
+                    }
+                }
+
+                Driver.Reap();
+            }
+        }
+
+        public void Dispose()
+        {
+            Queue.Dispose();
+            Harness.Dispose();
+            _inflight?.Dispose();
+        }
+    }
+
+    private sealed class Mapped(Dictionary<ulong, ulong> map) : IAddressTranslator
+    {
+        public bool TryTranslate(ulong address, out AddressTranslation translation)
+        {
+            ulong page = address & ~(Page - 1);
+            bool found = map.TryGetValue(page, out ulong target);
+            translation = new AddressTranslation(page, target, Page, Protection.ReadWrite);
+            return found;
+        }
+    }
+}
