@@ -66,25 +66,19 @@ public sealed unsafe partial class GuestMemory
     {
         if (Clipped is [{ Start: 0 } first, ..] && first.Backing == backing)
         {
-            Gate.SetFirstLog(backing.SoleLog?.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length));
+            Volatile.Write(
+                ref _firstLog,
+                backing.SoleLog is { } log ? new FirstRegionLog(log.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length)) : null);
         }
     }
 
     /// <summary>
-    /// As <see cref="ConfirmWrite"/>, without a call, for a value in the region at address zero of a memory that is no slice, where a dirty log is all there is to be told.
-    /// Otherwise <see langword="false"/>.
+    /// Whether a value that was written inline counts, and there is nothing more to be done: its page is marked already, where a dirty log is all there is to be told. Of the
+    /// region at address zero of a memory that is no slice; otherwise <see langword="false"/>, and <see cref="ConfirmWrite"/> knows.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryLogFirst(ulong address, ulong length)
-    {
-        if (Gate.FirstLog is not { } log || address >= Gate.FirstLogLimit || _parent is not null)
-        {
-            return false;
-        }
-
-        log.Mark(Gate.FirstLogSkip + address, length);
-        return !Gate.IsDisturbed;
-    }
+    internal bool HasLogged(ulong address, ulong length) =>
+        Volatile.Read(ref _firstLog) is { } log && log.HasMarked(address, length) && !Gate.IsDisturbed;
 
     /// <summary>Tells of a write that was done inline, inside one region, where the gate is disturbed. Answers whether it counts: the region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -51,6 +51,9 @@ public sealed unsafe partial class GuestMemory : IDisposable
     internal readonly ulong LastAddress;
     internal readonly MemoryGate Gate;
 
+    // What values written to the region at address zero ask of whether they are marked; null where there is more to be told, or nothing, and in slices.
+    private FirstRegionLog? _firstLog;
+
     // Of a slice: what it was made from, kept so that a disposal further up finds it; and where it lies in the memory that all of them were made from (the gate's), or in
     // what a backing has made in between. So nothing that is asked of a slice depends on its depth.
     private readonly GuestMemory? _parent;

@@ -23,7 +23,9 @@ internal sealed unsafe class DirtyMap
     /// <summary>How many pages a word stands for, as a power of two.</summary>
     internal const int WordShift = 6;
 
-    private const int ChunkShift = 9;
+    /// <summary>How many pages are a chunk, as a power of two.</summary>
+    internal const int ChunkShift = 9;
+
     private const int WordsInChunk = 1 << (ChunkShift - WordShift);
 
     private readonly ulong* _words;
@@ -46,6 +48,12 @@ internal sealed unsafe class DirtyMap
 
     // A writer may be in it that had looked before the last reader stopped.
     ~DirtyMap() => NativeMemory.Free(_words);
+
+    /// <summary>Gets the words of the pages, for whoever keeps this object.</summary>
+    internal ulong* Words => _words;
+
+    /// <summary>Gets the words of the chunks, likewise.</summary>
+    internal ulong* Chunks => _chunks;
 
     /// <summary>Marks the pages of a range. Thread-safe.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

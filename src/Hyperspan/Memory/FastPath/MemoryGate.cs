@@ -27,7 +27,6 @@ internal sealed class MemoryGate
 
     // What stores look at: one for the disturbance above, and one for each backing whose writes are tracked.
     private int _writesDisturbed;
-    private DirtyMap? _firstLog;
 
     /// <summary>Initializes a new instance of the <see cref="MemoryGate"/> class, calm.</summary>
     /// <param name="root">The memory that it is for, which is no slice.</param>
@@ -56,15 +55,6 @@ internal sealed class MemoryGate
     /// <summary>Gets where a view that shows a memory which a backing has made lies in the memory it was made from. What is written to it is written there.</summary>
     internal ShownPlace? Shown { get; }
 
-    /// <summary>Gets what is to be marked of writes to the region at address zero of the root memory, where that is all there is to be told.</summary>
-    internal DirtyMap? FirstLog => Volatile.Read(ref _firstLog);
-
-    /// <summary>Gets where in its backing that region starts.</summary>
-    internal ulong FirstLogSkip { get; private set; }
-
-    /// <summary>Gets the limit of values in that region.</summary>
-    internal ulong FirstLogLimit { get; private set; }
-
     /// <summary>Gets a value indicating whether some region may have been closed: then the slow path says which.</summary>
     internal bool IsDisturbed => Volatile.Read(ref _disturbed) != 0;
 
@@ -74,14 +64,6 @@ internal sealed class MemoryGate
     /// <summary>Whether an access that was done is over with itself.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool IsCalm(AccessType access) => access == AccessType.Write ? !AreWritesDisturbed : !IsDisturbed;
-
-    /// <summary>Sets <see cref="FirstLog"/>; place and limit are always the same.</summary>
-    internal void SetFirstLog(DirtyMap? log, ulong skip, ulong limit)
-    {
-        FirstLogSkip = skip;
-        FirstLogLimit = limit;
-        Volatile.Write(ref _firstLog, log);
-    }
 
     /// <summary>Closes the gate. Before anything is taken away.</summary>
     internal void Disturb()

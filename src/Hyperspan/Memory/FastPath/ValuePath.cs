@@ -275,12 +275,22 @@ internal static unsafe class ValuePath
         return value;
     }
 
+    /// <summary>Goes on with a write. What a dirty log adds to one takes no frame: all else is behind a jump.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void WriteOrThrow<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
         where T : unmanaged
     {
-        if ((obstacle != Obstacle.DisturbedGate || !memory.TryLogFirst(address, (ulong)sizeof(T)))
-            && !TryWriteSlowly(memory, address, obstacle, value, out GuestMemoryFault fault))
+        if (obstacle != Obstacle.DisturbedGate || !memory.HasLogged(address, (ulong)sizeof(T)))
+        {
+            WriteSlowlyOrThrow(memory, address, obstacle, value);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void WriteSlowlyOrThrow<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
+        where T : unmanaged
+    {
+        if (!TryWriteSlowly(memory, address, obstacle, value, out GuestMemoryFault fault))
         {
             GuestMemory.Throw(fault);
         }
@@ -305,7 +315,11 @@ internal static unsafe class ValuePath
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static bool TryWriteSlowly<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
         where T : unmanaged =>
-        (obstacle == Obstacle.DisturbedGate && memory.TryLogFirst(address, (ulong)sizeof(T))) || TryWriteSlowly(memory, address, obstacle, value, out _);
+        (obstacle == Obstacle.DisturbedGate && memory.HasLogged(address, (ulong)sizeof(T))) || TryWriteSlowlyWithoutReason(memory, address, obstacle, value);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryWriteSlowlyWithoutReason<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
+        where T : unmanaged => TryWriteSlowly(memory, address, obstacle, value, out _);
 
     /// <summary>Goes on with a read after an obstacle.</summary>
     /// <param name="memory">The memory.</param>
@@ -354,7 +368,7 @@ internal static unsafe class ValuePath
     internal static bool TryWriteSlowly<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
-        if (obstacle == Obstacle.DisturbedGate && memory.ConfirmWrite(address, (ulong)sizeof(T)))
+        if (obstacle == Obstacle.DisturbedGate && (memory.HasLogged(address, (ulong)sizeof(T)) || memory.ConfirmWrite(address, (ulong)sizeof(T))))
         {
             fault = default;
             return true;
