@@ -72,6 +72,7 @@ internal static class Operations
             () => Walk(new CompareExchange<Layouts.Translated>(Memories.TranslatedPages.Memory)),
             RawExchangeOf(() => Memories.TranslatedPages));
         yield return Operation.Timed("tracked_write_u64", 3.1, () => Walk(new Write<Layouts.Tracked>(Memories.TrackedPages.Memory)));
+        yield return Operation.Timed("tracked_regions_write_u64", 5.2, () => Walk(new Write<Layouts.TrackedRegions>(Memories.TrackedRegions.Memory)));
         yield return Operation.Timed("tracked_read_u64", 1.3, () => Walk(new Read<Layouts.Tracked>(Memories.TrackedPages.Memory)));
         yield return new("try_read_out_of_range", 2, () => Walk(new TryReadOutOfRange<Layouts.Direct>(Memories.Direct.Memory)), RawRead);
         yield return Operation.Timed("try_read_out_of_range_fault", 5, () => Walk(new TryReadOutOfRangeFault(Memories.Direct.Memory)));

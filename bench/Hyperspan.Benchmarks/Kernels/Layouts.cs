@@ -18,6 +18,8 @@ public static class Layouts
 
     public readonly struct Tracked;
 
+    public readonly struct TrackedRegions;
+
     public readonly struct Translated;
 
     public readonly struct TranslatedGuarded;

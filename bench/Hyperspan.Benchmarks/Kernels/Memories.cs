@@ -9,7 +9,8 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyGuarded = new(() => Make(NewSparse()));
     private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
     private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
-    private static readonly Lazy<Measured> LazyTracked = new(Tracked);
+    private static readonly Lazy<Measured> LazyTracked = new(() => Tracked(Make(NewHeap())));
+    private static readonly Lazy<Measured> LazyTrackedRegions = new(() => Tracked(Regions(8)));
     private static readonly Lazy<Measured> LazyTranslated = new(() => Translated(NewHeap()));
     private static readonly Lazy<Measured> LazyTranslatedGuarded = new(() => Translated(NewSparse()));
     private static readonly Lazy<Measured> LazyEightRegions = new(() => Regions(8));
@@ -31,6 +32,9 @@ internal static unsafe class Memories
 
     /// <summary>Memory that cannot fault, with a dirty log in which each page is marked already.</summary>
     internal static Measured TrackedPages => LazyTracked.Value;
+
+    /// <summary>The same in eight regions.</summary>
+    internal static Measured TrackedRegions => LazyTrackedRegions.Value;
 
     /// <summary>Memory that cannot fault, through I/O virtual addresses.</summary>
     internal static Measured TranslatedPages => LazyTranslated.Value;
@@ -67,9 +71,8 @@ internal static unsafe class Memories
     private static Measured Translated(GuestMemoryBacking backing) =>
         new(new TranslatedMemory(new GuestMemory(backing), new SwappingTranslator()).Memory, backing);
 
-    private static Measured Tracked()
+    private static Measured Tracked(Measured measured)
     {
-        Measured measured = Make(NewHeap());
         var log = new DirtyLog(measured.Memory);
         log.Start();
         measured.Memory.Clear(0, Window.Size);

@@ -80,6 +80,24 @@ public sealed unsafe partial class GuestMemory
     internal bool HasLogged(ulong address, ulong length) =>
         Volatile.Read(ref _firstLog) is { } log && log.HasMarked(address, length) && !Gate.IsDisturbed;
 
+    /// <summary>
+    /// As <see cref="ConfirmWrite"/>, without a call, for a value in any region, where a dirty log is all there is to be told. Otherwise <see langword="false"/>, and
+    /// <see cref="ConfirmWrite"/> knows; what it marks is marked already then.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryConfirmLogged(ulong address, ulong length)
+    {
+        ref RegionSlot slot = ref Table.SlotOf(address);
+        ulong offset = address - slot.Start;
+        if (slot.Region is not { } region || !RegionSlot.Fits(region.Length, offset, length) || region.Backing.SoleLog is not { } log || Gate.Shown is not null)
+        {
+            return false;
+        }
+
+        log.Written.Mark(region.BackingOffset + offset, length);
+        return !Gate.IsDisturbed;
+    }
+
     /// <summary>Tells of a write that was done inline, inside one region, where the gate is disturbed. Answers whether it counts: the region must still be open.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal bool ConfirmWrite(ulong address, ulong length)

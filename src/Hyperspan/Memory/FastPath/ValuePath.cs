@@ -282,6 +282,16 @@ internal static unsafe class ValuePath
     {
         if (obstacle != Obstacle.DisturbedGate || !memory.HasLogged(address, (ulong)sizeof(T)))
         {
+            WriteUnloggedOrThrow(memory, address, obstacle, value);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void WriteUnloggedOrThrow<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
+        where T : unmanaged
+    {
+        if (obstacle != Obstacle.DisturbedGate || !memory.TryConfirmLogged(address, (ulong)sizeof(T)))
+        {
             WriteSlowlyOrThrow(memory, address, obstacle, value);
         }
     }
