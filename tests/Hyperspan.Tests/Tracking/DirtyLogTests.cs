@@ -312,4 +312,45 @@ public sealed class DirtyLogTests
 
         internal void Report(ulong address, ulong length) => ReportWritten(address, length);
     }
+
+    /// <summary>By each form of a write, in the region at address zero and in another.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0x10_0000)]
+    public void A_value_over_two_pages_marks_both_where_the_first_is_marked_already(ulong start)
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x8000)).Add(0x10_0000, new HeapBacking(0x8000)).Build();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        foreach (Action<ulong> write in (Action<ulong>[])[
+            at => memory.Write(at, 1UL),
+            at => memory.TryWrite(at, 1UL).ShouldBeTrue(),
+            at => memory.TryWrite(at, 1UL, out _).ShouldBeTrue()])
+        {
+            write(start + 8);
+            write(start + 0x1000 - 4);
+            write(start + 0x3000 - 8);
+            log.Collect().ShouldBe([new GuestRange(start, 0x3000)]);
+        }
+    }
+
+    [Fact]
+    public void A_value_is_marked_where_its_region_lies_in_the_backing()
+    {
+        var backing = new HeapBacking(0x10000);
+        using var whole = new GuestMemory(backing);
+        using GuestMemory memory = new GuestMemoryBuilder("parts").Add(0, backing, 0x5000, 0x2000).Add(0x10_0000, backing, 0x9000, 0x2000).Build();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        foreach (ulong start in (ulong[])[0, 0x10_0000])
+        {
+            // Marks what would be taken for the page's own mark if the place were not looked at.
+            whole.Fill(0, 1, 0x5000);
+            memory.Write(start + 8, 1UL);
+            log.Collect().ShouldBe([new GuestRange(start, 0x1000)]);
+            whole.Fill(0, 1, 0x5000);
+            memory.TryWrite(start + 0x1008, 1UL).ShouldBeTrue();
+            log.Collect().ShouldBe([new GuestRange(start + 0x1000, 0x1000)]);
+        }
+    }
 }
