@@ -106,6 +106,43 @@ public sealed class TranslationTests : IDisposable
     }
 
     [Fact]
+    public void What_is_in_flight_ends_by_the_old_translations_before_all_are_taken_away()
+    {
+        var handler = new HoldingHandler();
+        using var bed = new Bed(_memory, Never, recorded: false, handler);
+        for (ulong round = 1; round < 20; round++)
+        {
+            bed.Driver.Submit(round);
+            bed.Queue.Kick();
+            bed.ServeUntil(() => handler.Held.Count == 1);
+            var taking = new Thread(() => bed.FrontEnd.InvalidateTranslation(0, 0));
+            taking.Start();
+            if (round == 1)
+            {
+                taking.Join(50).ShouldBeFalse();
+            }
+
+            handler.Answer(round);
+            taking.Join(Harness.Patience).ShouldBeTrue();
+            bed.Driver.Reap();
+            bed.Driver.Outstanding.ShouldBe(0);
+        }
+    }
+
+    [Fact]
+    public void A_request_that_does_not_end_ends_the_connection_when_its_translations_are_taken_away()
+    {
+        var handler = new HoldingHandler();
+        using var bed = new Bed(_memory, Never, recorded: false, handler, TimeSpan.FromMilliseconds(200));
+        bed.Driver.Submit(1);
+        bed.Queue.Kick();
+        bed.ServeUntil(() => handler.Held.Count == 1);
+        Should.Throw<VhostUserException>(() => bed.FrontEnd.InvalidateTranslation(0, 0));
+        bed.Harness.End().Kind.ShouldBe(VhostUserEventKind.DeviceFailed);
+        handler.Answer(1);
+    }
+
+    [Fact]
     public void Nobody_is_waited_for_when_the_front_end_goes()
     {
         using var bed = new Bed(_memory, Never, recorded: false);
@@ -290,7 +327,7 @@ public sealed class TranslationTests : IDisposable
         private readonly TestMemory _memory;
         private readonly VhostUserInflight? _inflight;
 
-        internal Bed(TestMemory memory, TimeSpan timeout, bool recorded)
+        internal Bed(TestMemory memory, TimeSpan timeout, bool recorded, HoldingHandler? handler = null, TimeSpan? stopTimeout = null)
         {
             _memory = memory;
             for (ulong at = 0; at < TestDriver.Length; at += Page)
@@ -298,7 +335,9 @@ public sealed class TranslationTests : IDisposable
                 Map[Iova + at] = Mega / 2 - Page - at;
             }
 
-            Harness = new Harness(options: new VhostUserOptions { OfferAddressTranslation = true, TranslationTimeout = timeout });
+            Harness = new Harness(
+                new TestDevice { MakeHandler = handler is null ? null : () => handler },
+                new VhostUserOptions { OfferAddressTranslation = true, TranslationTimeout = timeout, StopTimeout = stopTimeout ?? new VhostUserOptions().StopTimeout });
             FrontEnd.Negotiate();
             FrontEnd.OpenBackendChannel();
             FrontEnd.SetMemory(memory.Region());
@@ -340,10 +379,12 @@ public sealed class TranslationTests : IDisposable
         }
 
         /// <summary>Answers what the back end asks for until all that was submitted is done.</summary>
-        internal void Serve()
+        internal void Serve() => ServeUntil(() => Driver.Outstanding == 0);
+
+        internal void ServeUntil(Func<bool> done)
         {
             Driver.Reap();
-            while (Driver.Outstanding != 0)
+            while (!done())
             {
                 if (FrontEnd.WaitForMiss(TimeSpan.FromMilliseconds(2), out ulong address, out AccessType access))
                 {

@@ -51,12 +51,42 @@ public sealed partial class VhostUserConnection
             case IotlbMessageType.Invalidate:
                 // All that is left of 2^64 bytes is said as none by some front ends.
                 ulong last = message.Size - 1 > ulong.MaxValue - message.Iova ? ulong.MaxValue : message.Iova + (message.Size - 1);
-                _iotlb.Remove(message.Iova, last);
-                Invalidate(message.Iova, last);
+                TakeAway(message.Iova, last);
                 break;
             default:
                 throw new ProtocolViolation($"IOTLB message of type {(byte)message.Type}: a front end sends updates and invalidations");
         }
+    }
+
+    /// <summary>
+    /// Takes translations away. What is in flight may need them to end, and the front end gives no others before it is answered: where rings lie there, or requests have
+    /// pinned what does, the queues stop between two requests, as they do for other memory.
+    /// </summary>
+    private void TakeAway(ulong first, ulong last)
+    {
+        bool inUse = Array.Exists(_rings, ring => ring.Worker is not null && Overlaps(ring, first, last))
+            || _translated?.IsPinned(first, LengthOf(first, last)) == true;
+        if (inUse)
+        {
+            PauseAll();
+        }
+
+        _iotlb.Remove(first, last);
+        Invalidate(first, last);
+        if (inUse)
+        {
+            ResumeAll();
+        }
+    }
+
+    private bool Overlaps(Ring ring, ulong first, ulong last)
+    {
+        return ring.Place is { } place
+            && (Overlap(place.DescriptorTable, VirtQueueLayout.DescriptorTableLength(ring.Size))
+                || Overlap(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size, RingFeatures))
+                || Overlap(place.UsedRing, VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures)));
+
+        bool Overlap(ulong start, ulong length) => start <= last && (first <= start || first - start < length);
     }
 
     private void UpdateTranslation(in IotlbMessage message)
@@ -94,13 +124,16 @@ public sealed partial class VhostUserConnection
         limit.CancelAfter(_options.StopTimeout);
         try
         {
-            translated.Invalidate(first, last - first == ulong.MaxValue ? ulong.MaxValue : last - first + 1, limit.Token);
+            translated.Invalidate(first, LengthOf(first, last), limit.Token);
         }
         catch (OperationCanceledException e)
         {
             throw new IOException($"0x{first:x} to 0x{last:x} is still in use by requests that do not end, and was to be invalidated", e);
         }
     }
+
+    /// <summary>A length that ends in the same page: none says 2^64.</summary>
+    private static ulong LengthOf(ulong first, ulong last) => last - first == ulong.MaxValue ? ulong.MaxValue : last - first + 1;
 
     /// <summary>Sends a message about a translation to the front end, without waiting. May be called from any thread.</summary>
     private bool SendTranslation(IotlbMessage message)

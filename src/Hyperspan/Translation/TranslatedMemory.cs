@@ -81,9 +81,7 @@ public sealed partial class TranslatedMemory : IDisposable
         }
 
         _holds.ThrowIfHeld();
-        ulong last = length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
-        ulong firstPage = address >> GuestAddress.PageShift;
-        ulong lastPage = last >> GuestAddress.PageShift;
+        (ulong firstPage, ulong lastPage) = PagesOf(address, length);
         lock (_changing)
         {
             _generation++;
@@ -112,6 +110,16 @@ public sealed partial class TranslatedMemory : IDisposable
     {
         // A length cannot say 2^64: the last byte is in the same page.
         Invalidate(0, ulong.MaxValue, cancellationToken);
+    }
+
+    /// <summary>Gets whether anything is pinned in a range, so that <see cref="Invalidate(ulong, ulong, CancellationToken)"/> would wait for it.</summary>
+    /// <param name="address">The first I/O virtual address.</param>
+    /// <param name="length">The length in bytes. What reaches past 2^64 is cut off there.</param>
+    /// <returns>Whether a page of the range is pinned at this moment.</returns>
+    public bool IsPinned(ulong address, ulong length)
+    {
+        (ulong first, ulong last) = PagesOf(address, length);
+        return length != 0 && _pins.FirstIn(first, last + 1) is not null;
     }
 
     /// <summary>Closes <see cref="Memory"/>. Pins that are held stay valid.</summary>
@@ -144,6 +152,13 @@ public sealed partial class TranslatedMemory : IDisposable
         }
 
         Guard.FlushRestartableSequences();
+    }
+
+    /// <summary>The first and the last page of a range of at least one byte.</summary>
+    private static (ulong First, ulong Last) PagesOf(ulong address, ulong length)
+    {
+        ulong last = length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
+        return (address >> GuestAddress.PageShift, last >> GuestAddress.PageShift);
     }
 
     /// <summary>Remembers the page of an address, where the fast paths can reach what it leads to. Called in an access under way.</summary>

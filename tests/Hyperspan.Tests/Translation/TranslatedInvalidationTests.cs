@@ -75,6 +75,9 @@ public sealed class TranslatedInvalidationTests
         PinnedMemory pinned = translated.Memory.Pin(Iova + 100, Page, AccessType.Read);
         vectors.Add(translated.Memory, Iova + (2 * Page), 8);
 
+        (translated.IsPinned(Iova + Page + 99, 1), translated.IsPinned(Iova + (2 * Page), ulong.MaxValue), translated.IsPinned(0, 0)).ShouldBe((true, true, false));
+        (translated.IsPinned(Iova - Page, Page), translated.IsPinned(Iova + (3 * Page), ulong.MaxValue)).ShouldBe((false, false));
+
         // Not what is beside it.
         translated.Invalidate(Iova - Page, Page);
         translated.Invalidate(Iova + (3 * Page), ulong.MaxValue);
