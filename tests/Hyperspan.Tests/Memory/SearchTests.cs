@@ -62,6 +62,37 @@ public class SearchTests
         memory.IndexOf(50, 0, []).ShouldBe(new GuestAddress(50));
     }
 
+    /// <summary>What lies in one piece is looked through at once: 64 MiB, and what makes the next one begin with a line of the cache.</summary>
+    [Theory]
+    [InlineData(0, 2)]
+    [InlineData(1, 8)]
+    [InlineData(63, 100)]
+    [InlineData(4097, 5000)]
+    public void Bytes_across_the_borders_of_what_is_looked_through_at_once_are_found(ulong start, int length)
+    {
+        const ulong Size = 130UL << 20;
+        using var memory = new GuestMemory(new HeapBacking(Size), "ram");
+        byte[] value = Pattern(length, seed: 5);
+        value[0] = 1;
+        value[^1] = 2;
+        foreach (ulong border in (ulong[])[64UL << 20, 128UL << 20])
+        {
+            foreach (ulong distance in (ulong[])[0, 1, 63, (ulong)length - 1, (ulong)length + 64])
+            {
+                foreach (ulong at in (ulong[])[border - distance, border + distance])
+                {
+                    memory.Write(at, value);
+                    memory.IndexOf(start, Size - start, value).ShouldBe(new GuestAddress(at));
+                    memory.IndexOf(start, at - start + (ulong)length - 1, value).ShouldBeNull();
+                    memory.Clear(at, (ulong)length);
+                }
+            }
+        }
+
+        memory.Write(Size - (ulong)length, value);
+        memory.IndexOf(start, Size - start, value).ShouldBe(new GuestAddress(Size - (ulong)length));
+    }
+
     [Theory]
     [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
     public void A_search_meets_a_fault_only_if_it_gets_there(string reason)

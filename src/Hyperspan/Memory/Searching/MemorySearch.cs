@@ -8,6 +8,7 @@ internal static class MemorySearch
 {
     // How much is looked through before it is asked whether the memory is still open.
     private const ulong InPlace = 64UL << 20;
+    private const ulong CacheLine = 64;
 
     // How much is compared at a time.
     private const int Compared = 2048;
@@ -128,7 +129,9 @@ internal static class MemorySearch
             return false;
         }
 
-        searched = Math.Min(Math.Min(length, region.LengthFrom(address)), InPlace);
+        // The next piece repeats the last bytes of this one, and begins with a line of the cache: from elsewhere each vector would lie in two.
+        ulong most = InPlace - ((ulong)region.At(address) % CacheLine) + (uint)(value.Length - 1);
+        searched = Math.Min(Math.Min(length, region.LengthFrom(address)), Math.Min(most, int.MaxValue));
         if (searched < (uint)value.Length || value.Length == 0)
         {
             return false;
