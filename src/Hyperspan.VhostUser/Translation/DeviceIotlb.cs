@@ -34,7 +34,7 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(100);
 
     [ThreadStatic]
-    private static CancellationToken t_stopping;
+    private static CancellationToken Stopping;
 
     private readonly Func<IotlbMessage, bool> _send;
     private readonly TimeSpan _limit;
@@ -58,7 +58,7 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
     internal int ListeningThread { get; set; }
 
     /// <summary>Says when this thread, that of a queue, is to wait no more.</summary>
-    internal static void StopThreadBy(CancellationToken stopping) => t_stopping = stopping;
+    internal static void StopThreadBy(CancellationToken stopping) => Stopping = stopping;
 
     /// <inheritdoc/>
     public bool TryTranslate(ulong address, out AddressTranslation translation)
@@ -119,7 +119,7 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
             return false;
         }
 
-        CancellationToken stopping = t_stopping;
+        CancellationToken stopping = Stopping;
         (ulong, AccessType) key = (address & ~PageMask, access);
         lock (_ranges)
         {

@@ -19,7 +19,7 @@ internal sealed class TranslationHolds
 
     // The innermost holder of this thread: it would wait for itself.
     [ThreadStatic]
-    private static TranslationHolds? t_innermost;
+    private static TranslationHolds? Innermost;
 
     private readonly Counter[] _counters = new Counter[2 * Stripes];
 
@@ -39,8 +39,8 @@ internal sealed class TranslationHolds
             Interlocked.Increment(ref _counters[index].Value);
             if (Volatile.Read(ref _epoch) == epoch)
             {
-                var hold = new Hold(index, t_innermost);
-                t_innermost = this;
+                var hold = new Hold(index, Innermost);
+                Innermost = this;
                 return hold;
             }
 
@@ -52,7 +52,7 @@ internal sealed class TranslationHolds
     /// <summary>Ends the use.</summary>
     internal void Exit(in Hold hold)
     {
-        t_innermost = hold.Outer;
+        Innermost = hold.Outer;
         Interlocked.Decrement(ref _counters[hold.Index].Value);
     }
 
@@ -60,7 +60,7 @@ internal sealed class TranslationHolds
     /// <exception cref="InvalidOperationException">It is in an access through these translations.</exception>
     internal void ThrowIfHeld()
     {
-        if (t_innermost == this)
+        if (Innermost == this)
         {
             throw new InvalidOperationException("the calling thread is in an access through the translations that it wants to end");
         }
