@@ -4,14 +4,15 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Hyperspan.Stubs;
 
 /// <content>
-/// Accesses through a table of translations: 2^<see cref="TranslationBits"/> entries of two words, the page that is translated and what is added to an address in it. The arguments
-/// are those of the stubs under a bit: table and page number stand where bitmap and bit do.
+/// Accesses through a table of translations: 2^<see cref="TranslationBits"/> entries of four words: the page that is translated, what is added to an address in it,
+/// how often the entry was given away, and none. The arguments are those of the stubs under a bit: table and page number stand where bitmap and bit do.
 /// </content>
 internal sealed partial class StubProgram
 {
     internal const int TranslationBits = 9;
-    internal const int TranslationEntryShift = 4;
+    internal const int TranslationEntryShift = 5;
     internal const int TranslationAddendOffset = 8;
+    internal const int TranslationVersionOffset = 16;
 
     private void EmitTranslated()
     {
@@ -21,7 +22,7 @@ internal sealed partial class StubProgram
             Mark($"tlb_load{size}", SequenceAlignment);
             EmitEntry(rcx, rsi, rdx);
             EmitSequenceStart($"tlb_load{size}");
-            EmitTranslation(rcx, rdx, r8);
+            EmitTranslation(rcx, rdx, r8, r11);
             EmitLoad(size, rdi + r8);
             Mark($"committed_tlb_load{size}");
             Succeed();
@@ -34,7 +35,7 @@ internal sealed partial class StubProgram
             Mark($"tlb_store{size}", SequenceAlignment);
             EmitEntry(r8, rdx, rcx);
             EmitSequenceStart($"tlb_store{size}");
-            EmitTranslation(r8, rcx, rax);
+            EmitTranslation(r8, rcx, rax, r11);
             EmitStore(size, rdi + rax);
             Mark($"committed_tlb_store{size}");
             SucceedWithZero();
@@ -48,7 +49,7 @@ internal sealed partial class StubProgram
             EmitEntry(r11, rcx, r8);
             EmitComparand(size);
             EmitSequenceStart($"tlb_cas{size}");
-            EmitTranslation(r11, r8, rsi);
+            EmitTranslation(r11, r8, rsi, rcx);
             EmitCompareExchange(size, rdi + rsi);
             Mark($"committed_tlb_cas{size}");
             Succeed();
@@ -66,14 +67,16 @@ internal sealed partial class StubProgram
     }
 
     /// <summary>
-    /// Reads what to add, between two looks at the page: an entry that is given to another page meanwhile has another one, or none, by the second look.
+    /// Reads the page and what to add, between two looks at the version: an entry that was given to another page meanwhile has another one by the second look, also where it
+    /// has been given back.
     /// </summary>
-    private void EmitTranslation(AssemblerRegister64 entry, AssemblerRegister64 page, AssemblerRegister64 addend)
+    private void EmitTranslation(AssemblerRegister64 entry, AssemblerRegister64 page, AssemblerRegister64 addend, AssemblerRegister64 version)
     {
+        _a.mov(version, __qword_ptr[entry + TranslationVersionOffset]);
         _a.cmp(__qword_ptr[entry], page);
         _a.jne(L("bit_clear"));
         _a.mov(addend, __qword_ptr[entry + TranslationAddendOffset]);
-        _a.cmp(__qword_ptr[entry], page);
+        _a.cmp(__qword_ptr[entry + TranslationVersionOffset], version);
         _a.jne(L("bit_clear"));
     }
 

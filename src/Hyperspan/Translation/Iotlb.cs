@@ -4,7 +4,7 @@ namespace Hyperspan.Translation;
 
 /// <summary>
 /// The translations of single pages that the fast paths use: a table of fixed size for reads and one for writes. An entry has the number of the page that it translates,
-/// or <see cref="NoPage"/>, and what is added to an address in it to get the address in this process.
+/// or <see cref="NoPage"/>; what is added to an address in it to get the address in this process; and how often the entry was given to a page.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -12,14 +12,17 @@ namespace Hyperspan.Translation;
 /// cref="Synchronization.RcuDomain.GuestMemory"/>. So whoever removes entries and then waits for that domain knows that nobody uses them any more.
 /// </para>
 /// <para>
-/// An entry may be given to another page without waiting for anybody: who reads one looks at the page before and after it has read what to add, and the page is taken
-/// out before that is changed and put in afterwards.
+/// An entry may be given to another page without waiting for anybody: who reads one looks at the number of times before and after it has read the page and what to add,
+/// and each is changed between taking the page out and putting one in. Two looks at the page alone would not do: it may have been given away and back meanwhile.
 /// </para>
 /// </remarks>
 internal sealed unsafe class Iotlb
 {
     private const int Entries = 512;
-    private const int EntryWords = 2;
+    private const int EntryWords = 4;
+    private const int Page = 0;
+    private const int Addend = 1;
+    private const int Version = 2;
     private const int TableWords = Entries * EntryWords;
     private const int LineWords = 8;
     private const ulong NoPage = ulong.MaxValue;
@@ -48,14 +51,15 @@ internal sealed unsafe class Iotlb
     {
         // SAFETY: the index is below the number of entries.
         ulong* entry = table + (page % Entries * EntryWords);
-        if (Volatile.Read(ref entry[0]) != page)
+        ulong version = Volatile.Read(ref entry[Version]);
+        if (Volatile.Read(ref entry[Page]) != page)
         {
             return false;
         }
 
-        ulong addend = Volatile.Read(ref entry[1]);
+        ulong addend = Volatile.Read(ref entry[Addend]);
         at = (byte*)unchecked((ulong)at + addend);
-        return Volatile.Read(ref entry[0]) == page;
+        return Volatile.Read(ref entry[Version]) == version;
     }
 
     /// <summary>Whether a page is in a table.</summary>
@@ -67,14 +71,15 @@ internal sealed unsafe class Iotlb
     {
         ulong* entry = table + (page % Entries * EntryWords);
         ulong addend = unchecked((ulong)mapping - (page << GuestAddress.PageShift));
-        if (entry[0] == page && entry[1] == addend)
+        if (entry[Page] == page && entry[Addend] == addend)
         {
             return;
         }
 
-        Volatile.Write(ref entry[0], NoPage);
-        Volatile.Write(ref entry[1], addend);
-        Volatile.Write(ref entry[0], page);
+        Volatile.Write(ref entry[Page], NoPage);
+        Volatile.Write(ref entry[Version], entry[Version] + 1);
+        Volatile.Write(ref entry[Addend], addend);
+        Volatile.Write(ref entry[Page], page);
     }
 
     /// <summary>Takes out the pages of a range, first and last.</summary>

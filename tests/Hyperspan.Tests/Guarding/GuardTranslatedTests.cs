@@ -76,6 +76,68 @@ public unsafe class GuardTranslatedTests
         }
     }
 
+    /// <summary>An entry is given to one page and another in turns, while both are read: each leads to where its own bytes are, or nowhere.</summary>
+    [SkippableFact]
+    public void An_entry_that_is_given_away_and_back_leads_nowhere_else()
+    {
+        Skip.IfNot(Guard.SupportsRestartableSequences, Guard.Description);
+
+        // Two pages with one entry, 2 MiB apart. Each lies at two places in turns, all of which say whose they are; what one page's addend makes of the other's address is
+        // memory too, and says that it is wrong.
+        const ulong First = 1;
+        const ulong Second = First + 512;
+        const ulong Apart = 512 * Page;
+        using var backing = new HeapBacking(6 * Apart);
+        ulong[] firsts = [2 * Apart, 3 * Apart + (8 * Page)];
+        ulong[] seconds = [2 * Apart + (16 * Page), 3 * Apart + (24 * Page)];
+        new Span<byte>(backing.Mapping, (int)backing.Length).Fill(0xee);
+        foreach (ulong at in firsts)
+        {
+            *(ulong*)(backing.Mapping + at) = First;
+        }
+
+        foreach (ulong at in seconds)
+        {
+            *(ulong*)(backing.Mapping + at) = Second;
+        }
+
+        var table = new Iotlb();
+        bool ended = false;
+        ulong wrong = 0, right = 0;
+        var reader = new Thread(() =>
+        {
+            while (!Volatile.Read(ref ended))
+            {
+                foreach (ulong page in (ulong[])[First, Second])
+                {
+                    GuardedResult read = Load((byte*)(page * Page), table.Reads, page, 8);
+                    wrong += read.Ok && read.Value != page ? 1UL : 0;
+                    byte* at = (byte*)(page * Page);
+                    bool found = Iotlb.TryTranslate(table.Reads, page, ref at);
+                    wrong += found && *(ulong*)at != page ? 1UL : 0;
+                    right += read.Ok && found ? 1UL : 0;
+                }
+            }
+        });
+        reader.Start();
+        try
+        {
+            for (int i = 0; i < 3_000_000 || (Volatile.Read(ref right) < 1000 && i < 300_000_000); i++)
+            {
+                Iotlb.Set(table.Reads, First, backing.Mapping + firsts[i & 1]);
+                Iotlb.Set(table.Reads, Second, backing.Mapping + seconds[i & 1]);
+            }
+        }
+        finally
+        {
+            Volatile.Write(ref ended, true);
+            reader.Join();
+        }
+
+        wrong.ShouldBe(0UL);
+        Skip.If(right == 0, "the reader never had a turn while an entry was there");
+    }
+
     private static GuardedResult Load(byte* p, ulong* table, ulong page, int size) => size switch
     {
         1 => Guard.BitCheckedLoad<byte>(p, (byte*)table, page, StubCode.TranslatedDistance),

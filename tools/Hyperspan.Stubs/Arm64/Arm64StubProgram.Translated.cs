@@ -50,8 +50,8 @@ internal sealed partial class Arm64StubProgram
     }
 
     /// <summary>
-    /// Arms a sequence and translates the address in x0 in it. It reads what to add between two looks at the page, all three in their order: an entry that is given to
-    /// another page meanwhile has another one, or none, by the second look. Uses x5 to x7 and x12 to x15.
+    /// Arms a sequence and translates the address in x0 in it. It reads the page and what to add between two looks at the version, all four in their order: an entry that was
+    /// given to another page meanwhile has another one by the second look, also where it has been given back. Uses x5 to x7 and x12 to x16.
     /// </summary>
     private void EmitTranslation(string name, int table, int page)
     {
@@ -59,16 +59,18 @@ internal sealed partial class Arm64StubProgram
             "mov x5, x0",
             $"and x15, x{page}, #{(1 << StubProgram.TranslationBits) - 1}",
             $"add x15, x{table}, x15, lsl #{StubProgram.TranslationEntryShift}",
-            $"add x6, x15, #{StubProgram.TranslationAddendOffset}");
+            $"add x6, x15, #{StubProgram.TranslationAddendOffset}",
+            $"add x16, x15, #{StubProgram.TranslationVersionOffset}");
         EmitArming(name);
         Emit(
-            "ldar x14, [x15]",
-            $"cmp x14, x{page}",
+            "ldar x14, [x16]",
+            "ldar x7, [x15]",
+            $"cmp x7, x{page}",
             "b.ne bit_clear",
             "ldar x7, [x6]",
-            "ldar x14, [x15]",
-            $"cmp x14, x{page}",
-            "b.ne bit_clear",
-            "add x0, x5, x7");
+            "add x0, x5, x7",
+            "ldar x7, [x16]",
+            "cmp x7, x14",
+            "b.ne bit_clear");
     }
 }
