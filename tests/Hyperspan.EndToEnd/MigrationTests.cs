@@ -25,6 +25,9 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
     {
         string? qemu = version is null ? null : TestBed.OtherQemu(version);
         Skip.If(version is not null && qemu is null, $"{version} is missing: run tests/Hyperspan.EndToEnd/install");
+
+        // QEMU 7.2's loses a request at times as the guest leaves it: "vu_panic: Error writing eventfd".
+        Skip.If(server == DiskServer.StorageDaemon && !Servers.IsReferenceAsked, "HYPERSPAN_E2E_REFERENCE=1 migrates a guest of QEMU's storage daemon too");
         await using GuestScenario scenario = await StartAsync(
             server,
             folder => DiskImage.CreateEmpty(folder, ImageMiB),
