@@ -75,7 +75,8 @@ public sealed class VhostUserOptions
     public bool OfferAddressTranslation { get; init; }
 
     /// <summary>
-    /// Gets how long a translation that the front end was asked for is waited for. Then the request that wants it fails, as where the IOMMU refuses it. The default is one second.
+    /// Gets how long a translation that the front end was asked for is waited for, by the queue that wants it. Then it counts as refused by the IOMMU, as what a front end refuses
+    /// does, since none says so: what lies there cannot be accessed. The default is 30 seconds, for a front end may have no processor for a while.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
     public TimeSpan TranslationTimeout
@@ -86,7 +87,7 @@ public sealed class VhostUserOptions
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
             field = value;
         }
-    } = TimeSpan.FromSeconds(1);
+    } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Gets a value indicating whether memory is accepted that is not served by the kernel alone: a file on a disk or, worse, one that the front end itself serves
