@@ -1,11 +1,9 @@
 using System.Numerics;
 
-using Hyperspan.Interop.Linux;
-
 namespace Hyperspan.Kvm;
 
 /// <content>Which pages the guest has written to.</content>
-public sealed unsafe partial class MemoryMapping
+public sealed partial class MemoryMapping
 {
     /// <summary>Gets a value indicating whether the kernel notes which pages the guest writes to.</summary>
     public bool IsLogged { get; private set; }
@@ -29,7 +27,7 @@ public sealed unsafe partial class MemoryMapping
     public static int DirtyBitmapLength(MemorySlot slot)
     {
         ArgumentNullException.ThrowIfNull(slot);
-        return (int)(((slot.Range.Length / GuestAddress.PageSize) + 63) / 64);
+        return DirtyWords(slot.Range.Length);
     }
 
     /// <summary>Reads which pages of a slot were written to since they were last cleared.</summary>
@@ -45,13 +43,7 @@ public sealed unsafe partial class MemoryMapping
     public long ReadDirty(MemorySlot slot, Span<ulong> bitmap)
     {
         Check(slot, bitmap);
-        fixed (ulong* at = bitmap)
-        {
-            var log = new KvmDirtyLog { Slot = slot.Number, Bitmap = at };
-            KvmDirtyLog* argument = &log;
-            _partition.WithSlots(this, () => _partition.Request(KvmRequest.GetDirtyLog, argument, "KVM_GET_DIRTY_LOG"));
-        }
-
+        _partition.ReadDirty(this, slot.Number, bitmap);
         long count = 0;
         foreach (ulong word in bitmap)
         {
@@ -70,18 +62,11 @@ public sealed unsafe partial class MemoryMapping
     public void ClearDirty(MemorySlot slot, ReadOnlySpan<ulong> bitmap)
     {
         Check(slot, bitmap);
-        if (!_partition.Capabilities.ManualDirtyProtection)
-        {
-            return;
-        }
-
-        fixed (ulong* at = bitmap)
-        {
-            var log = new KvmClearDirtyLog { Slot = slot.Number, PageCount = (uint)(slot.Range.Length / GuestAddress.PageSize), Bitmap = at };
-            KvmClearDirtyLog* argument = &log;
-            _partition.WithSlots(this, () => _partition.Request(KvmRequest.ClearDirtyLog, argument, "KVM_CLEAR_DIRTY_LOG"));
-        }
+        _partition.ClearDirty(this, slot.Number, slot.Range.Length, bitmap);
     }
+
+    /// <summary>The number of words for a slot of a length in bytes.</summary>
+    internal static int DirtyWords(ulong length) => (int)(((length / GuestAddress.PageSize) + 63) / 64);
 
     private void SetLogged(bool logged) => _partition.WithSlots(this, () =>
     {

@@ -1,12 +1,9 @@
 using System.Buffers;
-using System.Numerics;
-
-using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Kvm;
 
 /// <content>What the guest's processors write, for a <see cref="DirtyLog"/>.</content>
-public sealed unsafe partial class Partition : IDirtySource
+public sealed partial class Partition : IDirtySource
 {
     private int _dirtyLogs;
 
@@ -57,7 +54,7 @@ public sealed unsafe partial class Partition : IDirtySource
                 {
                     if (!mapping.IsReadOnly(slot))
                     {
-                        ReportBitmap(slot);
+                        ReportBitmap(mapping, slot);
                     }
                 }
             }
@@ -113,25 +110,19 @@ public sealed unsafe partial class Partition : IDirtySource
         }
     }
 
-    private void ReportBitmap(SlotState slot)
+    private void ReportBitmap(MemoryMapping mapping, SlotState slot)
     {
-        int pages = (int)(slot.Range.Length / GuestAddress.PageSize);
-        int words = (pages + 63) / 64;
+        int words = MemoryMapping.DirtyWords(slot.Range.Length);
         ulong[] rented = ArrayPool<ulong>.Shared.Rent(words);
         try
         {
             Span<ulong> bitmap = rented.AsSpan(0, words);
-            fixed (ulong* at = bitmap)
-            {
-                var log = new KvmDirtyLog { Slot = slot.Number, Bitmap = at };
-                Request(KvmRequest.GetDirtyLog, &log, "KVM_GET_DIRTY_LOG");
+            ReadDirty(mapping, slot.Number, bitmap);
 
-                // Reported before they are cleared: then nothing that fails can lose them.
-                if (ReportRuns(slot, bitmap) && Capabilities.ManualDirtyProtection)
-                {
-                    var clear = new KvmClearDirtyLog { Slot = slot.Number, PageCount = (uint)pages, Bitmap = at };
-                    Request(KvmRequest.ClearDirtyLog, &clear, "KVM_CLEAR_DIRTY_LOG");
-                }
+            // Reported before they are cleared: then nothing that fails can lose them.
+            if (ReportRuns(slot, bitmap))
+            {
+                ClearDirty(mapping, slot.Number, slot.Range.Length, bitmap);
             }
         }
         finally
@@ -145,18 +136,10 @@ public sealed unsafe partial class Partition : IDirtySource
         bool any = false;
         for (int word = 0; word < bitmap.Length; word++)
         {
-            for (ulong bits = bitmap[word]; bits != 0;)
+            foreach (BitRun run in new BitRuns(bitmap[word]))
             {
-                int first = BitOperations.TrailingZeroCount(bits);
-                int count = BitOperations.TrailingZeroCount(~(bits >> first));
-                Report(slot, ((ulong)word * 64) + (uint)first, (uint)count);
+                Report(slot, ((ulong)word * 64) + (uint)run.First, (uint)run.Count);
                 any = true;
-                if (first + count == 64)
-                {
-                    break;
-                }
-
-                bits &= ulong.MaxValue << (first + count);
             }
         }
 
