@@ -256,7 +256,8 @@ internal static class KeepCommand
         }
     }
 
-    private static double Time(Action action)
+    /// <summary>How long something takes, in milliseconds.</summary>
+    internal static double Time(Action action)
     {
         long start = Stopwatch.GetTimestamp();
         action();

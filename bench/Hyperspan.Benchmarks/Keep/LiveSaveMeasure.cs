@@ -40,11 +40,10 @@ internal static class LiveSaveMeasure
             alone = Math.Min(alone, Save(() => GuestMemorySnapshot.SaveAsync(memory, path)));
             live = Math.Min(live, Save(() => GuestMemorySnapshot.SaveLiveAsync(memory, path)));
             File.Delete(path);
-            long start = 0;
             long captured = 0;
             using var writer = new HeldWriter(memory);
             holdIdle = Math.Min(holdIdle, writer.LongestWithin(TimeSpan.FromMilliseconds(200)));
-            start = Stopwatch.GetTimestamp();
+            long start = Stopwatch.GetTimestamp();
             var options = new SnapshotSaveOptions
             {
                 Captured = () =>
@@ -77,12 +76,7 @@ internal static class LiveSaveMeasure
         return memory;
     }
 
-    private static double Save(Func<Task> save)
-    {
-        long start = Stopwatch.GetTimestamp();
-        save().GetAwaiter().GetResult();
-        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    }
+    private static double Save(Func<Task> save) => KeepCommand.Time(() => save().GetAwaiter().GetResult());
 
     /// <summary>A thread that writes to random pages all the time, and knows how long the longest write took.</summary>
     private sealed class HeldWriter : IDisposable

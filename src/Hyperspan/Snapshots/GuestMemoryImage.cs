@@ -15,6 +15,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
     private int _partRegion = -1;
     private ulong _partStart;
     private ulong _partStop;
+    private ulong _unreadablePages;
 
     internal GuestMemoryImage(GuestMemory memory, bool skipUnreadable)
     {
@@ -43,8 +44,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
 
     internal override RegionMap Regions => _map;
 
-    /// <summary>Gets the pages that could not be read, and count as zero.</summary>
-    internal ulong UnreadablePages { get; private set; }
+    internal override ulong UnreadablePages => _unreadablePages;
 
     public void Dispose()
     {
@@ -159,7 +159,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
                     throw fault.ToException();
                 }
 
-                UnreadablePages++;
+                _unreadablePages++;
             }
         }
     }

@@ -32,8 +32,7 @@ public sealed partial class GuestMemorySnapshot
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
         using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        SnapshotSaved saved = await SaveAsync(image, path, options, progress, cancellationToken);
-        return saved with { UnreadablePages = image.UnreadablePages };
+        return await SaveAsync(image, path, options, progress, cancellationToken);
     }
 
     /// <summary>Saves a guest's memory to a stream, from where it stands on. The stream need not be able to seek; it is flushed, and stays open.</summary>
@@ -55,8 +54,7 @@ public sealed partial class GuestMemorySnapshot
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new SnapshotSaveOptions();
         using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        SnapshotSaved saved = await SaveAsync(image, stream, options, progress, cancellationToken);
-        return saved with { UnreadablePages = image.UnreadablePages };
+        return await SaveAsync(image, stream, options, progress, cancellationToken);
     }
 
     /// <summary>Saves the memory in this snapshot as another one: a difference to yet another, for instance. Its sections are not taken over.</summary>
@@ -165,7 +163,7 @@ public sealed partial class GuestMemorySnapshot
 
         ulong total = image.Regions.TotalBytes;
         progress?.Report(new SnapshotProgress(total, total, writer.Length));
-        return new SnapshotSaved(writer.Id, writer.StoredPages, writer.ZeroPages, 0, writer.Length);
+        return new SnapshotSaved(writer.Id, writer.StoredPages, writer.ZeroPages, image.UnreadablePages, writer.Length);
     }
 
     /// <summary>The next chunk of which something may have to be said: what is there now, and what was there.</summary>

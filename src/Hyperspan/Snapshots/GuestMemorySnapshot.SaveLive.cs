@@ -100,7 +100,6 @@ public sealed partial class GuestMemorySnapshot
                 options.Captured?.Invoke();
             },
             CancellationToken.None);
-        SnapshotSaved saved = await saveAsync(image);
-        return saved with { UnreadablePages = image.UnreadablePages };
+        return await saveAsync(image);
     }
 }

@@ -58,8 +58,7 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
 
     internal override RegionMap Regions => _now.Regions;
 
-    /// <summary>Gets the pages that could not be read, and count as zero.</summary>
-    internal ulong UnreadablePages => _now.UnreadablePages;
+    internal override ulong UnreadablePages => _now.UnreadablePages;
 
     /// <summary>Gets how many bytes had to be kept elsewhere so far.</summary>
     internal ulong KeptBytes => _keeper.KeptBytes;

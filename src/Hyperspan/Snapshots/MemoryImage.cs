@@ -9,6 +9,9 @@ internal abstract class MemoryImage
     /// <summary>Gets the regions.</summary>
     internal abstract RegionMap Regions { get; }
 
+    /// <summary>Gets the pages that could not be read so far, and count as zero.</summary>
+    internal virtual ulong UnreadablePages => 0;
+
     /// <summary>Finds the first chunk from a number on of which some pages may hold something.</summary>
     /// <param name="from">The number of the first chunk to look at.</param>
     /// <param name="chunk">The number of the chunk found.</param>

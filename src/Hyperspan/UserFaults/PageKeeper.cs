@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Snapshots;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -60,11 +61,10 @@ internal sealed unsafe class PageKeeper : IDisposable
         {
             _end = EventCounter.Create();
             _memory = CreateMemoryFile();
-            ulong head = (ulong)sizeof(KeeperState) + ((ulong)extents.Length * (ulong)sizeof(KeptRange));
-            ulong length = PageMath.RoundUp(head, PageMath.PageSize);
+            ulong length = HeadLength;
             foreach (PageExtent extent in extents)
             {
-                length += PageMath.RoundUp(((extent.End - extent.Start) >> extent.Shift) * sizeof(uint), PageMath.PageSize);
+                length += extent.WordsLength;
             }
 
             // Words of pages that are not written are never touched, and are no memory.
@@ -81,6 +81,9 @@ internal sealed unsafe class PageKeeper : IDisposable
 
         Fill(memorySlots);
     }
+
+    /// <summary>Gets the length of the state and its ranges, before the words of pages.</summary>
+    private ulong HeadLength => PageMath.RoundUp((ulong)sizeof(KeeperState) + ((ulong)_extents.Length * (ulong)sizeof(KeptRange)), PageMath.PageSize);
 
     /// <summary>Gets how many bytes have been kept so far.</summary>
     internal ulong KeptBytes => Volatile.Read(ref _state->NextSlot) << SlotShift;
@@ -208,7 +211,7 @@ internal sealed unsafe class PageKeeper : IDisposable
         _state->MemorySlots = memorySlots;
         _state->FaultsPoll = new PollEntry { Descriptor = _faults.Number, Events = PollEvents.In };
         _state->EndPoll = new PollEntry { Descriptor = (int)_end.DangerousGetHandle(), Events = PollEvents.In };
-        ulong at = PageMath.RoundUp((ulong)sizeof(KeeperState) + ((ulong)_extents.Length * (ulong)sizeof(KeptRange)), PageMath.PageSize);
+        ulong at = HeadLength;
         for (int i = 0; i < _extents.Length; i++)
         {
             PageExtent extent = _extents[i];
@@ -220,7 +223,7 @@ internal sealed unsafe class PageKeeper : IDisposable
                 Shift = (ulong)extent.Shift,
                 Pages = (uint*)(place + at),
             };
-            at += PageMath.RoundUp(((extent.End - extent.Start) >> extent.Shift) * sizeof(uint), PageMath.PageSize);
+            at += extent.WordsLength;
         }
     }
 
@@ -256,17 +259,9 @@ internal sealed unsafe class PageKeeper : IDisposable
     private void ReadSlot(ulong slot, ulong size, ulong inPage, Span<byte> bytes)
     {
         SafeFileHandle file = slot + (size >> SlotShift) > _state->MemorySlots ? _spill : _memory;
-        long offset = (long)((slot << SlotShift) + inPage);
-        while (bytes.Length > 0)
+        if (!RegularFile.TryReadAt(file, (slot << SlotShift) + inPage, bytes))
         {
-            int read = RandomAccess.Read(file, bytes, offset);
-            if (read == 0)
-            {
-                throw new EndOfStreamException("What a page held before it was written cannot be read back.");
-            }
-
-            bytes = bytes[read..];
-            offset += read;
+            throw new EndOfStreamException("What a page held before it was written cannot be read back.");
         }
     }
 }
