@@ -103,7 +103,7 @@ public sealed class DeviceTests(ITestOutputHelper output) : GuestTest(output)
             await console.ReadExactlyAsync(shown);
             await console.WriteAsync("\n"u8.ToArray());
 
-            (await kernel.WaitForExitAsync(TimeSpan.FromSeconds(60))).ShouldBe(0, kernel.Log);
+            await UserModeLinux.WaitForHaltAsync(kernel);
             shown.ShouldBe(typed);
             UserModeLinux.Said(kernel, "received").ShouldBe(Hash(typed));
             (await device.StopAsync()).ShouldBe(0, device.Log);

@@ -19,7 +19,7 @@ public sealed class UserModeLinuxTests(ITestOutputHelper output) : GuestTest(out
             DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 25), new DiskBackendOptions { FlushTrace = flushes.Path });
         string before = scenario.Image.Sha256();
         await using LeashedProcess kernel = UserModeLinux.Start(uml, scenario.Folder, "uml-init", "virtio_blk", scenario.Backend.SocketPath, BlockDevice);
-        (await kernel.WaitForExitAsync(TimeSpan.FromSeconds(60))).ShouldBe(0, kernel.Log);
+        await UserModeLinux.WaitForHaltAsync(kernel);
 
         Said("sha256").ShouldBe(before);
         Said("again").ShouldBe(Said("written"));

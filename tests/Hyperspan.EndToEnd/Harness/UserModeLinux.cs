@@ -25,6 +25,17 @@ internal static class UserModeLinux
             ]);
     }
 
+    /// <summary>Waits until it has turned itself off.</summary>
+    /// <remarks>
+    /// Its exit code does not decide: after its last word it takes its own handlers of signals away, and where one of its timers or events
+    /// comes later than that, it is the signal that ends it. All of it has been done by then.
+    /// </remarks>
+    internal static async Task WaitForHaltAsync(LeashedProcess kernel)
+    {
+        int exitCode = await kernel.WaitForExitAsync(TimeSpan.FromSeconds(60));
+        kernel.Log.ShouldContain("reboot: System halted", customMessage: $"exit code {exitCode}\n{kernel.Log}");
+    }
+
     /// <summary>What a script has said by <c>HS:name=value</c>.</summary>
     internal static string Said(LeashedProcess kernel, string name) => kernel.Log.Split('\n').Select(line => line.Trim())
         .Where(line => line.Contains($"HS:{name}=", StringComparison.Ordinal))
