@@ -6,7 +6,7 @@ using Hyperspan.Devices;
 using Hyperspan.Kvm;
 using Hyperspan.Samples;
 
-if (!Partition.IsSupported(out string? reason))
+if (Partition.WhyNot() is { } reason)
 {
     Console.Error.WriteLine(reason);
     return 1;
@@ -17,8 +17,7 @@ using var memory = new GuestMemory(new SharedBacking(2 << 20), "ram");
 memory.Write(Hello.Address, Hello.Code);
 WritePageTables(memory);
 
-using var partition = new Partition();
-partition.Map(memory);
+using var partition = new Partition(memory);
 
 // A device: what is written to a port goes to the terminal.
 partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
@@ -27,7 +26,7 @@ partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) =>
 using var bell = new EventFile();
 using IDisposable registration = partition.RegisterDoorbell(Hello.Doorbell, 1, sizeof(uint), DoorbellEvent.FromEventFileDescriptor(bell.Handle));
 
-VirtualProcessor processor = partition.CreateProcessor(0);
+VirtualProcessor processor = partition.CreateVcpu(0);
 processor.SetCpuid(partition.GetSupportedCpuid().ForProcessor(0, 1));
 SpecialRegisters special = processor.GetSpecialRegisters();
 special.Cs = SegmentRegister.Code64(0x08);

@@ -22,7 +22,7 @@ namespace Hyperspan.Kvm;
 /// using var partition = new Partition();
 /// partition.Map(ram);
 /// partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
-/// VirtualProcessor processor = partition.CreateProcessor(0);
+/// VirtualProcessor processor = partition.CreateVcpu(0);
 /// processor.SetRegisters(new GeneralRegisters { Rip = 0x1000, Rflags = 2 });
 /// ProcessorExit exit = processor.Run();
 /// </code>
@@ -90,6 +90,26 @@ public sealed unsafe partial class Partition : IDisposable
         }
     }
 
+    /// <summary>Initializes a new instance of the <see cref="Partition"/> class, and maps memory: each of its regions at its address, as <see cref="Map(GuestMemory)"/>.</summary>
+    /// <param name="memory">The memory; it stays the caller's, and is unmapped with the partition.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">A region is what a guest cannot see: unaligned, without a mapping, or one that moves.</exception>
+    /// <exception cref="KvmException">/dev/kvm cannot be used, or the kernel refused.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux on x86-64.</exception>
+    public Partition(GuestMemory memory, PartitionOptions? options = null)
+        : this(options)
+    {
+        try
+        {
+            Map(memory);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Gets the name used in errors.</summary>
     public string Name { get; }
 
@@ -123,22 +143,22 @@ public sealed unsafe partial class Partition : IDisposable
         }
     }
 
-    /// <summary>Tells whether a partition can be made here: KVM is there, may be used, and can do what is needed.</summary>
-    /// <param name="reason">Why not, in a sentence; <see langword="null"/> where it can.</param>
-    /// <returns>Whether it can.</returns>
-    public static bool IsSupported(out string? reason)
+    /// <summary>Gets a value indicating whether a partition can be made here: KVM is there, may be used, and can do what is needed. Each time one is tried.</summary>
+    public static bool IsSupported => WhyNot() is null;
+
+    /// <summary>Tells why a partition cannot be made here.</summary>
+    /// <returns>The reason, in a sentence; <see langword="null"/> where one can.</returns>
+    public static string? WhyNot()
     {
         try
         {
             using var partition = new Partition();
-            reason = null;
+            return null;
         }
         catch (Exception e) when (e is KvmException or PlatformNotSupportedException)
         {
-            reason = e.Message;
+            return e.Message;
         }
-
-        return reason is null;
     }
 
     /// <summary>Makes a processor, in the state of its reset: at 0xfffffff0 in real mode.</summary>
@@ -146,7 +166,7 @@ public sealed unsafe partial class Partition : IDisposable
     /// <returns>The processor; it is disposed with the partition, at the latest.</returns>
     /// <exception cref="KvmException">The kernel refused: the number is in use or too large.</exception>
     /// <exception cref="ObjectDisposedException">The partition has been disposed.</exception>
-    public VirtualProcessor CreateProcessor(uint id)
+    public VirtualProcessor CreateVcpu(uint id)
     {
         lock (_lock)
         {

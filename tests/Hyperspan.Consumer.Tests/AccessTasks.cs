@@ -140,7 +140,7 @@ public class AccessTasks
         byte[] image = new byte[(int)MiB];
         "KDBG"u8.CopyTo(image.AsSpan(0x4_5670));
         using var file = new TemporaryFile(image);
-        using var memory = new GuestMemory(FileBacking.Open(file.Path), "dump");
+        using var memory = new GuestMemory(new FileBacking(file.Path), "dump");
         foreach (GuestMemoryRegion region in memory.Regions)
         {
             GuestAddress found = memory.IndexOf(region.Range, "KDBG"u8)!.Value;
@@ -152,7 +152,70 @@ public class AccessTasks
         }
 
         memory.ReadAvailable(MiB - 10, new byte[100]).ShouldBe(10);
-        Should.Throw<FileNotFoundException>(() => FileBacking.Open(file.Path + ".missing"));
+        Should.Throw<FileNotFoundException>(() => new FileBacking(file.Path + ".missing"));
+    }
+
+    [Fact]
+    public void Type_what_comes_to_mind_first()
+    {
+        using var memory = GuestMemory.Allocate(MiB);
+        ulong address = 0x1000;
+        memory.WriteByte(address, 0x55);
+        memory.ReadByte(address).ShouldBe((byte)0x55);
+        memory.TryWriteByte(address + 1, 0xaa, out _).ShouldBeTrue();
+        memory.TryReadByte(address + 1, out byte value, out _).ShouldBeTrue();
+        value.ShouldBe((byte)0xaa);
+        memory.TryReadByte(MiB, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+
+        memory.Copy(address, address + 1, 2);
+        memory.Read<uint>(address).ShouldBe(0x00aa5555u);
+        memory.TryCopy(address, MiB - 1, 2, out fault).ShouldBeFalse();
+        fault.Address.ShouldBe(new GuestAddress(MiB));
+        memory.Copy(new GuestRange(address, 3), 0x800);
+        memory.TryCopy(new GuestRange(0x800, 3), 0x900, out _).ShouldBeTrue();
+        memory.ReadArray<byte>(0x900, 3).ShouldBe([0x55, 0x55, 0xaa]);
+        memory.Clear(0x800, 0x103);
+
+        memory.IndexOf(0, MiB, (byte)0xaa).ShouldBe(new GuestAddress(0x1002));
+        memory.IndexOf(new GuestRange(0, 0x1000), (byte)0xaa).ShouldBeNull();
+        memory.TryIndexOf(0, MiB + 1, (byte)1, out GuestAddress? found, out fault).ShouldBeFalse();
+        memory.TryIndexOf(new GuestRange(address, 16), (byte)0, out found, out _).ShouldBeTrue();
+        found.ShouldBe(new GuestAddress(0x1003));
+
+        memory.TryFindRegion(address, out GuestMemoryRegion? region).ShouldBeTrue();
+        (region.Start, region.Length, region.Name).ShouldBe((new GuestAddress(0), MiB, region.Backing!.Name));
+    }
+
+    [Fact]
+    public void Pin_a_range_and_use_it_as_memory()
+    {
+        using var memory = GuestMemory.Allocate(MiB);
+        using (PinnedMemory pin = memory.Pin(0x1234, 100))
+        {
+            pin.Span.Fill(7);
+            pin.Memory.Length.ShouldBe(100);
+            pin.ReadOnlyMemory.Span[99].ShouldBe((byte)7);
+        }
+
+        memory.Read<ulong>(0x1234 + 92).ShouldBe(0x0707070707070707UL);
+        using (PinnedMemory pin = memory.Pin(new GuestRange(0x2000, 0)))
+        {
+            pin.Span.IsEmpty.ShouldBeTrue();
+        }
+
+        using (PinnedMemory pages = memory.PinPages([1, 3], AccessType.Read))
+        {
+            Should.Throw<InvalidOperationException>(() => pages.ReadOnlyMemory).Message.ShouldContain("2 pieces");
+            Should.Throw<InvalidOperationException>(() => pages.Memory);
+        }
+
+        memory.TryPin(MiB - 4, 8, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Address.ShouldBe(new GuestAddress(MiB));
+        memory.TryPin(new GuestRange(0, 8), out PinnedMemory? disposed, out _).ShouldBeTrue();
+        disposed!.Dispose();
+        Should.Throw<ObjectDisposedException>(() => disposed.Memory);
+        Should.Throw<GuestMemoryException>(() => memory.Pin(MiB - 4, 8));
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -37,6 +37,25 @@ public class DeviceTasks
     }
 
     [LinuxFact]
+    public void Open_a_disk_by_its_path()
+    {
+        using var file = new TemporaryFile(new byte[8 << 20]);
+        using (var device = new VirtioBlockDevice(file.Path, new VirtioBlockOptions { QueueCount = 2, ReadOnly = true }))
+        {
+            (device.Capacity, device.QueueCount, device.IsReadOnly).ShouldBe((8UL << 11, 2, true));
+        }
+
+        // The image is not left open, nor locked, where an option is refused.
+        Should.Throw<ArgumentException>(() => new VirtioBlockDevice(file.Path, new VirtioBlockOptions { QueueCount = 0 }));
+        using (RawDiskImage image = RawDiskImage.Open(file.Path, FileAccess.ReadWrite))
+        {
+            image.IsReadOnly.ShouldBeFalse();
+        }
+
+        Should.Throw<DiskImageException>(() => new VirtioBlockDevice(file.Path + ".missing"));
+    }
+
+    [LinuxFact]
     public async Task Serve_a_device_on_vhost_user()
     {
         string path = Path.Combine(Path.GetTempPath(), $"hs-{Guid.NewGuid():N}.sock");

@@ -235,7 +235,7 @@ public sealed class MemorySlotTests
         {
             File.WriteAllBytes(path, new byte[0x2000]);
             using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            using var file = new GuestMemory(FileBacking.FromHandle(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
+            using var file = new GuestMemory(new FileBacking(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
             guest.Partition.Map(Elsewhere, file, readOnly: false);
             VirtualProcessor processor = guest.Processor();
             processor.Run().Address.ShouldBe(0x99UL);

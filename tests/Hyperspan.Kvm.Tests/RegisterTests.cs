@@ -22,7 +22,7 @@ public sealed class RegisterTests
     {
         Need.Kvm();
         using var partition = new Partition(new PartitionOptions { InterruptController = true, IntervalTimer = true });
-        VirtualProcessor processor = partition.CreateProcessor(0);
+        VirtualProcessor processor = partition.CreateVcpu(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         var general = new GeneralRegisters
         {
@@ -84,7 +84,7 @@ public sealed class RegisterTests
         processor.SetEvents(processor.GetEvents() with { NmiPending = 1 });
         processor.GetEvents().NmiPending.ShouldBe((byte)1);
         processor.GetActivity().ShouldBe(ProcessorActivity.Runnable);
-        partition.CreateProcessor(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
+        partition.CreateVcpu(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
 
         LocalApicState apic = processor.GetLocalApic();
         apic.Write(0x80, 0x20);
@@ -98,7 +98,7 @@ public sealed class RegisterTests
     {
         Need.Kvm();
         using var partition = new Partition();
-        VirtualProcessor processor = partition.CreateProcessor(0);
+        VirtualProcessor processor = partition.CreateVcpu(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         const uint SystemCallTarget = 0xc000_0082;
         processor.SetModelSpecificRegisters(new ModelSpecificRegister(SystemCallTarget, 0x1234));

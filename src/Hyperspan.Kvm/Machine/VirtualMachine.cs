@@ -70,7 +70,7 @@ public sealed partial class VirtualMachine : IDisposable
             MmioDevicePlace[] places = AddDevices();
             for (uint i = 0; i < (uint)_layout.Processors; i++)
             {
-                _partition.CreateProcessor(i);
+                _partition.CreateVcpu(i);
             }
 
             if (options.Restore is not null)

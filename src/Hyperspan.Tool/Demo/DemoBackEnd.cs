@@ -29,7 +29,7 @@ internal sealed class DemoBackEnd : IDisposable
             Image = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite, preallocationSize: (long)diskLength);
             RandomAccess.SetLength(Image, (long)diskLength);
             var options = new VirtioBlockOptions { QueueCount = DemoLayout.QueueCount, Id = DiskId };
-            _device = new VirtioBlockDevice(RawDiskImage.Open(path), options);
+            _device = new VirtioBlockDevice(path, options);
         }
         catch
         {

@@ -33,7 +33,7 @@ internal static unsafe class InputFiles
         RequireRegular(path);
         return Require(path, () =>
         {
-            FileBacking file = FileBacking.Open(path);
+            FileBacking file = new FileBacking(path);
             if (file.Length == 0)
             {
                 file.Dispose();

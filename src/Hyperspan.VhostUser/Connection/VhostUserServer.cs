@@ -17,7 +17,7 @@ namespace Hyperspan.VhostUser;
 /// <para>A front end that does something wrong, or whose memory goes away, loses its connection; the next one is served.</para>
 /// <example>
 /// <code>
-/// using var device = new VirtioBlockDevice(RawDiskImage.Open("disk.img"));
+/// using var device = new VirtioBlockDevice("disk.img");
 /// using var server = new VhostUserServer("/tmp/disk.sock", device, new VhostUserOptions { OnEvent = Console.Error.WriteLine });
 /// server.Run(cancellationToken);
 /// </code>

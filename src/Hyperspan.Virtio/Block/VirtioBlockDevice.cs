@@ -87,6 +87,17 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         BlockMetrics.Add(this);
     }
 
+    /// <summary>Initializes a new instance of the <see cref="VirtioBlockDevice"/> class, over a raw image that it opens and owns.</summary>
+    /// <param name="path">A regular file or a block device, opened as by <see cref="RawDiskImage.Open(string, FileAccess)"/>, for reading alone where the options say so.</param>
+    /// <param name="options">How it is presented; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range or does not fit the image.</exception>
+    /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
+    public VirtioBlockDevice(string path, VirtioBlockOptions? options = null)
+        : this(OpenFor(path, options), options)
+    {
+    }
+
     /// <inheritdoc/>
     public uint DeviceId => 2;
 
@@ -261,6 +272,22 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
         lock (_forsaken)
         {
             return _forsaken.Exists(handler => handler.MayStillWrite(offset, length));
+        }
+    }
+
+    private static RawDiskImage OpenFor(string path, VirtioBlockOptions? options)
+    {
+        options ??= new VirtioBlockOptions();
+        RawDiskImage image = RawDiskImage.Open(path, options.ReadOnly ? FileAccess.Read : FileAccess.ReadWrite);
+        try
+        {
+            Check(options, image, nameof(options));
+            return image;
+        }
+        catch
+        {
+            image.Dispose();
+            throw;
         }
     }
 

@@ -123,11 +123,14 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>
-    /// <param name="readOnly">Whether to open it for reading alone.</param>
+    /// <param name="access"><see cref="FileAccess.Read"/> to serve it read-only, or <see cref="FileAccess.ReadWrite"/>.</param>
     /// <returns>The image.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The access is neither: a disk can always be read.</exception>
     /// <exception cref="DiskImageException">It cannot serve as an image; <see cref="DiskImageException.Error"/> says why.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not 64-bit Linux.</exception>
-    public static RawDiskImage Open(string path, bool readOnly) => Open(path, new RawDiskImageOptions { ReadOnly = readOnly });
+    public static RawDiskImage Open(string path, FileAccess access) => access is FileAccess.Read or FileAccess.ReadWrite
+        ? Open(path, new RawDiskImageOptions { ReadOnly = access == FileAccess.Read })
+        : throw new ArgumentOutOfRangeException(nameof(access), access, "A disk is served to read, or to read and write.");
 
     /// <summary>Opens and locks an image. Nothing about the file is changed.</summary>
     /// <param name="path">The file or block device.</param>

@@ -19,58 +19,90 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
 {
     private readonly FileRangeMapping? _file;
 
+    /// <summary>
+    /// Initializes a new instance of the <see cref="FileBacking"/> class over a file that it opens. The file must be there already.
+    /// It is opened to be shared: others may read, change and delete it meanwhile.
+    /// </summary>
+    /// <param name="path">The path.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
+    /// <exception cref="ArgumentException">The path is empty, the file offset no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
+    /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, cannot be mapped, or the system refused otherwise.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public FileBacking(string path, FileBackingOptions? options = null)
+        : this(Open(path, options ??= new FileBackingOptions()), options, Path.GetFileName(path))
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="FileBacking"/> class over a file that is open already.</summary>
+    /// <param name="file">The file. It is duplicated, and stays the caller's.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">The file offset is no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <exception cref="GuestMemoryMappingException">
+    /// The file ends before the end of the range, is not open for the access, cannot be mapped, or the system refused otherwise.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    public FileBacking(SafeFileHandle file, FileBackingOptions? options = null)
+        : this(Duplicate(file), options ?? new FileBackingOptions(), "file")
+    {
+    }
+
     private FileBacking(SafeFileHandle ownedFile, FileBackingOptions options, string name)
     {
-        PageMath.RequireAlignment(options.Alignment, nameof(options));
-        PageMath.RequirePageAligned(options.FileOffset, nameof(options));
-        PageMath.RequireMappableLength(options.FileOffset, nameof(options));
-        if (options.Access > FileBackingAccess.CopyOnWrite)
+        try
         {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Access, "There is no such access.");
-        }
+            PageMath.RequireAlignment(options.Alignment, nameof(options));
+            PageMath.RequirePageAligned(options.FileOffset, nameof(options));
+            PageMath.RequireMappableLength(options.FileOffset, nameof(options));
+            if (options.Access > FileBackingAccess.CopyOnWrite)
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), options.Access, "There is no such access.");
+            }
 
-        if (options.FaultBehavior is { } chosen and not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), chosen, "A file can be truncated, so accesses to it may fault.");
-        }
+            if (options.FaultBehavior is { } chosen and not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), chosen, "A file can be truncated, so accesses to it may fault.");
+            }
 
-        Name = options.Name ?? name;
-        IsWritable = options.Access != FileBackingAccess.Read;
-        FileStatus status = FileDescriptors.Status(ownedFile);
-        uint magic = FileDescriptors.FileSystemMagic(ownedFile);
-        FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
-        Length = options.Length ?? RestOf(status, options.FileOffset);
-        PageMath.RequireMappableLength(Length, nameof(options));
-        FileRangeMapping.RequireSize(status, options.FileOffset, Length, Name);
-        if (Length == 0)
-        {
-            ownedFile.Dispose();
-            return;
-        }
+            Name = options.Name ?? name;
+            IsWritable = options.Access != FileBackingAccess.Read;
+            FileStatus status = FileDescriptors.Status(ownedFile);
+            uint magic = FileDescriptors.FileSystemMagic(ownedFile);
+            FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
+            Length = options.Length ?? RestOf(status, options.FileOffset);
+            PageMath.RequireMappableLength(Length, nameof(options));
+            FileRangeMapping.RequireSize(status, options.FileOffset, Length, Name);
+            if (Length == 0)
+            {
+                ownedFile.Dispose();
+                return;
+            }
 
-        _file = new FileRangeMapping(
-            ownedFile,
-            options.FileOffset,
-            Length,
-            IsWritable,
-            isPrivate: options.Access == FileBackingAccess.CopyOnWrite,
-            FileRangeMapping.Granularity(status, magic),
-            options.Alignment,
-            Name);
-        if (options.Prefault)
-        {
-            try
+            _file = new FileRangeMapping(
+                ownedFile,
+                options.FileOffset,
+                Length,
+                IsWritable,
+                isPrivate: options.Access == FileBackingAccess.CopyOnWrite,
+                FileRangeMapping.Granularity(status, magic),
+                options.Alignment,
+                Name);
+            if (options.Prefault)
             {
                 _file.Prefault(Name);
             }
-            catch
-            {
-                _file.Unmap();
-                throw;
-            }
+        }
+        catch
+        {
+            _file?.Unmap();
+            ownedFile.Dispose();
+            throw;
         }
     }
-
     /// <inheritdoc/>
     public override ulong Length { get; }
 
@@ -86,43 +118,6 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <inheritdoc/>
     public override string Name { get; }
 
-    /// <summary>Opens a file as memory. It must be there already. It is opened to be shared: others may read, change and delete it meanwhile.</summary>
-    /// <param name="path">The path.</param>
-    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
-    /// <returns>The memory, of no bytes if the file has none.</returns>
-    /// <exception cref="ArgumentException">The path is empty, the file offset no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
-    /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, cannot be mapped, or the system refused otherwise.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
-    public static FileBacking Open(string path, FileBackingOptions? options = null)
-    {
-        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
-        options ??= new FileBackingOptions();
-        FileAccess access = options.Access == FileBackingAccess.ReadWrite ? FileAccess.ReadWrite : FileAccess.Read;
-        SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
-        return Make(file, options, Path.GetFileName(path));
-    }
-
-    /// <summary>Makes memory over a file that is open already.</summary>
-    /// <param name="file">The file. It is duplicated, and stays the caller's.</param>
-    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
-    /// <returns>The memory, of no bytes if the file has none.</returns>
-    /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
-    /// <exception cref="ArgumentException">The file offset is no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
-    /// <exception cref="GuestMemoryMappingException">
-    /// The file ends before the end of the range, is not open for the access, cannot be mapped, or the system refused otherwise.
-    /// </exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
-    public static FileBacking FromHandle(SafeFileHandle file, FileBackingOptions? options = null)
-    {
-        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
-        ArgumentNullException.ThrowIfNull(file);
-        return Make(FileDescriptors.Duplicate(file), options ?? new FileBackingOptions(), "file");
-    }
-
     /// <summary>Lists the whole of it, or nothing where it is copied on write or empty.</summary>
     /// <returns>At most one region.</returns>
     /// <exception cref="ObjectDisposedException">This memory has been disposed.</exception>
@@ -136,17 +131,18 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <inheritdoc/>
     protected override void ReleaseAddresses() => _file?.Unmap();
 
-    private static FileBacking Make(SafeFileHandle ownedFile, FileBackingOptions options, string name)
+    private static SafeFileHandle Open(string path, FileBackingOptions options)
     {
-        try
-        {
-            return new FileBacking(ownedFile, options, name);
-        }
-        catch
-        {
-            ownedFile.Dispose();
-            throw;
-        }
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
+        FileAccess access = options.Access == FileBackingAccess.ReadWrite ? FileAccess.ReadWrite : FileAccess.Read;
+        return File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+    }
+
+    private static SafeFileHandle Duplicate(SafeFileHandle file)
+    {
+        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
+        ArgumentNullException.ThrowIfNull(file);
+        return FileDescriptors.Duplicate(file);
     }
 
     private static ulong RestOf(in FileStatus status, ulong fileOffset)

@@ -4,10 +4,26 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan;
 
 /// <content>
-/// Unsigned integers in a given byte order, named as in <see cref="BinaryPrimitives"/>. They are those of <see cref="Le16"/>, <see cref="Be16"/> and so on.
+/// Bytes, and unsigned integers in a given byte order, named as in <see cref="BinaryPrimitives"/>. They are those of <see cref="Le16"/>, <see cref="Be16"/> and so on.
 /// </content>
 public sealed partial class GuestMemory
 {
+    /// <inheritdoc cref="Read{T}(GuestAddress)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte ReadByte(GuestAddress address) => Read<byte>(address);
+
+    /// <inheritdoc cref="TryRead{T}(GuestAddress, out T, out GuestMemoryFault)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryReadByte(GuestAddress address, out byte value, out GuestMemoryFault fault) => TryRead(address, out value, out fault);
+
+    /// <inheritdoc cref="Write{T}(GuestAddress, T)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void WriteByte(GuestAddress address, byte value) => Write(address, value);
+
+    /// <inheritdoc cref="TryWrite{T}(GuestAddress, T, out GuestMemoryFault)"/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryWriteByte(GuestAddress address, byte value, out GuestMemoryFault fault) => TryWrite(address, value, out fault);
+
     /// <inheritdoc cref="Read{T}(GuestAddress)"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ushort ReadUInt16LittleEndian(GuestAddress address) => Read<Le16>(address);

@@ -1,6 +1,6 @@
 namespace Hyperspan;
 
-/// <content>Copies between memories.</content>
+/// <content>Copies between memories, and within one.</content>
 public sealed partial class GuestMemory
 {
     /// <summary>Copies bytes from this memory to another, or to another place in this one.</summary>
@@ -40,4 +40,20 @@ public sealed partial class GuestMemory
         ArgumentNullException.ThrowIfNull(destination);
         return new MemoryCopy(this, source.Value, destination, destinationAddress.Value, length).TryRun(out fault);
     }
+
+    /// <summary>Copies bytes to another place in this memory; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>.</summary>
+    /// <param name="source">The guest-physical address of the first byte to copy.</param>
+    /// <param name="destination">The guest-physical address of the first byte to write; the ranges may overlap.</param>
+    /// <param name="length">The length in bytes; it may exceed 2 GiB.</param>
+    /// <exception cref="GuestMemoryException">Not all of the range could be copied; a part may have been written.</exception>
+    public void Copy(GuestAddress source, GuestAddress destination, ulong length) => CopyTo(source, this, destination, length);
+
+    /// <summary>Copies bytes to another place in this memory and says why where it cannot; see <see cref="Copy(GuestAddress, GuestAddress, ulong)"/>.</summary>
+    /// <param name="source">The guest-physical address of the first byte to copy.</param>
+    /// <param name="destination">The guest-physical address of the first byte to write; the ranges may overlap.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="fault">Why not all of it could be copied.</param>
+    /// <returns>Whether all of it was copied.</returns>
+    public bool TryCopy(GuestAddress source, GuestAddress destination, ulong length, out GuestMemoryFault fault) =>
+        TryCopyTo(source, this, destination, length, out fault);
 }

@@ -103,6 +103,22 @@ public sealed unsafe partial class GuestMemory
         return pinned;
     }
 
+    /// <summary>Pins the pages of a range to read and write them; see <see cref="Pin(GuestAddress, ulong, AccessType)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <returns>The pin.</returns>
+    /// <exception cref="GuestMemoryException">A page cannot be pinned or written; those before it have been unpinned again.</exception>
+    public PinnedMemory Pin(GuestAddress address, ulong length) => Pin(address, length, AccessType.Write);
+
+    /// <summary>Pins the pages of a range to read and write them, and says why where it cannot; see <see cref="Pin(GuestAddress, ulong)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte; any alignment.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="pinned">The pin.</param>
+    /// <param name="fault">Why there is none.</param>
+    /// <returns>Whether the pages were pinned.</returns>
+    public bool TryPin(GuestAddress address, ulong length, [NotNullWhen(true)] out PinnedMemory? pinned, out GuestMemoryFault fault) =>
+        TryPin(address, length, AccessType.Write, out pinned, out fault);
+
     /// <summary>Pins the pages of a range and says why where it cannot; see <see cref="Pin(GuestAddress, ulong, AccessType)"/>.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>

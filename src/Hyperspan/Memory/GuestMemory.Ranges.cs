@@ -52,6 +52,19 @@ public sealed unsafe partial class GuestMemory
     public bool TryCopyTo(GuestRange source, GuestMemory destination, GuestAddress destinationAddress, out GuestMemoryFault fault) =>
         TryCopyTo(source.Start, destination, destinationAddress, source.Length, out fault);
 
+    /// <summary>Copies a range to another place in this memory; see <see cref="Copy(GuestAddress, GuestAddress, ulong)"/>.</summary>
+    /// <param name="source">The range to copy.</param>
+    /// <param name="destination">The guest-physical address of the first byte to write; the ranges may overlap.</param>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public void Copy(GuestRange source, GuestAddress destination) => Copy(source.Start, destination, source.Length);
+
+    /// <summary>Copies a range to another place in this memory; see <see cref="TryCopy(GuestAddress, GuestAddress, ulong, out GuestMemoryFault)"/>.</summary>
+    /// <param name="source">The range to copy.</param>
+    /// <param name="destination">The guest-physical address of the first byte to write; the ranges may overlap.</param>
+    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <returns>Whether it was done for all of the range.</returns>
+    public bool TryCopy(GuestRange source, GuestAddress destination, out GuestMemoryFault fault) => TryCopy(source.Start, destination, source.Length, out fault);
+
     /// <summary>Checks that every page of a range can be accessed; see <see cref="Probe(GuestAddress, ulong, AccessType)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="access">Whether to read or to write.</param>
@@ -102,6 +115,20 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed.</exception>
     public PinnedMemory Pin(GuestRange range, AccessType access) => Pin(range.Start, range.Length, access);
 
+    /// <summary>Pins the pages of a range to read and write them; see <see cref="Pin(GuestAddress, ulong)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <returns>The pin.</returns>
+    /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
+    public PinnedMemory Pin(GuestRange range) => Pin(range.Start, range.Length);
+
+    /// <summary>Pins the pages of a range to read and write them; see <see cref="TryPin(GuestAddress, ulong, out PinnedMemory?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="pinned">The pin.</param>
+    /// <param name="fault">Why there is none.</param>
+    /// <returns>Whether the pages were pinned.</returns>
+    public bool TryPin(GuestRange range, [NotNullWhen(true)] out PinnedMemory? pinned, out GuestMemoryFault fault) =>
+        TryPin(range.Start, range.Length, out pinned, out fault);
+
     /// <summary>
     /// Pins the pages of a range for the kernel or a device; see
     /// <see cref="TryPin(GuestAddress, ulong, AccessType, out PinnedMemory?, out GuestMemoryFault)"/>.
@@ -128,6 +155,22 @@ public sealed unsafe partial class GuestMemory
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether the answer holds.</returns>
     public bool TryIndexOf(GuestRange range, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault) =>
+        TryIndexOf(range.Start, range.Length, value, out found, out fault);
+
+    /// <summary>Looks for a byte in a range; see <see cref="IndexOf(GuestAddress, ulong, byte)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The byte to look for.</param>
+    /// <returns>The address of the first occurrence, or <see langword="null"/> where there is none.</returns>
+    /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before an occurrence was found.</exception>
+    public GuestAddress? IndexOf(GuestRange range, byte value) => IndexOf(range.Start, range.Length, value);
+
+    /// <summary>Looks for a byte in a range; see <see cref="TryIndexOf(GuestAddress, ulong, byte, out GuestAddress?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="value">The byte to look for.</param>
+    /// <param name="found">The address of the first occurrence, or <see langword="null"/> where there is none.</param>
+    /// <param name="fault">Why not all of the range could be looked at.</param>
+    /// <returns>Whether the answer holds: an occurrence was found, or all of the range was looked at.</returns>
+    public bool TryIndexOf(GuestRange range, byte value, out GuestAddress? found, out GuestMemoryFault fault) =>
         TryIndexOf(range.Start, range.Length, value, out found, out fault);
 
     /// <summary>Writes a range as lines of addresses, bytes and characters; see <see cref="Dump(GuestAddress, ulong, TextWriter)"/>.</summary>

@@ -44,6 +44,24 @@ public sealed partial class GuestMemory
     public bool TryIndexOf(GuestAddress address, ulong length, ReadOnlySpan<byte> value, out GuestAddress? found, out GuestMemoryFault fault) =>
         MemorySearch.TryIndexOf(this, address.Value, length, value, out found, out fault);
 
+    /// <summary>Looks for a byte in a range; see <see cref="IndexOf(GuestAddress, ulong, ReadOnlySpan{byte})"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte of the range.</param>
+    /// <param name="length">The length of the range in bytes; it may exceed 2 GiB.</param>
+    /// <param name="value">The byte to look for.</param>
+    /// <returns>The address of the first occurrence, or <see langword="null"/> where there is none.</returns>
+    /// <exception cref="GuestMemoryException">Not all of the range is memory, or a byte could not be read before an occurrence was found.</exception>
+    public GuestAddress? IndexOf(GuestAddress address, ulong length, byte value) => IndexOf(address, length, new ReadOnlySpan<byte>(in value));
+
+    /// <summary>Looks for a byte in a range; see <see cref="TryIndexOf(GuestAddress, ulong, ReadOnlySpan{byte}, out GuestAddress?, out GuestMemoryFault)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte of the range.</param>
+    /// <param name="length">The length of the range in bytes.</param>
+    /// <param name="value">The byte to look for.</param>
+    /// <param name="found">The address of the first occurrence, or <see langword="null"/> where there is none.</param>
+    /// <param name="fault">Why not all of the range could be looked at.</param>
+    /// <returns>Whether the answer holds: an occurrence was found, or all of the range was looked at.</returns>
+    public bool TryIndexOf(GuestAddress address, ulong length, byte value, out GuestAddress? found, out GuestMemoryFault fault) =>
+        TryIndexOf(address, length, new ReadOnlySpan<byte>(in value), out found, out fault);
+
     /// <summary>Compares bytes with others.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="other">The bytes that should be there.</param>

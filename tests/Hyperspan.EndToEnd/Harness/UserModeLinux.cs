@@ -33,7 +33,10 @@ internal static class UserModeLinux
     internal static async Task WaitForHaltAsync(LeashedProcess kernel)
     {
         int exitCode = await kernel.WaitForExitAsync(TimeSpan.FromSeconds(60));
-        kernel.Log.ShouldContain("reboot: System halted", customMessage: $"exit code {exitCode}\n{kernel.Log}");
+        if (!kernel.Log.Contains("reboot: System halted", StringComparison.Ordinal))
+        {
+            throw new EndToEndException($"exit code {exitCode} before it was halted:\n{kernel.Log}");
+        }
     }
 
     /// <summary>What a script has said by <c>HS:name=value</c>.</summary>

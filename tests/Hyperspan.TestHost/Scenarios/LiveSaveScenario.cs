@@ -93,7 +93,7 @@ public sealed class LiveSaveScenario : IScenario
                     file.SetLength((long)Length);
                 }
 
-                return new GuestMemory(FileBacking.Open(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+                return new GuestMemory(new FileBacking(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
             default:
                 return new GuestMemory(new SharedBacking(Length));
         }

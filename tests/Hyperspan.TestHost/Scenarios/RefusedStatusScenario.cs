@@ -17,7 +17,7 @@ public sealed class RefusedStatusScenario : IScenario
             return ScenarioExit.Unavailable;
         }
 
-        using var memory = new GuestMemory(FileBacking.Open(arguments[0]), "file");
+        using var memory = new GuestMemory(new FileBacking(arguments[0]), "file");
         Console.WriteLine($"{memory.Length} bytes, {memory.Read<ulong>(8)}");
         return ScenarioExit.Success;
     }

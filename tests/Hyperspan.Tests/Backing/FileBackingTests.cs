@@ -15,7 +15,7 @@ public sealed unsafe class FileBackingTests : IDisposable
     {
         byte[] bytes = [.. Enumerable.Range(0, 5000).Select(i => (byte)(i * 7))];
         File.WriteAllBytes(_temporary.Path, bytes);
-        using FileBacking memory = FileBacking.Open(_temporary.Path);
+        using FileBacking memory = new FileBacking(_temporary.Path);
         memory.Length.ShouldBe(5000UL);
         memory.IsWritable.ShouldBeFalse();
         memory.FaultBehavior.ShouldBe(FaultBehavior.MayFault);
@@ -30,8 +30,8 @@ public sealed unsafe class FileBackingTests : IDisposable
     public void Writes_reach_the_file_or_stay_private()
     {
         File.WriteAllBytes(_temporary.Path, new byte[8192]);
-        using (FileBacking memory = FileBacking.Open(_temporary.Path, new() { Access = FileBackingAccess.ReadWrite, Name = "pmem" }))
-        using (FileBacking copy = FileBacking.Open(_temporary.Path, new() { Access = FileBackingAccess.CopyOnWrite }))
+        using (FileBacking memory = new FileBacking(_temporary.Path, new() { Access = FileBackingAccess.ReadWrite, Name = "pmem" }))
+        using (FileBacking copy = new FileBacking(_temporary.Path, new() { Access = FileBackingAccess.CopyOnWrite }))
         {
             memory.Name.ShouldBe("pmem");
             memory.Mapping[4096] = 1;
@@ -57,15 +57,15 @@ public sealed unsafe class FileBackingTests : IDisposable
         bytes[^1] = 9;
         File.WriteAllBytes(_temporary.Path, bytes);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path);
-        using FileBacking rest = FileBacking.FromHandle(file, new() { FileOffset = Page });
+        using FileBacking rest = new FileBacking(file, new() { FileOffset = Page });
         rest.Length.ShouldBe((3 * Page) + 9);
         rest.Mapping[0].ShouldBe((byte)1);
         rest.Mapping[rest.Length - 1].ShouldBe((byte)9);
-        using FileBacking part = FileBacking.FromHandle(file, new() { FileOffset = Page, Length = 10, Name = "ten", Alignment = 2UL << 20, Prefault = true });
+        using FileBacking part = new FileBacking(file, new() { FileOffset = Page, Length = 10, Name = "ten", Alignment = 2UL << 20, Prefault = true });
         part.Length.ShouldBe(10UL);
         ((ulong)part.Mapping % (2UL << 20)).ShouldBe(0UL);
         part.GetShareableRegions()[0].FileOffset.ShouldBe(Page);
-        using FileBacking end = FileBacking.FromHandle(file, new() { FileOffset = 4 * Page });
+        using FileBacking end = new FileBacking(file, new() { FileOffset = 4 * Page });
         end.Length.ShouldBe(9UL);
     }
 
@@ -73,7 +73,7 @@ public sealed unsafe class FileBackingTests : IDisposable
     public void An_empty_file_is_empty_memory()
     {
         int descriptors = SelfProbe.OpenDescriptors();
-        using FileBacking memory = FileBacking.Open(_temporary.Path);
+        using FileBacking memory = new FileBacking(_temporary.Path);
         memory.Length.ShouldBe(0UL);
         (memory.Mapping == null).ShouldBeTrue();
         memory.IsPinnable.ShouldBeFalse();
@@ -86,27 +86,27 @@ public sealed unsafe class FileBackingTests : IDisposable
     {
         File.WriteAllBytes(_temporary.Path, new byte[5000]);
         int descriptors = SelfProbe.OpenDescriptors();
-        Should.Throw<GuestMemoryMappingException>(() => FileBacking.Open(_temporary.Path, new() { Length = 5001, Name = "rom" })).Message
+        Should.Throw<GuestMemoryMappingException>(() => new FileBacking(_temporary.Path, new() { Length = 5001, Name = "rom" })).Message
             .ShouldBe("'rom': cannot map the file for 0x0-0x1389: the file has 0x1388 bytes, which ends before offset 0x0 + length 0x1389");
-        Should.Throw<ArgumentOutOfRangeException>(() => FileBacking.Open(_temporary.Path, new() { FileOffset = 2 * Page }))
+        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { FileOffset = 2 * Page }))
             .Message.ShouldContain("past the end of the file at 0x1388");
-        Should.Throw<ArgumentException>(() => FileBacking.Open(_temporary.Path, new() { FileOffset = 10 }));
-        Should.Throw<ArgumentOutOfRangeException>(() => FileBacking.Open(_temporary.Path, new() { FaultBehavior = FaultBehavior.Never }));
-        Should.Throw<ArgumentOutOfRangeException>(() => FileBacking.Open(_temporary.Path, new() { Access = (FileBackingAccess)3 }));
-        Should.Throw<FileNotFoundException>(() => FileBacking.Open(_temporary.Path + ".missing"));
-        Should.Throw<UnauthorizedAccessException>(() => FileBacking.Open(Path.GetTempPath()));
-        Should.Throw<ArgumentException>(() => FileBacking.Open("/dev/null"));
-        Should.Throw<GuestMemoryMappingException>(() => FileBacking.Open("/dev/null", new() { Length = 5 })).ErrorName.ShouldBe("ENODEV");
+        Should.Throw<ArgumentException>(() => new FileBacking(_temporary.Path, new() { FileOffset = 10 }));
+        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { FaultBehavior = FaultBehavior.Never }));
+        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { Access = (FileBackingAccess)3 }));
+        Should.Throw<FileNotFoundException>(() => new FileBacking(_temporary.Path + ".missing"));
+        Should.Throw<UnauthorizedAccessException>(() => new FileBacking(Path.GetTempPath()));
+        Should.Throw<ArgumentException>(() => new FileBacking("/dev/null"));
+        Should.Throw<GuestMemoryMappingException>(() => new FileBacking("/dev/null", new() { Length = 5 })).ErrorName.ShouldBe("ENODEV");
         using (SafeFileHandle readOnly = File.OpenHandle(_temporary.Path))
         {
-            Should.Throw<GuestMemoryMappingException>(() => FileBacking.FromHandle(readOnly, new() { Access = FileBackingAccess.ReadWrite }))
+            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(readOnly, new() { Access = FileBackingAccess.ReadWrite }))
                 .Message.ShouldEndWith("; the file is not open for reading and writing");
-            using FileBacking copy = FileBacking.FromHandle(readOnly, new() { Access = FileBackingAccess.CopyOnWrite });
+            using FileBacking copy = new FileBacking(readOnly, new() { Access = FileBackingAccess.CopyOnWrite });
             copy.Mapping[0] = 1;
         }
 
         SelfProbe.OpenDescriptors().ShouldBe(descriptors);
-        using FileBacking blocking = FileBacking.Open(_temporary.Path, new() { FaultBehavior = FaultBehavior.MayBlock });
+        using FileBacking blocking = new FileBacking(_temporary.Path, new() { FaultBehavior = FaultBehavior.MayBlock });
         blocking.FaultBehavior.ShouldBe(FaultBehavior.MayBlock);
     }
 
@@ -114,7 +114,7 @@ public sealed unsafe class FileBackingTests : IDisposable
     public void Truncation_takes_pages_away_and_dispose_takes_all()
     {
         File.WriteAllBytes(_temporary.Path, new byte[3 * 4096]);
-        FileBacking memory = FileBacking.Open(_temporary.Path);
+        FileBacking memory = new FileBacking(_temporary.Path);
         using (FileStream stream = new(_temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             stream.SetLength(4097);

@@ -114,7 +114,7 @@ public sealed unsafe class LifetimeTests
                 using HeapBacking heap = new(3 * Page, new() { Alignment = 1 << 20 });
                 SharedBacking shared = new(2 * Page);
                 using ForeignBacking foreign = new(shared.Handle, Page, Page);
-                using FileBacking file = FileBacking.Open(path);
+                using FileBacking file = new FileBacking(path);
                 SparseBacking sparse = new(16 * Page, new() { Name = "leak?" });
                 sparse.Commit(Page, Page);
                 sparse.MapFile(4 * Page, shared.Handle, 0, 2 * Page, writable: true);

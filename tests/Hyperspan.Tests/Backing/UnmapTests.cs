@@ -63,7 +63,7 @@ public sealed unsafe class UnmapTests
             case "file":
                 using (var shared = new SharedBacking(Length))
                 {
-                    return FileBacking.FromHandle(shared.Handle);
+                    return new FileBacking(shared.Handle);
                 }
 
             default:

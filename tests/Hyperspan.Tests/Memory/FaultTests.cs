@@ -66,7 +66,7 @@ public class FaultTests
     {
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, Pattern(16 * 4096));
-        using GuestMemory memory = new(FileBacking.Open(temporary.Path), "disk");
+        using GuestMemory memory = new(new FileBacking(temporary.Path), "disk");
         memory.Read(0, 16 * 4096).ShouldBe(Pattern(16 * 4096));
         using (var file = new FileStream(temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {

@@ -223,7 +223,7 @@ public class PinTests
 
         using var temporary = new TemporaryFile(0);
         File.WriteAllBytes(temporary.Path, new byte[4096]);
-        using GuestMemory file = new(FileBacking.Open(temporary.Path), "file");
+        using GuestMemory file = new(new FileBacking(temporary.Path), "file");
         using PinnedMemory onFile = file.PinPages([0], AccessType.Read);
         onFile.AllowsSpans.ShouldBeFalse();
         Should.Throw<InvalidOperationException>(() => onFile.ReadOnlyPieces[0].Span.Length).Message.ShouldContain("another process");

@@ -305,14 +305,14 @@ public sealed class LiveSaveTests : IDisposable
 
         if (!isTmpfs)
         {
-            using var file = new GuestMemory(FileBacking.Open(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+            using var file = new GuestMemory(new FileBacking(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
             (await Refused(file)).ShouldContain("file system");
-            using var copied = new GuestMemory(FileBacking.Open(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }));
+            using var copied = new GuestMemory(new FileBacking(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }));
             (await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
         }
 
         // What nobody writes need not be held.
-        using GuestMemory firmware = new GuestMemoryBuilder("with firmware").Add(0, new HeapBacking(Page)).Add(0x10_0000, FileBacking.Open(onDisk.Path)).Build();
+        using GuestMemory firmware = new GuestMemoryBuilder("with firmware").Add(0, new HeapBacking(Page)).Add(0x10_0000, new FileBacking(onDisk.Path)).Build();
         await GuestMemorySnapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
         _bed.Names().ShouldBe(["firmware"]);
     }
@@ -413,7 +413,7 @@ public sealed class LiveSaveTests : IDisposable
             using SafeFileHandle handle = File.OpenHandle(_shm);
             Skip.If(FileDescriptors.FileSystemMagic(handle) != LinuxConstants.TMPFS_MAGIC, "/dev/shm is no tmpfs");
             FileBackingAccess access = kind == "private" ? FileBackingAccess.CopyOnWrite : FileBackingAccess.ReadWrite;
-            return new GuestMemory(FileBacking.Open(_shm, new FileBackingOptions { Access = access }));
+            return new GuestMemory(new FileBacking(_shm, new FileBackingOptions { Access = access }));
         }
 
         try

@@ -115,7 +115,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * 4096)]);
-        using var memory = new GuestMemory(FileBacking.Open(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file");
+        using var memory = new GuestMemory(new FileBacking(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file");
         using (FileStream file = File.Open(_bed.PathOf("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             file.SetLength(4 * 4096);
@@ -187,7 +187,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         new Random(3).NextBytes(bytes.AsSpan(100_000, 300_000));
         bytes[^1] = 9;
         File.WriteAllBytes(_bed.PathOf("ram"), bytes);
-        using (var memory = new GuestMemory(FileBacking.Open(_bed.PathOf("ram")), "ram"))
+        using (var memory = new GuestMemory(new FileBacking(_bed.PathOf("ram")), "ram"))
         {
             await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
         }

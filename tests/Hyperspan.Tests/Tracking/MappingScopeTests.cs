@@ -280,7 +280,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         {
             "heap" => new HeapBacking(Length),
             "shared" => new SharedBacking(Length),
-            "file" => FileBacking.Open(_file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }),
+            "file" => new FileBacking(_file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }),
             _ => new SparseBacking(Length),
         };
         (backing as SparseBacking)?.Commit(0, Length);

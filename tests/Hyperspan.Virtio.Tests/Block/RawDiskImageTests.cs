@@ -19,6 +19,7 @@ public class RawDiskImageTests
         using var odd = new TemporaryFile(1000);
         Refused(DiskImageError.InvalidSize, odd.Path).Message.ShouldContain("1000 bytes, is not a multiple of 512");
         Should.Throw<ArgumentException>(() => RawDiskImage.Open(""));
+        Should.Throw<ArgumentOutOfRangeException>(() => RawDiskImage.Open("disk", FileAccess.Write));
     }
 
     [Fact]
@@ -31,8 +32,8 @@ public class RawDiskImageTests
             Refused(DiskImageError.Locked, file.Path, readOnly: true);
         }
 
-        using (RawDiskImage.Open(file.Path, readOnly: true))
-        using (RawDiskImage.Open(file.Path, readOnly: true))
+        using (RawDiskImage.Open(file.Path, FileAccess.Read))
+        using (RawDiskImage.Open(file.Path, FileAccess.Read))
         {
             Refused(DiskImageError.Locked, file.Path);
         }
@@ -94,7 +95,7 @@ public class RawDiskImageTests
 
         if (isCompatible)
         {
-            RawDiskImage.Open(file.Path, readOnly).Dispose();
+            RawDiskImage.Open(file.Path, readOnly ? FileAccess.Read : FileAccess.ReadWrite).Dispose();
         }
         else
         {
@@ -152,7 +153,7 @@ public class RawDiskImageTests
     public void Read_only_images()
     {
         using var file = new TemporaryFile(4096);
-        using var bed = new BlockBed(RawDiskImage.Open(file.Path, readOnly: true));
+        using var bed = new BlockBed(RawDiskImage.Open(file.Path, FileAccess.Read));
         bed.Device.IsReadOnly.ShouldBeTrue();
         bed.Driver.Write(0, BlockBed.Data, 512).ShouldBe(BlockStatus.IoError);
         bed.Driver.Read(0, BlockBed.Data, 4096).ShouldBe(BlockStatus.Ok);
@@ -230,7 +231,7 @@ public class RawDiskImageTests
 
     private static DiskImageException Refused(DiskImageError error, string path, bool readOnly = false)
     {
-        DiskImageException refusal = Should.Throw<DiskImageException>(() => RawDiskImage.Open(path, readOnly));
+        DiskImageException refusal = Should.Throw<DiskImageException>(() => RawDiskImage.Open(path, readOnly ? FileAccess.Read : FileAccess.ReadWrite));
         refusal.Error.ShouldBe(error, refusal.Message);
         refusal.Path.ShouldBe(path);
         refusal.Message.ShouldStartWith(path);

@@ -98,6 +98,23 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
     }
 
+    /// <summary>Gets the one piece of what was pinned for writing: most ranges are contiguous in the host; otherwise as <see cref="Pieces"/>.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">There are several pieces, the memory was pinned for reading, or a page may be written but not read.</exception>
+    public Memory<byte> Memory => One(Pieces);
+
+    /// <summary>Gets the one piece to read from: most ranges are contiguous in the host; otherwise as <see cref="ReadOnlyPieces"/>.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">There are several pieces, or a page may be written but not read.</exception>
+    public ReadOnlyMemory<byte> ReadOnlyMemory => One(ReadOnlyPieces);
+
+    /// <summary>Gets the one piece of what was pinned for writing as a span, valid until this is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// There are several pieces, the memory was pinned for reading, or another process can take pages away: see <see cref="AllowsSpans"/>.
+    /// </exception>
+    public Span<byte> Span => Memory.Span;
+
     /// <summary>
     /// Gets a value indicating whether all pages may be read. Where one that was pinned for writing may not, because its region or its access bitmap permits writing
     /// alone, there are <see cref="Vectors"/> for the kernel to write to, and no pieces: whoever holds a <see cref="Memory{T}"/> can read it.
@@ -118,6 +135,13 @@ public sealed unsafe class PinnedMemory : IDisposable
             Release();
         }
     }
+
+    private static T One<T>(IReadOnlyList<T> pieces) => pieces.Count switch
+    {
+        1 => pieces[0],
+        0 => default!,
+        _ => throw new InvalidOperationException($"the range is {pieces.Count} pieces of host memory: go through them all"),
+    };
 
     /// <summary>Adds a pin, in one step with the look whether this has been disposed: one that is refused was never counted.</summary>
     internal void AddPin()

@@ -17,6 +17,15 @@ namespace Hyperspan;
 [JsonConverter(typeof(GuestMemoryRegionJsonConverter))]
 public sealed record GuestMemoryRegion(GuestRange Range, uint Slot, Protection Protection)
 {
+    /// <summary>Gets the guest-physical address of the first byte of the region.</summary>
+    public GuestAddress Start => Range.Start;
+
+    /// <summary>Gets the length of the region in bytes.</summary>
+    public ulong Length => Range.Length;
+
+    /// <summary>Gets the name of what stands behind the region, or <see langword="null"/> where that is not known.</summary>
+    public string? Name => Backing?.Name;
+
     /// <summary>Gets what stands behind the region, or <see langword="null"/> in a description that was made otherwise than by a <see cref="GuestMemory"/>.</summary>
     public GuestMemoryBacking? Backing { get; init; }
 
