@@ -76,7 +76,7 @@ public sealed partial class VhostUserConnection
             {
                 if (ring.Worker is { } worker && TryPlace(table, ring, out VirtQueueLayout layout))
                 {
-                    worker.Move(MemoryFor(table), layout, IsTranslated ? _iotlb : null);
+                    worker.Move(MemoryFor(table), layout);
                 }
             }
         }

@@ -222,7 +222,8 @@ public sealed partial class VhostUserConnection
             InflightQueue? inflight = InflightOf(ring);
             VringBase at = BaseOf(ring, layout);
             handler = _device.CreateQueueHandler(ring.Index, _features & ~TransportFeatures);
-            (VirtQueueFeatures features, IBufferGate? gate) = (RingFeatures, IsTranslated ? _iotlb : null);
+            VirtQueueFeatures features = RingFeatures;
+            RingGate? gate = IsTranslated ? new RingGate(_iotlb, layout, features) : null;
             string how = $"{(IsPacked ? ", packed" : "")}{(kick is null ? ", polling" : "")}{(IsTranslated ? ", translated" : "")}";
             VirtQueue Open()
             {
@@ -241,13 +242,14 @@ public sealed partial class VhostUserConnection
             }
 
             // Where addresses are translated, this thread is the one that the translations come by: the thread of the queue opens it.
-            ring.Worker = new RingWorker(ring.Index, IsTranslated ? null : Open(), handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
+            ring.Worker = new RingWorker(ring.Index, gate is null ? Open() : null, handler, kick, ring.Signals, inflight, Statistics, OnWorkerFailed)
             {
+                Gate = gate,
                 OnStuck = OnWorkerStuck,
                 OnSlow = OnWorkerSlow,
                 StopTimeout = _options.StopTimeout,
             };
-            if (IsTranslated)
+            if (gate is not null)
             {
                 ring.Worker.OpenBy(Open, at);
             }

@@ -59,34 +59,31 @@ public sealed partial class VhostUserConnection
     }
 
     /// <summary>
-    /// Takes translations away. What is in flight may need them to end, and the front end gives no others before it is answered: where rings lie there, or requests have
-    /// pinned what does, the queues stop between two requests, as they do for other memory.
+    /// Takes translations away. What is in flight may need them to end, and the front end gives no others before it is answered: queues whose rings or chains lie there stop
+    /// between two requests, as all do for other memory.
     /// </summary>
     private void TakeAway(ulong first, ulong last)
     {
-        bool inUse = Array.Exists(_rings, ring => ring.Worker is not null && Overlaps(ring, first, last))
-            || _translated?.IsPinned(first, LengthOf(first, last)) == true;
-        if (inUse)
+        var stopped = new List<Ring>();
+        while (!_iotlb.TryRemove(first, last))
         {
-            PauseAll();
+            // Those that use none of it go on meanwhile, and may have taken a chain that does.
+            Ring[] users = Array.FindAll(_rings, ring => ring.Worker?.Uses(first, last) == true);
+            foreach (Ring ring in users)
+            {
+                ring.Worker!.BeginPause();
+            }
+
+            foreach (Ring ring in users)
+            {
+                ring.Worker!.Pause();
+            }
+
+            stopped.AddRange(users);
         }
 
-        _iotlb.Remove(first, last);
         Invalidate(first, last);
-        if (inUse)
-        {
-            ResumeAll();
-        }
-    }
-
-    private bool Overlaps(Ring ring, ulong first, ulong last)
-    {
-        return ring.Place is { } place
-            && (Overlap(place.DescriptorTable, VirtQueueLayout.DescriptorTableLength(ring.Size))
-                || Overlap(place.AvailableRing, VirtQueueLayout.AvailableRingLength(ring.Size, RingFeatures))
-                || Overlap(place.UsedRing, VirtQueueLayout.UsedRingLength(ring.Size, RingFeatures)));
-
-        bool Overlap(ulong start, ulong length) => start <= last && (first <= start || first - start < length);
+        stopped.ForEach(ResumeIfEnabled);
     }
 
     private void UpdateTranslation(in IotlbMessage message)

@@ -68,7 +68,10 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         }
 
         _memory = MemoryTable.Empty();
-        _iotlb = new DeviceIotlb(SendTranslation, options.TranslationTimeout);
+        _iotlb = new DeviceIotlb(SendTranslation, options.TranslationTimeout)
+        {
+            IsInUse = (first, last) => Array.Exists(_rings, ring => ring.Worker?.Uses(first, last) == true),
+        };
 
         // Last: nothing that may fail comes after it.
         _stop = EventDescriptor.Create();

@@ -57,6 +57,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private long _stoppingSince;
     private int _abandonment;
     private bool _isSlow;
+    private bool _hasLooked;
     private int _idleKicks;
 
     /// <summary>Initializes a new instance of the <see cref="RingWorker"/> class that does nothing yet.</summary>
@@ -104,6 +105,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <summary>Gets what is called, by the worker's thread, with the names of requests that take long.</summary>
     internal Action<RingWorker, string>? OnSlow { get; init; }
 
+    /// <summary>Gets what the queue has in use of translations, where its memory is translated.</summary>
+    internal RingGate? Gate { get; init; }
+
     /// <summary>Gets how long requests in flight are waited for when the queue is to stop.</summary>
     internal TimeSpan StopTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
@@ -119,6 +123,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <param name="open">Makes it. What fails because the thread is to stop is done again when it goes on.</param>
     /// <param name="start">Where the queue begins, as far as is known.</param>
     internal void OpenBy(Func<VirtQueue> open, VringBase start) => (_open, _start) = (open, start);
+
+    /// <summary>Whether it uses translations of a range, first and last address; not while it is paused. By the thread of the connection.</summary>
+    internal bool Uses(ulong first, ulong last) => _thread is not null && Gate?.Uses(first, last) == true;
 
     /// <summary>A chain that was held back may be taken by now. By any thread.</summary>
     internal void LookAgain()
@@ -245,7 +252,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     }
 
     /// <summary>Goes on in other memory; only while paused.</summary>
-    internal void Move(GuestMemory memory, VirtQueueLayout layout, IBufferGate? gate)
+    internal void Move(GuestMemory memory, VirtQueueLayout layout)
     {
         if (_queue is not { IsBroken: false } before)
         {
@@ -256,12 +263,12 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         (VirtQueueFeatures features, ushort available, ushort used) = (before.Features, before.NextAvailable, before.UsedIndex);
         VirtQueue Reopen()
         {
-            var queue = new VirtQueue(memory, layout, features, available, used) { BufferGate = gate };
+            var queue = new VirtQueue(memory, layout, features, available, used) { BufferGate = Gate };
             _inflight?.Resubmit(queue);
             return queue;
         }
 
-        if (gate is null)
+        if (Gate is null)
         {
             Adopt(Reopen());
         }
@@ -337,8 +344,17 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             HyperspanEnvironment.PrepareThread();
             CancellationToken stop = _stopping.Token;
             DeviceIotlb.StopThreadBy(stop);
-            while (TryOpen(stop) && Process(stop) && AwaitKick())
+            if (Gate?.AwaitRings(stop) == false)
             {
+                // It stopped before it had seen anything: nothing is in flight, and nothing of it is written.
+                _hasLooked = false;
+            }
+            else
+            {
+                _hasLooked = true;
+                while (TryOpen(stop) && Process(stop) && AwaitKick())
+                {
+                }
             }
         }
         catch (Exception e)
@@ -360,6 +376,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
         try
         {
+            Gate?.Clear();
             VirtQueue queue = open();
             if (queue.IsBroken && stop.IsCancellationRequested)
             {
@@ -386,7 +403,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private void End()
     {
         bool isCancelled = false;
-        while (_overlapped is { } handler && _queue is not null)
+        while (_hasLooked && _overlapped is { } handler && _queue is not null)
         {
             try
             {

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 
 using Hyperspan.Translation;
-using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser;
 
@@ -10,21 +9,21 @@ namespace Hyperspan.VhostUser;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A queue asks before it takes a chain (<see cref="IsReachable"/>) and leaves the chain in the ring until all its translations have come: so no thread waits for
-/// the front end, which may
-/// itself wait for a queue to stop. What is wanted after that, because it was taken away meanwhile, and what the rings themselves lie in, is waited for by the
-/// thread that accesses it, not
-/// longer than the limit, and not while its queue is to stop.
+/// A queue asks before it looks at its rings, and before it takes a chain, which it leaves in the ring until all its translations have come (<see cref="RingGate"/>): so no
+/// thread waits for the front end, which may itself wait for a queue to stop. What is wanted after that, because a front end gave another translation without a word or
+/// there was no room for it, is waited for by the thread that accesses it, not longer than the limit, and not while its queue is to stop.
 /// </para>
 /// <para>A translation that does not come in time counts as one that there is none for: then the request that wants it fails, as it does where the IOMMU refuses it.</para>
 /// </remarks>
-internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
+internal sealed class DeviceIotlb : IAddressTranslator
 {
     /// <summary>The most ranges that are kept. One more takes the place of another, which is asked for again if it is wanted.</summary>
     internal const int MostRanges = 16384;
 
     /// <summary>The most translations that are asked for at a time.</summary>
     internal const int MostMisses = 256;
+
+    private const int MostTries = 64;
 
     private const ulong PageMask = GuestAddress.PageSize - 1;
 
@@ -54,6 +53,15 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
         _limit = limit;
     }
 
+    /// <summary>Gets what is locked.</summary>
+    internal object Sync => _ranges;
+
+    /// <summary>Gets a value indicating whether nobody answers any more. Under the lock.</summary>
+    internal bool IsClosed => _isClosed;
+
+    /// <summary>Gets or sets what says whether a queue uses anything of a range, first and last address.</summary>
+    internal Func<ulong, ulong, bool> IsInUse { get; set; } = static (_, _) => false;
+
     /// <summary>Gets or sets the thread that hears the front end's answers: it waits for none.</summary>
     internal int ListeningThread { get; set; }
 
@@ -71,45 +79,46 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
         }
     }
 
-    /// <inheritdoc/>
-    public bool IsReachable(GuestAddress address, uint length, bool isWritable)
+    /// <summary>Looks whether all of a range is translated; where not, asks the front end. Under the lock.</summary>
+    /// <returns>Whether it is, or never will be.</returns>
+    internal bool IsReachable(ulong address, ulong length, bool isWritable)
     {
         AccessType access = isWritable ? AccessType.Write : AccessType.Read;
-        ulong last = length - 1 > ulong.MaxValue - address.Value ? ulong.MaxValue : address.Value + (length - 1);
+        ulong last = length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
         bool reachable = true;
-        lock (_ranges)
+        for (ulong at = address; ;)
         {
-            for (ulong at = address.Value; ;)
+            int found = Find(at);
+            ulong end = at | PageMask;
+            if (found >= 0 && Permits(_ranges[found], access))
             {
-                int found = Find(at);
-                ulong end = at | PageMask;
-                if (found >= 0 && Permits(_ranges[found], access))
-                {
-                    end = _ranges[found].Address + (_ranges[found].Length - 1);
-                }
-                else if (Ask(at & ~PageMask, access) is MissState.Expired)
-                {
-                    // It is taken, and fails.
-                    return true;
-                }
-                else
-                {
-                    reachable = false;
-                    if (_misses.Count >= MostMisses)
-                    {
-                        return false;
-                    }
-                }
-
-                if (end >= last)
-                {
-                    return reachable;
-                }
-
-                at = end + 1;
+                end = _ranges[found].Address + (_ranges[found].Length - 1);
             }
+            else if (Ask(at & ~PageMask, access) is MissState.Expired)
+            {
+                // It is taken, and fails.
+                return true;
+            }
+            else
+            {
+                reachable = false;
+                if (_misses.Count >= MostMisses)
+                {
+                    return false;
+                }
+            }
+
+            if (end >= last)
+            {
+                return reachable;
+            }
+
+            at = end + 1;
         }
     }
+
+    /// <summary>Waits until translations may have come; not for long, as nobody says when a queue is to stop. Under the lock.</summary>
+    internal void WaitForChange() => Monitor.Wait(_ranges, WaitStep);
 
     /// <inheritdoc/>
     public bool OnMiss(ulong address, AccessType access)
@@ -137,7 +146,7 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
                     return false;
                 }
 
-                Monitor.Wait(_ranges, WaitStep);
+                WaitForChange();
             }
 
             return false;
@@ -168,8 +177,7 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
             RemoveLocked(translation.Address, last);
             if (_ranges.Count >= MostRanges)
             {
-                _nextEvicted = (_nextEvicted + 1) % _ranges.Count;
-                _ranges.RemoveAt(_nextEvicted);
+                Evict();
             }
 
             _ranges.Insert(FirstFrom(translation.Address), translation);
@@ -187,12 +195,19 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
         }
     }
 
-    /// <summary>Takes a range away, first and last address.</summary>
-    internal void Remove(ulong first, ulong last)
+    /// <summary>Takes a range away, first and last address, unless a queue uses anything of it.</summary>
+    /// <returns>Whether it was taken away.</returns>
+    internal bool TryRemove(ulong first, ulong last)
     {
         lock (_ranges)
         {
+            if (IsInUse(first, last))
+            {
+                return false;
+            }
+
             RemoveLocked(first, last);
+            return true;
         }
     }
 
@@ -245,6 +260,22 @@ internal sealed class DeviceIotlb : IAddressTranslator, IBufferGate
         }
 
         return low;
+    }
+
+    /// <summary>Makes room for one range more, at the cost of one that no queue uses if there is one nearby.</summary>
+    private void Evict()
+    {
+        for (int tries = 0; tries < MostTries; tries++)
+        {
+            _nextEvicted = (_nextEvicted + 1) % _ranges.Count;
+            AddressTranslation range = _ranges[_nextEvicted];
+            if (!IsInUse(range.Address, range.Address + (range.Length - 1)))
+            {
+                break;
+            }
+        }
+
+        _ranges.RemoveAt(_nextEvicted);
     }
 
     private void RemoveLocked(ulong first, ulong last)

@@ -137,9 +137,11 @@ public sealed partial class VirtQueue
 
         if (!ReadChain(head, chain) || IsHeldBack)
         {
+            BufferGate?.OnLeft();
             return false;
         }
 
+        BufferGate?.OnTaken(head);
         _inFlight++;
         return true;
     }

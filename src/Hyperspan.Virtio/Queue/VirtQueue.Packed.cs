@@ -86,7 +86,7 @@ public sealed partial class VirtQueue
             return false;
         }
 
-        if (_recorded.TryDequeue(out (ushort Slot, PackedDescriptor[] Descriptors) recorded))
+        if (_recorded.TryPeek(out (ushort Slot, PackedDescriptor[] Descriptors) recorded))
         {
             return TakeRecorded(recorded.Slot, recorded.Descriptors, chain);
         }
@@ -113,9 +113,11 @@ public sealed partial class VirtQueue
         chain.Begin(_memory, slot);
         if (!ReadPacked(head, [], chain, out ushort id, out uint count) || IsHeldBack || !RememberOrder(slot))
         {
+            BufferGate?.OnLeft();
             return false;
         }
 
+        BufferGate?.OnTaken(slot);
         _freeSlotCount--;
         _slots[slot] = new PackedSlot { Id = id, Count = (ushort)count };
         _descriptorsInFlight += count;
@@ -132,20 +134,20 @@ public sealed partial class VirtQueue
     private bool TakeRecorded(ushort slot, PackedDescriptor[] descriptors, DescriptorChain chain)
     {
         chain.Begin(_memory, slot);
-        _descriptorsInFlight -= (uint)descriptors.Length;
 
-        // There is no going back: it is in no ring.
-        IBufferGate? gate = BufferGate;
-        BufferGate = null;
-        bool taken = ReadPacked(descriptors[0], descriptors, chain, out ushort id, out uint count) && RememberOrder(slot);
-        BufferGate = gate;
+        // It is counted already.
+        _descriptorsInFlight -= (uint)descriptors.Length;
+        bool taken = ReadPacked(descriptors[0], descriptors, chain, out ushort id, out uint count) && !IsHeldBack && RememberOrder(slot);
+        _descriptorsInFlight += (uint)descriptors.Length;
         if (!taken)
         {
+            BufferGate?.OnLeft();
             return false;
         }
 
+        _recorded.Dequeue();
+        BufferGate?.OnTaken(slot);
         _slots[slot] = new PackedSlot { Id = id, Count = (ushort)descriptors.Length };
-        _descriptorsInFlight += (uint)descriptors.Length;
         _inFlight++;
         return count == descriptors.Length || Fail(VirtQueueErrorKind.DescriptorLoop, slot, limit: (uint)descriptors.Length);
     }
@@ -270,6 +272,7 @@ public sealed partial class VirtQueue
         _stagedPlace = _stagedPlace.Advance(chain.Count, _size);
         _stagedDescriptors += chain.Count;
         _staged++;
+        BufferGate?.OnReturned(slot);
         InflightTracker?.OnCompleting(slot);
         return true;
     }

@@ -79,6 +79,7 @@ public sealed partial class VirtQueue
         }
 
         _staged++;
+        BufferGate?.OnReturned(head);
         InflightTracker?.OnCompleting(head);
         return true;
     }

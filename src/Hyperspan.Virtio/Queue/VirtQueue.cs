@@ -176,9 +176,8 @@ public sealed partial class VirtQueue
     public IInflightTracker? InflightTracker { get; set; }
 
     /// <summary>
-    /// Gets or sets who is asked whether buffers can be reached before a chain is taken; <see langword="null"/> where all of memory can, as it usually is. A chain
-    /// that is held back stays in
-    /// the ring: see <see cref="IsHeldBack"/>. One that was resubmitted to a packed queue is given out without that.
+    /// Gets or sets who is asked whether buffers can be reached before a chain is taken; <see langword="null"/> where all of memory can, as it usually is. A chain that is held
+    /// back stays in the ring, or among those that were resubmitted: see <see cref="IsHeldBack"/>.
     /// </summary>
     public IBufferGate? BufferGate { get; set; }
 
