@@ -9,6 +9,7 @@ namespace Hyperspan.EndToEnd;
 public sealed class PlatformTests : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
+    private static readonly TimeSpan LongestUnderWine = TimeSpan.FromMinutes(4);
 
     // Accesses, the guard, and what decides when they count. The rest does not depend on the processor, or takes too long on an emulated one.
     private static readonly string[] Core =
@@ -27,6 +28,12 @@ public sealed class PlatformTests : IDisposable
             "another platform takes minutes: HYPERSPAN_E2E_REQUIRED=1 or HYPERSPAN_PLATFORMS=1 tries it, as .ci/run does");
         Skip.If(Repository is null, "the sources are not there");
     }
+
+    /// <summary>Settings of its own, no messages of its own, no display; and what .NET wants there.</summary>
+    private KeyValuePair<string, string>[] WineEnvironment =>
+    [
+        new("WINEPREFIX", Path.Combine(_folder.FullName, "wine")), new("WINEDEBUG", "-all"), new("DISPLAY", ""), new("DOTNET_EnableWriteXorExecute", "0"),
+    ];
 
     private static string? Repository { get; } = Find("Hyperspan.slnx") is { } solution ? Path.GetDirectoryName(solution) : null;
 
@@ -65,6 +72,35 @@ public sealed class PlatformTests : IDisposable
         ShouldPass(
             await RunAsync("", start, Path.Combine(tests, "Hyperspan.TestRunner"), "Hyperspan.Tests.dll", "-slow", "-ReadmeExampleTests", "-MutationTextTests"), "Failed: 0");
         ShouldPass(await RunAsync("", start, Path.Combine(tests, "Hyperspan.TestHost"), "guard-fault-storm", "20000"), "machine=True");
+    }
+
+    /// <summary>Each run is short and ends by itself; a fault too many ends the program, and a thread that is lost leaves it waiting for the limit.</summary>
+    [SkippableFact]
+    public async Task Guard_recovers_under_Wine()
+    {
+        string? wine = TestBed.Wine;
+        Skip.If(wine is null, "wine64 is missing: run tests/Hyperspan.EndToEnd/install");
+        string tests = await LayOutAsync("win-x64");
+        string runner = Path.Combine(tests, "Hyperspan.TestRunner.exe"), host = Path.Combine(tests, "Hyperspan.TestHost.exe");
+        try
+        {
+            ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardScalarTests", "GuardCopyTests", "PlatformAbilitiesTests"), "Failed: 0");
+            ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardFaultTests"), "Failed: 0");
+            ShouldPass(await WineAsync(host, "guard-fault-storm", "200000"), "machine=True");
+
+            (int code, string output) = await WineAsync(host, "guard-foreign-fault", "exit77", "segv");
+            code.ShouldBe(77, output);
+            output.ShouldContain("recovered");
+            (code, output) = await WineAsync(host, "guard-foreign-fault", "runtime", "segv");
+            code.ShouldNotBe(0, output);
+            output.ShouldContain("recovered");
+            output.ShouldNotContain("survived");
+        }
+        finally
+        {
+            // Wine's server goes when its last program has gone.
+            await RunAsync(WineEnvironment, LongestUnderWine, Path.Combine(Path.GetDirectoryName(wine)!, "wineserver"), "-w");
+        }
     }
 
     private static async Task<string> OutputOfModelAsync(string dotnet, string host)
@@ -108,13 +144,18 @@ public sealed class PlatformTests : IDisposable
         return folder;
     }
 
-    private async Task<(int Code, string Output)> RunAsync(string processor, string program, params string[] arguments)
+    private Task<(int Code, string Output)> WineAsync(params string[] arguments) => RunAsync(WineEnvironment, LongestUnderWine, TestBed.Wine!, arguments);
+
+    private Task<(int Code, string Output)> RunAsync(string processor, string program, params string[] arguments) =>
+        RunAsync(processor.Length > 0 ? [new("QEMU_CPU", processor)] : [], Longest, program, arguments);
+
+    private async Task<(int Code, string Output)> RunAsync(KeyValuePair<string, string>[] environment, TimeSpan longest, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1";
-        if (processor.Length > 0)
+        foreach ((string name, string value) in environment)
         {
-            start.Environment["QEMU_CPU"] = processor;
+            start.Environment[name] = value;
         }
 
         // What the build that runs the tests has set is not for builds that they start.
@@ -128,7 +169,7 @@ public sealed class PlatformTests : IDisposable
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(Longest);
+        using var limit = new CancellationTokenSource(longest);
         try
         {
             await process.WaitForExitAsync(limit.Token);
@@ -140,7 +181,8 @@ public sealed class PlatformTests : IDisposable
         }
 
         string text = await output + await error;
-        _output.WriteLine($"{processor} {Path.GetFileName(program)} {string.Join(' ', arguments)}: {process.ExitCode} after {Stopwatch.GetElapsedTime(begin).TotalSeconds:f0} s");
+        string first = environment.FirstOrDefault().Value ?? "";
+        _output.WriteLine($"{first} {Path.GetFileName(program)} {string.Join(' ', arguments)}: {process.ExitCode} after {Stopwatch.GetElapsedTime(begin).TotalSeconds:f0} s");
         _output.WriteLine(string.Join('\n', text.Split('\n').Where(line => !line.StartsWith("Ok, passed", StringComparison.Ordinal)).TakeLast(20)));
         return (process.ExitCode, text);
     }

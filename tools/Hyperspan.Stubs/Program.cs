@@ -13,7 +13,8 @@ internal static class Program
             return 2;
         }
 
-        File.WriteAllText(Path.Combine(folder, "X64", "X64StubCode.g.cs"), new StubListing(StubProgram.Assemble()).Render());
+        File.WriteAllText(Path.Combine(folder, "X64", "X64StubCode.g.cs"), Listing(X64Platform.Linux));
+        File.WriteAllText(Path.Combine(folder, "X64", "WindowsX64StubCode.g.cs"), Listing(X64Platform.Windows));
         if (Arm64Assembler.TryAssemble(Arm64StubProgram.Instance) is not { } bytes)
         {
             Console.Error.WriteLine("arm64: needs llvm-mc (Debian: llvm) or aarch64-linux-gnu-as (binutils-aarch64-linux-gnu)");
@@ -23,4 +24,6 @@ internal static class Program
         File.WriteAllText(Path.Combine(folder, "Arm64", "Arm64StubCode.g.cs"), new Arm64Listing(Arm64StubProgram.Instance, bytes).Render());
         return 0;
     }
+
+    private static string Listing(X64Platform platform) => new StubListing(platform, StubProgram.Assemble(platform)).Render();
 }

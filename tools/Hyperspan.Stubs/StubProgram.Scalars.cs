@@ -6,59 +6,83 @@ internal sealed partial class StubProgram
 {
     private void EmitScalars()
     {
-        Mark("load1", 16);
-        _a.movzx(eax, __byte_ptr[rdi]);
+        Enter("load1", 16);
+        _a.movzx(eax, __byte_ptr[First]);
         Succeed();
-        Mark("load2", 16);
-        _a.movzx(eax, __word_ptr[rdi]);
+        Enter("load2", 16);
+        _a.movzx(eax, __word_ptr[First]);
         Succeed();
-        Mark("load4", 16);
-        _a.mov(eax, __dword_ptr[rdi]);
+        Enter("load4", 16);
+        _a.mov(eax, __dword_ptr[First]);
         Succeed();
-        Mark("load8", 16);
-        _a.mov(rax, __qword_ptr[rdi]);
+        Enter("load8", 16);
+        _a.mov(rax, __qword_ptr[First]);
         Succeed();
 
-        Mark("store1", 16);
-        _a.mov(__byte_ptr[rdi], sil);
+        Enter("store1", 16);
+        _a.mov(__byte_ptr[First], Second8);
         SucceedWithZero();
-        Mark("store2", 16);
-        _a.mov(__word_ptr[rdi], si);
+        Enter("store2", 16);
+        _a.mov(__word_ptr[First], Second16);
         SucceedWithZero();
-        Mark("store4", 16);
-        _a.mov(__dword_ptr[rdi], esi);
+        Enter("store4", 16);
+        _a.mov(__dword_ptr[First], Second32);
         SucceedWithZero();
-        Mark("store8", 16);
-        _a.mov(__qword_ptr[rdi], rsi);
+        Enter("store8", 16);
+        _a.mov(__qword_ptr[First], Second);
         SucceedWithZero();
 
         // The original value ends in rax whether or not the exchange took place.
-        Mark("cas1", 16);
-        _a.movzx(eax, sil);
-        _a.@lock.cmpxchg(__byte_ptr[rdi], dl);
+        Enter("cas1", 16);
+        _a.movzx(eax, Second8);
+        _a.@lock.cmpxchg(__byte_ptr[First], Third8);
         Succeed();
-        Mark("cas2", 16);
-        _a.movzx(eax, si);
-        _a.@lock.cmpxchg(__word_ptr[rdi], dx);
+        Enter("cas2", 16);
+        _a.movzx(eax, Second16);
+        _a.@lock.cmpxchg(__word_ptr[First], Third16);
         Succeed();
-        Mark("cas4", 16);
-        _a.mov(eax, esi);
-        _a.@lock.cmpxchg(__dword_ptr[rdi], edx);
+        Enter("cas4", 16);
+        _a.mov(eax, Second32);
+        _a.@lock.cmpxchg(__dword_ptr[First], Third32);
         Succeed();
-        Mark("cas8", 16);
-        _a.mov(rax, rsi);
-        _a.@lock.cmpxchg(__qword_ptr[rdi], rdx);
+        Enter("cas8", 16);
+        _a.mov(rax, Second);
+        _a.@lock.cmpxchg(__qword_ptr[First], Third);
         Succeed();
 
         // Writes, and changes nothing.
-        Mark("probe_write", 16);
-        _a.@lock.or(__byte_ptr[rdi], 0);
+        Enter("probe_write", 16);
+        _a.@lock.or(__byte_ptr[First], 0);
         SucceedWithZero();
     }
 
+    /// <summary>
+    /// The first instruction of a stub. On Windows the answer goes to memory of the caller, whose address stays in r11: that is where the handler's recovery finds it.
+    /// </summary>
+    private void Enter(string name, int alignment)
+    {
+        Mark(name, alignment);
+        if (IsWindows)
+        {
+            _a.mov(r11, rcx);
+        }
+    }
+
+    /// <summary>Answers what is in rax.</summary>
     private void Succeed()
     {
-        _a.xor(edx, edx);
+        if (IsWindows)
+        {
+            _a.mov(__qword_ptr[r11], rax);
+            _a.xor(ecx, ecx);
+            _a.mov(__qword_ptr[r11 + sizeof(ulong)], rcx);
+            _a.mov(rax, r11);
+        }
+        else
+        {
+            _a.xor(edx, edx);
+        }
+
         _a.ret();
     }
 

@@ -3,8 +3,8 @@ using Iced.Intel;
 namespace Hyperspan.Stubs;
 
 /// <summary>
-/// The guard's machine code for x86-64, written with Iced's assembler. This is its source: <see cref="StubListing"/> renders it to the file that
-/// <c>Hyperspan</c> compiles. What a stub may do and has to do is said in docs/stubs.md.
+/// The guard's machine code for x86-64, written with Iced's assembler. This is its source: <see cref="StubListing"/> renders it to the files that
+/// <c>Hyperspan</c> compiles, one for each <see cref="X64Platform"/>. What a stub may do and has to do is said in docs/stubs.md.
 /// </summary>
 internal sealed partial class StubProgram
 {
@@ -20,46 +20,42 @@ internal sealed partial class StubProgram
     private readonly IReadOnlyDictionary<string, int> _paddings;
 
     private readonly IReadOnlyDictionary<string, int> _offsets;
+    private readonly X64Platform _platform;
 
-    private StubProgram(IReadOnlyDictionary<string, int> paddings, IReadOnlyDictionary<string, int> offsets)
+    private StubProgram(X64Platform platform, IReadOnlyDictionary<string, int> paddings, IReadOnlyDictionary<string, int> offsets)
     {
+        _platform = platform;
         _paddings = paddings;
         _offsets = offsets;
     }
 
-    /// <summary>The sections in image order, each with the label it starts at.</summary>
-    public static IReadOnlyList<StubSection> Sections { get; } =
-    [
-        new("handler", "The signal handler and the points where recovered stubs return."),
-        new("keep_pages", "Pages kept before they are written: the state in rdi. It is called with a transition, and ends when it is asked to."),
-        new("load1", "Loads, stores, compare-exchanges and the write probe: p in rdi, comparand or value in rsi, value in rdx."),
-        new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
-        new("tlb_load1", "Accesses through a table of translations: table and page number in the last two arguments."),
-        new("fill", "Fill: destination in rdi, value in sil, length in rdx."),
-        new("copy_upwards", "Copy of ranges that do not overlap, written strictly upwards: destination in rdi, source in rsi, length in rdx."),
-        new("copy_sse", "Copy for every x86-64 processor: destination in rdi, source in rsi, length in rdx; they may overlap."),
-        new("copy_avx", "The same copy with 32-byte registers."),
-        new("copy_avx512", "The same copy with 64-byte registers."),
-        new("data", "What the installer completes before the page becomes executable."),
-    ];
+    private bool IsWindows => _platform.IsWindows;
 
-    /// <summary>The labels the library needs, by the name of their constant.</summary>
-    public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
-    [
-        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"), ("Fill", "fill"),
-        ("CopyUpwards", "copy_upwards"), ("CopySse", "copy_sse"), ("CopyAvx", "copy_avx"), ("CopyAvx512", "copy_avx512"),
-        ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
-        ("RepeatCopyFrom", "repeat_copy_from"), ("RepeatFillFrom", "repeat_fill_from"), ("RestartableArea", "restartable_area"),
-    ];
+    private AssemblerRegister64 First => _platform.First;
 
-    /// <summary>The stubs there is one of for each size of a scalar: the name of their table, and their labels but for the size.</summary>
-    public static IReadOnlyList<(string Table, string Label)> ScalarEntries { get; } =
-    [
-        ("Load", "load"), ("Store", "store"), ("CompareExchange", "cas"),
-        ("BitCheckedLoad", "bit_load"), ("BitCheckedStore", "bit_store"), ("BitCheckedCompareExchange", "bit_cas"),
-    ];
+    private AssemblerRegister64 Second => _platform.Second;
 
-    public static StubImage Assemble()
+    private AssemblerRegister32 Second32 => _platform.Second32;
+
+    private AssemblerRegister16 Second16 => _platform.Second16;
+
+    private AssemblerRegister8 Second8 => _platform.Second8;
+
+    private AssemblerRegister64 Third => _platform.Third;
+
+    private AssemblerRegister32 Third32 => _platform.Third32;
+
+    private AssemblerRegister16 Third16 => _platform.Third16;
+
+    private AssemblerRegister8 Third8 => _platform.Third8;
+
+    private AssemblerRegister64 Scratch1 => _platform.Scratch1;
+
+    private AssemblerRegister64 Scratch2 => _platform.Scratch2;
+
+    private AssemblerRegister64 Scratch3 => _platform.Scratch3;
+
+    public static StubImage Assemble(X64Platform platform)
     {
         // The padding before an aligned label depends on the lengths of the branches before it, and the data on where the code
         // lies: repeat until everything fits.
@@ -67,7 +63,7 @@ internal sealed partial class StubProgram
         var paddings = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var pass = 0; pass < 1000; pass++)
         {
-            var program = new StubProgram(paddings, offsets);
+            var program = new StubProgram(platform, paddings, offsets);
             program.Emit();
             StubImage image = program.Finish();
             (var label, var alignment) = program._aligned.Find(x => image.Labels[x.Label] % x.Alignment != 0);
@@ -98,18 +94,36 @@ internal sealed partial class StubProgram
 
     private void Emit()
     {
-        EmitHandler();
-        EmitRecovery();
-        EmitKeeper();
-        EmitScalars();
-        EmitBitChecked();
-        EmitTranslated();
+        if (IsWindows)
+        {
+            EmitWindowsHandler();
+            EmitWindowsRecovery();
+            EmitScalars();
+        }
+        else
+        {
+            EmitHandler();
+            EmitRecovery();
+            EmitKeeper();
+            EmitScalars();
+            EmitBitChecked();
+            EmitTranslated();
+        }
+
         EmitFill();
         EmitCopyUpwards();
         EmitCopy("copy_sse", 16);
         EmitCopy("copy_avx", 32);
         EmitCopy("copy_avx512", 64);
-        EmitData();
+        if (IsWindows)
+        {
+            EmitRepeats();
+            EmitWindowsData();
+        }
+        else
+        {
+            EmitData();
+        }
     }
 
     private StubImage Finish()

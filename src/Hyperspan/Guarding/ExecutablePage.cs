@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Guarding;
@@ -18,8 +19,32 @@ internal static unsafe class ExecutablePage
     /// <param name="addresses">Offsets of words in it that hold offsets into it and are to hold addresses.</param>
     public static byte* TryCreate(ReadOnlySpan<byte> code, ReadOnlySpan<int> addresses = default)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return TryProtectOnWindows(code);
+        }
+
         byte* page = TryProtect(code, addresses);
         return page is not null ? page : TryMapTwice(code, addresses);
+    }
+
+    private static byte* TryProtectOnWindows(ReadOnlySpan<byte> code)
+    {
+        var length = RoundUp(code.Length);
+        byte* page = Kernel32.VirtualAlloc(null, length, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
+        if (page is null)
+        {
+            return null;
+        }
+
+        Write(page, page, code, addresses: default);
+        if (Kernel32.VirtualProtect(page, length, PageProtection.ExecuteRead, out _) && Kernel32.FlushInstructionCache(Kernel32.CurrentProcess, page, length))
+        {
+            return page;
+        }
+
+        _ = Kernel32.VirtualFree(page, 0, FreeType.Release);
+        return null;
     }
 
     /// <summary>Anonymous memory that is written, then made executable.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hyperspan.Guarding;
 
@@ -16,8 +17,8 @@ internal static unsafe partial class Guard
     /// after that, nothing of that page. Longer ones write their ends last.
     /// </summary>
     /// <remarks>A store of x86 is done whole or not at all, also over two pages; one of arm64 may be done in the page that is there. So there a copy is ascending inside
-    /// a page alone.</remarks>
-    public static ulong AscendingLimit => ArmBase.Arm64.IsSupported ? 1UL : 128;
+    /// a page alone. On Windows fewer vector registers may be changed: without those of 32 bytes half of it is loaded before anything is stored.</remarks>
+    public static ulong AscendingLimit => ArmBase.Arm64.IsSupported ? 1UL : OperatingSystem.IsWindows() && !Avx.IsSupported ? 64UL : 128;
 
     /// <summary>
     /// Copies bytes; the two ranges may overlap. Where it fails, some of the destination may have been written, and the address
@@ -51,7 +52,7 @@ internal static unsafe partial class Guard
     public static GuardedResult CopyUpwards(byte* destination, byte* source, nuint length)
     {
         // SAFETY: as for Copy.
-        return ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + X64StubCode.CopyUpwardsOffset))(destination, source, length);
+        return ((delegate* unmanaged[Cdecl]<byte*, byte*, nuint, GuardedResult>)(GuardEntry.BlockingCode + StubCode.CopyUpwardsOffset))(destination, source, length);
     }
 
     /// <summary>

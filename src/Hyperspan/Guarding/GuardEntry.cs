@@ -27,9 +27,9 @@ internal static unsafe class GuardEntry
     /// <summary>The copy that suits the processor.</summary>
     public static readonly int CopyOffset =
         ArmBase.Arm64.IsSupported ? Arm64StubCode.CopyOffset
-        : Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? X64StubCode.CopyAvx512Offset
-        : Avx.IsSupported ? X64StubCode.CopyAvxOffset
-        : X64StubCode.CopySseOffset;
+        : Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? OperatingSystem.IsWindows() ? WindowsX64StubCode.CopyAvx512Offset : X64StubCode.CopyAvx512Offset
+        : Avx.IsSupported ? OperatingSystem.IsWindows() ? WindowsX64StubCode.CopyAvxOffset : X64StubCode.CopyAvxOffset
+        : OperatingSystem.IsWindows() ? WindowsX64StubCode.CopySseOffset : X64StubCode.CopySseOffset;
 
     /// <summary>The least length from which the processor's string operation copies faster than any loop; none where it has no fast ones.</summary>
     public static readonly ulong RepeatFrom = Installation.RepeatFrom;

@@ -43,9 +43,14 @@ internal sealed unsafe class GuardInstallation
 
     public static GuardInstallation Install()
     {
-        if (!OperatingSystem.IsLinux() || !StubCode.IsSupported)
+        if (!(OperatingSystem.IsLinux() || OperatingSystem.IsWindows()) || !StubCode.IsSupported)
         {
-            return new(null, isSupported: false, "guarded access needs Linux on x86-64 or arm64");
+            return new(null, isSupported: false, "guarded access needs Linux on x86-64 or arm64, or Windows on x86-64");
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            return InstallOnWindows();
         }
 
         var reason = ForcedSubstitute();
@@ -65,6 +70,16 @@ internal sealed unsafe class GuardInstallation
         return SubstituteGuard.TryProbe(out var refusal)
             ? new(null, isSupported: true, "substitute by process_vm_readv: " + reason)
             : new(null, isSupported: false, $"no machine code: {reason}; no substitute: {refusal}");
+    }
+
+    private static GuardInstallation InstallOnWindows()
+    {
+        byte* code = null;
+        var reason = ForcedSubstitute() ?? VectoredHandler.TryInstall(out code);
+        HasCode = reason is null;
+        return reason is null
+            ? new(code, isSupported: true, "machine code")
+            : new(null, isSupported: false, $"no machine code: {reason}; no substitute: there is none on Windows");
     }
 
     private static string? ForcedSubstitute()

@@ -9,6 +9,6 @@ public enum GuardMode
     /// <summary>By system calls (process_vm_readv(2)). Correct, and about a thousand times slower for a single value.</summary>
     Substitute,
 
-    /// <summary>By machine code and a signal handler that recover from SIGSEGV and SIGBUS.</summary>
+    /// <summary>By machine code and a signal handler that recover from SIGSEGV and SIGBUS; on Windows by a vectored exception handler.</summary>
     MachineCode,
 }

@@ -6,8 +6,8 @@ namespace Hyperspan;
 public static class HyperspanEnvironment
 {
     /// <summary>
-    /// Says how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers are
-    /// installed.
+    /// Says how memory that can fault is accessed. Asking decides it for the life of the process: with <see cref="GuardMode.MachineCode"/> the signal handlers
+    /// are installed, or on Windows a vectored exception handler.
     /// </summary>
     /// <returns>The mode.</returns>
     public static GuardMode GetGuardMode() =>
@@ -19,10 +19,12 @@ public static class HyperspanEnvironment
     /// its first access: by a callback on the thread of a native library, for instance. Threads that were started by a thread without them need no call, nor does the
     /// thread that makes a <see cref="GuestMemory"/>, nor do those of this library's servers.
     /// </summary>
-    /// <remarks>It costs a system call, and nothing where the guard is not by machine code. What a thread blocks afterwards is its own affair.</remarks>
+    /// <remarks>
+    /// It costs a system call, and nothing where the guard is not by machine code, or on Windows, whose threads block nothing. What a thread blocks afterwards is its own affair.
+    /// </remarks>
     public static void PrepareThread()
     {
-        if (Guard.UsesMachineCode)
+        if (OperatingSystem.IsLinux() && Guard.UsesMachineCode)
         {
             SignalMask.UnblockFaults();
         }

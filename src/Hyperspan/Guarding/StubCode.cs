@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Hyperspan.Guarding;
 
 /// <summary>
-/// The machine code of this processor: <see cref="X64StubCode"/> or <see cref="Arm64StubCode"/>. Which of them is a constant to the JIT, so that a call of a stub is one of a
-/// constant address, and a program that is compiled ahead carries one of the two images.
+/// The machine code of this processor and system: <see cref="X64StubCode"/>, <see cref="Arm64StubCode"/> or <see cref="WindowsX64StubCode"/>. Which of them is a constant to the
+/// JIT, so that a call of a stub is one of a constant address, and a program that is compiled ahead carries one of the images.
 /// </summary>
 internal static class StubCode
 {
@@ -17,14 +17,19 @@ internal static class StubCode
     /// <summary>How many bytes of a thread's area for restartable sequences are used.</summary>
     internal const int RestartableAreaLength = X64StubCode.RestartableAreaLength;
 
-    /// <summary>Whether there is code for this processor.</summary>
-    internal static bool IsSupported => X86Base.X64.IsSupported || ArmBase.Arm64.IsSupported;
+    /// <summary>Whether there is code for this processor on this system.</summary>
+    internal static bool IsSupported => X86Base.X64.IsSupported || (ArmBase.Arm64.IsSupported && OperatingSystem.IsLinux());
 
-    internal static int ProbeWriteOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.ProbeWriteOffset : X64StubCode.ProbeWriteOffset;
+    internal static int ProbeWriteOffset =>
+        ArmBase.Arm64.IsSupported ? Arm64StubCode.ProbeWriteOffset : OperatingSystem.IsWindows() ? WindowsX64StubCode.ProbeWriteOffset : X64StubCode.ProbeWriteOffset;
 
     internal static int KeepPagesOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.KeepPagesOffset : X64StubCode.KeepPagesOffset;
 
-    internal static int FillOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.FillOffset : X64StubCode.FillOffset;
+    internal static int FillOffset =>
+        ArmBase.Arm64.IsSupported ? Arm64StubCode.FillOffset : OperatingSystem.IsWindows() ? WindowsX64StubCode.FillOffset : X64StubCode.FillOffset;
+
+    /// <summary>On x86-64 alone: see <see cref="Guard.CopiesUpwards"/>.</summary>
+    internal static int CopyUpwardsOffset => OperatingSystem.IsWindows() ? WindowsX64StubCode.CopyUpwardsOffset : X64StubCode.CopyUpwardsOffset;
 
     internal static int HandlerOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.HandlerOffset : X64StubCode.HandlerOffset;
 
@@ -32,14 +37,19 @@ internal static class StubCode
     internal static ReadOnlySpan<int> AddressWords => ArmBase.Arm64.IsSupported ? Arm64StubCode.AddressWords : X64StubCode.AddressWords;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int LoadOffset(int size) => ArmBase.Arm64.IsSupported ? Arm64StubCode.LoadOffset(size) : X64StubCode.LoadOffset(size);
+    internal static int LoadOffset(int size) => ArmBase.Arm64.IsSupported ? Arm64StubCode.LoadOffset(size)
+        : OperatingSystem.IsWindows() ? WindowsX64StubCode.LoadOffset(size)
+        : X64StubCode.LoadOffset(size);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int StoreOffset(int size) => ArmBase.Arm64.IsSupported ? Arm64StubCode.StoreOffset(size) : X64StubCode.StoreOffset(size);
+    internal static int StoreOffset(int size) => ArmBase.Arm64.IsSupported ? Arm64StubCode.StoreOffset(size)
+        : OperatingSystem.IsWindows() ? WindowsX64StubCode.StoreOffset(size)
+        : X64StubCode.StoreOffset(size);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static int CompareExchangeOffset(int size) =>
-        ArmBase.Arm64.IsSupported ? Arm64StubCode.CompareExchangeOffset(size) : X64StubCode.CompareExchangeOffset(size);
+    internal static int CompareExchangeOffset(int size) => ArmBase.Arm64.IsSupported ? Arm64StubCode.CompareExchangeOffset(size)
+        : OperatingSystem.IsWindows() ? WindowsX64StubCode.CompareExchangeOffset(size)
+        : X64StubCode.CompareExchangeOffset(size);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int BitCheckedLoadOffset(int size) =>
@@ -96,6 +106,15 @@ internal static class StubCode
             Write(image, X64StubCode.RestartableAreaOffset, (ulong)restartableArea);
         }
 
+        return image;
+    }
+
+    /// <summary>The same for Windows, where nothing needs to be known of other handlers.</summary>
+    internal static byte[] CompleteForWindows()
+    {
+        byte[] image = WindowsX64StubCode.Image.ToArray();
+        Write(image, WindowsX64StubCode.RepeatCopyFromOffset, ProcessorFeatures.RepeatCopyFrom);
+        Write(image, WindowsX64StubCode.RepeatFillFromOffset, ProcessorFeatures.RepeatFillFrom);
         return image;
     }
 

@@ -56,6 +56,9 @@ internal static class TestBed
         return File.Exists(path) ? path : Program(name);
     }
 
+    /// <summary>What runs programs for Windows, or null where it is not there. Debian keeps it beside its server.</summary>
+    internal static string? Wine => ((string[])["/usr/lib/wine/wine64", "/usr/lib64/wine/wine64"]).FirstOrDefault(File.Exists);
+
     /// <summary>The folder of user-mode Linux, or null where it is not there.</summary>
     internal static string? UserModeLinux
     {

@@ -1,9 +1,10 @@
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.TestHost.Scenarios;
 
-/// <summary>Two pages, of which the second cannot be accessed: protected, or past the end of its file.</summary>
+/// <summary>Two pages, of which the second cannot be accessed: protected, or past the end of its file; on Windows it is given back instead.</summary>
 internal sealed unsafe class FaultyMemory : IDisposable
 {
     public const int PageSize = 4096;
@@ -12,6 +13,20 @@ internal sealed unsafe class FaultyMemory : IDisposable
 
     public FaultyMemory(bool truncatedFile)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            Signal = LinuxConstants.SIGSEGV;
+            _pages = Kernel32.VirtualAlloc(null, 2 * PageSize, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
+            if (_pages is null || !(truncatedFile
+                ? Kernel32.VirtualFree(Bad, PageSize, FreeType.Decommit)
+                : Kernel32.VirtualProtect(Bad, PageSize, PageProtection.NoAccess, out _)))
+            {
+                throw new InvalidOperationException("The pages cannot be made.");
+            }
+
+            return;
+        }
+
         Signal = truncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
         if (truncatedFile)
         {
@@ -39,5 +54,15 @@ internal sealed unsafe class FaultyMemory : IDisposable
 
     public byte* Bad => _pages + PageSize;
 
-    public void Dispose() => LibC.Munmap(_pages, 2 * PageSize);
+    public void Dispose()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Kernel32.VirtualFree(_pages, 0, FreeType.Release);
+        }
+        else
+        {
+            _ = LibC.Munmap(_pages, 2 * PageSize);
+        }
+    }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Hyperspan.TestHost.Storms;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,7 +11,7 @@ namespace Hyperspan.TestHost.Scenarios;
 /// <summary>
 /// A SIGSEGV or SIGBUS that is not the guard's, with different handlers installed before ours.
 /// Arguments: runtime, exit77, plain77, once, default or ignored; then segv, bus (faults) or sent (a signal somebody sends);
-/// then <c>memory</c> to have the guard installed, and tried, by a <see cref="GuestMemory"/>.
+/// then <c>memory</c> to have the guard installed, and tried, by a <see cref="GuestMemory"/>. On Windows: runtime or exit77, then segv.
 /// </summary>
 public sealed unsafe partial class GuardForeignFaultScenario : IScenario
 {
@@ -37,7 +38,7 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
         }
 
         // Our own faults are recovered whatever was there before.
-        if (Guard.Load<byte>(segv.Bad).Status != LinuxConstants.SIGSEGV || Guard.Load<byte>(bus.Bad).Status != LinuxConstants.SIGBUS)
+        if (Guard.Load<byte>(segv.Bad).Status != LinuxConstants.SIGSEGV || Guard.Load<byte>(bus.Bad).Status != (ulong)bus.Signal)
         {
             return ScenarioExit.Failure;
         }
@@ -98,6 +99,13 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
         {
             case "runtime":
                 return;
+            case "exit77" when OperatingSystem.IsWindows():
+                if (Kernel32.AddVectoredExceptionHandler(1, TerminatingHandler()) == 0)
+                {
+                    throw new InvalidOperationException("AddVectoredExceptionHandler fails");
+                }
+
+                return;
             case "exit77":
                 action.Handler = ExitHandler();
                 action.Flags = LinuxConstants.SA_SIGINFO;
@@ -126,6 +134,19 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
                 throw new InvalidOperationException("sigaction fails");
             }
         }
+    }
+
+    /// <summary>
+    /// mov rax, [rcx]; cmp dword [rax], 0xC0000005; jne +28; sub rsp, 40; mov rcx, -1; mov edx, 77; mov rax, TerminateProcess; call rax; xor eax, eax; ret
+    /// </summary>
+    private static void* TerminatingHandler()
+    {
+        nint terminate = NativeLibrary.GetExport(NativeLibrary.Load("kernel32"), "TerminateProcess");
+        return ExecutablePage.TryCreate(
+        [
+            0x48, 0x8B, 0x01, 0x81, 0x38, 0x05, 0, 0, 0xC0, 0x75, 28, 0x48, 0x83, 0xEC, 40, 0x48, 0xC7, 0xC1, 0xFF, 0xFF, 0xFF, 0xFF, 0xBA, HandlerExitCode, 0, 0, 0, 0x48, 0xB8,
+            .. BitConverter.GetBytes(terminate), 0xFF, 0xD0, 0x31, 0xC0, 0xC3,
+        ]);
     }
 
     /// <summary>mov edi, 77; mov eax, 231 (exit_group); syscall</summary>

@@ -8,7 +8,7 @@ public unsafe class ExecutablePageTests
     // mov w0, #42; ret, and the same for x86: mov eax, 42; ret
     private static readonly byte[] Code = ArmBase.Arm64.IsSupported ? [0x40, 0x05, 0x80, 0x52, 0xC0, 0x03, 0x5F, 0xD6] : [0xB8, 42, 0, 0, 0, 0xC3];
 
-    [SkippableFact]
+    [LinuxFact]
     public void Code_runs_from_either_kind_of_page()
     {
         Skip.IfNot(Guard.UsesMachineCode, Guard.Description);

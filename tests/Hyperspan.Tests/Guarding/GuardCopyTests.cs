@@ -8,14 +8,20 @@ public unsafe class GuardCopyTests
 
     private static readonly int[] LongLengths = [511, 512, 513, 1000, 2047, 2048, 2049, 4095, 4096, 4097, 5000, 8191, 12345, 20000];
 
-    public static TheoryData<GuardKind, bool> Kinds() => new()
+    public static TheoryData<GuardKind, bool> Kinds()
     {
-        { GuardKind.Baseline, false },
-        { GuardKind.Baseline, true },
-        { GuardKind.Avx, false },
-        { GuardKind.Avx, true },
-        { GuardKind.Substitute, false },
-    };
+        var data = new TheoryData<GuardKind, bool>();
+        foreach (GuardKind kind in GuardUnderTest.Kinds)
+        {
+            data.Add(kind, false);
+            if (kind != GuardKind.Substitute)
+            {
+                data.Add(kind, true);
+            }
+        }
+
+        return data;
+    }
 
     [SkippableTheory]
     [MemberData(nameof(Kinds))]
@@ -111,7 +117,7 @@ public unsafe class GuardCopyTests
     [SkippableFact]
     public void Nothing_is_touched_where_the_length_is_zero()
     {
-        foreach (GuardKind kind in (GuardKind[])[GuardKind.Baseline, GuardKind.Substitute])
+        foreach (GuardKind kind in GuardUnderTest.Kinds.Intersect([GuardKind.Baseline, GuardKind.Substitute]))
         {
             var guard = new GuardUnderTest(kind);
             guard.Copy((byte*)8, (byte*)16, 0).Ok.ShouldBeTrue();

@@ -14,7 +14,10 @@ public unsafe class GuardScalarTests
         {
             data.Add(GuardKind.Baseline, false, size);
             data.Add(GuardKind.Baseline, true, size);
-            data.Add(GuardKind.Substitute, false, size);
+            if (GuardUnderTest.Kinds.Contains(GuardKind.Substitute))
+            {
+                data.Add(GuardKind.Substitute, false, size);
+            }
         }
 
         return data;
@@ -88,7 +91,7 @@ public unsafe class GuardScalarTests
         // The processor refuses these without saying which address it was.
         foreach (var address in (ulong[])[0x8000_0000_0000, 0xDEAD_0000_0000_0000, ulong.MaxValue, ulong.MaxValue - 7, 0, 0xFFFF_8000_0000_0000])
         {
-            foreach (GuardKind kind in (GuardKind[])[GuardKind.Baseline, GuardKind.Substitute])
+            foreach (GuardKind kind in GuardUnderTest.Kinds.Intersect([GuardKind.Baseline, GuardKind.Substitute]))
             {
                 var guard = new GuardUnderTest(kind);
                 guard.Load((byte*)address, 8).Status.ShouldBe(11ul);
@@ -98,7 +101,7 @@ public unsafe class GuardScalarTests
         }
     }
 
-    [SkippableFact]
+    [LinuxFact]
     public void Compare_exchange_of_the_substitute_is_atomic_against_itself()
     {
         var guard = new GuardUnderTest(GuardKind.Substitute);

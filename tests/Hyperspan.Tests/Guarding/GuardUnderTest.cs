@@ -8,7 +8,8 @@ namespace Hyperspan.Tests.Guarding;
 /// <summary>One implementation of the guarded accesses, also one that would not be chosen on this machine.</summary>
 internal sealed unsafe class GuardUnderTest
 {
-    private static readonly string? SubstituteRefusal = SubstituteGuard.TryProbe(out string refusal) ? null : refusal;
+    private static readonly string? SubstituteRefusal =
+        !OperatingSystem.IsLinux() ? "the substitute is of Linux" : SubstituteGuard.TryProbe(out string refusal) ? null : refusal;
 
     private readonly GuardKind _kind;
     private readonly bool _mayBlock;
@@ -23,6 +24,17 @@ internal sealed unsafe class GuardUnderTest
         _kind = kind;
         _mayBlock = mayBlock;
     }
+
+    /// <summary>The implementations that are looked at on this system. Others than Linux have no substitute, and what their processor lacks is left out.</summary>
+    public static IEnumerable<GuardKind> Kinds => OperatingSystem.IsLinux()
+        ? Enum.GetValues<GuardKind>()
+        : Enum.GetValues<GuardKind>().Where(kind => kind switch
+        {
+            GuardKind.Baseline => true,
+            GuardKind.Avx => Avx.IsSupported,
+            GuardKind.Avx512 => Avx512F.IsSupported,
+            _ => false,
+        });
 
     public bool IsSubstitute => _kind == GuardKind.Substitute;
 
@@ -69,8 +81,9 @@ internal sealed unsafe class GuardUnderTest
         // The installed image holds all copies, whichever the processor made Guard choose.
         byte* copy = GuardEntry.Code + _kind switch
         {
-            GuardKind.Avx => X64StubCode.CopyAvxOffset,
-            GuardKind.Avx512 => X64StubCode.CopyAvx512Offset,
+            GuardKind.Avx => OperatingSystem.IsWindows() ? WindowsX64StubCode.CopyAvxOffset : X64StubCode.CopyAvxOffset,
+            GuardKind.Avx512 => OperatingSystem.IsWindows() ? WindowsX64StubCode.CopyAvx512Offset : X64StubCode.CopyAvx512Offset,
+            _ when OperatingSystem.IsWindows() => WindowsX64StubCode.CopySseOffset,
             _ => ArmBase.Arm64.IsSupported ? Arm64StubCode.CopyOffset : X64StubCode.CopySseOffset,
         };
         return _mayBlock

@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Guarding;
@@ -17,6 +18,17 @@ internal sealed unsafe class HoledPages : IDisposable
 
     public HoledPages(Hole hole)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            Signal = LinuxConstants.SIGSEGV;
+            _start = Kernel32.VirtualAlloc(null, Total * PageSize, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
+            Check(_start is not null);
+            Check(hole == Hole.TruncatedFile
+                ? Kernel32.VirtualFree(Bad, PageSize, FreeType.Decommit)
+                : Kernel32.VirtualProtect(Bad, PageSize, hole == Hole.ReadOnly ? PageProtection.ReadOnly : PageProtection.NoAccess, out _));
+            return;
+        }
+
         Signal = hole == Hole.TruncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
         _start = LibC.Mmap(
             null, Total * PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
@@ -51,6 +63,8 @@ internal sealed unsafe class HoledPages : IDisposable
     {
         Protected,
         ReadOnly,
+
+        /// <summary>Past the end of a file; on Windows, where a file that is mapped cannot be truncated, a page that was given back.</summary>
         TruncatedFile,
     }
 
@@ -62,7 +76,17 @@ internal sealed unsafe class HoledPages : IDisposable
 
     public byte* BadEnd => Bad + PageSize;
 
-    public void Dispose() => _ = LibC.Munmap(_start, Total * PageSize);
+    public void Dispose()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Kernel32.VirtualFree(_start, 0, FreeType.Release);
+        }
+        else
+        {
+            _ = LibC.Munmap(_start, Total * PageSize);
+        }
+    }
 
     private static void Check(bool condition)
     {

@@ -2,18 +2,76 @@ using System.Text.RegularExpressions;
 using Hyperspan.Guarding;
 using Hyperspan.Stubs;
 using Hyperspan.Stubs.Arm64;
+using Iced.Intel;
 
 namespace Hyperspan.Tests.Guarding;
 
 public partial class StubCodeTests
 {
     [Fact]
-    public void The_machine_code_in_the_library_is_what_its_source_assembles_to() =>
-        X64StubCode.Image.ToArray().ShouldBe(StubProgram.Assemble().Bytes);
+    public void The_machine_code_in_the_library_is_what_its_source_assembles_to()
+    {
+        X64StubCode.Image.ToArray().ShouldBe(StubProgram.Assemble(X64Platform.Linux).Bytes);
+        WindowsX64StubCode.Image.ToArray().ShouldBe(StubProgram.Assemble(X64Platform.Windows).Bytes);
+    }
 
     [Fact]
-    public void The_listing_in_the_repository_is_that_of_the_source() =>
-        Listing("X64StubCode.g.cs").ShouldBe(new StubListing(StubProgram.Assemble()).Render(), "run tools/Hyperspan.Stubs, see docs/stubs.md");
+    public void The_listings_in_the_repository_are_those_of_the_source()
+    {
+        foreach (X64Platform platform in (X64Platform[])[X64Platform.Linux, X64Platform.Windows])
+        {
+            Listing(platform.ClassName + ".g.cs")
+                .ShouldBe(new StubListing(platform, StubProgram.Assemble(platform)).Render(), "run tools/Hyperspan.Stubs, see docs/stubs.md");
+        }
+    }
+
+    /// <summary>Of those of Windows no instruction that may fault pushes anything, or changes a register of the caller, but for string operations.</summary>
+    [Fact]
+    public void Stubs_for_Windows_leave_registers_of_the_caller_alone()
+    {
+        Register[] callers =
+        [
+            Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15, Register.RSI, Register.RDI,
+            .. Enumerable.Range((int)Register.ZMM6, 10).Select(register => (Register)register),
+        ];
+        var decoder = Decoder.Create(64, new ByteArrayCodeReader(WindowsX64StubCode.Image.ToArray()), ip: 0);
+        int end = StubProgram.Assemble(X64Platform.Windows).Labels["fill_repeat"];
+        int begin = WindowsX64StubCode.LoadOffset(1);
+        var information = new InstructionInfoFactory();
+        int looked = 0;
+        while (decoder.IP < (ulong)end)
+        {
+            decoder.Decode(out Instruction instruction);
+            if (instruction.IP < (ulong)begin || instruction.Mnemonic is Mnemonic.Ret or Mnemonic.Int3 or Mnemonic.Vzeroupper)
+            {
+                continue;
+            }
+
+            looked++;
+            foreach (UsedRegister used in information.GetInfo(instruction).GetUsedRegisters())
+            {
+                if (used.Access is not (OpAccess.Read or OpAccess.CondRead))
+                {
+                    callers.ShouldNotContain(used.Register.GetFullRegister(), $"0x{instruction.IP:x}: {instruction}");
+                }
+            }
+        }
+
+        looked.ShouldBeGreaterThan(400);
+    }
+
+    [Fact]
+    public void Entries_for_Windows_lie_where_a_managed_function_pointer_may_point_to()
+    {
+        int[] sizes = [1, 2, 4, 8];
+        IEnumerable<int> entries =
+        [
+            WindowsX64StubCode.ProbeWriteOffset, WindowsX64StubCode.FillOffset, WindowsX64StubCode.CopyUpwardsOffset, WindowsX64StubCode.CopySseOffset,
+            WindowsX64StubCode.CopyAvxOffset, WindowsX64StubCode.CopyAvx512Offset, WindowsX64StubCode.HandlerOffset,
+            .. sizes.Select(WindowsX64StubCode.LoadOffset), .. sizes.Select(WindowsX64StubCode.StoreOffset), .. sizes.Select(WindowsX64StubCode.CompareExchangeOffset),
+        ];
+        entries.ShouldAllBe(offset => offset % 16 == 0);
+    }
 
     [SkippableFact]
     public void The_machine_code_for_arm64_and_its_listing_are_what_an_assembler_makes_of_the_source()
@@ -53,7 +111,7 @@ public partial class StubCodeTests
     [Fact]
     public void Each_stub_for_translated_addresses_lies_as_far_from_the_one_for_bits_as_any_other()
     {
-        Distances(StubProgram.Assemble().Labels).Distinct().ShouldBe([X64StubCode.TranslatedOffset - X64StubCode.BitCheckedLoadOffset(1)]);
+        Distances(StubProgram.Assemble(X64Platform.Linux).Labels).Distinct().ShouldBe([X64StubCode.TranslatedOffset - X64StubCode.BitCheckedLoadOffset(1)]);
         Distances(Arm64StubProgram.Instance.Labels).Distinct().ShouldBe([Arm64StubCode.TranslatedOffset - Arm64StubCode.BitCheckedLoadOffset(1)]);
 
         static IEnumerable<int> Distances(IReadOnlyDictionary<string, int> labels) =>

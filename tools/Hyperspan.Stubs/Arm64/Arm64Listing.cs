@@ -24,7 +24,7 @@ internal sealed class Arm64Listing(Arm64StubProgram program, byte[] bytes)
             text.Append(CultureInfo.InvariantCulture, $"    internal const int {constant}Offset = 0x{program.Labels[label]:X};\n");
         }
 
-        foreach ((string table, string label) in StubProgram.ScalarEntries)
+        foreach ((string table, string label) in X64Platform.Linux.ScalarEntries)
         {
             IEnumerable<string> offsets = StubProgram.ScalarSizes.Select(size => $"{(size == 8 ? "_" : size)} => 0x{program.Labels[label + size]:X}");
             text.Append("\n    [MethodImpl(MethodImplOptions.AggressiveInlining)]\n")

@@ -1,0 +1,9 @@
+namespace Hyperspan.Interop.Windows;
+
+/// <summary><c>MEM_…</c>: what is done with addresses (VirtualAlloc).</summary>
+[Flags]
+internal enum AllocationType : uint
+{
+    Commit = 0x1000,
+    Reserve = 0x2000,
+}

@@ -1,0 +1,32 @@
+using System.Runtime.InteropServices;
+
+namespace Hyperspan.Interop.Windows;
+
+/// <summary>The calls of kernel32.dll that the library makes; named and typed as in the headers of Windows.</summary>
+internal static unsafe partial class Kernel32
+{
+    /// <summary>What <c>GetCurrentProcess</c> answers.</summary>
+    internal const nint CurrentProcess = -1;
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    internal static partial byte* VirtualAlloc(void* address, nuint size, AllocationType type, PageProtection protection);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool VirtualFree(void* address, nuint size, FreeType type);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool VirtualProtect(void* address, nuint size, PageProtection protection, out PageProtection before);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool FlushInstructionCache(nint process, void* address, nuint size);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool GetProcessMitigationPolicy(nint process, int policy, void* buffer, nuint size);
+
+    [LibraryImport("kernel32")]
+    internal static partial nint AddVectoredExceptionHandler(uint first, void* handler);
+}
