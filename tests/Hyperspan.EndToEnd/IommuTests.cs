@@ -3,21 +3,33 @@ using Xunit.Abstractions;
 
 namespace Hyperspan.EndToEnd;
 
-/// <summary>A guest whose IOMMU translates what the disk accesses: each request is mapped, and taken away strictly when it is done.</summary>
+/// <summary>A guest whose IOMMU translates what the disk accesses: taken away strictly when a request is done, lazily in one go, or one to one.</summary>
 public sealed class IommuTests(ITestOutputHelper output) : GuestTest(output)
 {
     private const long MiB = DiskImage.MiB;
 
-    public static TheoryData<string, int> Machines => new()
+    private const string Strict = "intel_iommu=on iommu.strict=1";
+    private const string Lazy = "intel_iommu=on iommu.strict=0";
+    private const string Identity = "intel_iommu=on iommu=pt";
+
+    /// <summary>Without a root port, whether QEMU passes on what a lazy guest takes away depends on its version: 7.2 does not. See docs/vhost-user.md.</summary>
+    public static TheoryData<string, string, bool, int, string> Machines => new()
     {
-        { "qemu-system-x86_64", 1 },
-        { "qemu10-system-x86_64", 1 },
-        { "qemu10-system-x86_64", 2 },
+        { "qemu-system-x86_64", Strict, false, 1, "DMA" },
+        { "qemu-system-x86_64", Strict, true, 2, "DMA" },
+        { "qemu-system-x86_64", Lazy, true, 2, "DMA-FQ" },
+        { "qemu-system-x86_64", "", true, 1, "DMA-FQ" },
+        { "qemu-system-x86_64", Identity, true, 1, "identity" },
+        { "qemu-system-x86_64", Identity, false, 1, "identity" },
+        { "qemu10-system-x86_64", Strict, false, 2, "DMA" },
+        { "qemu10-system-x86_64", Lazy, false, 2, "DMA-FQ" },
+        { "qemu10-system-x86_64", Lazy, true, 1, "DMA-FQ" },
+        { "qemu10-system-x86_64", Identity, true, 2, "identity" },
     };
 
     [SkippableTheory]
     [MemberData(nameof(Machines))]
-    public async Task Data_goes_through_the_guests_iommu(string qemu, int queues)
+    public async Task Data_goes_through_the_guests_iommu(string qemu, string parameters, bool port, int queues, string type)
     {
         string? program = TestBed.OtherQemu(qemu);
         Skip.If(program is null, $"{qemu} is not there: run tests/Hyperspan.EndToEnd/install-front-ends");
@@ -27,13 +39,23 @@ public sealed class IommuTests(ITestOutputHelper output) : GuestTest(output)
         string head = image.Sha256(0, 4 * MiB);
         string tail = image.Sha256(20 * MiB);
         GuestReport report = await scenario.RunAsync(
-            new GuestOptions { Script = "iommu", Qemu = program, Iommu = true, Queues = queues, Processors = queues, Timeout = TimeSpan.FromMinutes(3) });
+            new GuestOptions
+            {
+                Script = "iommu",
+                Qemu = program,
+                Iommu = true,
+                IommuParameters = parameters,
+                BehindPort = port,
+                Queues = queues,
+                Processors = queues,
+                Timeout = TimeSpan.FromMinutes(3),
+            });
         image.Sha256(4 * MiB, 16 * MiB).ShouldBe(report["sha256"]);
         report["again"].ShouldBe(report["sha256"]);
         image.Sha256(0, 4 * MiB).ShouldBe(head);
         image.Sha256(20 * MiB).ShouldBe(tail);
         report.Number("groups").ShouldBePositive("the guest's IOMMU is not on");
-        report["type"].ShouldContain("DMA");
+        report["type"].Trim().ShouldBe(type);
         report.Number("same").ShouldBe(8);
         scenario.Backend.Log.ShouldContain("translated");
         await ShouldEndWellAsync(scenario, report);

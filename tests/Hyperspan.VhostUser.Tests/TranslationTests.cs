@@ -240,6 +240,10 @@ public sealed class TranslationTests : IDisposable
         VhostUserEvent broken = bed.Harness.Log.Events.Single(what => what.Kind == VhostUserEventKind.RingBroken);
         broken.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.NotTranslated);
         broken.Fault!.Value.Address.ShouldNotBeNull();
+
+        // The front end is told which page that was.
+        bed.FrontEnd.WaitForAccessFailure(Harness.Patience, out ulong failed, out AccessType access).ShouldBeTrue();
+        (failed, access).ShouldBe((Iova + 0x4000, AccessType.Read));
         bed.FrontEnd.GetFeatures().ShouldNotBe(0UL);
     }
 
@@ -334,7 +338,7 @@ public sealed class TranslationTests : IDisposable
         pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(DeviceIotlb.MostRanges);
         for (ulong i = 0; i < 100_000; i++)
         {
-            iotlb.IsReachable((1UL << 50) + (i * Page), (uint)Page, isWritable: i % 2 == 0).ShouldBeFalse();
+            iotlb.IsReachable((1UL << 50) + (i * Page), Page, isWritable: i % 2 == 0).ShouldBeFalse();
         }
 
         iotlb.IsReachable(1UL << 51, uint.MaxValue, isWritable: false).ShouldBeFalse();
@@ -344,6 +348,49 @@ public sealed class TranslationTests : IDisposable
         huge.Length.ShouldBe(0x7fff_ffff_ffff_f000UL);
         iotlb.TryRemove(0, ulong.MaxValue).ShouldBeTrue();
         pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(0);
+    }
+
+    [Fact]
+    public void What_cannot_be_accessed_is_told_once_and_not_for_each_of_many_at_once()
+    {
+        var told = new List<ulong>();
+        var iotlb = new DeviceIotlb(
+            message =>
+            {
+                if (message.Type == IotlbMessageType.AccessFailed)
+                {
+                    told.Add(message.Iova);
+                }
+
+                return true;
+            },
+            TimeSpan.FromMilliseconds(1));
+        for (ulong i = 0; i < 100; i++)
+        {
+            Reach(i).ShouldBeFalse();
+        }
+
+        Thread.Sleep(5);
+        var clock = Stopwatch.StartNew();
+        for (int round = 0; round < 10; round++)
+        {
+            for (ulong i = 0; i < 100; i++)
+            {
+                // Nobody waits for it any more.
+                Reach(i).ShouldBeTrue();
+            }
+        }
+
+        told[0].ShouldBe(0UL);
+        told.Count.ShouldBeLessThanOrEqualTo(1 + (int)clock.Elapsed.TotalSeconds);
+
+        bool Reach(ulong page)
+        {
+            lock (iotlb.Sync)
+            {
+                return iotlb.IsReachable(page * Page, Page, isWritable: false);
+            }
+        }
     }
 
     [Fact]

@@ -293,22 +293,42 @@ public sealed partial class VhostUserFrontEnd
     /// <param name="address">The I/O virtual address.</param>
     /// <param name="access">What it is wanted for.</param>
     /// <returns>Whether it did.</returns>
-    public bool WaitForMiss(TimeSpan timeout, out ulong address, out AccessType access)
+    public bool WaitForMiss(TimeSpan timeout, out ulong address, out AccessType access) => WaitFor(IotlbMessageType.Miss, timeout, out address, out access);
+
+    /// <summary>
+    /// Waits until the back end says that it could not access something, over the channel of <see cref="OpenBackendChannel"/>: a translation that it asked for did not
+    /// come. What else it says meanwhile is dropped.
+    /// </summary>
+    /// <param name="timeout">How long to wait for each message at most.</param>
+    /// <param name="address">The I/O virtual address of the page.</param>
+    /// <param name="access">What it was wanted for.</param>
+    /// <returns>Whether it did.</returns>
+    public bool WaitForAccessFailure(TimeSpan timeout, out ulong address, out AccessType access) =>
+        WaitFor(IotlbMessageType.AccessFailed, timeout, out address, out access);
+
+    private bool WaitFor(IotlbMessageType type, TimeSpan timeout, out ulong address, out AccessType access)
     {
         (address, access) = (0, AccessType.Read);
         Socket channel = _backendChannel ?? throw new InvalidOperationException("The channel has not been opened.");
         Span<byte> bytes = stackalloc byte[MessageHeader.Length + IotlbMessage.Length];
-        if (!channel.Poll(timeout, SelectMode.SelectRead)
-            || channel.Receive(bytes) != bytes.Length
-            || MemoryMarshal.Read<MessageHeader>(bytes).Request != (VhostUserMessage)VhostUserConnection.BackendTranslation)
+        while (channel.Poll(timeout, SelectMode.SelectRead))
         {
-            return false;
+            if (channel.Receive(bytes) != bytes.Length
+                || MemoryMarshal.Read<MessageHeader>(bytes).Request != (VhostUserMessage)VhostUserConnection.BackendTranslation)
+            {
+                return false;
+            }
+
+            var message = MemoryMarshal.Read<IotlbMessage>(bytes[MessageHeader.Length..]);
+            if (message.Type == type)
+            {
+                address = message.Iova;
+                access = (message.Permission & IotlbMessage.WritePermission) != 0 ? AccessType.Write : AccessType.Read;
+                return true;
+            }
         }
 
-        var message = MemoryMarshal.Read<IotlbMessage>(bytes[MessageHeader.Length..]);
-        address = message.Iova;
-        access = (message.Permission & IotlbMessage.WritePermission) != 0 ? AccessType.Write : AccessType.Read;
-        return message.Type == IotlbMessageType.Miss;
+        return false;
     }
 
     internal void Translate(IotlbMessage message) => Command(VhostUserMessage.TranslationMessage, MemoryMarshal.AsBytes(new ReadOnlySpan<IotlbMessage>(in message)));

@@ -32,6 +32,9 @@ internal sealed class DeviceIotlb : IAddressTranslator
     // Asked for again after this: the channel may have been full.
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(100);
 
+    // What a guest has fail is not told more often: front ends put it in their logs.
+    private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(1);
+
     [ThreadStatic]
     private static CancellationToken Stopping;
 
@@ -42,6 +45,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
     private readonly List<AddressTranslation> _ranges = [];
     private readonly Dictionary<(ulong Page, AccessType Access), Miss> _misses = [];
     private int _nextEvicted;
+    private long _toldAt;
     private bool _isClosed;
 
     /// <summary>Initializes a new instance of the <see cref="DeviceIotlb"/> class.</summary>
@@ -328,18 +332,24 @@ internal sealed class DeviceIotlb : IAddressTranslator
                 return MissState.Full;
             }
 
-            miss = new Miss(now, 0);
+            miss = new Miss(now, 0, false);
         }
 
+        byte permission = access == AccessType.Write ? (byte)(IotlbMessage.ReadPermission | IotlbMessage.WritePermission) : IotlbMessage.ReadPermission;
         if (Stopwatch.GetElapsedTime(miss.Since, now) >= _limit)
         {
-            _misses[(page, access)] = miss;
+            _misses[(page, access)] = miss with { IsTold = true };
+            if (!miss.IsTold && (_toldAt == 0 || Stopwatch.GetElapsedTime(_toldAt, now) >= TellAgain))
+            {
+                _toldAt = now;
+                _send(new IotlbMessage(page, GuestAddress.PageSize, 0, permission, IotlbMessageType.AccessFailed));
+            }
+
             return MissState.Expired;
         }
 
         if (miss.Asked == 0 || Stopwatch.GetElapsedTime(miss.Asked, now) >= AskAgain)
         {
-            byte permission = access == AccessType.Write ? (byte)(IotlbMessage.ReadPermission | IotlbMessage.WritePermission) : IotlbMessage.ReadPermission;
             miss = miss with { Asked = _send(new IotlbMessage(page, GuestAddress.PageSize, 0, permission, IotlbMessageType.Miss)) ? now : 0 };
         }
 
@@ -368,5 +378,5 @@ internal sealed class DeviceIotlb : IAddressTranslator
         Full,
     }
 
-    private readonly record struct Miss(long Since, long Asked);
+    private readonly record struct Miss(long Since, long Asked, bool IsTold);
 }

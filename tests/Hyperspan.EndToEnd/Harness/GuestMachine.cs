@@ -44,13 +44,15 @@ internal sealed class GuestMachine : IAsyncDisposable
             "-object", $"memory-backend-memfd,id=memory0,size={memory}M,share=on", "-numa", "node,memdev=memory0",
             "-nodefaults", "-display", "none", "-vga", "none", "-no-reboot",
             "-kernel", TestBed.Kernel, "-initrd", initramfs,
-            "-append", "console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check" + (options.Iommu ? " intel_iommu=on iommu.strict=1" : ""),
+            "-append", $"console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check{(options.Iommu ? " " + options.IommuParameters : "")}",
             "-serial", "stdio",
             "-chardev", $"socket,id=control,path={control},server=on,wait=on", "-serial", "chardev:control",
             "-qmp", $"unix:{monitor},server=on,wait=off",
             .. options.Iommu ? (string[])["-device", "intel-iommu,intremap=off,device-iotlb=on"] : [],
+            .. options.BehindPort ? (string[])["-device", "pcie-root-port,id=port0,chassis=1"] : [],
             "-chardev", $"socket,id=disk,path={diskSocket},reconnect=1",
             "-device", $"vhost-user-blk-pci,id=disk0,chardev=disk,num-queues={options.Queues}"
+                + (options.BehindPort ? Property("bus=port0") : "")
                 + $"{(options.Iommu ? Property("iommu_platform=on,ats=on,disable-legacy=on") : "")}{Property(options.DeviceProperties)}",
             .. options.Arguments,
         ];

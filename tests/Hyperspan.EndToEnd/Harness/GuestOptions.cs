@@ -24,8 +24,14 @@ internal sealed record GuestOptions
     /// <summary>More arguments of QEMU: further devices.</summary>
     internal IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>Whether the machine has an IOMMU that translates what the disk accesses, strictly.</summary>
+    /// <summary>Whether the machine has an IOMMU that translates what the disk accesses.</summary>
     internal bool Iommu { get; init; }
+
+    /// <summary>What the guest's kernel does with its IOMMU: by default each request is mapped, and taken away strictly when it is done.</summary>
+    internal string IommuParameters { get; init; } = "intel_iommu=on iommu.strict=1";
+
+    /// <summary>Whether the disk is behind a root port: there alone QEMU has it offer ATS, so that the guest tells the IOMMU what the device is to forget.</summary>
+    internal bool BehindPort { get; init; }
 
     /// <summary>Whether memory can be added while the guest runs.</summary>
     internal bool MemorySlots { get; init; }
