@@ -118,6 +118,19 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
 
             // The kernel's own note was found in its memory.
             Run("dump", "info", $"{folder}/guest.core").ShouldContain("kernel 6.");
+
+            // Compressed, it is the same to us and to others: drgn reads the memory by libkdumpfile, makedumpfile finds what the kernel said.
+            Run("dump", "convert", "--to", "kdump", $"{folder}/a.snap", $"{folder}/guest.kdump");
+            Run("dump", "convert", "--to", "raw", $"{folder}/guest.kdump", $"{folder}/guest.raw");
+            Run("dump", "convert", "--to", "raw", $"{folder}/a.snap", $"{folder}/snap.raw");
+            Same($"{folder}/snap.raw", $"{folder}/guest.raw");
+            string script =
+                $"import drgn; p = drgn.Program(); p.set_core_dump('{folder}/guest.kdump'); raw = open('{folder}/snap.raw', 'rb')\n"
+                + "for at in list(range(0, 0xa0000, 0x1008)) + list(range(16 << 20, 48 << 20, 0x11008)):\n    raw.seek(at); assert p.read(at, 64, True) == raw.read(64), hex(at)\n"
+                + "print('the same,', p.platform)";
+            Program("/usr/bin/python3", "-c", script).ShouldContain("the same, Platform(<Architecture.X86_64");
+            Program("makedumpfile", "--dump-dmesg", $"{folder}/guest.kdump", $"{folder}/messages");
+            File.ReadAllText($"{folder}/messages").ShouldContain("Linux version 6.");
         }
         finally
         {
@@ -181,8 +194,12 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
     private string Run(params string[] arguments)
     {
         string program = HyperspanBackend.Assembly!;
-        bool isLibrary = program.EndsWith(".dll", StringComparison.Ordinal);
-        using Process process = Process.Start(new ProcessStartInfo(isLibrary ? "dotnet" : program, isLibrary ? [program, .. arguments] : arguments)
+        return program.EndsWith(".dll", StringComparison.Ordinal) ? Program("dotnet", [program, .. arguments]) : Program(program, arguments);
+    }
+
+    private string Program(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -191,7 +208,7 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
         Task<string> error = process.StandardError.ReadToEndAsync();
         string said = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        output.WriteLine($"hyperspan {string.Join(' ', arguments)}\n{said}{error.Result}");
+        output.WriteLine($"{program} {string.Join(' ', arguments)}\n{said}{error.Result}");
         process.ExitCode.ShouldBe(0, error.Result);
         return said;
     }

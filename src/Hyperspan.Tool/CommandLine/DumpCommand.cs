@@ -26,14 +26,14 @@ internal static class DumpCommand
     {
         var to = new Option<string>("--to")
         {
-            Description = "The format: elf for gdb, drgn and crash; lime; raw for the bare bytes by address.",
+            Description = "The format: elf for gdb, drgn and crash; kdump for drgn and crash, compressed; lime; raw for the bare bytes by address.",
             HelpName = "FORMAT",
             Required = true,
         };
-        to.AcceptOnlyFromAmong("elf", "raw", "lime");
+        to.AcceptOnlyFromAmong("elf", "kdump", "raw", "lime");
         var input = new Argument<string>("INPUT")
         {
-            Description = "A snapshot, an ELF core (dump-guest-memory of QEMU), a file of LiME; anything else is taken as the bare bytes.",
+            Description = "A snapshot, an ELF core (dump-guest-memory of QEMU), a compressed kdump, a file of LiME; anything else is taken as the bare bytes.",
         };
         var output = new Argument<string>("OUTPUT") { Description = "The file to write. One that is there is replaced when the new one is complete." };
         var skipZero = new Option<bool>("--skip-zero") { Description = "Leave pages that are zero out of the list of what there is." };
@@ -55,7 +55,7 @@ internal static class DumpCommand
         FileCommand.SetAction(command, (result, token) => DumpRun.Convert(
             result.GetRequiredValue(input),
             result.GetRequiredValue(output),
-            result.GetRequiredValue(to) switch { "elf" => DumpFormat.Elf, "lime" => DumpFormat.Lime, _ => DumpFormat.Raw },
+            result.GetRequiredValue(to) switch { "elf" => DumpFormat.Elf, "kdump" => DumpFormat.Kdump, "lime" => DumpFormat.Lime, _ => DumpFormat.Raw },
             result.GetValue(skipZero),
             result.GetValue(json),
             token));

@@ -13,8 +13,8 @@ public enum DumpFormat
     Lime,
 
     /// <summary>
-    /// A compressed kdump as makedumpfile and <c>dump-guest-memory -z</c> of QEMU write it, flattened or not: pages each by itself, compressed by zlib or not at all. Read, and not
-    /// written.
+    /// A compressed kdump as makedumpfile and <c>dump-guest-memory -z</c> of QEMU write it: pages each by itself, compressed by zlib or not at all. Flattened ones are read
+    /// as well.
     /// </summary>
     Kdump,
 }

@@ -15,18 +15,18 @@ public sealed class DumpOptions
     /// </summary>
     public bool SkipZero { get; init; }
 
-    /// <summary>Gets the registers of the processors, for a note each (NT_PRSTATUS) of an ELF core file.</summary>
+    /// <summary>Gets the registers of the processors, for a note each (NT_PRSTATUS) of an ELF core file or a kdump.</summary>
     public IReadOnlyList<X64Registers> Processors { get; init; } = [];
 
     /// <summary>
-    /// Gets what a Linux kernel says about itself, as text (<c>OSRELEASE=…</c>), for the note VMCOREINFO of an ELF core file. <see langword="null"/> looks for the kernel's own
-    /// note in the memory.
+    /// Gets what a Linux kernel says about itself, as text (<c>OSRELEASE=…</c>), for the note VMCOREINFO of an ELF core file or a kdump.
+    /// <see langword="null"/> looks for the kernel's own note in the memory.
     /// </summary>
     public ReadOnlyMemory<byte>? VmCoreInfo { get; init; }
 
-    /// <summary>Gets further notes of an ELF core file as they are in the file, headers included; those of a dump that is converted are taken over.</summary>
+    /// <summary>Gets further notes of an ELF core file or a kdump as they are in the file, headers included; those of a dump that is converted are taken over.</summary>
     public ReadOnlyMemory<byte> Notes { get; init; }
 
-    /// <summary>Gets the machine of an ELF core file, as ELF numbers it: 62 for x86-64, 183 for AArch64.</summary>
+    /// <summary>Gets the machine of an ELF core file or a kdump, as ELF numbers it: 62 for x86-64, 183 for AArch64.</summary>
     public ushort Machine { get; init; } = ElfFormat.X64;
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
 
@@ -14,7 +13,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
     private const ulong Alignment = 4096;
     private const int MostSegments = 1 << 20;
 
-    private byte[]? _vmCoreInfo;
+    private readonly VmCoreInfoFinder? _kernel = options.Format == DumpFormat.Elf && options.VmCoreInfo is null ? new VmCoreInfoFinder(image) : null;
 
     internal void Write(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
@@ -127,7 +126,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         }
     }
 
-    private static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
+    internal static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
 
     private void CopyPages(List<DumpSegment> segments, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
@@ -145,7 +144,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 moved += WriteNonZero(segments, ref next, part, packed.Slice(at, (int)part.Length));
             }
 
-            FindVmCoreInfo(chunk, pages, packed);
+            _kernel?.Look(chunk, pages, packed);
             meter.Report(chunk, moved);
         }
 
@@ -198,55 +197,9 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
     private static int PageRemainder(ulong address, int most) =>
         (int)Math.Min((ulong)most, Alignment - (address & (Alignment - 1)));
 
-    /// <summary>A Linux kernel keeps its note at the start of a page (kernel/vmcore_info.c).</summary>
-    private void FindVmCoreInfo(ulong chunk, ulong pages, ReadOnlySpan<byte> packed)
-    {
-        if (options.Format != DumpFormat.Elf || options.VmCoreInfo is not null || _vmCoreInfo is not null)
-        {
-            return;
-        }
-
-        for (ulong left = pages; left != 0; left &= left - 1, packed = packed[SnapshotFormat.PageSize..])
-        {
-            if (packed.Length < 24 || BinaryPrimitives.ReadUInt32LittleEndian(packed) != 11 || !packed[12..].StartsWith("VMCOREINFO\0\0OSRELEASE="u8))
-            {
-                continue;
-            }
-
-            int length = BinaryPrimitives.ReadInt32LittleEndian(packed[4..]);
-            if (length is <= 0 or > 1 << 16)
-            {
-                continue;
-            }
-
-            // It may go on in the next pages.
-            int page = BitOperations.TrailingZeroCount(left);
-            byte[] found = new byte[length];
-            int here = Math.Min(length, SnapshotFormat.PageSize - 24);
-            packed.Slice(24, here).CopyTo(found);
-            if (here < length)
-            {
-                byte[] rest = new byte[(length - here + SnapshotFormat.PageSize - 1) & ~(SnapshotFormat.PageSize - 1)];
-                for (int i = 0; i * SnapshotFormat.PageSize < rest.Length; i++)
-                {
-                    ulong number = (chunk * SnapshotFormat.ChunkPages) + (ulong)(page + 1 + i);
-                    image.Read(
-                        number / SnapshotFormat.ChunkPages,
-                        1UL << (int)(number % SnapshotFormat.ChunkPages),
-                        rest.AsSpan(i * SnapshotFormat.PageSize, SnapshotFormat.PageSize));
-                }
-
-                rest.AsSpan(0, length - here).CopyTo(found.AsSpan(here));
-            }
-
-            _vmCoreInfo = found;
-            return;
-        }
-    }
-
     private void WriteElf(List<DumpSegment> segments, ulong end)
     {
-        byte[] notes = Notes();
+        byte[] notes = DumpNotes.Of(options, _kernel?.Found);
         ulong noteOffset = PageMath.RoundUp(end, 4);
         int count = segments.Count + 1;
         bool many = count >= ElfFormat.ManySegments;
@@ -298,31 +251,5 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         BinaryPrimitives.WriteUInt64LittleEndian(to[32..], length);
         BinaryPrimitives.WriteUInt64LittleEndian(to[40..], length);
         BinaryPrimitives.WriteUInt64LittleEndian(to[48..], type == ElfFormat.Load ? Alignment : 4);
-    }
-
-    private byte[] Notes()
-    {
-        var notes = new ArrayBufferWriter<byte>();
-        Span<byte> status = stackalloc byte[X64Registers.StatusLength];
-        for (int i = 0; i < options.Processors.Count; i++)
-        {
-            options.Processors[i].Write(status, i);
-            ElfFormat.WriteNote(notes, ElfFormat.CoreName, ElfFormat.ProcessorStatus, status);
-        }
-
-        bool given = false;
-        ReadOnlySpan<byte> rest = options.Notes.Span;
-        while (ElfFormat.TryReadNote(ref rest, out ReadOnlySpan<byte> name, out _, out _))
-        {
-            given |= name.SequenceEqual("VMCOREINFO"u8);
-        }
-
-        notes.Write(options.Notes.Span);
-        if (!given && (options.VmCoreInfo is not null || _vmCoreInfo is not null))
-        {
-            ElfFormat.WriteNote(notes, ElfFormat.VmCoreInfoName, 0, options.VmCoreInfo is { } information ? information.Span : _vmCoreInfo);
-        }
-
-        return notes.WrittenSpan.ToArray();
     }
 }

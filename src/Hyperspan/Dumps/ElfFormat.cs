@@ -42,7 +42,7 @@ internal static class ElfFormat
     }
 
     /// <summary>Splits the first note off. False where there is none that is whole.</summary>
-    internal static bool TryReadNote(ref ReadOnlySpan<byte> notes, out ReadOnlySpan<byte> name, out uint type, out ReadOnlySpan<byte> content)
+    internal static bool TryReadNote(scoped ref ReadOnlySpan<byte> notes, out ReadOnlySpan<byte> name, out uint type, out ReadOnlySpan<byte> content)
     {
         name = default;
         type = 0;

@@ -12,9 +12,9 @@ public sealed partial class GuestMemoryDump
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>A task that ends when all is written.</returns>
-    /// <exception cref="ArgumentException">The format is one that is only read.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The format is none of those named.</exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
-    /// <exception cref="IOException">The file could not be written: a full disk, or addresses that are too large for a file of bare bytes.</exception>
+    /// <exception cref="IOException">The file could not be written: a full disk, or addresses that are too large for the format.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static async Task WriteAsync(
         GuestMemory memory, string path, DumpOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -41,7 +41,7 @@ public sealed partial class GuestMemoryDump
         return WriteAsync(snapshot.Image(), path, options ?? new DumpOptions(), progress, cancellationToken);
     }
 
-    /// <summary>Writes the memory in this dump as another one. The notes of an ELF core are taken over into another.</summary>
+    /// <summary>Writes the memory in this dump as another one. The notes of an ELF core or a kdump are taken over into another.</summary>
     /// <param name="path">The path, as in the others.</param>
     /// <param name="format">The format of the other.</param>
     /// <param name="skipZero">Whether pages that are zero are left out of the list of what there is: see <see cref="DumpOptions.SkipZero"/>.</param>
@@ -62,16 +62,24 @@ public sealed partial class GuestMemoryDump
     private static Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (options.Format is not (DumpFormat.Raw or DumpFormat.Elf or DumpFormat.Lime))
+        if (options.Format > DumpFormat.Kdump)
         {
-            throw new ArgumentException($"A dump is not written as {options.Format}.", nameof(options));
+            throw new ArgumentOutOfRangeException(nameof(options), options.Format, "There is no such format.");
         }
 
         return Task.Run(
             () =>
             {
                 using var file = new ReplacedFile(path);
-                new DumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
+                if (options.Format == DumpFormat.Kdump)
+                {
+                    new KdumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
+                }
+                else
+                {
+                    new DumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
+                }
+
                 file.Commit();
             },
             cancellationToken);

@@ -18,9 +18,6 @@ internal sealed class KdumpImage : DumpMemory
     private const uint LargestBlock = 1 << 16;
     private const int KeptPages = 64;
 
-    // No processor has more.
-    private const int PhysicalBits = 52;
-
     private readonly DumpBytes _bytes;
     private readonly int _blockShift;
     private readonly ulong _descriptors;
@@ -62,7 +59,7 @@ internal sealed class KdumpImage : DumpMemory
         ulong bitmaps = (ulong)block * (1UL + Number(header, KdumpFormat.SubHeaderBlocksAt));
         ulong bitmapLength = (ulong)block * Number(header, KdumpFormat.BitmapBlocksAt) / 2;
         _descriptors = bitmaps + (bitmapLength * 2);
-        if (pages == 0 || pages > (1UL << PhysicalBits) >> _blockShift || (pages + 7) / 8 > bitmapLength || _descriptors > bytes.Length)
+        if (pages == 0 || pages > (1UL << KdumpFormat.PhysicalBits) >> _blockShift || (pages + 7) / 8 > bitmapLength || _descriptors > bytes.Length)
         {
             throw Invalid("is a kdump whose bitmaps do not fit its pages or its file");
         }

@@ -66,7 +66,77 @@ public sealed class KdumpTests : IDisposable
         using GuestMemoryDump elf = GuestMemoryDump.Open(_bed.PathOf("elf"));
         elf.VmCoreInfo.ShouldNotBeNull().ToArray().ShouldBe("OSRELEASE=6.1\n"u8.ToArray());
         elf.Machine.ShouldBe(dump.Machine);
-        await Should.ThrowAsync<ArgumentException>(() => dump.ConvertAsync(_bed.PathOf("no"), DumpFormat.Kdump, skipZero: false));
+
+        // And as another kdump, of blocks of 4 KiB.
+        await dump.ConvertAsync(_bed.PathOf("kdump"), DumpFormat.Kdump, skipZero: false);
+        using GuestMemoryDump again = GuestMemoryDump.Open(_bed.PathOf("kdump"));
+        (again.Format, again.Machine).ShouldBe((DumpFormat.Kdump, dump.Machine));
+        again.VmCoreInfo.ShouldNotBeNull().ToArray().ShouldBe("OSRELEASE=6.1\n"u8.ToArray());
+        await again.ConvertAsync(_bed.PathOf("raw2"), DumpFormat.Raw, skipZero: false);
+        File.ReadAllBytes(_bed.PathOf("raw2")).ShouldEqual(File.ReadAllBytes(_bed.PathOf("raw")));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_written_says_what_there_is(bool skipZero)
+    {
+        // Bytes that do not shrink, pages that are zero, a page that is memory in part, and a gap of many windows of the bitmap.
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0x3000, new HeapBacking(0x9_0000))
+            .Add(0x40_0000_0800, new HeapBacking(0x1100, new HeapBackingOptions { ExactLength = true }))
+            .Build();
+        byte[] noise = new byte[0x8000];
+        var random = new Random(7);
+        random.NextBytes(noise);
+        for (int i = 0x4000; i < noise.Length; i++)
+        {
+            // Nearly so.
+            noise[i] |= (byte)(random.Next(2) << 7);
+        }
+
+        memory.Write(0x5000, noise);
+        memory.Write(0x4_2000, "text, and text, and text"u8);
+        memory.Write(0x40_0000_1000, 0x1234UL);
+        var registers = new X64Registers(0xffffffff81000000, 0xffffc90000003e00, 0x246) { Rdx = 9 };
+        await GuestMemoryDump.WriteAsync(memory, _bed.PathOf("k"), new DumpOptions
+        {
+            Format = DumpFormat.Kdump,
+            SkipZero = skipZero,
+            Processors = [registers, registers],
+            VmCoreInfo = "OSRELEASE=6.1.0-test\nNUMBER(phys_base)=-4096\n"u8.ToArray(),
+        });
+
+        byte[] bytes = File.ReadAllBytes(_bed.PathOf("k"));
+        bytes.LongLength.ShouldBeLessThan(noise.Length + (1 << 20) + (2 * (0x40_0000_0000 >> 15)));
+        System.Text.Encoding.ASCII.GetString(bytes, 12 + 130, 13).ShouldBe("6.1.0-test\0\0\0");
+        BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(460)).ShouldBe(2);
+        BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(4096)).ShouldBe(-4096);
+        BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4096 + 8)).ShouldBe(skipZero ? 1 : 0);
+
+        using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("k"));
+        dump.Processors.ShouldBe([registers, registers]);
+        dump.VmCoreInfo.ShouldNotBeNull().ToArray().ShouldBe("OSRELEASE=6.1.0-test\nNUMBER(phys_base)=-4096\n"u8.ToArray());
+        dump.Segments.Select(segment => segment.Range).ShouldBe(skipZero
+            ? [new GuestRange(0x5000, 0x8000), new GuestRange(0x4_2000, 0x1000), new GuestRange(0x40_0000_1000, 0x1000)]
+            : [new GuestRange(0x3000, 0x9_0000), new GuestRange(0x40_0000_0000, 0x2000)]);
+        using GuestMemory read = dump.CreateMemory();
+        read.ReadArray<byte>(0x5000, noise.Length).ShouldEqual(noise);
+        read.SequenceEqual(0x4_2000, "text, and text, and text\0"u8).ShouldBeTrue();
+        read.Read<ulong>(0x40_0000_1000).ShouldBe(0x1234UL);
+        read.Read<ulong>(0x3000).ShouldBe(0UL);
+        read.Read<ulong>(0x40_0000_0000).ShouldBe(0UL);
+        read.TryRead(0x2ff8, out ulong _).ShouldBeFalse();
+        read.TryRead(0x40_0000_2000, out ulong _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Addresses_that_no_processor_has_are_refused_and_nothing_is_left()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(1UL << 52, new HeapBacking(4096)).Build();
+        await Should.ThrowAsync<IOException>(() => GuestMemoryDump.WriteAsync(memory, _bed.PathOf("k"), new DumpOptions { Format = DumpFormat.Kdump }));
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => GuestMemoryDump.WriteAsync(memory, _bed.PathOf("k"), new DumpOptions { Format = (DumpFormat)9 }));
+        _bed.Names().ShouldBeEmpty();
     }
 
     [Fact]

@@ -1,0 +1,226 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.IO.Compression;
+using System.Numerics;
+
+using Hyperspan.Snapshots;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Dumps;
+
+/// <summary>
+/// Writes a compressed kdump, version 6, in one pass: headers, bitmaps, descriptors with room for every page of memory, pages, notes. All pages that are zero are one in the
+/// file. Of a chunk, pages are compressed side by side.
+/// </summary>
+internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOptions options)
+{
+    private const int BlockSize = SnapshotFormat.PageSize;
+    private const int DescriptorsAtOnce = 4096;
+
+    private readonly VmCoreInfoFinder? _kernel = options.VmCoreInfo is null ? new VmCoreInfoFinder(image) : null;
+    private readonly byte[][] _packed = new byte[SnapshotFormat.ChunkPages][];
+    private readonly byte[] _waiting = new byte[DescriptorsAtOnce * KdumpFormat.DescriptorLength];
+    private readonly byte[] _zero = Compress(new byte[BlockSize]);
+    private int _waitingLength;
+    private ulong _descriptors;
+    private ulong _end;
+    private ulong _zeroAt;
+
+    internal void Write(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<SnapshotRegion> regions = image.Regions.All;
+        ulong pages = regions.Count == 0 ? 0 : (regions[^1].Range.Last!.Value.Value >> SnapshotFormat.PageShift) + 1;
+        if (pages > 1UL << (KdumpFormat.PhysicalBits - SnapshotFormat.PageShift))
+        {
+            throw new IOException("The addresses are too large for a kdump, which has bitmaps of all pages below them; another format has room for them.");
+        }
+
+        ulong bitmapBlocks = (((pages + 7) / 8) + BlockSize - 1) / BlockSize;
+        const ulong Bitmaps = 2 * BlockSize;
+        _descriptors = Bitmaps + (2 * bitmapBlocks * BlockSize);
+        ulong memoryPages = 0;
+        foreach (SnapshotRegion region in regions)
+        {
+            memoryPages += (region.Range.Last!.Value.Value >> SnapshotFormat.PageShift) - (region.Range.Start.Value >> SnapshotFormat.PageShift) + 1;
+        }
+
+        _zeroAt = PageMath.RoundUp(_descriptors + (memoryPages * KdumpFormat.DescriptorLength), BlockSize);
+        _end = _zeroAt;
+        Append(_zero);
+        WritePages(new KdumpBitmap(file, Bitmaps), new KdumpBitmap(file, Bitmaps + (bitmapBlocks * BlockSize)), progress, cancellationToken);
+        byte[] notes = DumpNotes.Of(options, _kernel?.Found);
+        ulong notesAt = PageMath.RoundUp(_end, sizeof(ulong));
+        RandomAccess.Write(file, notes, (long)notesAt);
+        WriteHeaders(pages, bitmapBlocks, notes, notesAt);
+    }
+
+    private void WritePages(KdumpBitmap memory, KdumpBitmap stored, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        var meter = new ProgressMeter(image.Regions, progress);
+        byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+        ulong moved = 0;
+        bool hasMore = image.TryNext(0, out ulong next, out ulong present);
+        for (ulong from = 0; image.Regions.TryNextChunk(from, out ulong chunk); from = chunk + 1)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            while (hasMore && next < chunk)
+            {
+                hasMore = image.TryNext(next + 1, out next, out present);
+            }
+
+            ulong pages = image.Regions.PagesOf(chunk);
+            ulong content = hasMore && next == chunk ? WriteContent(chunk, present & pages, buffer, ref moved) : 0;
+            memory.Set(chunk, pages);
+            stored.Set(chunk, AddDescriptors(pages, content));
+            meter.Report(chunk, moved);
+        }
+
+        FlushDescriptors();
+        memory.Flush();
+        stored.Flush();
+        ulong total = image.Regions.TotalBytes;
+        progress?.Report(new SnapshotProgress(total, total, moved));
+    }
+
+    /// <summary>Reads and compresses the pages of a chunk; <c>_packed</c> has each that is not zero, by its place in the chunk.</summary>
+    /// <returns>Those that are not zero.</returns>
+    private ulong WriteContent(ulong chunk, ulong present, byte[] buffer, ref ulong moved)
+    {
+        int count = BitOperations.PopCount(present);
+        image.Read(chunk, present, buffer.AsSpan(0, count << SnapshotFormat.PageShift));
+        _kernel?.Look(chunk, present, buffer.AsSpan(0, count << SnapshotFormat.PageShift));
+        Span<int> places = stackalloc int[SnapshotFormat.ChunkPages];
+        ulong content = 0;
+        int at = 0;
+        for (ulong left = present; left != 0; left &= left - 1, at += BlockSize)
+        {
+            int page = BitOperations.TrailingZeroCount(left);
+            if (!DumpWriter.IsZero(buffer.AsSpan(at, BlockSize)))
+            {
+                places[BitOperations.PopCount(content)] = page | (at << 6);
+                content |= 1UL << page;
+            }
+        }
+
+        int[] work = places[..BitOperations.PopCount(content)].ToArray();
+        Parallel.ForEach(work, place => _packed[place & 63] = Compress(buffer.AsSpan(place >> 6, BlockSize)));
+        moved += (ulong)work.Length << SnapshotFormat.PageShift;
+        return content;
+    }
+
+    /// <summary>Adds the descriptors of a chunk's pages in their order, and what they describe to the file.</summary>
+    /// <returns>The pages that have one.</returns>
+    private ulong AddDescriptors(ulong pages, ulong content)
+    {
+        ulong added = options.SkipZero ? content : pages;
+        for (ulong left = added; left != 0; left &= left - 1)
+        {
+            int page = BitOperations.TrailingZeroCount(left);
+            ulong offset = _zeroAt;
+            byte[] bytes = _zero;
+            if ((content >> page & 1) != 0)
+            {
+                bytes = _packed[page];
+                offset = Append(bytes);
+            }
+
+            Span<byte> descriptor = _waiting.AsSpan(_waitingLength, KdumpFormat.DescriptorLength);
+            BinaryPrimitives.WriteUInt64LittleEndian(descriptor, offset);
+            BinaryPrimitives.WriteUInt32LittleEndian(descriptor[8..], (uint)bytes.Length);
+            BinaryPrimitives.WriteUInt32LittleEndian(descriptor[12..], bytes.Length == BlockSize ? 0 : KdumpFormat.Zlib);
+            _waitingLength += KdumpFormat.DescriptorLength;
+            if (_waitingLength == _waiting.Length)
+            {
+                FlushDescriptors();
+            }
+        }
+
+        return added;
+    }
+
+    private void FlushDescriptors()
+    {
+        RandomAccess.Write(file, _waiting.AsSpan(0, _waitingLength), (long)_descriptors);
+        _descriptors += (ulong)_waitingLength;
+        _waitingLength = 0;
+    }
+
+    private ulong Append(byte[] bytes)
+    {
+        ulong at = _end;
+        RandomAccess.Write(file, bytes, (long)at);
+        _end += (ulong)bytes.Length;
+        return at;
+    }
+
+    /// <summary>A page compressed, or as it is where that makes it no shorter.</summary>
+    private static byte[] Compress(ReadOnlySpan<byte> page)
+    {
+        using var to = new MemoryStream(BlockSize);
+        using (var stream = new ZLibStream(to, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            stream.Write(page);
+        }
+
+        return to.Length < BlockSize ? to.ToArray() : page.ToArray();
+    }
+
+    private void WriteHeaders(ulong pages, ulong bitmapBlocks, byte[] notes, ulong notesAt)
+    {
+        ReadOnlySpan<byte> kernel = DumpNotes.VmCoreInfoOf(notes);
+        byte[] head = new byte[2 * BlockSize];
+        KdumpFormat.Signature.CopyTo(head);
+        Put(head, KdumpFormat.VersionAt, KdumpFormat.Version);
+        if (ValueOf(kernel, "OSRELEASE="u8) is { IsEmpty: false } release)
+        {
+            // libkdumpfile believes in the names only where none of them is empty.
+            "Linux"u8.CopyTo(head.AsSpan(KdumpFormat.SystemAt));
+            "(none)"u8.CopyTo(head.AsSpan(KdumpFormat.NodeAt));
+            release[..Math.Min(release.Length, KdumpFormat.NameLength - 1)].CopyTo(head.AsSpan(KdumpFormat.ReleaseAt));
+            "(unknown)"u8.CopyTo(head.AsSpan(KdumpFormat.BuildAt));
+        }
+
+        (options.Machine == ElfFormat.Arm64 ? "aarch64"u8 : "x86_64"u8).CopyTo(head.AsSpan(KdumpFormat.MachineAt));
+        Put(head, KdumpFormat.StatusAt, KdumpFormat.Zlib);
+        Put(head, KdumpFormat.BlockSizeAt, BlockSize);
+        Put(head, KdumpFormat.SubHeaderBlocksAt, 1);
+        Put(head, KdumpFormat.BitmapBlocksAt, (uint)(2 * bitmapBlocks));
+        Put(head, KdumpFormat.LastPageAt, (uint)Math.Min(pages, uint.MaxValue));
+        Put(head, KdumpFormat.ProcessorsAt, (uint)DumpNotes.ProcessorsIn(notes));
+
+        Span<byte> sub = head.AsSpan(BlockSize);
+        if (Utf8Parser.TryParse(ValueOf(kernel, "NUMBER(phys_base)="u8), out long physicalBase, out _))
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(sub, physicalBase);
+        }
+
+        Put(sub, KdumpFormat.LevelAt, options.SkipZero ? KdumpFormat.WithoutZero : 0);
+        Place(sub, KdumpFormat.NotesAt, notesAt, notes.Length);
+        Place(sub, KdumpFormat.CoreInfoAt, kernel.IsEmpty ? 0 : notesAt + (ulong)notes.AsSpan().IndexOf(kernel), kernel.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(sub[KdumpFormat.LastPage64At..], pages);
+        RandomAccess.Write(file, head, 0);
+    }
+
+    /// <summary>The rest of the line that begins so.</summary>
+    private static ReadOnlySpan<byte> ValueOf(ReadOnlySpan<byte> lines, ReadOnlySpan<byte> name)
+    {
+        foreach (Range line in lines.Split((byte)'\n'))
+        {
+            if (lines[line].StartsWith(name))
+            {
+                return lines[line][name.Length..];
+            }
+        }
+
+        return [];
+    }
+
+    private static void Place(Span<byte> header, int at, ulong offset, int length)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(header[at..], length == 0 ? 0 : offset);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[(at + sizeof(ulong))..], (ulong)length);
+    }
+
+    private static void Put(Span<byte> bytes, int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(bytes[at..], value);
+}
