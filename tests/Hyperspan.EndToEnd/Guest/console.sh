@@ -1,6 +1,6 @@
 # A console besides the disk: what is sent comes back to be compared, both ways, more than all the buffers on the way hold.
 tries=0
-while [ ! -c /dev/hvc0 ] && [ "$tries" -lt 100 ]; do
+while [ ! -c /dev/hvc0 ] && [ "$tries" -lt 1200 ]; do
     usleep 50000
     tries=$((tries + 1))
 done

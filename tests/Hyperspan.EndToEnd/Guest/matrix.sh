@@ -12,7 +12,7 @@ kept() {
 # Its node is there before it can be opened.
 await_disk() {
     tries=0
-    while ! dd if="$DISK" of=/dev/null bs=4k count=1 2> /dev/null && [ "$tries" -lt 200 ]; do
+    while ! dd if="$DISK" of=/dev/null bs=4k count=1 2> /dev/null && [ "$tries" -lt 1200 ]; do
         usleep 50000
         tries=$((tries + 1))
     done
@@ -49,7 +49,7 @@ result after_reset "$(kept)"
 
 mark unplug
 tries=0
-while [ -b "$DISK" ] && [ "$tries" -lt 200 ]; do
+while [ -b "$DISK" ] && [ "$tries" -lt 1200 ]; do
     usleep 50000
     tries=$((tries + 1))
 done

@@ -16,7 +16,7 @@ total() {
 online_added() {
     # The kernel shows the new memory block by block.
     tries=0
-    while [ $(($(total) - $1)) -lt "$ADDED_KIB" ] && [ "$tries" -lt 200 ]; do
+    while [ $(($(total) - $1)) -lt "$ADDED_KIB" ] && [ "$tries" -lt 1200 ]; do
         for block in $(offline); do
             # For all uses; the kernel takes the highest memory first, so the next pages of programs and of the page cache are new ones.
             echo online_kernel > "$block"

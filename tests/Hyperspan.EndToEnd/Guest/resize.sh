@@ -1,7 +1,7 @@
 # The disk grows and shrinks under a guest that runs; what is written past its old end is read back.
 await_size() {
     tries=0
-    while [ "$(attribute size)" != "$1" ] && [ "$tries" -lt 600 ]; do
+    while [ "$(attribute size)" != "$1" ] && [ "$tries" -lt 1200 ]; do
         usleep 50000
         tries=$((tries + 1))
     done

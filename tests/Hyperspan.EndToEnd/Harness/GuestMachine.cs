@@ -142,7 +142,7 @@ internal sealed class GuestMachine : IAsyncDisposable
         }
         while (!line.StartsWith(End, StringComparison.Ordinal));
 
-        int exit = await _process.WaitForExitAsync(TimeSpan.FromSeconds(15));
+        int exit = await _process.WaitForExitAsync(TimeSpan.FromSeconds(120));
         if (exit != 0)
         {
             throw new EndToEndException($"QEMU ended with {exit}");

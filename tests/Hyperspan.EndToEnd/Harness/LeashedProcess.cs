@@ -112,7 +112,7 @@ internal sealed class LeashedProcess : IAsyncDisposable
             if (!_process.HasExited)
             {
                 _process.Kill(entireProcessTree: true);
-                await WaitForExitAsync(TimeSpan.FromSeconds(10));
+                await WaitForExitAsync(TimeSpan.FromSeconds(60));
             }
         }
         finally

@@ -7,7 +7,7 @@ namespace Hyperspan.EndToEnd.Harness;
 /// <summary>Commands to a running QEMU (QEMU Machine Protocol: one JSON object a line). For one caller at a time.</summary>
 internal sealed class QmpClient : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
 
     private readonly NetworkStream _stream;
     private readonly StreamReader _reader;
@@ -62,7 +62,7 @@ internal sealed class QmpClient : IDisposable
                 await ExecuteAsync(command, (JsonObject)arguments.DeepClone());
                 return;
             }
-            catch (EndToEndException) when (tries < 200)
+            catch (EndToEndException) when (tries < 2400)
             {
                 await Task.Delay(50);
             }
