@@ -12,6 +12,7 @@ public sealed class FeatureTests(ITestOutputHelper output) : GuestTest(output)
     private const int IndirectDescriptors = 28;
     private const int EventIndex = 29;
     private const int Version1 = 32;
+    private const int RingReset = 40;
 
     private const ulong SmallestFeatures = 0x1_4000_0000; // VERSION_1, PROTOCOL_FEATURES
     private const ulong SmallestProtocolFeatures = 0x200; // CONFIG
@@ -63,6 +64,18 @@ public sealed class FeatureTests(ITestOutputHelper output) : GuestTest(output)
         {
             features[bit].ShouldBe('1', $"feature {bit}");
         }
+    }
+
+    /// <summary>Its driver of disks resets no single queue; what is shown is that front end and guest take the feature, and go on as they did.</summary>
+    [SkippableFact]
+    public async Task The_reset_of_single_queues_where_it_is_asked_for()
+    {
+        await using GuestScenario scenario = await StartAsync(
+            DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 8, seed: 24), new DiskBackendOptions { QueueReset = true });
+
+        string features = await ReadAndWriteAsync(scenario, deviceProperties: null);
+
+        features[RingReset].ShouldBe('1');
     }
 
     private static async Task<string> ReadAndWriteAsync(GuestScenario scenario, string? deviceProperties)

@@ -47,6 +47,11 @@ internal sealed class SocketArguments
             + "IOMMU. Not for front ends that acknowledge what they do not know.",
     };
 
+    private readonly Option<bool> _queueReset = new("--queue-reset")
+    {
+        Description = "Offer the reset of single queues (RING_RESET): for front ends that stop a queue when their guest resets it. QEMU does so for network devices alone.",
+    };
+
     private readonly Option<ulong> _memoryLimit = Sizes.CreateOption(
         "--memory-limit",
         "Refuse guests with more memory, such as 2G. What a guest has its disk read into may be charged to the control group of this process: less than that has room for.",
@@ -73,7 +78,7 @@ internal sealed class SocketArguments
     /// <param name="required">What else that command requires for one.</param>
     internal SocketArguments(Command command, Option? several, params Option[] required)
     {
-        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _iommu, _memoryLimit, _metrics, _features, _protocolFeatures])
+        foreach (Option option in (Option[])[_path, _descriptor, _mode, _group, _fileMemory, _iommu, _queueReset, _memoryLimit, _metrics, _features, _protocolFeatures])
         {
             command.Add(option);
         }
@@ -111,6 +116,7 @@ internal sealed class SocketArguments
         Group = result.GetValue(_group),
         AllowFileMemory = result.GetValue(_fileMemory),
         Iommu = result.GetValue(_iommu),
+        QueueReset = result.GetValue(_queueReset),
         MemoryLimit = result.GetValue(_memoryLimit),
         Metrics = result.GetValue(_metrics),
         Features = result.GetValue(_features),

@@ -45,6 +45,7 @@ internal sealed class ServedDevice : IDisposable
                 SocketGroup = options.Group,
                 AllowBlockingMemory = options.AllowFileMemory,
                 OfferAddressTranslation = options.Iommu,
+                OfferQueueReset = options.QueueReset,
                 MaximumMemory = options.MemoryLimit,
             };
             if (descriptor is not { } given)

@@ -18,6 +18,8 @@ internal sealed record SocketOptions
 
     internal bool Iommu { get; init; }
 
+    internal bool QueueReset { get; init; }
+
     /// <summary>Gets how much memory a guest may share, in bytes.</summary>
     internal ulong MemoryLimit { get; init; } = new VhostUserOptions().MaximumMemory;
 

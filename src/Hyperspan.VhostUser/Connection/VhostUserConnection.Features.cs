@@ -26,10 +26,15 @@ public sealed partial class VhostUserConnection
     private SafeFileHandle? _backendChannel;
 
     /// <summary>The features that are not the device's.</summary>
-    private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit | VirtioFeatures.AccessPlatform;
+    private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit | VirtioFeatures.AccessPlatform | VirtioFeatures.RingReset;
 
     private ulong OfferedFeatures =>
-        (_device.OfferedFeatures | ProtocolFeaturesBit | (MayLog ? LogAllBit : 0) | (_options.OfferAddressTranslation ? VirtioFeatures.AccessPlatform : 0)) & _options.FeatureMask;
+        (_device.OfferedFeatures
+            | ProtocolFeaturesBit
+            | (MayLog ? LogAllBit : 0)
+            | (_options.OfferAddressTranslation ? VirtioFeatures.AccessPlatform : 0)
+            | (_options.OfferQueueReset ? VirtioFeatures.RingReset : 0))
+        & _options.FeatureMask;
 
     private bool MayLog => (OfferedProtocolFeatures & VhostUserProtocolFeatures.LogSharedMemory) != 0;
 

@@ -75,6 +75,12 @@ public sealed class VhostUserOptions
     public bool OfferAddressTranslation { get; init; }
 
     /// <summary>
+    /// Gets a value indicating whether the reset of single queues is offered (VIRTIO_F_RING_RESET). For front ends that stop a queue (GET_VRING_BASE) when their guest resets it,
+    /// before the guest is told that it is reset. QEMU 7.2 and 10 pass the feature on to guests of any device, and do so for network devices alone. The default is no.
+    /// </summary>
+    public bool OfferQueueReset { get; init; }
+
+    /// <summary>
     /// Gets how long a translation that the front end was asked for is waited for, by the queue that wants it. Then it counts as refused by the IOMMU, as what a front end refuses
     /// does, since none says so: what lies there cannot be accessed. The default is 30 seconds, for a front end may have no processor for a while.
     /// </summary>

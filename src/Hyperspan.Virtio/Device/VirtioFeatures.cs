@@ -21,6 +21,9 @@ public static class VirtioFeatures
     /// <summary>VIRTIO_F_IN_ORDER, bit 35. To be offered by a device whose requests do not wait for each other: one that takes long holds up all that come after it.</summary>
     public const ulong InOrder = 1UL << 35;
 
+    /// <summary>VIRTIO_F_RING_RESET, bit 40: one queue can be reset while the others go on (section 2.6.1). For a transport to offer, no device needs to know.</summary>
+    public const ulong RingReset = 1UL << 40;
+
     /// <summary>What each queue can do, without the order of returning: for a device to offer.</summary>
     public const ulong EveryQueue = Version1 | IndirectDescriptors | EventIndex | PackedRing;
 

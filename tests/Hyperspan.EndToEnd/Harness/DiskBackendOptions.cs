@@ -8,6 +8,9 @@ internal sealed record DiskBackendOptions
     /// <summary>Whether addresses that go through the guest's IOMMU are offered.</summary>
     internal bool Iommu { get; init; }
 
+    /// <summary>Whether the reset of single queues is offered.</summary>
+    internal bool QueueReset { get; init; }
+
     internal int Queues { get; init; } = 1;
 
     /// <summary>What the guest sees as the disk's serial number; null for the back end's own default.</summary>

@@ -37,6 +37,11 @@ internal sealed class HyperspanBackend(string socketPath, string imagePath, Disk
                 arguments.Add("--iommu");
             }
 
+            if (Options.QueueReset)
+            {
+                arguments.Add("--queue-reset");
+            }
+
             Add(arguments, "--lock", Options.IsMigrated ? "served" : null);
             Add(arguments, "--queues", Options.Queues.ToString(CultureInfo.InvariantCulture));
             Add(arguments, "--id", Options.Id);

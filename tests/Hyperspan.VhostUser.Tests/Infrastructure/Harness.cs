@@ -26,6 +26,7 @@ internal sealed class Harness : IDisposable
             StopTimeout = options.StopTimeout,
             AllowBlockingMemory = options.AllowBlockingMemory,
             OfferAddressTranslation = options.OfferAddressTranslation,
+            OfferQueueReset = options.OfferQueueReset,
             TranslationTimeout = options.TranslationTimeout,
         });
         FrontEnd = new VhostUserFrontEnd(frontEnd, Patience);
