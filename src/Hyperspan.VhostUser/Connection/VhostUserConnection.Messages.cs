@@ -159,6 +159,12 @@ public sealed partial class VhostUserConnection
             case VhostUserMessage.SetInflight:
                 SetInflight(payload, descriptors);
                 break;
+            case VhostUserMessage.SetStateDescriptor:
+                SetStateDescriptor(payload, descriptors);
+                break;
+            case VhostUserMessage.CheckState:
+                CheckState();
+                break;
             default:
                 DispatchToRing(message, payload, descriptors);
                 break;

@@ -157,6 +157,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         Release(BeginPauseAll);
         StopWorkers();
         Release(CloseBackendChannel);
+        Release(DropState);
         Release(_socket.Dispose);
         AwaitWorkers();
         foreach (Ring ring in _rings)

@@ -33,6 +33,12 @@ public enum VhostUserEventKind
     /// <summary>What the front end wanted to write into the device's configuration was refused. The connection goes on.</summary>
     ConfigurationRefused,
 
+    /// <summary>The state of the device was saved, or loaded.</summary>
+    StateTransferred,
+
+    /// <summary>The state of the device could not be saved or loaded: what came is not its state, or did not come. The connection goes on.</summary>
+    StateRefused,
+
     /// <summary>The device was reset.</summary>
     Reset,
 

@@ -81,6 +81,8 @@ internal readonly struct MessageRule
         VhostUserMessage.GetMaxMemorySlots => new("GET_MAX_MEM_SLOTS", 0, 0, hasReply: true, needs: P.MemorySlots),
         VhostUserMessage.AddMemoryRegion => new("ADD_MEM_REG", Word + RegionLength, Word + RegionLength, 1, needs: P.MemorySlots),
         VhostUserMessage.RemoveMemoryRegion => new("REM_MEM_REG", Word + RegionLength, Word + RegionLength, 1, needs: P.MemorySlots),
+        VhostUserMessage.SetStateDescriptor => new("SET_DEVICE_STATE_FD", Word, Word, 1, hasReply: true, needs: P.DeviceState),
+        VhostUserMessage.CheckState => new("CHECK_DEVICE_STATE", 0, 0, hasReply: true, needs: P.DeviceState),
         _ => null,
     };
 

@@ -125,4 +125,10 @@ public enum VhostUserMessage : uint
 
     /// <summary>Device status; not offered.</summary>
     GetStatus = 40,
+
+    /// <summary>Begins to save or load the state of the device over a descriptor.</summary>
+    SetStateDescriptor = 42,
+
+    /// <summary>Asks how that went.</summary>
+    CheckState = 43,
 }

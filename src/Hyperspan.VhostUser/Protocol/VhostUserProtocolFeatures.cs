@@ -31,6 +31,9 @@ public enum VhostUserProtocolFeatures : ulong
     /// <summary>Memory can be added and removed region by region.</summary>
     MemorySlots = 1UL << 15,
 
+    /// <summary>The state of the stopped device is saved and loaded over a descriptor.</summary>
+    DeviceState = 1UL << 19,
+
     /// <summary>All of those above.</summary>
-    All = MultipleQueues | LogSharedMemory | ReplyAcknowledge | BackendChannel | Config | Inflight | ResetDevice | MemorySlots,
+    All = MultipleQueues | LogSharedMemory | ReplyAcknowledge | BackendChannel | Config | Inflight | ResetDevice | MemorySlots | DeviceState,
 }

@@ -5,6 +5,7 @@ namespace Hyperspan.Interop.Linux;
 internal enum OpenFlags
 {
     ReadOnly = 0,
+    WriteOnly = 1,
     ReadWrite = 2,
     Exclusive = 0x80,
     NonBlocking = 0x800,
