@@ -455,12 +455,12 @@ public sealed unsafe partial class GuestMemory
         [NotNullWhen(true)] out PinnedMemory? pinned,
         out GuestMemoryFault fault)
     {
-        using var vectors = new VectorList(Math.Min(range.PageNumbers.Length, HeldPins.Batch));
         OwnedPins pins = OwnedPins.Take();
         pinned = null;
         fault = default;
         try
         {
+            VectorList vectors = pins.TakeList();
             foreach (PagedRun run in range.Runs)
             {
                 if (!PinPath.TryPinRun(this, pins, vectors, run, access, out fault))
@@ -469,7 +469,7 @@ public sealed unsafe partial class GuestMemory
                 }
             }
 
-            pinned = new PinnedMemory(this, pins, vectors.ToArray(), range.Length, access);
+            pinned = new PinnedMemory(this, pins, pins.Keep(vectors), vectors.Count, range.Length, access);
             return true;
         }
         finally

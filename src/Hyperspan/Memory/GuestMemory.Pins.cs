@@ -58,12 +58,12 @@ public sealed unsafe partial class GuestMemory
         try
         {
             // Grows with what could be pinned, not with what is asked for.
-            var vectors = new IoVector[Math.Min(pageNumbers.Length, HeldPins.Batch)];
+            IoVector[] vectors = pins.Vectors(Math.Min(pageNumbers.Length, HeldPins.Batch));
             for (int done = 0; done < pageNumbers.Length;)
             {
                 if (vectors.Length - done < Math.Min(pageNumbers.Length - done, HeldPins.Batch))
                 {
-                    Array.Resize(ref vectors, (int)Math.Min(pageNumbers.Length, vectors.Length * 2L));
+                    vectors = pins.Vectors((int)Math.Min(pageNumbers.Length, vectors.Length * 2L));
                 }
 
                 int count = PinPath.TryPinRun(this, pins, pageNumbers, done, vectors.AsSpan(done), access, out fault);
@@ -75,7 +75,7 @@ public sealed unsafe partial class GuestMemory
                 done += count;
             }
 
-            pinned = new PinnedMemory(this, pins, vectors, (ulong)vectors.Length * GuestAddress.PageSize, access);
+            pinned = new PinnedMemory(this, pins, vectors, pageNumbers.Length, (ulong)pageNumbers.Length * GuestAddress.PageSize, access);
             return true;
         }
         finally
@@ -133,18 +133,18 @@ public sealed unsafe partial class GuestMemory
         [NotNullWhen(true)] out PinnedMemory? pinned,
         out GuestMemoryFault fault)
     {
-        using var vectors = new VectorList(1);
         OwnedPins pins = OwnedPins.Take();
         pinned = null;
         try
         {
+            VectorList vectors = pins.TakeList();
             if (!PinPath.TryPinInto(this, pins, vectors, address.Value, length, access, out fault))
             {
                 fault = fault.As(GuestMemoryOperation.Pin, address.Value, length);
                 return false;
             }
 
-            pinned = new PinnedMemory(this, pins, vectors.ToArray(), length, access);
+            pinned = new PinnedMemory(this, pins, pins.Keep(vectors), vectors.Count, length, access);
             return true;
         }
         finally

@@ -24,6 +24,43 @@ public class PinTests
     }
 
     [Fact]
+    public void Pieces_of_pins_that_are_held_at_once_are_their_own()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(256 * Page);
+        var held = new List<(PinnedMemory Pin, ulong First, int Count)>();
+        var random = new Random(5);
+        for (int i = 0; i < 2000; i++)
+        {
+            if (held.Count == 6)
+            {
+                int which = random.Next(held.Count);
+                held[which].Pin.Dispose();
+                held.RemoveAt(which);
+            }
+
+            ulong first = (ulong)random.Next(100);
+            int count = random.Next(10) == 0 ? random.Next(65, 150) : random.Next(1, 20);
+            held.Add(random.Next(2) == 0
+                ? (memory.PinPages([.. Enumerable.Range(0, count).Select(page => first + (ulong)page)], AccessType.Write), first, count)
+                : (memory.Pin(first * Page, (ulong)count * Page, AccessType.Write), first, 1));
+            foreach ((PinnedMemory pin, ulong start, int pieces) in held)
+            {
+                pin.Vectors.Length.ShouldBe(pieces);
+                pin.Count.ShouldBe(pieces);
+                for (int piece = 0; piece < pieces; piece++)
+                {
+                    AddressOf(pin, piece).ShouldBe(AddressIn(memory, (start + (ulong)piece) * Page));
+                }
+            }
+        }
+
+        held.ForEach(pin => pin.Pin.Dispose());
+
+        static unsafe nuint AddressOf(PinnedMemory pin, int piece) => (nuint)pin.Vectors[piece].Address;
+        static unsafe nuint AddressIn(GuestMemory memory, ulong address) => memory.TryGetMapping(address, out byte* mapping, out _) ? (nuint)mapping : 0;
+    }
+
+    [Fact]
     public void When_the_nth_page_fails_the_first_ones_are_undone()
     {
         SparseBacking mapping = Committed(8);

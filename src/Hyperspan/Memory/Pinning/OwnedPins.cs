@@ -9,6 +9,9 @@ internal sealed class OwnedPins : HeldPins
     [ThreadStatic]
     private static OwnedPins? Spare;
 
+    // The pieces of what is pinned, and of what is pinned next.
+    private IoVector[] _vectors = [];
+    private VectorList? _list;
     private WriteHold? _hold;
 
     private OwnedPins()
@@ -29,6 +32,33 @@ internal sealed class OwnedPins : HeldPins
         OwnedPins? spare = Spare;
         Spare = null;
         return spare ?? new OwnedPins();
+    }
+
+    /// <summary>Gets room for pieces, which is somebody else's as soon as this is given back. What is in it stays when there is to be more.</summary>
+    internal IoVector[] Vectors(int count)
+    {
+        if (_vectors.Length < count)
+        {
+            Array.Resize(ref _vectors, count);
+        }
+
+        return _vectors;
+    }
+
+    /// <summary>Gets a list for pieces that are found one by one; empty.</summary>
+    internal VectorList TakeList()
+    {
+        _list ??= new VectorList(1);
+        _list.Clear();
+        return _list;
+    }
+
+    /// <summary>Copies the pieces of the list to where they stay.</summary>
+    internal IoVector[] Keep(VectorList list)
+    {
+        IoVector[] vectors = Vectors(list.Count);
+        list.Span.CopyTo(vectors);
+        return vectors;
     }
 
     /// <summary>Lists what is pinned for writing, until it is unpinned.</summary>
@@ -75,7 +105,7 @@ internal sealed class OwnedPins : HeldPins
 
     private void GiveBack()
     {
-        if (TryRenew())
+        if (TryRenew() && _vectors.Length <= Batch && (_list is null || _list.Capacity <= Batch))
         {
             Spare = this;
         }

@@ -22,6 +22,8 @@ public sealed unsafe class PinnedMemory : IDisposable
 
     private readonly OwnedPins _pins;
     private readonly GuestMemory _memory;
+
+    // Of the pins, which give it to others when they have ended.
     private readonly IoVector[] _vectors;
     private Memory<byte>[]? _pieces;
     private ReadOnlyMemory<byte>[]? _readOnlyPieces;
@@ -29,18 +31,18 @@ public sealed unsafe class PinnedMemory : IDisposable
     // Bit 31: disposed. The rest: pins. The pages are unpinned when the bit is set and the rest is zero.
     private int _state;
 
-    internal PinnedMemory(GuestMemory memory, OwnedPins pins, IoVector[] vectors, ulong length, AccessType access)
+    internal PinnedMemory(GuestMemory memory, OwnedPins pins, IoVector[] vectors, int count, ulong length, AccessType access)
     {
         _memory = memory;
         _pins = pins;
-        _vectors = length <= MaxPiece ? vectors : Cut(vectors);
+        (_vectors, Count) = length <= MaxPiece ? (vectors, count) : Cut(vectors, count);
         Length = length;
         Access = access;
         IsReadable = pins.IsReadable;
         AllowsSpans = pins.AllowsSpans && pins.IsReadable;
         if (access == AccessType.Write)
         {
-            pins.Hold(new VectorsHold(memory, _vectors));
+            pins.Hold(new VectorsHold(memory, _vectors, Count));
         }
     }
 
@@ -48,7 +50,7 @@ public sealed unsafe class PinnedMemory : IDisposable
     public AccessType Access { get; }
 
     /// <summary>Gets the number of pieces: one a page where pages were pinned by number, one a contiguous run of at most 1 GiB where a range was.</summary>
-    public int Count => _vectors.Length;
+    public int Count { get; }
 
     /// <summary>Gets the length of all pieces in bytes.</summary>
     public ulong Length { get; }
@@ -65,7 +67,7 @@ public sealed unsafe class PinnedMemory : IDisposable
         get
         {
             ObjectDisposedException.ThrowIf(IsDisposed, this);
-            return _vectors;
+            return _vectors.AsSpan(0, Count);
         }
     }
 
@@ -193,15 +195,11 @@ public sealed unsafe class PinnedMemory : IDisposable
     }
 
     /// <summary>Cuts what is longer than 1 GiB, so that each piece is one that a <see cref="Memory{T}"/> can hold and one call of the kernel takes.</summary>
-    private static IoVector[] Cut(IoVector[] vectors)
+    private static (IoVector[] Vectors, int Count) Cut(IoVector[] vectors, int count)
     {
-        if (Array.TrueForAll(vectors, static vector => vector.Length <= MaxPiece))
-        {
-            return vectors;
-        }
-
-        var cut = new List<IoVector>();
-        foreach (IoVector vector in vectors)
+        ReadOnlySpan<IoVector> whole = vectors.AsSpan(0, count);
+        var cut = new List<IoVector>(count);
+        foreach (IoVector vector in whole)
         {
             for (nuint done = 0; done < vector.Length; done += MaxPiece)
             {
@@ -210,10 +208,10 @@ public sealed unsafe class PinnedMemory : IDisposable
             }
         }
 
-        return [.. cut];
+        return ([.. cut], cut.Count);
     }
 
     private Memory<byte>[] AllPieces => _pieces ??= IsReadable
-        ? Array.ConvertAll(_vectors, vector => new PinnedMemoryManager(this, vector).Memory)
+        ? Array.ConvertAll(Vectors.ToArray(), vector => new PinnedMemoryManager(this, vector).Memory)
         : throw new InvalidOperationException("a page may be written but not read: hand the vectors to the kernel, or use GuestMemory");
 }

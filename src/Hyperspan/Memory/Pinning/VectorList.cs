@@ -18,6 +18,8 @@ internal sealed unsafe class VectorList : IDisposable
 
     internal int Count { get; private set; }
 
+    internal int Capacity => _capacity;
+
     internal IoVector* Items => _items;
 
     /// <summary>Where the list ends, to go back to; the last piece may have grown since.</summary>
