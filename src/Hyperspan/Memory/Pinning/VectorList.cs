@@ -63,8 +63,6 @@ internal sealed unsafe class VectorList : IDisposable
 
     internal void Clear() => Count = 0;
 
-    internal IoVector[] ToArray() => Span.ToArray();
-
     private void Free()
     {
         NativeMemory.Free(_items);
