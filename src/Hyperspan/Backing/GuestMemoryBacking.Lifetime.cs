@@ -78,8 +78,11 @@ public abstract partial class GuestMemoryBacking : IDisposable
     public BackingHold Hold()
     {
         BeginUse();
-        return new BackingHold(this, _pinnedRanges ?? Interlocked.CompareExchange(ref _pinnedRanges, new PinnedRanges(), null) ?? _pinnedRanges);
+        return new BackingHold(this, NotePins());
     }
+
+    /// <summary>Has noted what is pinned from now on.</summary>
+    private protected PinnedRanges NotePins() => _pinnedRanges ?? Interlocked.CompareExchange(ref _pinnedRanges, new PinnedRanges(), null) ?? _pinnedRanges;
 
     /// <summary>Gets where pins are to be noted, or <see langword="null"/> where nobody asks for them.</summary>
     internal PinnedRanges? PinnedRanges => Volatile.Read(ref _pinnedRanges);

@@ -54,6 +54,22 @@ internal sealed class PinnedRanges
         }
     }
 
+    /// <summary>Does something while no page is pinned from <paramref name="first"/> to before <paramref name="end"/>, and none can be: whoever pins waits.</summary>
+    /// <returns>The lowest page that is pinned, where there is one and nothing was done.</returns>
+    internal ulong? RunUnpinned(ulong first, ulong end, Action action)
+    {
+        lock (_ranges)
+        {
+            ulong? pinned = FirstInLocked(first, end);
+            if (pinned is null)
+            {
+                action();
+            }
+
+            return pinned;
+        }
+    }
+
     /// <summary>The lowest pinned page from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     internal ulong? FirstIn(ulong first, ulong end)
     {

@@ -19,7 +19,7 @@ namespace Hyperspan;
 /// </para>
 /// <para>All methods may be called from any thread.</para>
 /// </remarks>
-public sealed unsafe class SharedBacking : GuestMemoryBacking
+public sealed unsafe partial class SharedBacking : GuestMemoryBacking
 {
     // The kernel adds "memfd:" and takes 249 bytes of ours (memfd_create(2)).
     private const int MaximumNameLength = 249;
@@ -46,6 +46,8 @@ public sealed unsafe class SharedBacking : GuestMemoryBacking
         Name = options.Name;
         ulong pageSize = HugePagePool.BytesOf(options.HugePages);
         Length = PageMath.RoundUp(length, pageSize);
+        _pageSize = pageSize;
+        _pins = options.IsDiscardable ? NotePins() : null;
         SafeFileHandle file = Create(options);
         try
         {

@@ -15,6 +15,12 @@ public sealed class SharedBackingOptions
     /// <summary>Gets the alignment of the mapping in bytes: a power of two from 4 KiB to 1 GiB. The default is the page size.</summary>
     public ulong Alignment { get; init; } = PageMath.PageSize;
 
+    /// <summary>
+    /// Gets a value indicating whether pages can be given back to the system (<see cref="SharedBacking.Discard"/>), for a guest that has no use for them: a balloon, free page
+    /// reporting. The default is no: then nobody has to keep which pages are pinned.
+    /// </summary>
+    public bool IsDiscardable { get; init; }
+
     /// <summary>Gets a value indicating whether all memory is taken from the system at once, rather than at the first access of each page.</summary>
     public bool Prefault { get; init; }
 }

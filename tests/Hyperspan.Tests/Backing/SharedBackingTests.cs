@@ -59,6 +59,13 @@ public sealed unsafe class SharedBackingTests
     [Fact]
     public void After_dispose_accesses_under_way_meet_zeros_and_the_file_is_closed()
     {
+        // What is opened once in the life of a process is open by then.
+        using (SharedBacking first = new(Page))
+        using (ForeignBacking other = new(first.Handle, 0, Page))
+        {
+            SelfProbe.Resident(first.Mapping, Page);
+        }
+
         int descriptors = SelfProbe.OpenDescriptors();
         SharedBacking memory = new(4 * Page, new() { Prefault = true });
         SelfProbe.Resident(memory.Mapping, 4 * Page).ShouldBe(4 * Page);
@@ -98,8 +105,8 @@ public sealed unsafe class SharedBackingTests
         string pool = $"/sys/kernel/mm/hugepages/hugepages-{kilobytes}kB";
         Skip.IfNot(Directory.Exists(pool), $"no huge pages of {text} on this system");
         Skip.IfNot(File.ReadAllText(pool + "/nr_overcommit_hugepages").Trim() == "0", "the pool grows by itself");
-        ulong total = Read(pool, "nr_hugepages");
-        ulong available = Read(pool, "free_hugepages") - Read(pool, "resv_hugepages");
+        ulong total = HugePages.Read(pool, "nr_hugepages");
+        ulong available = HugePages.Read(pool, "free_hugepages") - HugePages.Read(pool, "resv_hugepages");
         int descriptors = SelfProbe.OpenDescriptors();
         ulong wanted = available + 3;
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(
@@ -185,40 +192,5 @@ public sealed unsafe class SharedBackingTests
         SelfProbe.MappedBytes((ulong)reservation.Address, pages << 21).ShouldBe(pages << 21);
         reservation.GiveBack();
         reservation.GiveBack();
-    }
-
-    private static ulong Read(string pool, string file) => ulong.Parse(File.ReadAllText($"{pool}/{file}"), CultureInfo.InvariantCulture);
-
-    /// <summary>More huge pages for one test, and as many as before afterwards.</summary>
-    private sealed class HugePages : IDisposable
-    {
-        private const string Pool = "/sys/kernel/mm/hugepages/hugepages-2048kB";
-        private readonly string _before = File.ReadAllText(Pool + "/nr_hugepages").Trim();
-
-        internal ulong FreeAtStart { get; private set; }
-
-        internal static ulong Free => Read(Pool, "free_hugepages");
-
-        public void Dispose() => File.WriteAllText(Pool + "/nr_hugepages", _before);
-
-        internal static HugePages Raise(ulong pages)
-        {
-            Skip.IfNot(Directory.Exists(Pool), "no huge pages of 2 MiB on this system");
-            Skip.IfNot(Environment.IsPrivilegedProcess, "raising the pool of huge pages needs root");
-            HugePages raised = new();
-            try
-            {
-                File.WriteAllText(Pool + "/nr_hugepages", (Read(Pool, "nr_hugepages") + pages).ToString(CultureInfo.InvariantCulture));
-                Skip.If(Free < pages, "the system could not provide huge pages");
-                raised.FreeAtStart = Free;
-                return raised;
-            }
-            catch (Exception e)
-            {
-                raised.Dispose();
-                Skip.If(e is UnauthorizedAccessException or IOException, "the pool of huge pages is read-only");
-                throw;
-            }
-        }
     }
 }
