@@ -76,7 +76,7 @@ public sealed class PlatformTests : IDisposable
 
     /// <summary>Each run is short and ends by itself; a fault too many ends the program, and a thread that is lost leaves it waiting for the limit.</summary>
     [SkippableFact]
-    public async Task Guard_recovers_under_Wine()
+    public async Task Guard_and_mapped_memory_work_under_Wine()
     {
         string? wine = TestBed.Wine;
         Skip.If(wine is null, "wine64 is missing: run tests/Hyperspan.EndToEnd/install");
@@ -86,6 +86,7 @@ public sealed class PlatformTests : IDisposable
         {
             ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardScalarTests", "GuardCopyTests", "PlatformAbilitiesTests"), "Failed: 0");
             ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardFaultTests"), "Failed: 0");
+            ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "WindowsBackingTests"), "Failed: 0");
             ShouldPass(await WineAsync(host, "guard-fault-storm", "200000"), "machine=True");
 
             (int code, string output) = await WineAsync(host, "guard-foreign-fault", "exit77", "segv");

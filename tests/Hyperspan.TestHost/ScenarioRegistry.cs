@@ -32,5 +32,6 @@ public static class ScenarioRegistry
         new ManyMappingsScenario(),
         new VhostUserLimitsScenario(),
         new RefusedStatusScenario(),
+        new SectionPeerScenario(),
     ];
 }

@@ -23,6 +23,11 @@ internal sealed unsafe partial class AddressReservation
     /// </summary>
     internal int MapAnonymous(ulong offset, ulong length, MappingProtection protection, bool noReserve, out bool emptied)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return ReplaceOnWindows(offset, length, protection, out emptied);
+        }
+
         MappingFlags flags = MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.Fixed;
         return MapFixed(offset, length, protection, noReserve ? flags | MappingFlags.NoReserve : flags, -1, 0, out emptied);
     }
@@ -50,10 +55,18 @@ internal sealed unsafe partial class AddressReservation
         return error;
     }
 
+    /// <summary>Changes what the processor may do, and puts zeros where there was only a reservation. It can fail half-way as <see cref="Protect"/>.</summary>
+    internal int Grant(ulong offset, ulong length, MappingProtection protection) =>
+        OperatingSystem.IsWindows() ? GrantOnWindows(offset, length, protection) : Protect(offset, length, protection);
+
     /// <summary>Changes what the processor may do. It can fail half-way where the range holds mappings of several kinds.</summary>
     internal int Protect(ulong offset, ulong length, MappingProtection protection)
     {
         Debug.Assert(offset + length <= Length, "checked by the caller");
+        if (OperatingSystem.IsWindows())
+        {
+            return ProtectOnWindows(offset, length, protection);
+        }
 
         // SAFETY: inside our range.
         int error = LibC.Mprotect(Address + offset, (nuint)length, protection) == 0 ? 0 : Marshal.GetLastPInvokeError();
@@ -64,6 +77,11 @@ internal sealed unsafe partial class AddressReservation
     internal int Advise(ulong offset, ulong length, MemoryAdvice advice)
     {
         Debug.Assert(offset + length <= Length, "checked by the caller");
+        if (OperatingSystem.IsWindows())
+        {
+            return PopulateOnWindows(offset, length, write: advice == MemoryAdvice.PopulateWrite);
+        }
+
         while (true)
         {
             // SAFETY: inside our range; none of the advice used here takes pages away except DontNeed, whose caller means it.
@@ -76,10 +94,10 @@ internal sealed unsafe partial class AddressReservation
         }
     }
 
-    /// <summary>Advises on huge pages; a kernel that knows none is not an error.</summary>
+    /// <summary>Advises on huge pages; a system that knows none is not an error.</summary>
     internal void AdviseHugePages(ulong offset, ulong length, HugePageAdvice advice)
     {
-        if (advice != HugePageAdvice.Default)
+        if (advice != HugePageAdvice.Default && !OperatingSystem.IsWindows())
         {
             _ = Advise(offset, length, advice == HugePageAdvice.Prefer ? MemoryAdvice.HugePage : MemoryAdvice.NoHugePage);
         }
@@ -98,6 +116,11 @@ internal sealed unsafe partial class AddressReservation
     /// <summary>Names private pages, as <c>/proc/self/maps</c> then shows them: <c>[anon:name]</c>. A kernel that cannot is not an error.</summary>
     internal void SetName(ulong offset, ulong length, string name)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
         byte* text = stackalloc byte[MaximumNameLength + 1];
         int used = Encoding.ASCII.GetBytes(name.AsSpan(0, Math.Min(name.Length, MaximumNameLength)), new Span<byte>(text, MaximumNameLength));
         for (int i = 0; i < used; i++)

@@ -3,6 +3,7 @@ using System.Runtime.ConstrainedExecution;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 
 namespace Hyperspan;
 
@@ -16,14 +17,14 @@ namespace Hyperspan;
 /// </remarks>
 internal sealed unsafe partial class AddressReservation : CriticalFinalizerObject
 {
-    private readonly bool _fromHeap;
+    private readonly AddressOrigin _origin;
     private nint _address;
 
-    private AddressReservation(byte* address, ulong length, bool fromHeap)
+    private AddressReservation(byte* address, ulong length, AddressOrigin origin)
     {
         _address = (nint)address;
         Length = length;
-        _fromHeap = fromHeap;
+        _origin = origin;
     }
 
     ~AddressReservation() => GiveBack();
@@ -42,6 +43,10 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
     internal static AddressReservation Reserve(ulong length, ulong alignment, string name)
     {
         length = PageMath.RoundUp(length, (ulong)Environment.SystemPageSize);
+        if (OperatingSystem.IsWindows())
+        {
+            return ReserveOnWindows(length, alignment, name);
+        }
 
         // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
         ulong slack = alignment > (ulong)Environment.SystemPageSize ? alignment - (ulong)Environment.SystemPageSize : 0;
@@ -72,7 +77,7 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
             _ = LibC.Munmap(aligned + length, (nuint)(slack - before));
         }
 
-        return new AddressReservation(aligned, length, fromHeap: false);
+        return new AddressReservation(aligned, length, AddressOrigin.System);
     }
 
     /// <summary>Reserves addresses and maps private zeroed pages there, all of them accessible.</summary>
@@ -100,7 +105,7 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
     {
         byte* address = (byte*)NativeMemory.AlignedAlloc(checked((nuint)length), (nuint)alignment);
         NativeMemory.Clear(address, (nuint)length);
-        return new AddressReservation(address, length, fromHeap: true);
+        return new AddressReservation(address, length, AddressOrigin.Heap);
     }
 
     /// <summary>
@@ -116,9 +121,16 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
         }
 
         // SAFETY: nothing refers to the range any more: this runs in the finalizer, or the owner says so.
-        if (_fromHeap)
+        if (_origin == AddressOrigin.Heap)
         {
             NativeMemory.AlignedFree(address);
+            return;
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            bool freed = _origin == AddressOrigin.View ? Kernel32.UnmapViewOfFile(address) : Kernel32.VirtualFree(address, 0, FreeType.Release);
+            Debug.Assert(freed, "addresses that are ours");
             return;
         }
 

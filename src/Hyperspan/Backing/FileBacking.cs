@@ -7,11 +7,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
-/// <summary>A file as memory: firmware, a snapshot, persistent memory. Linux only.</summary>
+/// <summary>A file as memory: firmware, a snapshot, persistent memory.</summary>
 /// <remarks>
 /// <para>
 /// Accesses are guarded: should the file become shorter, those past its new end fail with <see cref="GuestMemoryFaultKind.NotMapped"/> and cause
 /// <see cref="FaultCause.BusError"/>. The length is exact: bytes past it are out of range, even in the last page.
+/// </para>
+/// <para>
+/// On Windows a file that is mapped cannot become shorter: truncating it fails there. What was mapped stays so after a dispose until nothing refers to this object any more.
 /// </para>
 /// <para>All methods may be called from any thread.</para>
 /// </remarks>
@@ -30,7 +33,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
     /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, cannot be mapped, or the system refused otherwise.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public FileBacking(string path, FileBackingOptions? options = null)
         : this(Open(path, options ??= new FileBackingOptions()), options, Path.GetFileName(path))
     {
@@ -45,7 +48,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="GuestMemoryMappingException">
     /// The file ends before the end of the range, is not open for the access, cannot be mapped, or the system refused otherwise.
     /// </exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public FileBacking(SafeFileHandle file, FileBackingOptions? options = null)
         : this(Duplicate(file), options ?? new FileBackingOptions(), "file")
     {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
@@ -12,6 +13,14 @@ internal static unsafe class FileDescriptors
     /// <exception cref="GuestMemoryMappingException">There are too many open files.</exception>
     internal static SafeFileHandle Duplicate(SafeFileHandle file)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return Kernel32.DuplicateHandle(
+                Kernel32.CurrentProcess, file, Kernel32.CurrentProcess, out nint handle, 0, inherit: false, DuplicateOptions.SameAccess)
+                ? new SafeFileHandle(handle, ownsHandle: true)
+                : throw new GuestMemoryMappingException("duplicate the handle", Marshal.GetLastPInvokeError());
+        }
+
         int descriptor = LibC.Fcntl(file, FileCommand.DuplicateCloseOnExec, 0);
         if (descriptor < 0)
         {
@@ -25,6 +34,11 @@ internal static unsafe class FileDescriptors
     /// <exception cref="GuestMemoryMappingException">The kernel would not say.</exception>
     internal static FileStatus Status(SafeFileHandle file)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return new FileStatus((ulong)RandomAccess.GetLength(file));
+        }
+
         FileStatus status = default;
 
         // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
@@ -39,6 +53,11 @@ internal static unsafe class FileDescriptors
     /// <summary>The magic number of the file system, or zero where it cannot be had.</summary>
     internal static uint FileSystemMagic(SafeFileHandle file)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return 0;
+        }
+
         // struct statfs is smaller on every architecture and begins with its type, a machine word on those supported here.
         ulong* status = stackalloc ulong[64];
 
@@ -49,6 +68,11 @@ internal static unsafe class FileDescriptors
     /// <summary>The seals, or none where the file cannot have any.</summary>
     internal static FileSeals Seals(SafeFileHandle file)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return FileSeals.None;
+        }
+
         int seals = LibC.Fcntl(file, FileCommand.GetSeals, 0);
         return seals < 0 ? FileSeals.None : (FileSeals)seals;
     }

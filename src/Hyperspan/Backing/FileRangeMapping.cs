@@ -1,6 +1,7 @@
 using System.Globalization;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -40,6 +41,14 @@ internal sealed unsafe class FileRangeMapping
         Length = length;
         Writable = writable;
         _isPrivate = isPrivate;
+
+        if (OperatingSystem.IsWindows())
+        {
+            _lead = fileOffset % AddressReservation.AllocationGranularity;
+            ViewAccess access = isPrivate ? ViewAccess.Copy : writable ? ViewAccess.Write : ViewAccess.Read;
+            _reservation = AddressReservation.MapView(file, fileOffset - _lead, _lead + length, access, alignment, name);
+            return;
+        }
 
         ulong mappedFrom = PageMath.RoundDown(fileOffset, granularity);
         _lead = fileOffset - mappedFrom;
@@ -123,6 +132,13 @@ internal sealed unsafe class FileRangeMapping
     /// <param name="keepAccessible">Whether accesses still under way must not fault: then zero pages take the file's place, otherwise nothing does.</param>
     internal void Release(bool keepAccessible)
     {
+        // On Windows a view cannot be replaced: it stays until its addresses go.
+        if (OperatingSystem.IsWindows())
+        {
+            File.Dispose();
+            return;
+        }
+
         // Should the kernel refuse, the file stays mapped until the addresses go; nothing worse.
         MappingProtection protection = keepAccessible ? MappingProtection.ReadWrite : MappingProtection.None;
         _ = _reservation.MapAnonymous(0, _reservation.Length, protection, noReserve: true, out _);

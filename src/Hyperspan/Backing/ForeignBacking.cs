@@ -5,12 +5,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
-/// <summary>Memory that another process shares by a file descriptor: a part of its memfd, as vhost-user or a migration peer sends it. Linux only.</summary>
+/// <summary>Memory that another process shares by a file descriptor: a part of its memfd, as vhost-user or a migration peer sends it.</summary>
 /// <remarks>
 /// <para>
 /// The other process is not trusted: it may truncate the file, or serve it itself and never answer. Unless the file carries the seal against
 /// shrinking (fcntl(2), <c>F_SEAL_SHRINK</c>), accesses are guarded; one to a page that is gone fails with
 /// <see cref="GuestMemoryFaultKind.NotMapped"/> and cause <see cref="FaultCause.BusError"/>.
+/// </para>
+/// <para>
+/// On Windows the file is the handle of a section, or of a file, for which a section is made. A section cannot shrink; accesses are guarded all the same, since its pages may fail
+/// to be read (<see cref="FaultCause.BusError"/>). What was mapped stays so after a dispose until nothing refers to this object any more.
 /// </para>
 /// <para>All methods may be called from any thread.</para>
 /// </remarks>
@@ -27,7 +31,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     /// <exception cref="ArgumentException">The file offset is not a multiple of 4 KiB.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is zero, or the range is more than can be mapped.</exception>
     /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, does not permit the access, or the system refused otherwise.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public ForeignBacking(SafeFileHandle file, ulong fileOffset, ulong length, ForeignBackingOptions? options = null)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
@@ -47,7 +51,9 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
             // First the seals, then the size: a size seen after the seal against shrinking is one to rely on.
             bool cannotShrink = (FileDescriptors.Seals(own) & FileSeals.Shrink) != 0;
             uint magic = FileDescriptors.FileSystemMagic(own);
-            FileStatus status = FileDescriptors.Status(own);
+
+            // A section of Windows does not tell its length: one that is shorter is not mapped.
+            FileStatus status = OperatingSystem.IsWindows() ? default : FileDescriptors.Status(own);
             FileRangeMapping.RequireSize(status, fileOffset, length, Name);
             FaultBehavior = cannotShrink && magic == LinuxConstants.TMPFS_MAGIC && !Overcommit.IsStrict
                 ? FaultBehavior.Never
@@ -83,7 +89,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
     /// <exception cref="GuestMemoryMappingException">The system refused otherwise.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public static ForeignBacking Open(string path, ForeignBackingOptions? options = null)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);

@@ -37,11 +37,16 @@ public sealed class GuestMemoryMappingException : IOException
     /// <summary>Gets the length of the range in bytes, or <see langword="null"/> where no range was concerned.</summary>
     public ulong? Length { get; }
 
-    /// <summary>Gets the error number of the system call (errno(3)), or zero where the refusal is our own: a file that is too short.</summary>
+    /// <summary>Gets the error number of the system call (errno(3); on Windows GetLastError), or zero where the refusal is our own: a file that is too short.</summary>
     public int ErrorNumber { get; }
 
-    /// <summary>Gets the name of the error as the manual pages have it, <c>ENOMEM</c>, or an empty string where <see cref="ErrorNumber"/> is zero.</summary>
-    public string ErrorName => ErrorNumber == 0 ? "" : Interop.Linux.ErrorNumber.Name(ErrorNumber);
+    /// <summary>
+    /// Gets the name of the error as the manual pages have it, <c>ENOMEM</c> (on Windows as its header has it, <c>ERROR_COMMITMENT_LIMIT</c>), or an empty string where
+    /// <see cref="ErrorNumber"/> is zero.
+    /// </summary>
+    public string ErrorName => ErrorNumber == 0 ? "" : NameOf(ErrorNumber);
+
+    private static string NameOf(int error) => OperatingSystem.IsWindows() ? Interop.Windows.WindowsError.Name(error) : Interop.Linux.ErrorNumber.Name(error);
 
     private static string Text(string operation, int error, string? memoryName, (ulong Offset, ulong Length)? range, string? hint)
     {
@@ -51,7 +56,7 @@ public sealed class GuestMemoryMappingException : IOException
             : "";
         string why = error == 0
             ? ""
-            : $": {Interop.Linux.ErrorNumber.Name(error)} ({Marshal.GetPInvokeErrorMessage(error)})";
+            : $": {NameOf(error)} ({Marshal.GetPInvokeErrorMessage(error)})";
         string advice = hint is null ? "" : error == 0 ? $": {hint}" : $"; {hint}";
         return $"{who}cannot {operation}{where}{why}{advice}";
     }

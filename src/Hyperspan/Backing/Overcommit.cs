@@ -11,6 +11,11 @@ internal static class Overcommit
     {
         get
         {
+            if (!OperatingSystem.IsLinux())
+            {
+                return false;
+            }
+
             try
             {
                 return File.ReadAllText("/proc/sys/vm/overcommit_memory").AsSpan().Trim() is "2";

@@ -1,21 +1,27 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 using System.Text;
 
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
 /// <summary>
-/// Memory in a file without a name (memfd), which other processes can map too: a vhost-user device, another VMM. Linux only.
+/// Memory in a file without a name (memfd), which other processes can map too: a vhost-user device, another VMM.
 /// </summary>
 /// <remarks>
 /// <para>
 /// The file is sealed against shrinking, growing and further seals (fcntl(2), File Sealing), so no process that receives it can make an access here
 /// fault; with ordinary pages it is accessed at the speed of a raw pointer. With huge pages it may fault: a peer that punches a hole gives the page
 /// back to the pool, and the pool may have none left at the next access.
+/// </para>
+/// <para>
+/// On Windows it is a section of the page file, whose <see cref="Handle"/> a peer duplicates (DuplicateHandle) and makes a <see cref="ForeignBacking"/> of. There are no huge
+/// pages, and none can be given back. What was mapped stays so after a dispose until nothing refers to this object any more.
 /// </para>
 /// <para>All methods may be called from any thread.</para>
 /// </remarks>
@@ -34,7 +40,9 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
     /// <exception cref="GuestMemoryMappingException">
     /// The system refused; for huge pages the message says how many are needed, how many are free, and where to ask for more.
     /// </exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// This is neither Linux nor Windows on x86-64; or huge pages, or pages that can be given back, are wanted on Windows.
+    /// </exception>
     public SharedBacking(ulong length, SharedBackingOptions? options = null)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
@@ -48,10 +56,14 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
         Length = PageMath.RoundUp(length, pageSize);
         _pageSize = pageSize;
         _pins = options.IsDiscardable ? NotePins() : null;
-        SafeFileHandle file = Create(options);
+        SafeFileHandle file = OperatingSystem.IsWindows() ? CreateSection(options) : Create(options);
         try
         {
-            SetLengthAndSeal(file);
+            if (!OperatingSystem.IsWindows())
+            {
+                SetLengthAndSeal(file);
+            }
+
             _file = new FileRangeMapping(
                 file,
                 fileOffset: 0,
@@ -108,6 +120,25 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
     /// <inheritdoc/>
     protected override void ReleaseAddresses() => _file.Unmap();
 
+    /// <summary>A section of the page file, all of whose pages the system has promised.</summary>
+    [SupportedOSPlatform("windows")]
+    private SafeFileHandle CreateSection(SharedBackingOptions options)
+    {
+        if (options.HugePages != HugePageSize.None)
+        {
+            throw new PlatformNotSupportedException("Memory from a pool of huge pages needs Linux.");
+        }
+
+        if (options.IsDiscardable)
+        {
+            throw new PlatformNotSupportedException("Shared memory whose pages can be given back needs Linux: a section of Windows keeps what it has.");
+        }
+
+        using var none = new SafeFileHandle(-1, ownsHandle: false);
+        SafeFileHandle section = Kernel32.CreateFileMapping(none, null, PageProtection.ReadWrite, (uint)(Length >> 32), (uint)Length, null);
+        return section.IsInvalid ? throw new GuestMemoryMappingException("create a section for", Marshal.GetLastPInvokeError(), Name, (0, Length)) : section;
+    }
+
     private static SafeFileHandle Create(SharedBackingOptions options)
     {
         if (options.Name.Contains('\0', StringComparison.Ordinal))
@@ -157,6 +188,12 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
 
     private void Prefault()
     {
+        if (OperatingSystem.IsWindows())
+        {
+            _file.Prefault(Name);
+            return;
+        }
+
         // Not by touching the pages: this asks the file, needs no recent kernel, and a lack of memory is an error instead of a signal.
         int result;
         do

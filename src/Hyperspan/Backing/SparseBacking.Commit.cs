@@ -55,8 +55,8 @@ public sealed unsafe partial class SparseBacking
             }
         }
 
-        // Reserved pages are private memory that only lacks permission: granting it makes them zeros, and cannot fail half-way into a hole.
-        int error = _reservation.Protect(offset, length, Bits(protection));
+        // Reserved pages are private memory that only lacks permission: granting it makes them zeros, and cannot fail half-way into a hole. On Windows they are committed.
+        int error = _reservation.Grant(offset, length, Bits(protection));
         if (error != 0)
         {
             RestoreProtection(offset, end);

@@ -1,5 +1,7 @@
 using System.Globalization;
 
+using Hyperspan.Guarding;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
@@ -21,10 +23,12 @@ public sealed unsafe partial class SparseBacking
     /// The system refused: the file is not open for the access, sealed against it, cannot be mapped at all, or is on huge pages and one of the numbers
     /// (the address of this mapping included: give it the alignment) is not a multiple of their size, or the pool has too few.
     /// </exception>
+    /// <exception cref="PlatformNotSupportedException">There is no <see cref="HyperspanAbility.MappedFileParts"/> here.</exception>
     /// <exception cref="ObjectDisposedException">This mapping has been disposed.</exception>
     public void MapFile(ulong offset, SafeFileHandle file, ulong fileOffset, ulong length, bool writable)
     {
         const string Operation = "map a file at";
+        PlatformAbilities.Demand(HyperspanAbility.MappedFileParts);
         ArgumentNullException.ThrowIfNull(file);
         ulong end = RequireRange(offset, length);
         PageMath.RequirePageAligned(fileOffset, nameof(fileOffset));

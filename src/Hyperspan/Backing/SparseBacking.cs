@@ -6,7 +6,7 @@ namespace Hyperspan;
 
 /// <summary>
 /// A range of addresses in which memory comes and goes: private memory, zero pages, parts of files. Reserving takes no memory, so it may be far
-/// larger than the machine's. Linux only.
+/// larger than the machine's.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -22,6 +22,10 @@ namespace Hyperspan;
 /// While a page is pinned, what is mapped there is neither replaced nor removed, and its protection not reduced: an operation that would do so fails
 /// with <see cref="InvalidOperationException"/> and changes nothing. Putting something where there is nothing, and widening a
 /// protection, go through: a page-fault handler that is called while pages are being pinned depends on it.
+/// </para>
+/// <para>
+/// On Windows there are no parts of files (<see cref="HyperspanAbility.MappedFileParts"/>), and a page whose memory is replaced by zeros is a hole for a moment. Memory is promised
+/// by the system when it is committed, zero pages included.
 /// </para>
 /// <para>The processor's protection applies to all memories made over this mapping. Pages are never executable in this process, whatever is asked for.</para>
 /// </remarks>
@@ -42,7 +46,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
     /// <paramref name="length"/> is zero or more than can be mapped, or the fault behavior is <see cref="FaultBehavior.Never"/>.
     /// </exception>
     /// <exception cref="GuestMemoryMappingException">The process has not so many addresses left.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public SparseBacking(ulong length, SparseBackingOptions? options = null)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);

@@ -8,12 +8,15 @@ internal static class PlatformAbilities
 {
     private static bool IsLinux => OperatingSystem.IsLinux() && nint.Size == 8;
 
+    private static bool IsWindows => OperatingSystem.IsWindows() && X86Base.X64.IsSupported;
+
     /// <summary>Says what stands against an ability here, or null.</summary>
     internal static string? WhyNot(HyperspanAbility ability) => ability switch
     {
         HyperspanAbility.HeapMemory => null,
         HyperspanAbility.RecoveredFaults => Guard.IsSupported ? null : Guard.Description,
-        HyperspanAbility.MappedMemory => IsLinux ? null : "it needs 64-bit Linux (mmap, memfd, seals); HeapBacking and backings of your own work here",
+        HyperspanAbility.MappedMemory => IsLinux || IsWindows ? null : "it needs 64-bit Linux or Windows on x86-64; HeapBacking and backings of your own work here",
+        HyperspanAbility.MappedFileParts => IsLinux ? null : "it needs 64-bit Linux (mmap at a given address)",
         HyperspanAbility.VectoredTransfers => IsLinux ? null : "it needs 64-bit Linux (preadv, sendmsg)",
         HyperspanAbility.OnDemandMemory or HyperspanAbility.WatchedMappings => IsLinux ? null : "it needs Linux (userfaultfd)",
         HyperspanAbility.LiveSnapshots => !IsLinux ? "it needs Linux (userfaultfd)"

@@ -17,10 +17,10 @@ public sealed partial class GuestMemorySnapshot
     /// <returns>The memory, writable; what is written stays in this process. It may outlive the snapshot.</returns>
     /// <exception cref="InvalidSnapshotException">An index, or a page that is copied, is damaged. Pages that are mapped are not checked: see <see cref="VerifyAsync"/>.</exception>
     /// <exception cref="GuestMemoryMappingException">The system refused.</exception>
-    /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
+    /// <exception cref="PlatformNotSupportedException">There is no <see cref="HyperspanAbility.MappedFileParts"/> here.</exception>
     public GuestMemory Map(string name)
     {
-        PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
+        PlatformAbilities.Demand(HyperspanAbility.MappedFileParts);
         FaultBehavior behavior = FaultBehavior.MayFault;
         foreach (SnapshotFile file in _files)
         {

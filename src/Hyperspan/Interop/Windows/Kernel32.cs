@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Interop.Windows;
 
@@ -18,6 +19,21 @@ internal static unsafe partial class Kernel32
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]
     internal static partial bool VirtualProtect(void* address, nuint size, PageProtection protection, out PageProtection before);
+
+    [LibraryImport("kernel32", EntryPoint = "CreateFileMappingW", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    internal static partial SafeFileHandle CreateFileMapping(SafeFileHandle file, void* security, PageProtection protection, uint sizeHigh, uint sizeLow, string? name);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    internal static partial byte* MapViewOfFileEx(SafeFileHandle section, ViewAccess access, uint offsetHigh, uint offsetLow, nuint length, void* address);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool UnmapViewOfFile(void* address);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    internal static partial bool DuplicateHandle(
+        nint sourceProcess, SafeFileHandle source, nint targetProcess, out nint target, uint access, [MarshalAs(UnmanagedType.Bool)] bool inherit, DuplicateOptions options);
 
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]

@@ -9,6 +9,13 @@ internal readonly struct FileStatus
     /// <summary><c>S_IFMT</c>: the bits of a mode that hold the type of file.</summary>
     internal const int TypeMask = 0xf000;
 
+    /// <summary>Initializes a new instance of the <see cref="FileStatus"/> struct, of a regular file, for systems that tell its length alone.</summary>
+    internal FileStatus(ulong size)
+    {
+        Mode = (ushort)FileType.Regular;
+        Size = size;
+    }
+
     [FieldOffset(4)]
     public readonly uint BlockSize;
 

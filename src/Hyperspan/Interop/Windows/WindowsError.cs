@@ -1,0 +1,26 @@
+using System.Globalization;
+
+namespace Hyperspan.Interop.Windows;
+
+/// <summary><c>ERROR_…</c>: what GetLastError answers (winerror.h).</summary>
+internal static class WindowsError
+{
+    internal const int AccessDenied = 5;
+    internal const int InvalidHandle = 6;
+    internal const int InvalidAddress = 487;
+
+    /// <summary>Gives the C name, as people search for it.</summary>
+    internal static string Name(int error) => error switch
+    {
+        AccessDenied => "ERROR_ACCESS_DENIED",
+        InvalidHandle => "ERROR_INVALID_HANDLE",
+        8 => "ERROR_NOT_ENOUGH_MEMORY",
+        14 => "ERROR_OUTOFMEMORY",
+        87 => "ERROR_INVALID_PARAMETER",
+        InvalidAddress => "ERROR_INVALID_ADDRESS",
+        1006 => "ERROR_FILE_INVALID",
+        1132 => "ERROR_MAPPED_ALIGNMENT",
+        1455 => "ERROR_COMMITMENT_LIMIT",
+        _ => string.Create(CultureInfo.InvariantCulture, $"error {error}"),
+    };
+}

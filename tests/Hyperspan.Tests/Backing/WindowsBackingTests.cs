@@ -1,0 +1,210 @@
+using Hyperspan.Guarding;
+using Hyperspan.Interop.Windows;
+using Hyperspan.Tests.Infrastructure;
+
+namespace Hyperspan.Tests.Backing;
+
+/// <summary>What is mapped on Windows: reserved addresses in which pages come and go, sections, files.</summary>
+public sealed unsafe class WindowsBackingTests
+{
+    private const ulong Page = 4096;
+    private const int PageLength = 4096;
+
+    [WindowsFact]
+    public void Committed_pages_keep_what_they_hold_and_new_ones_are_zeros()
+    {
+        using var sparse = new SparseBacking(16 * Page);
+        using var memory = new GuestMemory(sparse, "sparse");
+        memory.TryRead(4 * Page, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
+        (fault.Kind, fault.Cause, AddressOf(fault)).ShouldBe((GuestMemoryFaultKind.NotMapped, FaultCause.SegmentationFault, 4 * Page));
+
+        sparse.Commit(4 * Page, 4 * Page);
+        memory.Write((4 * Page) + 8, 0x1234u);
+        memory.Read<uint>((4 * Page) + 8).ShouldBe(0x1234u);
+        sparse.Commit(3 * Page, 3 * Page);
+        memory.Read<uint>((4 * Page) + 8).ShouldBe(0x1234u, "what is committed keeps its contents");
+        memory.Read<ulong>(3 * Page).ShouldBe(0UL);
+
+        sparse.Decommit(4 * Page, Page);
+        memory.TryWrite((4 * Page) + 8, 1u, out fault).ShouldBeFalse();
+        AddressOf(fault).ShouldBe((4 * Page) + 8);
+        sparse.Commit(4 * Page, Page);
+        memory.Read<uint>((4 * Page) + 8).ShouldBe(0u);
+        sparse.Unmap(0, 16 * Page);
+        memory.TryRead(5 * Page, out byte _).ShouldBeFalse();
+    }
+
+    [WindowsFact]
+    public void Bytes_before_a_hole_are_written_and_none_after()
+    {
+        using var sparse = new SparseBacking(8 * Page);
+        using var memory = new GuestMemory(sparse, "sparse");
+        sparse.Commit(0, 8 * Page);
+        byte[] pattern = new byte[3 * PageLength];
+        Array.Fill(pattern, (byte)0x5a);
+        byte[] seen = new byte[8 * PageLength];
+        foreach (ulong before in (ulong[])[1, 7, 63, 64, 65, 200, 4095, 4096, 5000])
+        {
+            foreach (int kind in (int[])[0, 1, 2])
+            {
+                sparse.Commit(0, 8 * Page);
+                memory.Fill(0, 0x11, 8 * Page);
+                Break(kind, sparse);
+                memory.TryWrite((4 * Page) - before, pattern, out GuestMemoryFault fault).ShouldBeFalse();
+                AddressOf(fault).ShouldBe(4 * Page);
+                memory.TryFill((4 * Page) - before, 0x5a, 300 + before, out fault).ShouldBeFalse();
+                AddressOf(fault).ShouldBe(4 * Page);
+                memory.TryRead((4 * Page) - before, seen.AsSpan(0, (int)before)).ShouldBeTrue();
+                seen.AsSpan(0, (int)before).IndexOfAnyExcept((byte)0x5a).ShouldBe(-1, $"{before} bytes before a page of kind {kind}");
+                memory.TryRead(5 * Page, seen.AsSpan(0, 3 * PageLength)).ShouldBeTrue();
+                seen.AsSpan(0, 3 * PageLength).IndexOfAnyExcept((byte)0x11).ShouldBe(-1, "after the hole");
+            }
+        }
+
+        static void Break(int kind, SparseBacking sparse)
+        {
+            switch (kind)
+            {
+                case 0:
+                    sparse.Decommit(4 * Page, Page);
+                    break;
+                case 1:
+                    sparse.Protect(4 * Page, Page, Protection.None);
+                    break;
+                default:
+                    sparse.Protect(4 * Page, Page, Protection.Read);
+                    break;
+            }
+        }
+    }
+
+    [WindowsFact]
+    public void Zero_pages_are_read_and_not_written_until_they_are_committed()
+    {
+        using var sparse = new SparseBacking(4 * Page);
+        using var memory = new GuestMemory(sparse, "sparse");
+        sparse.Commit(0, 2 * Page);
+        memory.Write(0, 1u);
+        sparse.MapZero(0, 3 * Page);
+        memory.Read<uint>(0).ShouldBe(0u);
+        memory.TryWrite(2 * Page, 1u).ShouldBeFalse();
+        memory.TryCompareExchange(2 * Page, 0u, 0u, out _, out uint _, out _).ShouldBeFalse();
+        sparse.Commit(2 * Page, Page);
+        memory.Write(2 * Page, 7u);
+        memory.Read<uint>(2 * Page).ShouldBe(7u);
+        sparse.Prefault(0, 3 * Page, AccessType.Read);
+        Should.Throw<GuestMemoryMappingException>(() => sparse.Prefault(0, 4 * Page, AccessType.Read)).ErrorName.ShouldBe("ERROR_INVALID_ADDRESS");
+    }
+
+    [WindowsFact]
+    public void Addresses_have_the_alignment_that_was_asked_for()
+    {
+        foreach (ulong alignment in (ulong[])[Page, 1UL << 16, 2UL << 20, 1UL << 30])
+        {
+            using var sparse = new SparseBacking(3 * Page, new SparseBackingOptions { Alignment = alignment });
+            ((ulong)sparse.Mapping % alignment).ShouldBe(0UL);
+            using var shared = new SharedBacking(3 * Page, new SharedBackingOptions { Alignment = alignment });
+            ((ulong)shared.Mapping % alignment).ShouldBe(0UL);
+        }
+    }
+
+    [WindowsFact]
+    public void A_section_is_the_same_memory_for_all_who_map_it()
+    {
+        using var shared = new SharedBacking(48 * Page);
+        shared.FaultBehavior.ShouldBe(FaultBehavior.Never);
+        using var memory = new GuestMemory(shared, "shared");
+        using var peer = new GuestMemory(new ForeignBacking(shared.Handle, 17 * Page, 100), "peer");
+        memory.Write((17 * Page) + 8, 0x77u);
+        peer.Read<uint>(8).ShouldBe(0x77u);
+        peer.Write(96, 0x88u);
+        memory.Read<uint>((17 * Page) + 96).ShouldBe(0x88u);
+        peer.TryRead(98, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
+        using var reader = new GuestMemory(new ForeignBacking(shared.Handle, 0, 48 * Page, new ForeignBackingOptions { Writable = false }), "reader");
+        reader.TryWrite(0, 1u).ShouldBeFalse();
+        reader.Read<uint>((17 * Page) + 8).ShouldBe(0x77u);
+        ShareableRegion region = memory.GetShareableRegions().ShouldHaveSingleItem();
+        (region.Length, region.FileOffset, region.Writable).ShouldBe((48 * Page, 0UL, true));
+    }
+
+    [WindowsFact]
+    public void A_file_is_memory()
+    {
+        using var file = new TemporaryFile((3 * PageLength) + 100);
+        using (var memory = new GuestMemory(new FileBacking(file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite, FileOffset = Page }), "file"))
+        {
+            memory.Length.ShouldBe((2 * Page) + 100);
+            memory.Write((2 * Page) + 96, 0xaabbccddu);
+            memory.TryWrite((2 * Page) + 98, 1u).ShouldBeFalse();
+        }
+
+        using (var memory = new GuestMemory(new FileBacking(file.Path), "file"))
+        {
+            memory.Read<uint>((3 * Page) + 96).ShouldBe(0xaabbccddu);
+            memory.TryWrite(0, 1u).ShouldBeFalse();
+        }
+
+        using (var memory = new GuestMemory(new FileBacking(file.Path, new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file"))
+        {
+            memory.Write((3 * Page) + 96, 1u);
+            memory.Read<uint>((3 * Page) + 96).ShouldBe(1u);
+        }
+
+        using var opened = new GuestMemory(ForeignBacking.Open(file.Path), "file");
+        opened.Read<uint>((3 * Page) + 96).ShouldBe(0xaabbccddu);
+    }
+
+    [WindowsFact]
+    public void What_cannot_be_mapped_is_refused_with_the_reason()
+    {
+        using var shared = new SharedBacking(Page);
+        Should.Throw<GuestMemoryMappingException>(() => new ForeignBacking(shared.Handle, 0, 40 * Page)).Message.ShouldContain("shorter");
+        Should.Throw<PlatformNotSupportedException>(() => new SharedBacking(Page, new SharedBackingOptions { HugePages = HugePageSize.Size2MiB }));
+        Should.Throw<PlatformNotSupportedException>(() => new SharedBacking(Page, new SharedBackingOptions { IsDiscardable = true }));
+        using var sparse = new SparseBacking(Page);
+        Should.Throw<PlatformNotSupportedException>(() => sparse.MapFile(0, shared.Handle, 0, Page, writable: true))
+            .Message.ShouldStartWith(nameof(HyperspanAbility.MappedFileParts));
+        HyperspanEnvironment.WhyNot(HyperspanAbility.MappedMemory).ShouldBeNull();
+        HyperspanEnvironment.GetGuardMode().ShouldBe(GuardMode.MachineCode);
+    }
+
+    [WindowsFact]
+    public void Disposed_memory_is_a_fault()
+    {
+        GuestMemoryBacking[] backings = [Committed(), new SharedBacking(4 * Page)];
+        foreach (GuestMemoryBacking backing in backings)
+        {
+            var memory = new GuestMemory(backing, "memory");
+            memory.Write(8, 1u);
+            memory.Dispose();
+            memory.TryRead(8, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
+            fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        }
+
+        static SparseBacking Committed()
+        {
+            var sparse = new SparseBacking(4 * Page);
+            sparse.Commit(0, 4 * Page);
+            return sparse;
+        }
+    }
+
+    [WindowsFact]
+    public void A_page_that_is_guarded_fails_once()
+    {
+        using var sparse = new SparseBacking(2 * Page);
+        sparse.Commit(0, 2 * Page);
+        Kernel32.VirtualProtect(sparse.Mapping + Page, PageLength, PageProtection.ReadWrite | PageProtection.Guard, out _).ShouldBeTrue();
+        Guard.Load<uint>(sparse.Mapping + Page + 8, mayBlock: false).Status.ShouldBe(11UL);
+        Guard.Load<uint>(sparse.Mapping + Page + 8, mayBlock: false).Status.ShouldBe(0UL);
+    }
+
+    [WindowsFact]
+    public void Another_process_shares_a_section_and_exchanges_values_in_it() => ChildProcess.Run("section-peer").ShouldSucceed();
+
+    [WindowsFact]
+    public void Inlined_accesses_to_pages_that_are_missing_fail_during_collections() => ChildProcess.Run("inlined-fault-storm").ShouldSucceed();
+
+    private static ulong AddressOf(in GuestMemoryFault fault) => fault.Address!.Value.Value;
+}
