@@ -9,10 +9,13 @@ public enum FaultCause : byte
     /// <summary>The access was refused before it touched memory: a bound, an alignment, a disposed object.</summary>
     Check,
 
-    /// <summary>The processor's access met a page that is not mapped or does not permit it (SIGSEGV).</summary>
+    /// <summary>The processor's access met a page that is not mapped or does not permit it (SIGSEGV; STATUS_ACCESS_VIOLATION on Windows).</summary>
     SegmentationFault,
 
-    /// <summary>The page is mapped but nothing is behind it: a truncated file, a huge page the pool could not give (SIGBUS).</summary>
+    /// <summary>
+    /// The page is mapped but nothing is behind it: a truncated file, a huge page the pool could not give (SIGBUS); what
+    /// cannot be read in (STATUS_IN_PAGE_ERROR on Windows).
+    /// </summary>
     BusError,
 
     /// <summary>A clear bit in an access bitmap.</summary>

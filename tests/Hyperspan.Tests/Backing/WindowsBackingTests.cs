@@ -181,12 +181,28 @@ public sealed unsafe class WindowsBackingTests
             memory.TryRead(8, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
             fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         }
+    }
 
-        static SparseBacking Committed()
+    /// <summary>Somebody else may be given the addresses at once: then another attempt shows it.</summary>
+    [WindowsFact]
+    public void Addresses_are_given_back_when_that_is_asked_for()
+    {
+        Func<GuestMemoryBacking>[] makers = [Committed, () => new SharedBacking(4 * Page)];
+        foreach (Func<GuestMemoryBacking> make in makers)
         {
-            var sparse = new SparseBacking(4 * Page);
-            sparse.Commit(0, 4 * Page);
-            return sparse;
+            int attempt = 0;
+            while (!IsGoneAfter(make()))
+            {
+                (++attempt).ShouldBeLessThan(50);
+            }
+        }
+
+        static bool IsGoneAfter(GuestMemoryBacking backing)
+        {
+            byte* address = backing.Mapping;
+            Guard.Load<byte>(address, mayBlock: false).Ok.ShouldBeTrue();
+            backing.DisposeAndUnmap();
+            return !Guard.Load<byte>(address, mayBlock: false).Ok;
         }
     }
 
@@ -205,6 +221,13 @@ public sealed unsafe class WindowsBackingTests
 
     [WindowsFact]
     public void Inlined_accesses_to_pages_that_are_missing_fail_during_collections() => ChildProcess.Run("inlined-fault-storm").ShouldSucceed();
+
+    private static SparseBacking Committed()
+    {
+        var sparse = new SparseBacking(4 * Page);
+        sparse.Commit(0, 4 * Page);
+        return sparse;
+    }
 
     private static ulong AddressOf(in GuestMemoryFault fault) => fault.Address!.Value.Value;
 }
