@@ -73,6 +73,7 @@ public class HostileGuestTests
         using IVirtioQueueHandler handler = device.CreateQueueHandler(0, device.OfferedFeatures);
         bed.Describe(0, QueueBed.Buffers, 16, QueueBed.Next, 1);
         bed.Memory.Clear(QueueBed.Buffers, 16);
+        bed.Describe(1, first, 512, QueueBed.Next | QueueBed.Write, 2); // Until the other thread has come.
         bed.Describe(2, QueueBed.Buffers + 16, 1, QueueBed.Write);
         ulong[] addresses = [first, second, QueueBed.MemorySize, ulong.MaxValue - 511];
         uint[] lengths = [512, longest, uint.MaxValue, 0xFFFF_FE00];
