@@ -9,7 +9,6 @@ namespace Hyperspan.EndToEnd;
 public sealed class PlatformTests : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
-    private static readonly TimeSpan LongestUnderWine = TimeSpan.FromMinutes(4);
 
     // Accesses, the guard, and what decides when they count. The rest does not depend on the processor, or takes too long on an emulated one.
     private static readonly string[] Core =
@@ -100,7 +99,7 @@ public sealed class PlatformTests : IDisposable
         finally
         {
             // Wine's server goes when its last program has gone.
-            await RunAsync(WineEnvironment, LongestUnderWine, Path.Combine(Path.GetDirectoryName(wine)!, "wineserver"), "-w");
+            await RunAsync(WineEnvironment, Path.Combine(Path.GetDirectoryName(wine)!, "wineserver"), "-w");
         }
     }
 
@@ -145,12 +144,12 @@ public sealed class PlatformTests : IDisposable
         return folder;
     }
 
-    private Task<(int Code, string Output)> WineAsync(params string[] arguments) => RunAsync(WineEnvironment, LongestUnderWine, TestBed.Wine!, arguments);
+    private Task<(int Code, string Output)> WineAsync(params string[] arguments) => RunAsync(WineEnvironment, TestBed.Wine!, arguments);
 
     private Task<(int Code, string Output)> RunAsync(string processor, string program, params string[] arguments) =>
-        RunAsync(processor.Length > 0 ? [new("QEMU_CPU", processor)] : [], Longest, program, arguments);
+        RunAsync(processor.Length > 0 ? [new("QEMU_CPU", processor)] : [], program, arguments);
 
-    private async Task<(int Code, string Output)> RunAsync(KeyValuePair<string, string>[] environment, TimeSpan longest, string program, params string[] arguments)
+    private async Task<(int Code, string Output)> RunAsync(KeyValuePair<string, string>[] environment, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1";
@@ -170,7 +169,7 @@ public sealed class PlatformTests : IDisposable
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         Task<string> output = process.StandardOutput.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(longest);
+        using var limit = new CancellationTokenSource(Longest);
         try
         {
             await process.WaitForExitAsync(limit.Token);
