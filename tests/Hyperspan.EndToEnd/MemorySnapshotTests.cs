@@ -24,7 +24,6 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
         {
             await using MemoryFileMachine one = await MemoryFileMachine.StartAsync(folder, "one", qemu!, $"{memory}/one", isIncoming: false);
             string checksum;
-            int rounds;
             try
             {
                 checksum = (await one.WaitForAsync("begin"))[1];
@@ -35,7 +34,7 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
                 // On for a while: what follows is a difference.
                 await one.Monitor.ExecuteAsync("cont");
                 await one.WaitForAsync("round");
-                rounds = int.Parse((await one.WaitForAsync("round"))[1], CultureInfo.InvariantCulture);
+                await one.WaitForAsync("round");
                 await one.Monitor.ExecuteAsync("stop");
                 await one.SaveDevicesAsync($"{folder}/devices");
                 Run("snapshot", "save", "--memory", $"{memory}/one", $"{folder}/next.snap", "--since", $"{folder}/base.snap", "--compress");
@@ -45,7 +44,10 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
                 output.WriteLine(one.Log);
             }
 
+            // What it has said is more than what was waited for.
             await one.DisposeAsync();
+            int rounds = one.Log.Split('\n').Select(line => line.Split(' ')).Where(words => words is ["HS:MARK", "round", ..])
+                .Max(words => int.Parse(words[2], CultureInfo.InvariantCulture));
             Run("snapshot", "verify", $"{folder}/next.snap");
             new FileInfo($"{folder}/base.snap").Length.ShouldBeLessThan((long)MemoryFileMachine.MemoryMiB << 20);
             Run("snapshot", "restore", $"{folder}/next.snap", "--memory", $"{memory}/two");
