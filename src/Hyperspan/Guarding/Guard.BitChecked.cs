@@ -41,32 +41,35 @@ internal static unsafe partial class Guard
         }
     }
 
-    /// <summary>Reads with exactly one load if the bit is set.</summary>
+    /// <summary>
+    /// Reads with exactly one load if the bit is set, by the stubs of the image that is given: <see cref="GuardEntry.Code"/>, or as far after it as the stubs for translated
+    /// pages lie after those for bits.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedLoad<T>(byte* p, byte* bitmap, ulong bitIndex, nint stubs = 0)
+    public static GuardedResult BitCheckedLoad<T>(byte* p, byte* bitmap, ulong bitIndex, byte* code)
         where T : unmanaged
     {
         // SAFETY: a fault of the stub's accesses returns here as a status.
-        return ((delegate*<byte*, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedLoadOffset(sizeof(T)) + stubs))(p, bitmap, bitIndex);
+        return ((delegate*<byte*, byte*, ulong, GuardedResult>)(code + StubCode.BitCheckedLoadOffset(sizeof(T))))(p, bitmap, bitIndex);
     }
 
     /// <summary>Writes with exactly one store that takes effect only while the bit is set.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedStore<T>(byte* p, T value, byte* bitmap, ulong bitIndex, nint stubs = 0)
+    public static GuardedResult BitCheckedStore<T>(byte* p, T value, byte* bitmap, ulong bitIndex, byte* code)
         where T : unmanaged
     {
         // SAFETY: as above.
-        return ((delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedStoreOffset(sizeof(T)) + stubs))(
+        return ((delegate*<byte*, ulong, byte*, ulong, GuardedResult>)(code + StubCode.BitCheckedStoreOffset(sizeof(T))))(
             p, Scalar.ToBits(value), bitmap, bitIndex);
     }
 
     /// <summary>Compares and exchanges, which takes effect only while the bit is set; see <see cref="CompareExchange{T}(byte*, T, T)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static GuardedResult BitCheckedCompareExchange<T>(byte* p, T value, T comparand, byte* bitmap, ulong bitIndex, nint stubs = 0)
+    public static GuardedResult BitCheckedCompareExchange<T>(byte* p, T value, T comparand, byte* bitmap, ulong bitIndex, byte* code)
         where T : unmanaged
     {
         // SAFETY: as above.
-        return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(GuardEntry.Code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T)) + stubs))(
+        return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T))))(
             p, Scalar.ToBits(comparand), Scalar.ToBits(value), bitmap, bitIndex);
     }
 }

@@ -78,9 +78,9 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
                 5 => Guard.Fill(bad - offset, 0, 201, mayBlock),
                 6 => Guard.ProbeWrite(bad + offset, mayBlock),
                 7 => Guard.Load<byte>(bad + offset, mayBlock),
-                8 => Guard.BitCheckedLoad<ushort>(bad + offset, bitmap, 3),
-                9 => Guard.BitCheckedStore(bad + offset, 1UL, bitmap, 3),
-                _ => Guard.BitCheckedCompareExchange(bad + (offset & ~(nuint)3), 1U, 0U, bitmap, 3),
+                8 => Guard.BitCheckedLoad<ushort>(bad + offset, bitmap, 3, GuardEntry.Code),
+                9 => Guard.BitCheckedStore(bad + offset, 1UL, bitmap, 3, GuardEntry.Code),
+                _ => Guard.BitCheckedCompareExchange(bad + (offset & ~(nuint)3), 1U, 0U, bitmap, 3, GuardEntry.Code),
             };
             if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
             {

@@ -135,10 +135,10 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
             {
                 case "store":
                 case "unflushed":
-                    Check(Guard.BitCheckedStore(p, value, bitmap, Bit));
+                    Check(Guard.BitCheckedStore(p, value, bitmap, Bit, GuardEntry.Code));
                     break;
                 case "exchange":
-                    Check(Guard.BitCheckedCompareExchange(p, value, Volatile.Read(ref cell), bitmap, Bit));
+                    Check(Guard.BitCheckedCompareExchange(p, value, Volatile.Read(ref cell), bitmap, Bit, GuardEntry.Code));
                     break;
                 default:
                     if ((Volatile.Read(ref bitmap[Bit / 8]) & (1 << (int)(Bit % 8))) != 0)

@@ -126,26 +126,26 @@ public unsafe class GuardBitCheckedTests
 
     private static GuardedResult Load(byte* p, byte* bitmap, ulong bit, int size) => size switch
     {
-        1 => Guard.BitCheckedLoad<byte>(p, bitmap, bit),
-        2 => Guard.BitCheckedLoad<ushort>(p, bitmap, bit),
-        4 => Guard.BitCheckedLoad<uint>(p, bitmap, bit),
-        _ => Guard.BitCheckedLoad<ulong>(p, bitmap, bit),
+        1 => Guard.BitCheckedLoad<byte>(p, bitmap, bit, GuardEntry.Code),
+        2 => Guard.BitCheckedLoad<ushort>(p, bitmap, bit, GuardEntry.Code),
+        4 => Guard.BitCheckedLoad<uint>(p, bitmap, bit, GuardEntry.Code),
+        _ => Guard.BitCheckedLoad<ulong>(p, bitmap, bit, GuardEntry.Code),
     };
 
     private static GuardedResult Store(byte* p, ulong value, byte* bitmap, ulong bit, int size) => size switch
     {
-        1 => Guard.BitCheckedStore(p, (byte)value, bitmap, bit),
-        2 => Guard.BitCheckedStore(p, (ushort)value, bitmap, bit),
-        4 => Guard.BitCheckedStore(p, (uint)value, bitmap, bit),
-        _ => Guard.BitCheckedStore(p, value, bitmap, bit),
+        1 => Guard.BitCheckedStore(p, (byte)value, bitmap, bit, GuardEntry.Code),
+        2 => Guard.BitCheckedStore(p, (ushort)value, bitmap, bit, GuardEntry.Code),
+        4 => Guard.BitCheckedStore(p, (uint)value, bitmap, bit, GuardEntry.Code),
+        _ => Guard.BitCheckedStore(p, value, bitmap, bit, GuardEntry.Code),
     };
 
     private static GuardedResult CompareExchange(
         byte* p, ulong value, ulong comparand, byte* bitmap, ulong bit, int size) => size switch
         {
-            1 => Guard.BitCheckedCompareExchange(p, (byte)value, (byte)comparand, bitmap, bit),
-            2 => Guard.BitCheckedCompareExchange(p, (ushort)value, (ushort)comparand, bitmap, bit),
-            4 => Guard.BitCheckedCompareExchange(p, (uint)value, (uint)comparand, bitmap, bit),
-            _ => Guard.BitCheckedCompareExchange(p, value, comparand, bitmap, bit),
+            1 => Guard.BitCheckedCompareExchange(p, (byte)value, (byte)comparand, bitmap, bit, GuardEntry.Code),
+            2 => Guard.BitCheckedCompareExchange(p, (ushort)value, (ushort)comparand, bitmap, bit, GuardEntry.Code),
+            4 => Guard.BitCheckedCompareExchange(p, (uint)value, (uint)comparand, bitmap, bit, GuardEntry.Code),
+            _ => Guard.BitCheckedCompareExchange(p, value, comparand, bitmap, bit, GuardEntry.Code),
         };
 }

@@ -140,25 +140,25 @@ public unsafe class GuardTranslatedTests
 
     private static GuardedResult Load(byte* p, ulong* table, ulong page, int size) => size switch
     {
-        1 => Guard.BitCheckedLoad<byte>(p, (byte*)table, page, StubCode.TranslatedDistance),
-        2 => Guard.BitCheckedLoad<ushort>(p, (byte*)table, page, StubCode.TranslatedDistance),
-        4 => Guard.BitCheckedLoad<uint>(p, (byte*)table, page, StubCode.TranslatedDistance),
-        _ => Guard.BitCheckedLoad<ulong>(p, (byte*)table, page, StubCode.TranslatedDistance),
+        1 => Guard.BitCheckedLoad<byte>(p, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        2 => Guard.BitCheckedLoad<ushort>(p, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        4 => Guard.BitCheckedLoad<uint>(p, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        _ => Guard.BitCheckedLoad<ulong>(p, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
     };
 
     private static GuardedResult Store(byte* p, ulong value, ulong* table, ulong page, int size) => size switch
     {
-        1 => Guard.BitCheckedStore(p, (byte)value, (byte*)table, page, StubCode.TranslatedDistance),
-        2 => Guard.BitCheckedStore(p, (ushort)value, (byte*)table, page, StubCode.TranslatedDistance),
-        4 => Guard.BitCheckedStore(p, (uint)value, (byte*)table, page, StubCode.TranslatedDistance),
-        _ => Guard.BitCheckedStore(p, value, (byte*)table, page, StubCode.TranslatedDistance),
+        1 => Guard.BitCheckedStore(p, (byte)value, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        2 => Guard.BitCheckedStore(p, (ushort)value, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        4 => Guard.BitCheckedStore(p, (uint)value, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        _ => Guard.BitCheckedStore(p, value, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
     };
 
     private static GuardedResult Exchange(byte* p, ulong value, ulong comparand, ulong* table, ulong page, int size) => size switch
     {
-        1 => Guard.BitCheckedCompareExchange(p, (byte)value, (byte)comparand, (byte*)table, page, StubCode.TranslatedDistance),
-        2 => Guard.BitCheckedCompareExchange(p, (ushort)value, (ushort)comparand, (byte*)table, page, StubCode.TranslatedDistance),
-        4 => Guard.BitCheckedCompareExchange(p, (uint)value, (uint)comparand, (byte*)table, page, StubCode.TranslatedDistance),
-        _ => Guard.BitCheckedCompareExchange(p, value, comparand, (byte*)table, page, StubCode.TranslatedDistance),
+        1 => Guard.BitCheckedCompareExchange(p, (byte)value, (byte)comparand, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        2 => Guard.BitCheckedCompareExchange(p, (ushort)value, (ushort)comparand, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        4 => Guard.BitCheckedCompareExchange(p, (uint)value, (uint)comparand, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
+        _ => Guard.BitCheckedCompareExchange(p, value, comparand, (byte*)table, page, GuardEntry.Code + StubCode.TranslatedDistance),
     };
 }

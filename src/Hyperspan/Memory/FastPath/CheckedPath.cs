@@ -20,8 +20,9 @@ internal sealed unsafe class CheckedPath
     private readonly byte* _writeBitmap;
     private readonly ulong _firstBit;
 
-    // The distance of the stubs to use from those for bits; zero for these.
-    private readonly nint _stubs;
+    // Where the image of the stubs would begin if those to use were those for bits. One sum with a constant is a register less than the image and a distance: with that the
+    // loops of callers were slower even where nothing is checked.
+    private readonly byte* _code;
 
     private CheckedPath(MemoryRegion region, ulong skip)
     {
@@ -30,10 +31,11 @@ internal sealed unsafe class CheckedPath
             _readBitmap = (byte*)translated.Owner.Iotlb.Reads;
             _writeBitmap = (byte*)translated.Owner.Iotlb.Writes;
             _firstBit = (translated.Start + region.BackingOffset + skip) >> GuestAddress.PageShift;
-            _stubs = StubCode.TranslatedDistance;
+            _code = GuardEntry.Code + StubCode.TranslatedDistance;
             return;
         }
 
+        _code = GuardEntry.Code;
         _readBitmap = region.ReadBitmap;
         _writeBitmap = region.WriteBitmap;
         _firstBit = region.BitFor(skip);
@@ -57,7 +59,7 @@ internal sealed unsafe class CheckedPath
         where T : unmanaged
     {
         // SAFETY: the caller has checked that the bytes are in the region; the stub recovers from faults; the bitmaps cover the region.
-        return Guard.BitCheckedLoad<T>(at, _readBitmap, BitOf(offset), _stubs);
+        return Guard.BitCheckedLoad<T>(at, _readBitmap, BitOf(offset), _code);
     }
 
     /// <summary>Writes an aligned value; see <see cref="Load"/>.</summary>
@@ -66,7 +68,7 @@ internal sealed unsafe class CheckedPath
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        return Guard.BitCheckedStore(at, value, _writeBitmap, BitOf(offset), _stubs);
+        return Guard.BitCheckedStore(at, value, _writeBitmap, BitOf(offset), _code);
     }
 
     /// <summary>Compares and exchanges an aligned value; see <see cref="Load"/>.</summary>
@@ -75,7 +77,7 @@ internal sealed unsafe class CheckedPath
         where T : unmanaged
     {
         // SAFETY: as for reading.
-        return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset), _stubs);
+        return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset), _code);
     }
 
     /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
@@ -155,19 +157,21 @@ internal sealed unsafe class CheckedPath
         }
     }
 
+    private bool IsOfBits => _code == GuardEntry.Code;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsSet(byte* bitmap, ulong bit) => (Volatile.Read(ref bitmap[bit >> 3]) & (1 << (int)(bit & 7))) != 0;
 
     /// <summary>Whether a page may be accessed; where its address is translated, finds where it is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReach(byte* bitmap, ulong bit, ref byte* at) => _stubs == 0 ? IsSet(bitmap, bit) : Iotlb.TryTranslate((ulong*)bitmap, bit, ref at);
+    private bool TryReach(byte* bitmap, ulong bit, ref byte* at) => IsOfBits ? IsSet(bitmap, bit) : Iotlb.TryTranslate((ulong*)bitmap, bit, ref at);
 
     /// <summary>
     /// Whether a copy counts. Where memory behind a translation is closed, or is to be tracked, nobody waits for sections: the translation is gone then, and the slow
     /// path does it again.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool Counts(byte* bitmap, ulong bit) => _stubs == 0 || Iotlb.Has((ulong*)bitmap, bit);
+    private bool Counts(byte* bitmap, ulong bit) => IsOfBits || Iotlb.Has((ulong*)bitmap, bit);
 
     private ulong BitOf(ulong offset) => _firstBit + (offset >> GuestAddress.PageShift);
 }
