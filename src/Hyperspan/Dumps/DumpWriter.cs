@@ -116,17 +116,9 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         {
             Span<byte> packed = buffer.AsSpan(0, BitOperations.PopCount(pages) << SnapshotFormat.PageShift);
             image.Read(chunk, pages, packed);
-            ulong kept = 0;
-            for (ulong left = pages; left != 0; left &= left - 1, packed = packed[SnapshotFormat.PageSize..])
-            {
-                kept |= IsZero(packed[..SnapshotFormat.PageSize]) ? 0 : left & (~left + 1);
-            }
-
-            yield return (chunk, kept);
+            yield return (chunk, SnapshotFormat.DropZero(pages, packed));
         }
     }
-
-    internal static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
 
     private void CopyPages(List<DumpSegment> segments, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
@@ -160,8 +152,8 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         {
             // As many pages as are alike: zero or not.
             int length = PageRemainder(at, bytes.Length);
-            bool zero = IsZero(bytes[..length]);
-            while (length < bytes.Length && PageRemainder(at + (ulong)length, bytes.Length - length) is var more && IsZero(bytes.Slice(length, more)) == zero)
+            bool zero = SnapshotFormat.IsZero(bytes[..length]);
+            while (length < bytes.Length && PageRemainder(at + (ulong)length, bytes.Length - length) is var more && SnapshotFormat.IsZero(bytes.Slice(length, more)) == zero)
             {
                 length += more;
             }

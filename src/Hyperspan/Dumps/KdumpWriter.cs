@@ -70,7 +70,7 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
             }
 
             ulong pages = image.Regions.PagesOf(chunk);
-            ulong content = hasMore && next == chunk ? WriteContent(chunk, present & pages, buffer, ref moved) : 0;
+            ulong content = hasMore && next == chunk ? ReadContent(chunk, present & pages, buffer, ref moved) : 0;
             memory.Set(chunk, pages);
             stored.Set(chunk, AddDescriptors(pages, content));
             meter.Report(chunk, moved);
@@ -83,29 +83,17 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
         progress?.Report(new SnapshotProgress(total, total, moved));
     }
 
-    /// <summary>Reads and compresses the pages of a chunk; <c>_packed</c> has each that is not zero, by its place in the chunk.</summary>
+    /// <summary>Reads and compresses the pages of a chunk; <c>_packed</c> has those that are not zero, in their order.</summary>
     /// <returns>Those that are not zero.</returns>
-    private ulong WriteContent(ulong chunk, ulong present, byte[] buffer, ref ulong moved)
+    private ulong ReadContent(ulong chunk, ulong present, byte[] buffer, ref ulong moved)
     {
-        int count = BitOperations.PopCount(present);
-        image.Read(chunk, present, buffer.AsSpan(0, count << SnapshotFormat.PageShift));
-        _kernel?.Look(chunk, present, buffer.AsSpan(0, count << SnapshotFormat.PageShift));
-        Span<int> places = stackalloc int[SnapshotFormat.ChunkPages];
-        ulong content = 0;
-        int at = 0;
-        for (ulong left = present; left != 0; left &= left - 1, at += BlockSize)
-        {
-            int page = BitOperations.TrailingZeroCount(left);
-            if (!DumpWriter.IsZero(buffer.AsSpan(at, BlockSize)))
-            {
-                places[BitOperations.PopCount(content)] = page | (at << 6);
-                content |= 1UL << page;
-            }
-        }
-
-        int[] work = places[..BitOperations.PopCount(content)].ToArray();
-        Parallel.ForEach(work, place => _packed[place & 63] = Compress(buffer.AsSpan(place >> 6, BlockSize)));
-        moved += (ulong)work.Length << SnapshotFormat.PageShift;
+        Span<byte> pages = buffer.AsSpan(0, BitOperations.PopCount(present) << SnapshotFormat.PageShift);
+        image.Read(chunk, present, pages);
+        _kernel?.Look(chunk, present, pages);
+        ulong content = SnapshotFormat.DropZero(present, pages);
+        int count = BitOperations.PopCount(content);
+        Parallel.For(0, count, i => _packed[i] = Compress(buffer.AsSpan(i << SnapshotFormat.PageShift, BlockSize)));
+        moved += (ulong)count << SnapshotFormat.PageShift;
         return content;
     }
 
@@ -114,14 +102,14 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
     private ulong AddDescriptors(ulong pages, ulong content)
     {
         ulong added = options.SkipZero ? content : pages;
+        int next = 0;
         for (ulong left = added; left != 0; left &= left - 1)
         {
-            int page = BitOperations.TrailingZeroCount(left);
             ulong offset = _zeroAt;
             byte[] bytes = _zero;
-            if ((content >> page & 1) != 0)
+            if ((content & left & (~left + 1)) != 0)
             {
-                bytes = _packed[page];
+                bytes = _packed[next++];
                 offset = Append(bytes);
             }
 

@@ -67,4 +67,33 @@ internal static class SnapshotFormat
 
     /// <summary>The bits of the pages from one number of a chunk up to, and not including, another.</summary>
     internal static ulong Pages(int from, int to) => to - from >= ChunkPages ? ulong.MaxValue : ((1UL << (to - from)) - 1) << from;
+
+    /// <summary>Whether all bytes are zero.</summary>
+    internal static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
+
+    /// <summary>Closes up the pages that are not zero, and says which they are.</summary>
+    internal static ulong DropZero(ulong pages, Span<byte> packed)
+    {
+        ulong kept = 0;
+        int from = 0;
+        int to = 0;
+        for (ulong left = pages; left != 0; left &= left - 1, from += PageSize)
+        {
+            ReadOnlySpan<byte> page = packed.Slice(from, PageSize);
+            if (IsZero(page))
+            {
+                continue;
+            }
+
+            if (to != from)
+            {
+                page.CopyTo(packed[to..]);
+            }
+
+            to += PageSize;
+            kept |= left & (~left + 1);
+        }
+
+        return kept;
+    }
 }

@@ -220,7 +220,7 @@ internal sealed class SnapshotWriter
             : _filling.AsSpan(_filled + padding, SnapshotFormat.ChunkSize);
         packed = packed[..(BitOperations.PopCount(pages) << SnapshotFormat.PageShift)];
         image.Read(chunk, pages, packed);
-        ulong stored = DropZero(pages, packed);
+        ulong stored = SnapshotFormat.DropZero(pages, packed);
         ulong zero = 0;
         if (earlier is not null)
         {
@@ -276,32 +276,6 @@ internal sealed class SnapshotWriter
         ulong offset = Length;
         _filled += packed.Length;
         return new SnapshotEntry(chunk, stored, zero, offset, (uint)packed.Length, SnapshotFormat.Checksum(packed), SnapshotEncoding.Raw);
-    }
-
-    /// <summary>Closes up the pages that are not zero, and says which they are.</summary>
-    private static ulong DropZero(ulong pages, Span<byte> packed)
-    {
-        ulong kept = 0;
-        int from = 0;
-        int to = 0;
-        for (ulong left = pages; left != 0; left &= left - 1, from += SnapshotFormat.PageSize)
-        {
-            ReadOnlySpan<byte> page = packed.Slice(from, SnapshotFormat.PageSize);
-            if (page.IndexOfAnyExcept((byte)0) < 0)
-            {
-                continue;
-            }
-
-            if (to != from)
-            {
-                page.CopyTo(packed[to..]);
-            }
-
-            to += SnapshotFormat.PageSize;
-            kept |= left & (~left + 1);
-        }
-
-        return kept;
     }
 
     /// <summary>Closes up the pages that are not as they were.</summary>
