@@ -50,7 +50,7 @@ public sealed partial class VhostUserConnection
                 break;
             case IotlbMessageType.Invalidate:
                 // All that is left of 2^64 bytes is said as none by some front ends.
-                ulong last = message.Size - 1 > ulong.MaxValue - message.Iova ? ulong.MaxValue : message.Iova + (message.Size - 1);
+                ulong last = DeviceIotlb.LastOf(message.Iova, message.Size);
                 TakeAway(message.Iova, last);
                 break;
             default:
@@ -68,7 +68,7 @@ public sealed partial class VhostUserConnection
         while (!_iotlb.TryRemove(first, last))
         {
             // Those that use none of it go on meanwhile, and may have taken a chain that does.
-            Ring[] users = Array.FindAll(_rings, ring => ring.Worker?.Uses(first, last) == true);
+            Ring[] users = Array.FindAll(_rings, ring => ring.Uses(first, last));
             foreach (Ring ring in users)
             {
                 ring.Worker!.BeginPause();

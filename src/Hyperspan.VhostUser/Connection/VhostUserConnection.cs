@@ -70,7 +70,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         _memory = MemoryTable.Empty();
         _iotlb = new DeviceIotlb(SendTranslation, options.TranslationTimeout)
         {
-            IsInUse = (first, last) => Array.Exists(_rings, ring => ring.Worker?.Uses(first, last) == true),
+            IsInUse = (first, last) => Array.Exists(_rings, ring => ring.Uses(first, last)),
         };
 
         // Last: nothing that may fail comes after it.

@@ -21,6 +21,9 @@ internal sealed class Ring(int index) : IDisposable
     /// <summary>Gets or sets the worker; <see langword="null"/> while the ring is stopped.</summary>
     internal RingWorker? Worker { get; set; }
 
+    /// <summary>Whether its queue uses translations of a range, first and last address; see <see cref="RingWorker.Uses"/>.</summary>
+    internal bool Uses(ulong first, ulong last) => Worker?.Uses(first, last) == true;
+
     /// <summary>Forgets everything but the index and the events to signal, which a front end sets once and not after each reset.</summary>
     internal void Reset() => (Size, Base, Place, Enabled) = (0, 0, null, false);
 

@@ -15,7 +15,6 @@ internal sealed unsafe class StateTransfer : IDisposable
 {
     private readonly SafeFileHandle _file;
     private readonly bool _isSocket;
-    private readonly bool _isSave;
     private readonly byte[] _bytes;
     private readonly TimeSpan _patience;
     private readonly EventDescriptor _stop = EventDescriptor.Create();
@@ -25,12 +24,12 @@ internal sealed unsafe class StateTransfer : IDisposable
 
     private StateTransfer(SafeFileHandle file, bool isSocket, bool isSave, byte[] bytes, TimeSpan patience)
     {
-        (_file, _isSocket, _isSave, _bytes, _patience) = (file, isSocket, isSave, bytes, patience);
+        (_file, _isSocket, IsSave, _bytes, _patience) = (file, isSocket, isSave, bytes, patience);
         _thread = new Thread(Run) { IsBackground = true, Name = "vhost-user state" };
     }
 
     /// <summary>Gets a value indicating whether this side gives the state away.</summary>
-    internal bool IsSave => _isSave;
+    internal bool IsSave { get; }
 
     /// <summary>Gets what has been received; once it has ended well.</summary>
     internal ReadOnlySpan<byte> Received => _bytes.AsSpan(0, _length);
@@ -145,28 +144,28 @@ internal sealed unsafe class StateTransfer : IDisposable
 
     private string? Transfer()
     {
-        while (!_isSave || _length < _bytes.Length)
+        while (!IsSave || _length < _bytes.Length)
         {
             nint moved = Move();
             if (moved > 0)
             {
                 _length += (int)moved;
-                if (!_isSave && _length == _bytes.Length)
+                if (!IsSave && _length == _bytes.Length)
                 {
                     return $"there are more than {_bytes.Length - 1} bytes";
                 }
             }
-            else if (moved == 0 && !_isSave)
+            else if (moved == 0 && !IsSave)
             {
                 return null;
             }
             else if (moved < 0 && Marshal.GetLastPInvokeError() is not (ErrorNumber.TryAgain or ErrorNumber.Interrupted))
             {
-                return $"it cannot be {(_isSave ? "written" : "read")}: {ErrorNumber.LastMessage}";
+                return $"it cannot be {(IsSave ? "written" : "read")}: {ErrorNumber.LastMessage}";
             }
-            else if (Waiting.For(_file, _isSave ? PollEvents.Out : PollEvents.In, _stop, (int)_patience.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
+            else if (Waiting.For(_file, IsSave ? PollEvents.Out : PollEvents.In, _stop, (int)_patience.TotalMilliseconds, out PollEvents ready) || ready == PollEvents.None)
             {
-                return $"{_length} bytes were {(_isSave ? "taken" : "sent")}, and no more";
+                return $"{_length} bytes were {(IsSave ? "taken" : "sent")}, and no more";
             }
         }
 
@@ -181,11 +180,11 @@ internal sealed unsafe class StateTransfer : IDisposable
             var vector = new IoVector(bytes + _length, (nuint)(_bytes.Length - _length));
             if (!_isSocket)
             {
-                return _isSave ? LibC.Write(_file, bytes + _length, (nuint)(_bytes.Length - _length)) : LibC.Read(_file, bytes + _length, (nuint)(_bytes.Length - _length));
+                return IsSave ? LibC.Write(_file, bytes + _length, (nuint)(_bytes.Length - _length)) : LibC.Read(_file, bytes + _length, (nuint)(_bytes.Length - _length));
             }
 
             var message = new SocketMessage { Parts = &vector, PartCount = 1 };
-            return _isSave
+            return IsSave
                 ? LibC.Sendmsg(_file, &message, MessageFlags.DontWait | MessageFlags.NoSignal)
                 : LibC.Recvmsg(_file, &message, MessageFlags.DontWait | MessageFlags.CloseOnExec);
         }

@@ -83,12 +83,15 @@ internal sealed class DeviceIotlb : IAddressTranslator
         }
     }
 
+    /// <summary>The last address of a range of at least one byte; what reaches past 2^64 is cut off there.</summary>
+    internal static ulong LastOf(ulong address, ulong length) => length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
+
     /// <summary>Looks whether all of a range is translated; where not, asks the front end. Under the lock.</summary>
     /// <returns>Whether it is, or never will be.</returns>
     internal bool IsReachable(ulong address, ulong length, bool isWritable)
     {
         AccessType access = isWritable ? AccessType.Write : AccessType.Read;
-        ulong last = length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
+        ulong last = LastOf(address, length);
         bool reachable = true;
         for (ulong at = address; ;)
         {

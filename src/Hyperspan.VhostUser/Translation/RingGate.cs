@@ -138,8 +138,7 @@ internal sealed class RingGate : IBufferGate
     private static (ulong First, ulong Last) PagesOf(ulong address, ulong length)
     {
         const ulong PageMask = GuestAddress.PageSize - 1;
-        ulong last = length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
-        return (address & ~PageMask, last | PageMask);
+        return (address & ~PageMask, DeviceIotlb.LastOf(address, length) | PageMask);
     }
 
     /// <summary>Adds a range; buffers that follow each other, or lie in the same page, are one.</summary>
