@@ -106,6 +106,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
             throw;
         }
     }
+
     /// <inheritdoc/>
     public override ulong Length { get; }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
 
@@ -72,7 +71,10 @@ public sealed unsafe partial class SharedBacking
             }
 
             int error = 0;
-            ulong? page = pins.RunUnpinned(offset >> PageMath.PageShift, (offset + length) >> PageMath.PageShift, () => error = PunchHole(offset, length));
+            ulong? page = pins.RunUnpinned(
+                offset >> PageMath.PageShift,
+                (offset + length) >> PageMath.PageShift,
+                () => error = Allocate(FileAllocation.PunchHole | FileAllocation.KeepSize, offset, length));
             if (page is { } first)
             {
                 pinned = first << PageMath.PageShift;
@@ -87,17 +89,5 @@ public sealed unsafe partial class SharedBacking
         {
             EndUse();
         }
-    }
-
-    private int PunchHole(ulong offset, ulong length)
-    {
-        int result;
-        do
-        {
-            result = LibC.Fallocate(_file.File, FileAllocation.PunchHole | FileAllocation.KeepSize, (long)offset, (long)length);
-        }
-        while (ErrorNumber.IsInterrupted(result));
-
-        return result == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 }

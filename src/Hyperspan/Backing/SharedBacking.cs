@@ -195,16 +195,9 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
         }
 
         // Not by touching the pages: this asks the file, needs no recent kernel, and a lack of memory is an error instead of a signal.
-        int result;
-        do
+        if (Allocate(FileAllocation.Allocate, 0, Length) is var error and not 0)
         {
-            result = LibC.Fallocate(_file.File, FileAllocation.Allocate, 0, (long)Length);
-        }
-        while (ErrorNumber.IsInterrupted(result));
-
-        if (result != 0)
-        {
-            throw new GuestMemoryMappingException("prefault", Marshal.GetLastPInvokeError(), Name, (0, Length));
+            throw new GuestMemoryMappingException("prefault", error, Name, (0, Length));
         }
 
         // Then enter them into our page tables, where the kernel can; not having that costs time only.
@@ -215,5 +208,18 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
         catch (GuestMemoryMappingException e) when (e.ErrorNumber == ErrorNumber.InvalidArgument)
         {
         }
+    }
+
+    /// <summary>Has the file take pages for a range, or give them back. Answers the error, or zero.</summary>
+    private int Allocate(FileAllocation mode, ulong offset, ulong length)
+    {
+        int result;
+        do
+        {
+            result = LibC.Fallocate(_file.File, mode, (long)offset, (long)length);
+        }
+        while (ErrorNumber.IsInterrupted(result));
+
+        return result == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 }
