@@ -142,6 +142,7 @@ internal sealed class GuestMachine : IAsyncDisposable
         }
         while (!line.StartsWith(End, StringComparison.Ordinal));
 
+        await SendAsync("seen");
         int exit = await _process.WaitForExitAsync(TimeSpan.FromSeconds(120));
         if (exit != 0)
         {
