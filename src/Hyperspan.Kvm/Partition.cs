@@ -22,7 +22,7 @@ namespace Hyperspan.Kvm;
 /// using var partition = new Partition();
 /// partition.Map(ram);
 /// partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
-/// VirtualProcessor processor = partition.CreateVcpu(0);
+/// VirtualProcessor processor = partition.CreateVcpu();
 /// processor.SetRegisters(new GeneralRegisters { Rip = 0x1000, Rflags = 2 });
 /// ProcessorExit exit = processor.Run();
 /// </code>
@@ -41,6 +41,9 @@ public sealed unsafe partial class Partition : IDisposable
     private readonly int _dirtyRingSize;
     private readonly Lock _lock = new();
     private readonly List<VirtualProcessor> _processors = [];
+
+    // One more than the highest there ever was: the kernel keeps the number of a processor that is gone.
+    private uint _nextProcessor;
     private bool _disposed;
 
     /// <summary>Initializes a new instance of the <see cref="Partition"/> class, without memory and processors.</summary>
@@ -161,6 +164,18 @@ public sealed unsafe partial class Partition : IDisposable
         }
     }
 
+    /// <summary>Makes the next processor: its number is one more than the highest there ever was, beginning with zero; see <see cref="CreateVcpu(uint)"/>.</summary>
+    /// <returns>The processor; it is disposed with the partition, at the latest.</returns>
+    /// <exception cref="KvmException">The kernel refused: there are too many.</exception>
+    /// <exception cref="ObjectDisposedException">The partition has been disposed.</exception>
+    public VirtualProcessor CreateVcpu()
+    {
+        lock (_lock)
+        {
+            return CreateVcpu(_nextProcessor);
+        }
+    }
+
     /// <summary>Makes a processor, in the state of its reset: at 0xfffffff0 in real mode.</summary>
     /// <param name="id">Its number, which is its APIC id as well; the first is the one that starts the machine.</param>
     /// <returns>The processor; it is disposed with the partition, at the latest.</returns>
@@ -174,6 +189,7 @@ public sealed unsafe partial class Partition : IDisposable
             int descriptor = KvmCall.Invoke(_handle, KvmRequest.CreateVcpu, (void*)(nuint)id, $"KVM_CREATE_VCPU {id}");
             var processor = new VirtualProcessor(this, id, new SafeFileHandle(descriptor, ownsHandle: true), (nuint)_runLength, _dirtyRingSize);
             _processors.Add(processor);
+            _nextProcessor = Math.Max(_nextProcessor, id + 1);
             return processor;
         }
     }

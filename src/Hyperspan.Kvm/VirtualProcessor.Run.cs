@@ -54,6 +54,30 @@ public sealed unsafe partial class VirtualProcessor
         }
     }
 
+    /// <summary>Executes the guest as <see cref="Run()"/> does, until it is cancelled at the latest.</summary>
+    /// <param name="cancellationToken">Brings the processor back from its guest, as <see cref="Interrupt"/> does.</param>
+    /// <returns>Why it came back. A cancellation that comes when the guest has just come back by itself takes effect in the next run.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled. The guest goes on with the next run, and has lost nothing.</exception>
+    /// <exception cref="InvalidOperationException">Another thread runs it.</exception>
+    /// <exception cref="KvmException">The kernel refused to run it.</exception>
+    /// <exception cref="ObjectDisposedException">The processor has been disposed; also where it is while it runs.</exception>
+    public ProcessorExit Run(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ProcessorExit exit;
+        using (cancellationToken.UnsafeRegister(static processor => ((VirtualProcessor)processor!).InterruptUnlessDisposed(), this))
+        {
+            exit = Run();
+        }
+
+        if (exit.Kind == ProcessorExitKind.Interrupted)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return exit;
+    }
+
     /// <summary>Enters the guest once and does what is to be done then.</summary>
     /// <returns>Whether to come back.</returns>
     private bool RunOnce(out ProcessorExit exit)

@@ -8,7 +8,7 @@ namespace Hyperspan.Kvm;
 /// <summary>A processor of a <see cref="Partition"/>.</summary>
 /// <remarks>
 /// <para>
-/// <see cref="Run"/> executes the guest on the calling thread: give each processor a thread of its own. <see cref="Interrupt"/> may be called from any thread. Registers
+/// <see cref="Run()"/> executes the guest on the calling thread: give each processor a thread of its own. <see cref="Interrupt"/> may be called from any thread. Registers
 /// are read and written between two runs, from any thread: during a run that throws <see cref="InvalidOperationException"/>, in a device's handler too. So they are never
 /// changed while the guest waits for the answer to a read, which the kernel would answer with the wrong instruction, for ever.
 /// </para>
@@ -59,7 +59,7 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     public bool IsRunning => Volatile.Read(ref _runningThread) != 0;
 
     /// <summary>
-    /// Brings the processor back from its guest, at once: <see cref="Run"/> returns with <see cref="ProcessorExitKind.Interrupted"/>. One that does not run does so at
+    /// Brings the processor back from its guest, at once: <see cref="Run()"/> returns with <see cref="ProcessorExitKind.Interrupted"/>. One that does not run does so at
     /// the start of its next run. No request is lost; several before it has returned count as one. A request made while a device's handler works takes effect after it.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The processor has been disposed.</exception>
@@ -114,6 +114,17 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
         }
 
         _partition.Remove(this);
+    }
+
+    private void InterruptUnlessDisposed()
+    {
+        lock (_lock)
+        {
+            if (!_disposed)
+            {
+                RequestInterrupt();
+            }
+        }
     }
 
     internal int CollectDirty(Action<uint, ulong> page)

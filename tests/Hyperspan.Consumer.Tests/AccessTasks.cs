@@ -188,7 +188,7 @@ public class AccessTasks
     }
 
     [Fact]
-    public void Pin_a_range_and_use_it_as_memory()
+    public unsafe void Pin_a_range_and_use_it_as_memory()
     {
         using var memory = GuestMemory.Allocate(MiB);
         using (PinnedMemory pin = memory.Pin(0x1234, 100))
@@ -196,24 +196,28 @@ public class AccessTasks
             pin.Span.Fill(7);
             pin.Memory.Length.ShouldBe(100);
             pin.ReadOnlyMemory.Span[99].ShouldBe((byte)7);
+            pin.Pointer[98].ShouldBe((byte)7);
         }
 
         memory.Read<ulong>(0x1234 + 92).ShouldBe(0x0707070707070707UL);
         using (PinnedMemory pin = memory.Pin(new GuestRange(0x2000, 0)))
         {
             pin.Span.IsEmpty.ShouldBeTrue();
+            (pin.Pointer == null).ShouldBeTrue();
         }
 
         using (PinnedMemory pages = memory.PinPages([1, 3], AccessType.Read))
         {
             Should.Throw<InvalidOperationException>(() => pages.ReadOnlyMemory).Message.ShouldContain("2 pieces");
             Should.Throw<InvalidOperationException>(() => pages.Memory);
+            Should.Throw<InvalidOperationException>(() => (nint)pages.Pointer).Message.ShouldContain("2 pieces");
         }
 
         memory.TryPin(MiB - 4, 8, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Address.ShouldBe(new GuestAddress(MiB));
         memory.TryPin(new GuestRange(0, 8), out PinnedMemory? disposed, out _).ShouldBeTrue();
         disposed!.Dispose();
+        Should.Throw<ObjectDisposedException>(() => (nint)disposed.Pointer);
         Should.Throw<ObjectDisposedException>(() => disposed.Memory);
         Should.Throw<GuestMemoryException>(() => memory.Pin(MiB - 4, 8));
     }

@@ -81,6 +81,47 @@ public partial class TransferTasks
         await Should.ThrowAsync<OperationCanceledException>(() => memory.WriteToAsync(0, 10, stream, new CancellationToken(canceled: true)));
     }
 
+    [Fact]
+    public void Load_from_a_stream_and_save_to_one()
+    {
+        byte[] contents = [.. Enumerable.Range(0, 200_000).Select(i => (byte)(i % 251))];
+        using GuestMemory memory = GuestMemory.Allocate(1 << 20);
+        using var dripping = new DrippingStream(contents);
+        memory.ReadFrom(0x123, 200_000, dripping);
+        memory.ReadBytes(0x123, 200_000).ShouldBe(contents);
+        using var saved = new MemoryStream();
+        memory.WriteTo(new GuestRange(0x123, 200_000), saved);
+        saved.ToArray().ShouldBe(contents);
+
+        saved.Position = 200_000 - 7;
+        memory.TryReadFrom(new GuestRange(0, 10), saved, out FileTransfer ended).ShouldBeFalse();
+        (ended.Transferred, ended.EndOfFile).ShouldBe((7UL, true));
+        Should.Throw<EndOfStreamException>(() => memory.ReadFrom(new GuestRange(0, 1), saved));
+        saved.SetLength(0);
+        memory.TryWriteTo((1 << 20) - 5, 6, saved, out ended).ShouldBeFalse();
+        (ended.Transferred, ended.Fault.Address, saved.Length).ShouldBe((0UL, new GuestAddress(1 << 20), 0));
+        Should.Throw<GuestMemoryException>(() => memory.WriteTo(1 << 20, 1, saved));
+        memory.TryReadBytes((1 << 20) - 5, 6, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Address.ShouldBe(new GuestAddress(1 << 20));
+        saved.Dispose();
+        Should.Throw<ObjectDisposedException>(() => memory.WriteTo(0, 1, saved));
+    }
+
+    [LinuxFact]
+    public void What_lies_below_a_hole_goes_to_the_stream()
+    {
+        var mapping = new SparseBacking(64 * Page);
+        mapping.Commit(0, 40 * Page);
+        using var memory = new GuestMemory(mapping, "sparse");
+        using var stream = new MemoryStream();
+        memory.TryWriteTo(10, 50 * Page, stream, out FileTransfer ended).ShouldBeFalse();
+        (ended.Transferred, ended.Fault.Address, stream.Length).ShouldBe(((40 * Page) - 10, new GuestAddress(40 * Page), (long)((40 * Page) - 10)));
+        (ended.Fault.Start, ended.Fault.Length).ShouldBe((new GuestAddress(10), 50 * Page));
+        stream.Position = 0;
+        memory.TryReadFrom((39 * Page) + 1, 2 * Page, stream, out ended).ShouldBeFalse();
+        (ended.Transferred, ended.Fault.Address).ShouldBe((Page - 1, new GuestAddress(40 * Page)));
+    }
+
     [LinuxFact]
     public async Task A_transfer_to_a_stream_ends_where_the_memory_does()
     {
@@ -100,4 +141,10 @@ public partial class TransferTasks
 
     [LibraryImport("libc", EntryPoint = "preadv", SetLastError = true)]
     private static unsafe partial nint Preadv(SafeFileHandle file, IoVector* vectors, int count, long offset);
+
+    /// <summary>Gives a few bytes at a time, as a pipe may.</summary>
+    private sealed class DrippingStream(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(buffer.Length, 1000)]);
+    }
 }

@@ -31,6 +31,32 @@ public sealed class InterruptionTests
     }
 
     [SkippableFact]
+    public void A_cancelled_run_ends_and_the_next_goes_on()
+    {
+        using GuestProgram guest = Spinning();
+        VirtualProcessor processor = guest.Processor();
+        for (int i = 0; i < 50; i++)
+        {
+            using var cancellation = new CancellationTokenSource();
+            ulong before = guest.Memory.Read<ulong>(GuestProgram.Data);
+            Task run = Task.Run(() => Should.Throw<OperationCanceledException>(() => processor.Run(cancellation.Token)).CancellationToken.ShouldBe(cancellation.Token));
+            Eventually.True(() => guest.Memory.Read<ulong>(GuestProgram.Data) > before, $"the guest runs for the time {i}");
+            cancellation.Cancel();
+            run.Wait(TimeSpan.FromMinutes(1)).ShouldBeTrue();
+            Should.Throw<OperationCanceledException>(() => processor.Run(cancellation.Token));
+        }
+
+        using var late = new CancellationTokenSource();
+        processor.Interrupt();
+        processor.Run(late.Token).Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        Task disposed = Task.Run(() => Should.Throw<ObjectDisposedException>(() => processor.Run(late.Token)));
+        Eventually.True(() => processor.IsRunning, "it runs again");
+        processor.Dispose();
+        disposed.Wait(TimeSpan.FromMinutes(1)).ShouldBeTrue();
+        late.Cancel();
+    }
+
+    [SkippableFact]
     public void Each_request_of_a_storm_brings_it_back()
     {
         using GuestProgram guest = Spinning();

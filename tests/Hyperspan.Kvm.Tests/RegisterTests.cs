@@ -85,6 +85,10 @@ public sealed class RegisterTests
         processor.GetEvents().NmiPending.ShouldBe((byte)1);
         processor.GetActivity().ShouldBe(ProcessorActivity.Runnable);
         partition.CreateVcpu(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
+        VirtualProcessor next = partition.CreateVcpu();
+        next.Id.ShouldBe(2u);
+        next.Dispose();
+        partition.CreateVcpu().Id.ShouldBe(3u);
 
         LocalApicState apic = processor.GetLocalApic();
         apic.Write(0x80, 0x20);

@@ -62,6 +62,16 @@ public sealed partial class GuestMemory
     public bool TryIndexOf(GuestAddress address, ulong length, byte value, out GuestAddress? found, out GuestMemoryFault fault) =>
         TryIndexOf(address, length, new ReadOnlySpan<byte>(in value), out found, out fault);
 
+    /// <summary>Looks for bytes in all of this memory, wherever it can be read: pages that cannot are passed over, as the holes between regions are.</summary>
+    /// <param name="value">The bytes to look for; at least one. They are copied.</param>
+    /// <returns>
+    /// The addresses of all occurrences in their order, those that overlap another and those across the border of two adjacent regions too. They are looked for while
+    /// the sequence is enumerated, each time anew. What others write meanwhile may be found or missed.
+    /// </returns>
+    /// <exception cref="ArgumentException">There are no bytes to look for.</exception>
+    public IEnumerable<GuestAddress> FindAll(ReadOnlySpan<byte> value) =>
+        value.IsEmpty ? throw new ArgumentException("No bytes at all are everywhere.", nameof(value)) : MemorySearch.FindAll(this, value.ToArray());
+
     /// <summary>Compares bytes with others.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="other">The bytes that should be there.</param>

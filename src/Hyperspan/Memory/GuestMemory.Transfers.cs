@@ -116,6 +116,90 @@ public sealed partial class GuestMemory
     public bool TryWriteTo(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
         TryWriteTo(range.Start, range.Length, file, fileOffset, out transfer);
 
+    /// <summary>Reads from a stream into this memory until the range is full.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TryReadFrom(GuestAddress, ulong, Stream, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The stream ended first.</exception>
+    public void ReadFrom(GuestAddress address, ulong length, Stream source)
+    {
+        _ = TryReadFrom(address, length, source, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Reads from a stream into this memory until the range is full; see <see cref="ReadFrom(GuestAddress, ulong, Stream)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The stream ended first.</exception>
+    public void ReadFrom(GuestRange range, Stream source) => ReadFrom(range.Start, range.Length, source);
+
+    /// <summary>Reads from a stream into this memory until the range is full, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="transfer">How it ended. Bytes that were taken from the stream but could not be written are lost; the count says how many were written.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryReadFrom(GuestAddress address, ulong length, Stream source, out FileTransfer transfer)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        transfer = new MemoryTransfer(this, address.Value, length).RunStream(AccessType.Write, source);
+        return transfer.Succeeded;
+    }
+
+    /// <summary>
+    /// Reads from a stream into this memory until the range is full, and says how it ended; see
+    /// <see cref="TryReadFrom(GuestAddress, ulong, Stream, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="source">The stream. What it throws reaches the caller.</param>
+    /// <param name="transfer">How it ended.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryReadFrom(GuestRange range, Stream source, out FileTransfer transfer) => TryReadFrom(range.Start, range.Length, source, out transfer);
+
+    /// <summary>Writes this memory to a stream, up to the first byte that cannot be read.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <remarks>Where it fails, a part may have been transferred: <see cref="TryWriteTo(GuestAddress, ulong, Stream, out FileTransfer)"/> says how much.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    public void WriteTo(GuestAddress address, ulong length, Stream destination)
+    {
+        _ = TryWriteTo(address, length, destination, out FileTransfer transfer);
+        transfer.ThrowIfFailed();
+    }
+
+    /// <summary>Writes this memory to a stream; see <see cref="WriteTo(GuestAddress, ulong, Stream)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    public void WriteTo(GuestRange range, Stream destination) => WriteTo(range.Start, range.Length, destination);
+
+    /// <summary>Writes this memory to a stream, up to the first byte that cannot be read, and says how it ended.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="transfer">How it ended, with the exact count.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryWriteTo(GuestAddress address, ulong length, Stream destination, out FileTransfer transfer)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        transfer = new MemoryTransfer(this, address.Value, length).RunStream(AccessType.Read, destination);
+        return transfer.Succeeded;
+    }
+
+    /// <summary>
+    /// Writes this memory to a stream, up to the first byte that cannot be read, and says how it ended; see
+    /// <see cref="TryWriteTo(GuestAddress, ulong, Stream, out FileTransfer)"/>.
+    /// </summary>
+    /// <param name="range">The range.</param>
+    /// <param name="destination">The stream. What it throws reaches the caller.</param>
+    /// <param name="transfer">How it ended.</param>
+    /// <returns>Whether all of it was transferred.</returns>
+    public bool TryWriteTo(GuestRange range, Stream destination, out FileTransfer transfer) => TryWriteTo(range.Start, range.Length, destination, out transfer);
+
     /// <summary>Receives from a connected socket into this memory until the range is full, without a copy where the memory can be pinned.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>

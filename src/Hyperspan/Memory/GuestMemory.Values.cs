@@ -236,6 +236,25 @@ public sealed unsafe partial class GuestMemory
         return true;
     }
 
+    /// <summary>Reads bytes into a new array.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="count">The number of bytes. The array is made only where there is memory for all of them.</param>
+    /// <returns>The bytes.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="GuestMemoryException">Not all of them could be read.</exception>
+    public byte[] ReadBytes(GuestAddress address, int count) => ReadArray<byte>(address, count);
+
+    /// <summary>Reads bytes into a new array; see <see cref="ReadBytes(GuestAddress, int)"/>.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="count">The number of bytes.</param>
+    /// <param name="bytes">The bytes.</param>
+    /// <param name="fault">Why they could not all be read.</param>
+    /// <returns>Whether all of them were read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    /// <exception cref="OutOfMemoryException">There is memory for all of them in the guest, and not here.</exception>
+    public bool TryReadBytes(GuestAddress address, int count, [NotNullWhen(true)] out byte[]? bytes, out GuestMemoryFault fault) =>
+        TryReadArray(address, count, out bytes, out fault);
+
     /// <summary>Writes values one after the other.</summary>
     /// <typeparam name="T">See <see cref="Read{T}(GuestAddress)"/>.</typeparam>
     /// <param name="address">The guest-physical address of the first value; any alignment.</param>

@@ -43,6 +43,54 @@ public class SearchTests
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
     }
 
+    [Fact]
+    public void All_occurrences_are_found_across_regions_and_past_holes()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .Add(0, new HeapBacking(2 * Page)).Add(2 * Page, new HeapBacking(Page)).Add(16 * Page, new HeapBacking(Page)).Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        GuestAddress[] places = [0, 100, 102, (2 * Page) - 1, (3 * Page) - 3, 16 * Page, (17 * Page) - 3, 0xffff_ffff_ffff_fffd];
+        foreach (GuestAddress place in places)
+        {
+            memory.Write(place, "aba"u8);
+        }
+
+        memory.FindAll("aba"u8).ShouldBe(places);
+        memory.FindAll("aba"u8).First().ShouldBe(places[0]);
+        memory.FindAll("abaca"u8).ShouldBeEmpty();
+        Should.Throw<ArgumentException>(() => memory.FindAll([]));
+        GuestMemory.Empty.FindAll("aba"u8).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [MemberData(nameof(HoleInMemory.Reasons), MemberType = typeof(HoleInMemory))]
+    public void Occurrences_below_what_cannot_be_read_are_found(string reason)
+    {
+        using var hole = new HoleInMemory(reason);
+        hole.Memory.Clear(0, Page);
+        hole.Memory.Write(10, "needle"u8);
+        hole.Memory.Write(Page - 6, "needle"u8);
+        GuestAddress[] found = [.. hole.Memory.FindAll("needle"u8)];
+        found.ShouldBe([10, Page - 6]);
+    }
+
+    [LinuxFact]
+    public void Pages_that_cannot_be_read_are_passed_over()
+    {
+        using var mapping = new SparseBacking(64 * Page);
+        mapping.Commit(Page, 2 * Page);
+        mapping.Commit(63 * Page, Page);
+        using var memory = new GuestMemory(mapping, "sparse", leaveOpen: true);
+        memory.Write(Page, "needle"u8);
+        memory.Write((3 * Page) - 3, "nee"u8);
+        memory.Write((64 * Page) - 6, "needle"u8);
+        memory.FindAll("needle"u8).ShouldBe([Page, (64 * Page) - 6]);
+        mapping.Commit(3 * Page, Page);
+        memory.Write(3 * Page, "dle"u8);
+        memory.FindAll("needle"u8).ShouldBe([Page, (3 * Page) - 3, (64 * Page) - 6]);
+        memory.Dispose();
+        memory.FindAll("needle"u8).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(1, 0UL)]
     [InlineData(1, 199_999UL)]

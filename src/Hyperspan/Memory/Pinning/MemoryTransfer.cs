@@ -47,6 +47,15 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
         }
     }
 
+    /// <summary>Transfers all of it through the pooled buffer, or up to what stops it.</summary>
+    internal FileTransfer RunStream(AccessType access, Stream stream)
+    {
+        GuestMemoryOperation name = access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read;
+        return memory.CheckRange(address, length, name, out GuestMemoryFault fault)
+            ? RunPooled(access, new TransferEnd(null, null, 0, stream))
+            : Ended(0, fault: fault);
+    }
+
     /// <summary>Transfers on a thread of the pool, piece by piece.</summary>
     internal Task<FileTransfer> RunInPieces(AccessType access, TransferEnd end, CancellationToken cancellationToken)
     {
@@ -152,16 +161,17 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
                 GuestMemoryFault fault;
                 if (access == AccessType.Read)
                 {
-                    if (!memory.TryRead(address + done, piece, out fault))
-                    {
-                        return Ended(done, fault: fault.As(GuestMemoryOperation.Read, address, length));
-                    }
-
-                    (int sent, int errno) = end.Write(piece, done);
+                    int there = memory.ReadAvailable(address + done, piece, out fault);
+                    (int sent, int errno) = there == 0 ? default : end.Write(piece[..there], done);
                     done += (ulong)sent;
                     if (errno != 0)
                     {
                         return Ended(done, errno);
+                    }
+
+                    if (fault.IsFault && sent == there)
+                    {
+                        return Ended(done, fault: fault.As(GuestMemoryOperation.Read, address, length));
                     }
 
                     continue;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Hyperspan;
 
@@ -118,6 +119,27 @@ public sealed unsafe class PinnedMemory : IDisposable
     public Span<byte> Span => Memory.Span;
 
     /// <summary>
+    /// Gets the host address of the one piece, or null where the range is empty: for the kernel and for native code. Valid until this is disposed, which it does not
+    /// hold up. What was pinned for reading is not to be written to, and where <see cref="AllowsSpans"/> is false an access of this process may end it.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
+    /// <exception cref="InvalidOperationException">There are several pieces: see <see cref="Vectors"/>.</exception>
+    [SuppressMessage("Naming", "CA1720", Justification = "The name that MemoryHandle gives it.")]
+    public byte* Pointer
+    {
+        get
+        {
+            ReadOnlySpan<IoVector> vectors = Vectors;
+            return vectors.Length switch
+            {
+                1 => (byte*)vectors[0].Address,
+                0 => null,
+                _ => throw SeveralPieces(),
+            };
+        }
+    }
+
+    /// <summary>
     /// Gets a value indicating whether all pages may be read. Where one that was pinned for writing may not, because its region or its access bitmap permits writing
     /// alone, there are <see cref="Vectors"/> for the kernel to write to, and no pieces: whoever holds a <see cref="Memory{T}"/> can read it.
     /// </summary>
@@ -138,12 +160,14 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
     }
 
-    private static T One<T>(IReadOnlyList<T> pieces) => pieces.Count switch
+    private T One<T>(IReadOnlyList<T> pieces) => pieces.Count switch
     {
         1 => pieces[0],
         0 => default!,
-        _ => throw new InvalidOperationException($"the range is {pieces.Count} pieces of host memory: go through them all"),
+        _ => throw SeveralPieces(),
     };
+
+    private InvalidOperationException SeveralPieces() => new($"the range is {Count} pieces of host memory: go through them all");
 
     /// <summary>Adds a pin, in one step with the look whether this has been disposed: one that is refused was never counted.</summary>
     internal void AddPin()

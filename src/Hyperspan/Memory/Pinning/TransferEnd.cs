@@ -3,11 +3,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
 
-/// <summary>The other end of a transfer: a file at an offset, or a socket.</summary>
-internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket, ulong Offset)
+/// <summary>The other end of a transfer: a file at an offset, a socket, or a stream, whose exceptions are its own.</summary>
+internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket, ulong Offset, Stream? Stream = null)
 {
     internal (int Count, int Errno) Read(Span<byte> destination, ulong done)
     {
+        if (Stream is not null)
+        {
+            return (Stream.Read(destination), 0);
+        }
+
         try
         {
             return (File is null ? Socket!.Receive(destination) : RandomAccess.Read(File, destination, (long)(Offset + done)), 0);
@@ -20,6 +25,12 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
 
     internal (int Count, int Errno) Write(ReadOnlySpan<byte> source, ulong done)
     {
+        if (Stream is not null)
+        {
+            Stream.Write(source);
+            return (source.Length, 0);
+        }
+
         try
         {
             if (File is null)

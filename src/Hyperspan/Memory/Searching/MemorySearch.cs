@@ -83,6 +83,62 @@ internal static class MemorySearch
         }
     }
 
+    internal static IEnumerable<GuestAddress> FindAll(GuestMemory memory, byte[] value)
+    {
+        foreach ((ulong start, ulong last) in Runs(memory))
+        {
+            for (ulong at = start; ;)
+            {
+                ulong length = Math.Max(last - at, unchecked(last - at + 1));
+                bool isDone = TryIndexOf(memory, at, length, value, out GuestAddress? found, out GuestMemoryFault fault);
+                if (found is { } address)
+                {
+                    yield return address;
+                }
+                else if (isDone || fault.Address is null)
+                {
+                    break;
+                }
+
+                // The byte after the beginning of an occurrence, or after a page that cannot be read.
+                ulong seen = found is { } hit ? hit.Value : fault.Address!.Value.Value | (GuestAddress.PageSize - 1);
+                if (seen >= last)
+                {
+                    break;
+                }
+
+                at = seen + 1;
+            }
+        }
+    }
+
+    /// <summary>The first and the last address of each run of regions without a hole between them.</summary>
+    private static IEnumerable<(ulong Start, ulong Last)> Runs(GuestMemory memory)
+    {
+        (ulong Start, ulong Last)? run = null;
+        foreach (GuestMemoryRegion region in memory.Regions)
+        {
+            ulong last = region.Range.Last!.Value.Value;
+            if (run is { } before && region.Start.Value == before.Last + 1)
+            {
+                run = (before.Start, last);
+                continue;
+            }
+
+            if (run is { } whole)
+            {
+                yield return whole;
+            }
+
+            run = (region.Start.Value, last);
+        }
+
+        if (run is { } final)
+        {
+            yield return final;
+        }
+    }
+
     [SkipLocalsInit]
     internal static bool TrySequenceEqual(GuestMemory memory, ulong address, ReadOnlySpan<byte> other, out bool equal, out GuestMemoryFault fault)
     {
