@@ -12,7 +12,7 @@ public sealed class TranslationTests : IDisposable
 {
     private const ulong Mega = 1 << 20;
     private const ulong Page = GuestAddress.PageSize;
-    private const ulong Iova = 0x7f_4000_0000;
+    private const ulong Iova = TranslationBed.Iova;
 
     private static TimeSpan Never => TimeSpan.FromHours(1);
 
@@ -21,11 +21,12 @@ public sealed class TranslationTests : IDisposable
     public void Dispose() => _memory.Dispose();
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Requests_are_served_by_translations_that_are_asked_for(bool recorded)
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    public void Requests_are_served_by_translations_that_are_asked_for(bool recorded, bool replies)
     {
-        using var bed = new Bed(_memory, Never, recorded);
+        using var bed = new TranslationBed(_memory, Never, recorded) { Replies = replies };
         for (ulong number = 1; number < 200; number++)
         {
             bed.Driver.Submit(number);
@@ -54,7 +55,7 @@ public sealed class TranslationTests : IDisposable
     [Fact]
     public void What_was_taken_away_is_not_used_any_more()
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         bed.Driver.Submit(1);
         bed.Queue.Kick();
         bed.Serve();
@@ -88,7 +89,7 @@ public sealed class TranslationTests : IDisposable
     [InlineData(true)]
     public void A_queue_stops_while_it_waits_and_goes_on_where_it_was(bool beforeItWasOpened)
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         if (!beforeItWasOpened)
         {
             bed.Driver.Submit(1);
@@ -114,7 +115,7 @@ public sealed class TranslationTests : IDisposable
     [InlineData(ulong.MaxValue)]
     public void A_queue_that_waits_for_its_own_ring_when_all_is_taken_away_asks_again(ulong missing)
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         for (ulong round = 1; round < 20; round++)
         {
             bed.Driver.Submit(round);
@@ -147,7 +148,7 @@ public sealed class TranslationTests : IDisposable
     public void What_is_in_flight_ends_by_the_old_translations_before_all_are_taken_away()
     {
         var handler = new HoldingHandler();
-        using var bed = new Bed(_memory, Never, recorded: false, handler);
+        using var bed = new TranslationBed(_memory, Never, recorded: false, handler);
         for (ulong round = 1; round < 20; round++)
         {
             bed.Driver.Submit(round);
@@ -173,7 +174,7 @@ public sealed class TranslationTests : IDisposable
     public void The_buffers_of_a_chain_in_flight_are_taken_away_when_it_has_returned(ulong first, ulong length)
     {
         var handler = new HoldingHandler();
-        using var bed = new Bed(_memory, Never, recorded: false, handler);
+        using var bed = new TranslationBed(_memory, Never, recorded: false, handler);
         bed.Driver.Submit(1);
         bed.Queue.Kick();
         bed.ServeUntil(() => handler.Held.Count == 1);
@@ -201,7 +202,7 @@ public sealed class TranslationTests : IDisposable
     public void A_request_that_does_not_end_ends_the_connection_when_its_translations_are_taken_away()
     {
         var handler = new HoldingHandler();
-        using var bed = new Bed(_memory, Never, recorded: false, handler, TimeSpan.FromMilliseconds(200));
+        using var bed = new TranslationBed(_memory, Never, recorded: false, handler, TimeSpan.FromMilliseconds(200));
         bed.Driver.Submit(1);
         bed.Queue.Kick();
         bed.ServeUntil(() => handler.Held.Count == 1);
@@ -213,7 +214,7 @@ public sealed class TranslationTests : IDisposable
     [Fact]
     public void Nobody_is_waited_for_when_the_front_end_goes()
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         bed.Driver.Submit(1);
         bed.Queue.Kick();
         bed.FrontEnd.WaitForMiss(Harness.Patience, out _, out _).ShouldBeTrue();
@@ -224,7 +225,7 @@ public sealed class TranslationTests : IDisposable
     [Fact]
     public void A_translation_that_does_not_come_fails_its_request_alone()
     {
-        using var bed = new Bed(_memory, TimeSpan.FromMilliseconds(100), recorded: false);
+        using var bed = new TranslationBed(_memory, TimeSpan.FromMilliseconds(100), recorded: false);
         bed.Driver.Submit(1);
         bed.Queue.Kick();
         bed.Serve();
@@ -250,7 +251,7 @@ public sealed class TranslationTests : IDisposable
     [Fact]
     public void What_is_written_is_logged_by_guest_addresses()
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         using var log = new TestMemory(Page);
         bed.FrontEnd.SetLog(log.File, Page);
         bed.FrontEnd.SetLogging(enabled: true);
@@ -269,7 +270,7 @@ public sealed class TranslationTests : IDisposable
     [Fact]
     public void Replaced_memory_is_translated_anew()
     {
-        using var bed = new Bed(_memory, Never, recorded: true);
+        using var bed = new TranslationBed(_memory, Never, recorded: true);
         for (ulong number = 1; number < 10; number++)
         {
             bed.Driver.Submit(number);
@@ -298,7 +299,7 @@ public sealed class TranslationTests : IDisposable
     [InlineData(Iova, Page, 0UL, 3, 200)]
     public void A_wrong_message_ends_the_connection(ulong iova, ulong size, ulong offset, byte permission, byte type)
     {
-        using var bed = new Bed(_memory, Never, recorded: false);
+        using var bed = new TranslationBed(_memory, Never, recorded: false);
         Should.Throw<VhostUserException>(
             () => bed.FrontEnd.Translate(new IotlbMessage(iova, size, TestMemory.UserOffset + offset, permission, (IotlbMessageType)type)));
         VhostUserEvent end = bed.Harness.End();
@@ -322,7 +323,7 @@ public sealed class TranslationTests : IDisposable
     {
         int sent = 0;
         var iotlb = new DeviceIotlb(
-            message =>
+            (_, _) =>
             {
                 sent++;
                 return true;
@@ -338,10 +339,10 @@ public sealed class TranslationTests : IDisposable
         pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(DeviceIotlb.MostRanges);
         for (ulong i = 0; i < 100_000; i++)
         {
-            iotlb.IsReachable((1UL << 50) + (i * Page), Page, isWritable: i % 2 == 0).ShouldBeFalse();
+            iotlb.Reach((1UL << 50) + (i * Page), Page, isWritable: i % 2 == 0, since: 0).ShouldBe(i < DeviceIotlb.MostMisses ? Reachability.Asked : Reachability.Full);
         }
 
-        iotlb.IsReachable(1UL << 51, uint.MaxValue, isWritable: false).ShouldBeFalse();
+        iotlb.Reach(1UL << 51, uint.MaxValue, isWritable: false, since: 0).ShouldBe(Reachability.Full);
         sent.ShouldBe(DeviceIotlb.MostMisses);
         iotlb.Update(new AddressTranslation(0, 0, 0x7fff_ffff_ffff_f000, Protection.Read));
         iotlb.TryTranslate(pages[^1] * Page, out AddressTranslation huge).ShouldBeTrue();
@@ -355,7 +356,7 @@ public sealed class TranslationTests : IDisposable
     {
         var told = new List<ulong>();
         var iotlb = new DeviceIotlb(
-            message =>
+            (message, _) =>
             {
                 if (message.Type == IotlbMessageType.AccessFailed)
                 {
@@ -367,7 +368,7 @@ public sealed class TranslationTests : IDisposable
             TimeSpan.FromMilliseconds(1));
         for (ulong i = 0; i < 100; i++)
         {
-            Reach(i).ShouldBeFalse();
+            Reach(i).ShouldBe(Reachability.Asked);
         }
 
         Thread.Sleep(5);
@@ -377,18 +378,18 @@ public sealed class TranslationTests : IDisposable
             for (ulong i = 0; i < 100; i++)
             {
                 // Nobody waits for it any more.
-                Reach(i).ShouldBeTrue();
+                Reach(i).ShouldBe(Reachability.Refused);
             }
         }
 
         told[0].ShouldBe(0UL);
         told.Count.ShouldBeLessThanOrEqualTo(1 + (int)clock.Elapsed.TotalSeconds);
 
-        bool Reach(ulong page)
+        Reachability Reach(ulong page)
         {
             lock (iotlb.Sync)
             {
-                return iotlb.IsReachable(page * Page, Page, isWritable: false);
+                return iotlb.Reach(page * Page, Page, isWritable: false, since: 0);
             }
         }
     }
@@ -398,7 +399,7 @@ public sealed class TranslationTests : IDisposable
     {
         const int Pages = 64;
         var random = new Random(7);
-        var iotlb = new DeviceIotlb(static _ => true, Never);
+        var iotlb = new DeviceIotlb(static (_, _) => true, Never);
         var model = new (ulong Target, Protection Protection)?[Pages];
         for (int step = 0; step < 20_000; step++)
         {
@@ -433,105 +434,6 @@ public sealed class TranslationTests : IDisposable
                     translation.Protection.ShouldBe(expected.Protection);
                 }
             }
-        }
-    }
-
-    /// <summary>A queue whose driver uses I/O virtual addresses, and the IOMMU behind the front end: one page after the other, downward from the end of memory.</summary>
-    private sealed class Bed : IDisposable
-    {
-        private readonly TestMemory _memory;
-        private readonly VhostUserInflight? _inflight;
-
-        internal Bed(TestMemory memory, TimeSpan timeout, bool recorded, HoldingHandler? handler = null, TimeSpan? stopTimeout = null)
-        {
-            _memory = memory;
-            for (ulong at = 0; at < TestDriver.Length; at += Page)
-            {
-                Map[Iova + at] = Mega / 2 - Page - at;
-            }
-
-            Harness = new Harness(
-                new TestDevice { MakeHandler = handler is null ? null : () => handler },
-                new VhostUserOptions { OfferAddressTranslation = true, TranslationTimeout = timeout, StopTimeout = stopTimeout ?? new VhostUserOptions().StopTimeout });
-            FrontEnd.Negotiate();
-            FrontEnd.OpenBackendChannel();
-            FrontEnd.SetMemory(memory.Region());
-            if (recorded)
-            {
-                _inflight = FrontEnd.GetInflight(1, 16);
-                FrontEnd.SetInflight(_inflight);
-            }
-
-            var driven = new TranslatedMemory(memory.Memory, new Mapped(Map));
-            Driver = new TranslatedDriver(driven);
-            Queue = FrontEnd.StartQueue(0, Driver.Layout);
-        }
-
-        internal Dictionary<ulong, ulong> Map { get; } = [];
-
-        internal List<(ulong Address, AccessType Access)> Misses { get; } = [];
-
-        internal Harness Harness { get; }
-
-        internal VhostUserFrontEnd FrontEnd => Harness.FrontEnd;
-
-        internal TranslatedDriver Driver { get; }
-
-        internal VhostUserFrontEndQueue Queue { get; private set; }
-
-        internal void Restart(ushort at)
-        {
-            Queue.Dispose();
-            Queue = FrontEnd.StartQueue(0, Driver.Layout, at);
-        }
-
-        /// <summary>Moves a page, with what is in it.</summary>
-        internal void Move(ulong iova, ulong target)
-        {
-            _memory.Memory.CopyTo(Map[iova], _memory.Memory, target, Page);
-            Map[iova] = target;
-            Driver.Memory.Invalidate(iova, Page);
-        }
-
-        /// <summary>Answers what the back end asks for until all that was submitted is done.</summary>
-        internal void Serve() => ServeUntil(() => Driver.Outstanding == 0);
-
-        internal void ServeUntil(Func<bool> done)
-        {
-            Driver.Reap();
-            var clock = Stopwatch.StartNew();
-            while (!done())
-            {
-                clock.Elapsed.ShouldBeLessThan(Harness.Patience, Harness.Log.ToString());
-                if (FrontEnd.WaitForMiss(TimeSpan.FromMilliseconds(2), out ulong address, out AccessType access))
-                {
-                    Misses.Add((address, access));
-                    if (Map.TryGetValue(address, out ulong target))
-                    {
-                        FrontEnd.UpdateTranslation(address, target, Page, access == AccessType.Write ? Protection.ReadWrite : Protection.Read);
-                    }
-                }
-
-                Driver.Reap();
-            }
-        }
-
-        public void Dispose()
-        {
-            Queue.Dispose();
-            Harness.Dispose();
-            _inflight?.Dispose();
-        }
-    }
-
-    private sealed class Mapped(Dictionary<ulong, ulong> map) : IAddressTranslator
-    {
-        public bool TryTranslate(ulong address, out AddressTranslation translation)
-        {
-            ulong page = address & ~(Page - 1);
-            bool found = map.TryGetValue(page, out ulong target);
-            translation = new AddressTranslation(page, target, Page, Protection.ReadWrite);
-            return found;
         }
     }
 }

@@ -13,6 +13,7 @@ public sealed partial class VhostUserFrontEnd
     private const ulong NoDescriptorFlag = 1UL << 8;
 
     private Socket? _backendChannel;
+    private bool _missWantsReply;
 
     /// <summary>Agrees on features as QEMU does, and starts the session.</summary>
     /// <param name="features">The features to accept, of those offered.</param>
@@ -319,6 +320,7 @@ public sealed partial class VhostUserFrontEnd
                 return false;
             }
 
+            _missWantsReply = MemoryMarshal.Read<MessageHeader>(bytes).NeedsReply;
             var message = MemoryMarshal.Read<IotlbMessage>(bytes[MessageHeader.Length..]);
             if (message.Type == type)
             {
@@ -330,6 +332,40 @@ public sealed partial class VhostUserFrontEnd
 
         return false;
     }
+
+    /// <summary>
+    /// Replies to what <see cref="WaitForMiss"/> found, if the back end wants that: after <see cref="UpdateTranslation"/>, or where there is no translation. To be called before
+    /// the next miss is waited for.
+    /// </summary>
+    /// <param name="isTranslated">Whether the translation was given; otherwise it is refused, and an access there fails at once.</param>
+    /// <returns>Whether the back end wanted a reply.</returns>
+    public bool ReplyToMiss(bool isTranslated)
+    {
+        if (!_missWantsReply)
+        {
+            return false;
+        }
+
+        _missWantsReply = false;
+        SendReply((VhostUserMessage)VhostUserConnection.BackendTranslation, isTranslated ? 0UL : 1);
+        return true;
+    }
+
+    /// <summary>Replies to a message of the back end, asked for or not.</summary>
+    internal void SendReply(VhostUserMessage request, ulong status)
+    {
+        byte[] bytes = new byte[MessageHeader.Length + sizeof(ulong)];
+        MemoryMarshal.Write(bytes, new MessageHeader { Request = request, Flags = MessageHeader.Version | MessageHeader.ReplyFlag, PayloadLength = sizeof(ulong) });
+        MemoryMarshal.Write(bytes.AsSpan(MessageHeader.Length), status);
+        SendRawReply(bytes);
+    }
+
+    /// <summary>Sends bytes over the back end's channel as they are.</summary>
+    internal void SendRawReply(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> descriptors) =>
+        new MessageChannel(_backendChannel!.SafeHandle, _never, _timeout).Send(bytes, descriptors);
+
+    /// <summary>Closes the channel of <see cref="OpenBackendChannel"/>.</summary>
+    public void CloseBackendChannel() => _backendChannel?.Dispose();
 
     internal void Translate(IotlbMessage message) => Command(VhostUserMessage.TranslationMessage, MemoryMarshal.AsBytes(new ReadOnlySpan<IotlbMessage>(in message)));
 

@@ -3,8 +3,6 @@ using System.Runtime.InteropServices;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
 
-using Microsoft.Win32.SafeHandles;
-
 namespace Hyperspan.VhostUser;
 
 /// <content>Features, the device's configuration, and messages to the front end.</content>
@@ -18,12 +16,11 @@ public sealed partial class VhostUserConnection
 
     private const uint MigrationFlag = 0x1;
 
-    private readonly Lock _backendLock = new();
     private VhostUserProtocolFeatures _protocolFeatures;
     private bool _protocolFeaturesSet;
     private ulong _features;
     private bool _featuresSet;
-    private SafeFileHandle? _backendChannel;
+    private volatile BackendChannel? _backendChannel;
 
     /// <summary>The features that are not the device's.</summary>
     private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit | VirtioFeatures.AccessPlatform | VirtioFeatures.RingReset;
@@ -110,6 +107,7 @@ public sealed partial class VhostUserConnection
             (features & ~OfferedProtocolFeatures) == 0, $"protocol features 0x{(ulong)(features & ~OfferedProtocolFeatures):x} were not offered");
         ProtocolViolation.Unless(!AnyStarted, "protocol features cannot change while a ring is started");
         (_protocolFeatures, _protocolFeaturesSet) = (features, true);
+        _iotlb.IsReplied = (features & VhostUserProtocolFeatures.ReplyAcknowledge) != 0;
     }
 
     private void ResetDevice()
@@ -184,19 +182,35 @@ public sealed partial class VhostUserConnection
     {
         ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
         ProtocolViolation.Unless(EventDescriptor.KindOf(descriptors[0]) == DescriptorKind.Socket, "the descriptor is no socket");
-        lock (_backendLock)
+        BackendChannel? before = _backendChannel;
+        lock (_iotlb.Sync)
         {
-            _backendChannel?.Dispose();
-            _backendChannel = descriptors.Take(0);
+            // Under the lock of who asks: what is asked over the new one is replied to there.
+            _backendChannel = new BackendChannel(descriptors.Take(0), _stop);
+            _iotlb.ForgetReplies();
         }
+
+        before?.Dispose();
     }
 
     private void CloseBackendChannel()
     {
-        lock (_backendLock)
+        BackendChannel? before = _backendChannel;
+        _backendChannel = null;
+        before?.Dispose();
+    }
+
+    /// <summary>Sends a message to the front end, without waiting. May be called from any thread.</summary>
+    private bool SendToFrontEnd(ReadOnlySpan<byte> message)
+    {
+        try
         {
-            _backendChannel?.Dispose();
-            _backendChannel = null;
+            return _backendChannel?.Send(message) == true;
+        }
+        catch (ObjectDisposedException)
+        {
+            // It was given another one, or the connection ends.
+            return false;
         }
     }
 }

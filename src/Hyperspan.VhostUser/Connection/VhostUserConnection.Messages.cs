@@ -22,6 +22,15 @@ public sealed partial class VhostUserConnection
                 return failure;
             }
 
+            try
+            {
+                AwaitMessage();
+            }
+            catch (ProtocolViolation violation)
+            {
+                return Event(VhostUserEventKind.ProtocolError, violation.Message);
+            }
+
             using var descriptors = new Descriptors();
             ChannelResult result = _channel.ReceiveHeader(out MessageHeader header, descriptors);
             if (result != ChannelResult.Done)

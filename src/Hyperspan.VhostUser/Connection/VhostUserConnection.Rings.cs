@@ -229,6 +229,11 @@ public sealed partial class VhostUserConnection
             {
                 // The memory of now: it may have been replaced since.
                 GuestMemory memory = DriverMemory;
+                if (gate is not null)
+                {
+                    UnreachableRingException.ThrowIfRefused(memory, layout, features);
+                }
+
                 VringBase start = inflight?.Recover(memory, layout, at) ?? at;
                 var queue = new VirtQueue(memory, layout, features, start.Available, start.Used) { BufferGate = gate };
                 int pending = inflight?.Resubmit(queue) ?? 0;

@@ -104,10 +104,7 @@ public sealed partial class VhostUserConnection
             Invalidate(changed.First, changed.Last);
         }
 
-        foreach (Ring ring in _rings)
-        {
-            ring.Worker?.LookAgain();
-        }
+        LookAgain();
     }
 
     private void Invalidate(ulong first, ulong last)
@@ -133,26 +130,68 @@ public sealed partial class VhostUserConnection
     private static ulong LengthOf(ulong first, ulong last) => last - first == ulong.MaxValue ? ulong.MaxValue : last - first + 1;
 
     /// <summary>Sends a message about a translation to the front end, without waiting. May be called from any thread.</summary>
-    private bool SendTranslation(IotlbMessage message)
+    private bool SendTranslation(IotlbMessage message, bool wantsReply)
     {
         Span<byte> bytes = stackalloc byte[MessageHeader.Length + IotlbMessage.Length];
         bytes.Clear();
         MemoryMarshal.Write(bytes, new MessageHeader
         {
             Request = (VhostUserMessage)BackendTranslation,
-            Flags = MessageHeader.Version,
+            Flags = wantsReply ? MessageHeader.Version | MessageHeader.NeedReplyFlag : MessageHeader.Version,
             PayloadLength = IotlbMessage.Length,
         });
         MemoryMarshal.Write(bytes[MessageHeader.Length..], message);
         return SendToFrontEnd(bytes);
     }
 
-    /// <summary>Sends a message over the back end's channel. Not waited for: a front end that is behind with its messages is asked, or told, again.</summary>
-    private bool SendToFrontEnd(ReadOnlySpan<byte> message)
+    /// <summary>Waits until there is a message, or this side is to end, and takes meanwhile what the front end replies to questions for translations.</summary>
+    /// <exception cref="ProtocolViolation">A reply is none, or to nothing.</exception>
+    private void AwaitMessage()
     {
-        lock (_backendLock)
+        while (IsTranslated && _iotlb.IsReplied && _backendChannel is { HasEnded: false } channel)
         {
-            return _backendChannel is { } channel && new MessageChannel(channel, _stop, TimeSpan.Zero).Send(message) == ChannelResult.Done;
+            bool isMessage = Waiting.ForEither(_socket.SafeHandle, channel.Socket, _stop, out bool isReply);
+            if (isReply)
+            {
+                TakeReplies(channel);
+            }
+
+            if (isMessage)
+            {
+                return;
+            }
+        }
+    }
+
+    private void TakeReplies(BackendChannel channel)
+    {
+        bool isRefused = false;
+        while (channel.TryReceive(out MessageHeader header, out ulong status))
+        {
+            ProtocolViolation.Unless(
+                header is { Request: (VhostUserMessage)BackendTranslation, Flags: MessageHeader.Version | MessageHeader.ReplyFlag, PayloadLength: sizeof(ulong) },
+                $"message {(uint)header.Request}, flags 0x{header.Flags:x}, {header.PayloadLength} bytes, on the back end's channel: no reply to a question for a translation");
+            ProtocolViolation.Unless(_iotlb.TakeReply(status == 0), $"a reply on the back end's channel to no question");
+            isRefused |= status != 0;
+        }
+
+        if (channel.HasEnded)
+        {
+            _iotlb.ForgetReplies();
+        }
+
+        if (isRefused)
+        {
+            LookAgain();
+        }
+    }
+
+    /// <summary>Has queues look at the chains that they hold back.</summary>
+    private void LookAgain()
+    {
+        foreach (Ring ring in _rings)
+        {
+            ring.Worker?.LookAgain();
         }
     }
 }

@@ -81,8 +81,9 @@ public sealed class VhostUserOptions
     public bool OfferQueueReset { get; init; }
 
     /// <summary>
-    /// Gets how long a translation that the front end was asked for is waited for, by the queue that wants it. Then it counts as refused by the IOMMU, as what a front end refuses
-    /// does, since none says so: what lies there cannot be accessed. The default is 30 seconds, for a front end may have no processor for a while.
+    /// Gets how long a translation that the front end was asked for is waited for, by the queue that wants it. Then it counts as refused by the IOMMU: what lies there cannot be
+    /// accessed. What a front end says that it refuses (<see cref="VhostUserProtocolFeatures.ReplyAcknowledge"/>) is not waited for. The default is 30 seconds, for a front end may
+    /// have no processor for a while.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
     public TimeSpan TranslationTimeout

@@ -50,5 +50,37 @@ internal static unsafe class Waiting
         return entries[0].Returned != PollEvents.None;
     }
 
+    /// <summary>Waits as long as it takes until one of two descriptors has something to read or has ended, or the event is signalled.</summary>
+    /// <param name="first">The first descriptor.</param>
+    /// <param name="second">The second one.</param>
+    /// <param name="stop">The event; it is not reset.</param>
+    /// <param name="isSecond">Whether it is the second descriptor; the others may be ready too.</param>
+    /// <returns>Whether it is the first descriptor, or the event.</returns>
+    internal static bool ForEither(SafeHandle first, SafeHandle second, EventDescriptor stop, out bool isSecond)
+    {
+        using var heldStop = new HeldDescriptor(stop.Handle);
+        using var heldFirst = new HeldDescriptor(first);
+        using var heldSecond = new HeldDescriptor(second);
+        PollEntry* entries = stackalloc PollEntry[3];
+        entries[0] = new PollEntry { Descriptor = heldStop.Number, Events = PollEvents.In };
+        entries[1] = new PollEntry { Descriptor = heldFirst.Number, Events = PollEvents.In };
+        entries[2] = new PollEntry { Descriptor = heldSecond.Number, Events = PollEvents.In };
+        int ready;
+        do
+        {
+            // SAFETY: three entries on this stack.
+            ready = LibC.Poll(entries, 3, -1);
+        }
+        while (ErrorNumber.IsInterrupted(ready));
+
+        if (ready < 0)
+        {
+            throw new IOException($"poll: {ErrorNumber.LastMessage}");
+        }
+
+        isSecond = entries[2].Returned != PollEvents.None;
+        return entries[0].Returned != PollEvents.None || entries[1].Returned != PollEvents.None;
+    }
+
     private static int Milliseconds(TimeSpan timeout) => (int)Math.Clamp(timeout.TotalMilliseconds, 0, int.MaxValue);
 }

@@ -263,6 +263,11 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         (VirtQueueFeatures features, ushort available, ushort used) = (before.Features, before.NextAvailable, before.UsedIndex);
         VirtQueue Reopen()
         {
+            if (Gate is not null)
+            {
+                UnreachableRingException.ThrowIfRefused(memory, layout, features);
+            }
+
             var queue = new VirtQueue(memory, layout, features, available, used) { BufferGate = Gate };
             _inflight?.Resubmit(queue);
             return queue;
@@ -387,6 +392,15 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             Adopt(queue);
             return true;
         }
+        catch (UnreachableRingException e)
+        {
+            if (!stop.IsCancellationRequested)
+            {
+                Break(e.Error.Fault, e.Error);
+            }
+
+            return false;
+        }
         catch (Exception e) when (e is ProtocolViolation or ArgumentException)
         {
             if (!stop.IsCancellationRequested)
@@ -485,13 +499,17 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             return !stop.IsCancellationRequested;
         }
 
+        Break(fault, error);
+        return false;
+    }
+
+    private void Break(in GuestMemoryFault fault, in VirtQueueError error)
+    {
         if (!IsAbandoned)
         {
             _signals.Error();
             _failed(this, fault, error, null);
         }
-
-        return false;
     }
 
     private void Account(in QueueProcessResult result)

@@ -13,7 +13,10 @@ namespace Hyperspan.VhostUser;
 /// thread waits for the front end, which may itself wait for a queue to stop. What is wanted after that, because a front end gave another translation without a word or
 /// there was no room for it, is waited for by the thread that accesses it, not longer than the limit, and not while its queue is to stop.
 /// </para>
-/// <para>A translation that does not come in time counts as one that there is none for: then the request that wants it fails, as it does where the IOMMU refuses it.</para>
+/// <para>
+/// What the IOMMU refuses, the front end says in its reply, where replies were agreed on: the request that wants it fails at once. A translation that does not come in time
+/// counts as refused. Such a verdict is for who began to ask before it was asked for: a guest may have given the translation since, and what comes later asks again.
+/// </para>
 /// </remarks>
 internal sealed class DeviceIotlb : IAddressTranslator
 {
@@ -22,6 +25,9 @@ internal sealed class DeviceIotlb : IAddressTranslator
 
     /// <summary>The most translations that are asked for at a time.</summary>
     internal const int MostMisses = 256;
+
+    /// <summary>The most replies that are waited for at a time: fewer than the front end's socket has room for, so that it never waits for us to take them.</summary>
+    internal const int MostAwaited = 64;
 
     private const int MostTries = 64;
 
@@ -35,23 +41,30 @@ internal sealed class DeviceIotlb : IAddressTranslator
     // What a guest has fail is not told more often: front ends put it in their logs.
     private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(1);
 
+    // A verdict that nobody came for makes room for another question after this.
+    private static readonly TimeSpan ForgetAfter = TimeSpan.FromSeconds(1);
+
     [ThreadStatic]
     private static CancellationToken Stopping;
 
-    private readonly Func<IotlbMessage, bool> _send;
+    private readonly Func<IotlbMessage, bool, bool> _send;
     private readonly TimeSpan _limit;
 
     // What is locked, and waited on. Sorted by address, without overlaps.
     private readonly List<AddressTranslation> _ranges = [];
     private readonly Dictionary<(ulong Page, AccessType Access), Miss> _misses = [];
+
+    // The front end replies in the order in which it was asked, and says no more than that.
+    private readonly Queue<(ulong Page, AccessType Access, long Question)> _awaited = new(MostAwaited);
+    private long _lastQuestion;
     private int _nextEvicted;
     private long _toldAt;
     private bool _isClosed;
 
     /// <summary>Initializes a new instance of the <see cref="DeviceIotlb"/> class.</summary>
-    /// <param name="send">Sends a message to the front end, without waiting; answers whether it was sent.</param>
+    /// <param name="send">Sends a message to the front end, without waiting, with the question for a reply or without; answers whether it was sent.</param>
     /// <param name="limit">How long a translation is waited for.</param>
-    internal DeviceIotlb(Func<IotlbMessage, bool> send, TimeSpan limit)
+    internal DeviceIotlb(Func<IotlbMessage, bool, bool> send, TimeSpan limit)
     {
         _send = send;
         _limit = limit;
@@ -68,6 +81,9 @@ internal sealed class DeviceIotlb : IAddressTranslator
 
     /// <summary>Gets or sets the thread that hears the front end's answers: it waits for none.</summary>
     internal int ListeningThread { get; set; }
+
+    /// <summary>Gets or sets a value indicating whether the front end replies to questions that want it.</summary>
+    internal bool IsReplied { get; set; }
 
     /// <summary>Says when this thread, that of a queue, is to wait no more.</summary>
     internal static void StopThreadBy(CancellationToken stopping) => Stopping = stopping;
@@ -87,12 +103,15 @@ internal sealed class DeviceIotlb : IAddressTranslator
     internal static ulong LastOf(ulong address, ulong length) => length - 1 > ulong.MaxValue - address ? ulong.MaxValue : address + (length - 1);
 
     /// <summary>Looks whether all of a range is translated; where not, asks the front end. Under the lock.</summary>
-    /// <returns>Whether it is, or never will be.</returns>
-    internal bool IsReachable(ulong address, ulong length, bool isWritable)
+    /// <param name="address">Its first address.</param>
+    /// <param name="length">Its length; not zero.</param>
+    /// <param name="isWritable">Whether it is to be written.</param>
+    /// <param name="since">When the caller began to ask: an earlier verdict may hold no more.</param>
+    internal Reachability Reach(ulong address, ulong length, bool isWritable, long since)
     {
         AccessType access = isWritable ? AccessType.Write : AccessType.Read;
         ulong last = LastOf(address, length);
-        bool reachable = true;
+        var all = Reachability.Translated;
         for (ulong at = address; ;)
         {
             int found = Find(at);
@@ -101,23 +120,18 @@ internal sealed class DeviceIotlb : IAddressTranslator
             {
                 end = _ranges[found].Address + (_ranges[found].Length - 1);
             }
-            else if (Ask(at & ~PageMask, access) is MissState.Expired)
+            else if (Ask(at & ~PageMask, access, since) is var state and not Reachability.Asked)
             {
-                // It is taken, and fails.
-                return true;
+                return state;
             }
             else
             {
-                reachable = false;
-                if (_misses.Count >= MostMisses)
-                {
-                    return false;
-                }
+                all = Reachability.Asked;
             }
 
             if (end >= last)
             {
-                return reachable;
+                return all;
             }
 
             at = end + 1;
@@ -137,17 +151,18 @@ internal sealed class DeviceIotlb : IAddressTranslator
 
         CancellationToken stopping = Stopping;
         (ulong, AccessType) key = (address & ~PageMask, access);
+        long began = Stopwatch.GetTimestamp();
         lock (_ranges)
         {
-            while (!_isClosed && !stopping.IsCancellationRequested)
+            // Others may ask anew for the same page, again and again.
+            while (!_isClosed && !stopping.IsCancellationRequested && Stopwatch.GetElapsedTime(began) <= _limit)
             {
                 if (Find(address) is >= 0 and var at && Permits(_ranges[at], access))
                 {
                     return true;
                 }
 
-                MissState state = Ask(key.Item1, access);
-                if (state == MissState.Expired)
+                if (Ask(key.Item1, access, since: 0) == Reachability.Refused)
                 {
                     _misses.Remove(key);
                     return false;
@@ -225,6 +240,43 @@ internal sealed class DeviceIotlb : IAddressTranslator
         {
             _ranges.Clear();
             _misses.Clear();
+        }
+    }
+
+    /// <summary>Takes the reply to the oldest question that awaits one.</summary>
+    /// <param name="isDone">Whether the translation was given, and not refused.</param>
+    /// <returns>Whether there was such a question.</returns>
+    internal bool TakeReply(bool isDone)
+    {
+        lock (_ranges)
+        {
+            if (!_awaited.TryDequeue(out (ulong Page, AccessType Access, long Question) asked))
+            {
+                return false;
+            }
+
+            // Of a question that was asked again since, or forgotten, it says nothing.
+            (ulong, AccessType) key = (asked.Page, asked.Access);
+            if (_misses.TryGetValue(key, out Miss miss) && miss.Question == asked.Question)
+            {
+                _misses[key] = miss with { Question = 0, Refused = isDone ? 0 : Stopwatch.GetTimestamp() };
+                Monitor.PulseAll(_ranges);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>No replies will come to what was asked before: it is asked again, over another channel if there is one.</summary>
+    internal void ForgetReplies()
+    {
+        lock (_ranges)
+        {
+            _awaited.Clear();
+            foreach ((ulong, AccessType) key in _misses.Keys.ToArray())
+            {
+                _misses[key] = _misses[key] with { Question = 0, Asked = 0 };
+            }
         }
     }
 
@@ -325,47 +377,71 @@ internal sealed class DeviceIotlb : IAddressTranslator
     }
 
     /// <summary>Asks the front end for the translation of a page, unless that has been done.</summary>
-    private MissState Ask(ulong page, AccessType access)
+    private Reachability Ask(ulong page, AccessType access, long since)
     {
         long now = Stopwatch.GetTimestamp();
         if (!_misses.TryGetValue((page, access), out Miss miss))
         {
             if (_misses.Count >= MostMisses && !TryForget(now))
             {
-                return MissState.Full;
+                return Reachability.Full;
             }
 
-            miss = new Miss(now, 0, false);
+            miss = new Miss(now);
+        }
+        else if (miss.Since < since && (miss.Refused != 0 || HasExpired(miss, now)))
+        {
+            miss = new Miss(now);
         }
 
-        byte permission = access == AccessType.Write ? (byte)(IotlbMessage.ReadPermission | IotlbMessage.WritePermission) : IotlbMessage.ReadPermission;
-        if (Stopwatch.GetElapsedTime(miss.Since, now) >= _limit)
+        if (miss.Refused != 0)
+        {
+            return Reachability.Refused;
+        }
+
+        if (HasExpired(miss, now))
         {
             _misses[(page, access)] = miss with { IsTold = true };
             if (!miss.IsTold && (_toldAt == 0 || Stopwatch.GetElapsedTime(_toldAt, now) >= TellAgain))
             {
                 _toldAt = now;
-                _send(new IotlbMessage(page, GuestAddress.PageSize, 0, permission, IotlbMessageType.AccessFailed));
+                Send(page, access, IotlbMessageType.AccessFailed, wantsReply: false);
             }
 
-            return MissState.Expired;
+            return Reachability.Refused;
         }
 
         if (miss.Asked == 0 || Stopwatch.GetElapsedTime(miss.Asked, now) >= AskAgain)
         {
-            miss = miss with { Asked = _send(new IotlbMessage(page, GuestAddress.PageSize, 0, permission, IotlbMessageType.Miss)) ? now : 0 };
+            // One reply is enough.
+            bool wantsReply = IsReplied && miss.Question == 0 && _awaited.Count < MostAwaited;
+            bool isSent = Send(page, access, IotlbMessageType.Miss, wantsReply);
+            miss = miss with { Asked = isSent ? now : 0 };
+            if (isSent && wantsReply)
+            {
+                miss = miss with { Question = ++_lastQuestion };
+                _awaited.Enqueue((page, access, miss.Question));
+            }
         }
 
         _misses[(page, access)] = miss;
-        return MissState.Asked;
+        return Reachability.Asked;
     }
 
-    /// <summary>Forgets a miss that has expired and that nobody came back for.</summary>
+    private bool Send(ulong page, AccessType access, IotlbMessageType type, bool wantsReply)
+    {
+        byte permission = access == AccessType.Write ? (byte)(IotlbMessage.ReadPermission | IotlbMessage.WritePermission) : IotlbMessage.ReadPermission;
+        return _send(new IotlbMessage(page, GuestAddress.PageSize, 0, permission, type), wantsReply);
+    }
+
+    private bool HasExpired(in Miss miss, long now) => Stopwatch.GetElapsedTime(miss.Since, now) >= _limit;
+
+    /// <summary>Forgets a verdict that nobody came back for.</summary>
     private bool TryForget(long now)
     {
         foreach (((ulong, AccessType) key, Miss miss) in _misses)
         {
-            if (Stopwatch.GetElapsedTime(miss.Since, now) >= _limit)
+            if (miss.Refused != 0 ? Stopwatch.GetElapsedTime(miss.Refused, now) >= ForgetAfter : Stopwatch.GetElapsedTime(miss.Since, now) - ForgetAfter >= _limit)
             {
                 return _misses.Remove(key);
             }
@@ -374,12 +450,11 @@ internal sealed class DeviceIotlb : IAddressTranslator
         return false;
     }
 
-    private enum MissState
-    {
-        Asked,
-        Expired,
-        Full,
-    }
-
-    private readonly record struct Miss(long Since, long Asked, bool IsTold);
+    /// <summary>A translation that is missing.</summary>
+    /// <param name="Since">When it was first asked for.</param>
+    /// <param name="Asked">When it was last asked for; zero if that is to be done.</param>
+    /// <param name="Question">Which question awaits its reply; zero if none does.</param>
+    /// <param name="Refused">When it was refused; zero if it was not.</param>
+    /// <param name="IsTold">Whether the front end was told that it did not come.</param>
+    private readonly record struct Miss(long Since, long Asked = 0, long Question = 0, long Refused = 0, bool IsTold = false);
 }

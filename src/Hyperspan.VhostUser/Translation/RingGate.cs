@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser;
@@ -17,6 +19,10 @@ internal sealed class RingGate : IBufferGate
 
     // What follows is used under the lock of the translations: first and last addresses of pages.
     private readonly List<(ulong First, ulong Last)> _looked = [];
+
+    // When the chain that is looked at was first looked at, or zero; and whether a buffer of it is refused, as far as is known.
+    private long _since;
+    private bool _isRefused;
     private readonly List<(ulong First, ulong Last)>?[] _held;
 
     /// <summary>Initializes a new instance of the <see cref="RingGate"/> class.</summary>
@@ -40,9 +46,23 @@ internal sealed class RingGate : IBufferGate
     {
         lock (_iotlb.Sync)
         {
-            if (!_iotlb.IsReachable(address.Value, length, isWritable))
+            if (_since == 0)
             {
-                return false;
+                _since = Stopwatch.GetTimestamp();
+            }
+
+            switch (_iotlb.Reach(address.Value, length, isWritable, _since))
+            {
+                case Reachability.Asked:
+                    return false;
+                case Reachability.Full when !_isRefused:
+                    return false;
+                case Reachability.Refused:
+                    // It is taken, and fails; and more than can be asked for at a time do not keep it from that.
+                    _isRefused = true;
+                    break;
+                default:
+                    break;
             }
 
             Add(_looked, PagesOf(address.Value, length));
@@ -55,6 +75,7 @@ internal sealed class RingGate : IBufferGate
     {
         lock (_iotlb.Sync)
         {
+            _isRefused = false;
             Empty(_looked);
         }
     }
@@ -66,6 +87,7 @@ internal sealed class RingGate : IBufferGate
         {
             // A hostile driver may have made it available twice.
             (_held[head] ??= []).AddRange(_looked);
+            (_since, _isRefused) = (0, false);
             Empty(_looked);
         }
     }
@@ -87,6 +109,7 @@ internal sealed class RingGate : IBufferGate
     {
         lock (_iotlb.Sync)
         {
+            (_since, _isRefused) = (0, false);
             Empty(_looked);
             Array.Clear(_held);
         }
@@ -97,6 +120,7 @@ internal sealed class RingGate : IBufferGate
     /// <returns>Whether it may; otherwise it is to stop.</returns>
     internal bool AwaitRings(CancellationToken stopping)
     {
+        long since = Stopwatch.GetTimestamp();
         lock (_iotlb.Sync)
         {
             while (!stopping.IsCancellationRequested && !_iotlb.IsClosed)
@@ -105,7 +129,7 @@ internal sealed class RingGate : IBufferGate
                 bool isReachable = true;
                 foreach ((ulong address, ulong length, bool isWritable) in _parts)
                 {
-                    isReachable &= _iotlb.IsReachable(address, length, isWritable);
+                    isReachable &= _iotlb.Reach(address, length, isWritable, since) is Reachability.Translated or Reachability.Refused;
                 }
 
                 if (isReachable)

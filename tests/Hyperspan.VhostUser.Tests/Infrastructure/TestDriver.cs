@@ -54,6 +54,13 @@ internal sealed class TestDriver
         _memory.WriteRelease(Layout.AvailableRing + 2, ++_available);
     }
 
+    /// <summary>Counts a head that was offered once more, with the request that it had, as submitted.</summary>
+    internal void Take(ushort head)
+    {
+        _free.Pop().ShouldBe(head);
+        _outstanding.Add(head, _memory.Read<ulong>(_buffers + (16UL * head)));
+    }
+
     internal void Describe(ushort index, ulong address, uint length, ushort flags, ushort next)
     {
         ulong at = Layout.DescriptorTable.Value + (16UL * index);

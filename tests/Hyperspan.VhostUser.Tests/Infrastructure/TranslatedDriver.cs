@@ -18,5 +18,8 @@ internal sealed class TranslatedDriver(TranslatedMemory memory)
 
     internal void Offer(ushort head) => _driver.Offer(head);
 
+    /// <summary>Counts what was offered once more as submitted.</summary>
+    internal void Take(ushort head = 0) => _driver.Take(head);
+
     internal void Reap() => _driver.Reap();
 }
