@@ -90,6 +90,84 @@ public sealed class KvmTests : IDisposable
         text.ShouldContain("ended with 0");
     }
 
+    /// <summary>A terminal for the second machine is made by the first: the other end of its console.</summary>
+    [SkippableFact]
+    public async Task Terminals_lead_to_the_console_and_are_put_back_as_they_were()
+    {
+        // Sends back what comes (the port of data is 0x3f8, bit 0 of 0x3fd says that there is something); "q" turns the machine off (port 0x600).
+        byte[] echo =
+        [
+            0xba, 0xfd, 0x03, 0x00, 0x00, // mov edx, 0x3fd
+            0xec, // in al, dx
+            0xa8, 0x01, // test al, 1
+            0x74, 0xf6, // jz 0
+            0xba, 0xf8, 0x03, 0x00, 0x00, // mov edx, 0x3f8
+            0xec, // in al, dx
+            0xee, // out dx, al
+            0x3c, 0x71, // cmp al, 'q'
+            0x75, 0xeb, // jne 0
+            0xba, 0x00, 0x06, 0x00, 0x00, // mov edx, 0x600
+            0xb0, 0x34, // mov al, 0x34
+            0xee, // out dx, al
+            0xf4, // hlt
+        ];
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "echo"), echo);
+        File.WriteAllBytes(Path.Combine(_folder.FullName, "quiet"), [0xf4, 0xeb, 0xfd]); // hlt, again and again
+        string script = $$"""
+            mkdir -p /dev/pts
+            mount -t devpts devpts /dev/pts
+            wait_for() { n=0; until eval "$1"; do n=$((n + 1)); [ $n -lt 600 ] || { echo "in vain: $1"; exit 9; }; sleep 0.2; done; }
+            run() { exec {{Tool}} run --memory 16M --kernel "$@"; }
+
+            run /b/echo --console pty 2> /b/first & p=$!
+            wait_for 'grep -q "console: /dev/pts/" /b/first'
+            pty=$(sed -n 's/console: //p' /b/first)
+            exec 3<> $pty
+            stty -F $pty raw -echo
+            echo "Good morning" >&3
+            echo "sent back: $(dd bs=1 count=13 <&3 2>/dev/null)"
+            echo q >&3
+            wait $p; echo "turned off with $?"
+            exec 3>&-
+
+            run /b/quiet --console pty 2> /b/second & holder=$!
+            wait_for 'grep -q "console: /dev/pts/" /b/second'
+            pty=$(sed -n 's/console: //p' /b/second)
+            stty -F $pty sane
+            before=$(stty -F $pty -g)
+            # It is who signals that runs beside the shell: what does ignores two of the signals.
+            for signal in INT TERM HUP QUIT; do
+                (wait_for '[ "$(stty -F $pty -g)" != $before ]'; kill -$signal $(cat /b/pid)) &
+                sh -c 'echo $$ > /b/pid; exec {{Tool}} run --memory 16M --kernel /b/quiet' < $pty > /b/out; code=$?
+                [ "$(stty -F $pty -g)" = $before ] && echo "$signal: ended with $code, put back" || echo "$signal: ended with $code, $(stty -F $pty -a)"
+            done
+
+            (run /b/none < $pty); echo "no kernel: $?"
+            [ "$(stty -F $pty -g)" = $before ] && echo "not touched"
+            kill -TERM $holder; wait $holder; echo "holder ended with $?"
+            """;
+        File.WriteAllText(Path.Combine(_folder.FullName, "script"), script.ReplaceLineEndings("\n"));
+
+        (int code, string text) = await NestedBed.RunAsync(
+            400,
+            [ToolInBed, .. ((string[])["echo", "quiet", "script"]).Select(name => (Path.Combine(_folder.FullName, name), "/b/" + name))],
+            "sh",
+            "/b/script");
+
+        _output.WriteLine(text);
+        code.ShouldBe(0, text);
+        text.ShouldContain("sent back: Good morning");
+        text.ShouldContain("turned off with 0");
+        foreach (string signal in (string[])["INT", "TERM", "HUP", "QUIT"])
+        {
+            text.ShouldContain($"{signal}: ended with 130, put back");
+        }
+
+        text.ShouldContain("no kernel: 2");
+        text.ShouldContain("not touched");
+        text.ShouldContain("holder ended with 130");
+    }
+
     /// <summary>The guest verifies its disk and a file in its memory over and over, on two processors, while it is saved and goes on; with HYPERSPAN_LONG=1 fifty times.</summary>
     [SkippableFact]
     public async Task A_Debian_that_verifies_its_memory_and_disk_is_saved_and_goes_on()

@@ -112,6 +112,64 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         return time;
     });
 
+    /// <summary>Asked as soon as anything is there that could be left behind.</summary>
+    [LinuxTheory]
+    [InlineData("block")]
+    [InlineData("entropy")]
+    [InlineData("console")]
+    public void Asked_to_end_at_its_first_moment_it_leaves_no_socket(string device)
+    {
+        string[] more = device switch
+        {
+            "block" => ["--image", _folder.CreateImage("disk", Size)],
+            "console" => ["--console", "unix:" + _folder.PathOf("console")],
+            _ => [],
+        };
+        for (int round = 0; round < 3; round++)
+        {
+            string socket = _folder.PathOf($"s{round}");
+            using var shell = Process.Start(
+                "bash",
+                [
+                    "-c", "env --default-signal dotnet \"$@\" > /dev/null & until [ -S \"$0\" ] || ! kill -0 $!; do :; done; kill -TERM $!; wait $!", socket,
+                    System.IO.Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), "serve", device, "--socket", socket, .. more,
+                ]);
+            shell.WaitForExit(TimeSpan.FromMinutes(3)).ShouldBeTrue();
+            shell.ExitCode.ShouldBe(0);
+            Directory.GetFiles(_folder.PathOf("")).Where(file => Path.GetFileName(file) != "disk").ShouldBeEmpty();
+        }
+    }
+
+    [LinuxTheory]
+    [InlineData("INT")]
+    [InlineData("QUIT")]
+    public void A_terminal_is_put_back_when_it_is_asked_to_end_at_its_first_moment(string signal)
+    {
+        Skip.If(!File.Exists("/usr/bin/script"), "needs the command script, which gives a program a terminal");
+        string commands = _folder.PathOf("commands");
+        File.WriteAllText(commands, $$"""
+            before=$(stty -g)
+            (until [ "$(stty -g < /dev/tty)" != "$before" ]; do :; done; kill -{{signal}} $(cat pid)) &
+            bash -c 'echo $$ > pid; exec env --default-signal dotnet "{{Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll")}}" serve console --socket s'
+            echo "ended with $?"
+            [ "$(stty -g)" = "$before" ] && echo "put back"
+
+            """.ReplaceLineEndings("\n"));
+        var start = new ProcessStartInfo("/usr/bin/script", ["-qec", $"bash '{commands}'", "/dev/null"])
+        {
+            WorkingDirectory = _folder.PathOf(""),
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        };
+        using Process script = Process.Start(start)!;
+        string text = script.StandardOutput.ReadToEnd();
+        script.WaitForExit();
+        text.ShouldContain("ended with 0");
+        text.ShouldContain("put back");
+        File.Exists(_folder.PathOf("s")).ShouldBeFalse();
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static unsafe void KeepFull(SafeFileHandle handle, CancellationToken stop)

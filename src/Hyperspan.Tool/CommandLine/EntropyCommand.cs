@@ -32,9 +32,8 @@ internal static class EntropyCommand
         using var device = new VirtioEntropyDevice();
         using var server = new DeviceServer(log, options.Metrics);
         ServedDevice served = server.Add(options, device, new LogSource(log));
-        using var termination = new Termination(server.Dispose, server.EndLimit.Start);
         served.WriteHeader(Console.Out, "Serving random bytes", QemuLine.ForEntropy(served.SocketName));
-        bool isWell = server.Run(static () => 0, termination.Token);
+        bool isWell = server.Run(static () => 0);
         served.WriteSummary();
         return isWell ? ExitCode.Success : ExitCode.Failure;
     }

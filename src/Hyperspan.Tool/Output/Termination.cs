@@ -50,6 +50,13 @@ internal sealed class Termination : IDisposable
 
         context.Cancel = true;
         _first?.Invoke();
-        _source.Cancel();
+        try
+        {
+            _source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It came as the process was ending by itself.
+        }
     }
 }

@@ -64,10 +64,11 @@ internal sealed class GuestRun : IDisposable
         ConsolePump? pump = null;
         try
         {
+            // Before the terminal is touched: a signal in between would leave it so.
+            using var termination = new Termination(RestoreTerminal);
             _virtioConsole = _options.VirtioConsole is { } where && where != ConsoleEndPoint.Standard ? ConsoleEndPoint.Open(where) : null;
             _console = ConsoleEndPoint.Open(_options.Console);
             _virtioConsole ??= second is null ? null : ConsoleEndPoint.Open(ConsoleEndPoint.Standard);
-            using var termination = new Termination(RestoreTerminal);
             pump = second is null ? null : new ConsolePump(second, _virtioConsole!);
             var reader = new Thread(ReadConsole) { IsBackground = true, Name = "console" };
             _port = machine.Console;

@@ -48,12 +48,11 @@ internal sealed class BlockServer : IDisposable
     internal int Run()
     {
         DeviceServer server = _server!;
-        using var termination = new Termination(server.Dispose, server.EndLimit.Start);
         using PosixSignalRegistration? resumed = OperatingSystem.IsWindows()
             ? null
             : PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => _disks.ForEach(static disk => disk.Resume()));
         _disks.ForEach(static disk => disk.WriteHeader());
-        bool isWell = server.Run(() => _disks.Sum(static disk => disk.Failures), termination.Token);
+        bool isWell = server.Run(() => _disks.Sum(static disk => disk.Failures));
         server.EndLimit.Enter(_disks.Count == 1 ? "flushing the image" : "flushing the images");
 
         // Flushes all at the same time: one that does not answer keeps none of the others from it.

@@ -38,16 +38,20 @@ internal sealed class ConsoleServer : IDisposable
         try
         {
             VirtioConsoleDevice device = hasSize ? new(Columns, Rows) : new();
-            server = new DeviceServer(log, options.Metrics);
+            server = new DeviceServer(log, options.Metrics, () => (console as StandardConsole)?.Restore());
             ServedDevice served = server.Add(options, device, new LogSource(log));
-            console = isStandard ? null : ConsoleEndPoint.Open(where);
+            if (!isStandard)
+            {
+                console = ConsoleEndPoint.Open(where);
+            }
 
             // Before a terminal is made raw.
             served.WriteHeader(
                 isStandard ? Console.Error : Console.Out,
                 "Serving a console, where the virtual machine has a device for it",
                 QemuLine.ForConsole(served.SocketName));
-            return new ConsoleServer(device, server, served, log, console ?? ConsoleEndPoint.Open(where), hasSize);
+            console ??= ConsoleEndPoint.Open(where);
+            return new ConsoleServer(device, server, served, log, console, hasSize);
         }
         catch
         {
@@ -62,14 +66,13 @@ internal sealed class ConsoleServer : IDisposable
     /// <returns>The exit code.</returns>
     internal int Run()
     {
-        using var termination = new Termination(() => EndAtOnce(_server.Dispose), () => EndAtOnce(_server.EndLimit.Start));
         using PosixSignalRegistration? resized = _hasSize && !OperatingSystem.IsWindows()
             ? PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => Resize())
             : null;
         bool isWell;
         using (new ConsolePump(_device, _console))
         {
-            isWell = _server.Run(static () => 0, termination.Token);
+            isWell = _server.Run(static () => 0);
         }
 
         _served.WriteSummary();
@@ -87,13 +90,6 @@ internal sealed class ConsoleServer : IDisposable
     private static ushort Columns => (ushort)Math.Clamp(Console.WindowWidth, 0, ushort.MaxValue);
 
     private static ushort Rows => (ushort)Math.Clamp(Console.WindowHeight, 0, ushort.MaxValue);
-
-    /// <summary>Puts the terminal back, whatever comes of the rest.</summary>
-    private void EndAtOnce(Action rest)
-    {
-        (_console as StandardConsole)?.Restore();
-        rest();
-    }
 
     private void Resize()
     {

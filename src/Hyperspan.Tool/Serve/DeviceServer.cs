@@ -1,4 +1,5 @@
 using Hyperspan.Tool.Metrics;
+using Hyperspan.Tool.Output;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.Serve;
@@ -8,17 +9,30 @@ internal sealed class DeviceServer : IDisposable
 {
     private readonly List<ServedDevice> _devices = [];
     private readonly ServerLog _log;
+    private readonly Action? _asked;
+    private readonly Termination _termination;
     private readonly MetricsServer? _metrics;
 
-    /// <summary>Initializes a new instance of the <see cref="DeviceServer"/> class.</summary>
+    /// <summary>Initializes a new instance of the <see cref="DeviceServer"/> class. From now on the process ends in order: what is made later is not left behind.</summary>
     /// <param name="log">Where it is told what happens. It stays the caller's.</param>
     /// <param name="metrics">Where figures are to be read, if they are.</param>
+    /// <param name="asked">What is done before all else, each time the process is asked to end; quick.</param>
     /// <exception cref="InvalidInputException">They cannot be read there.</exception>
-    internal DeviceServer(ServerLog log, MetricsAddress? metrics)
+    internal DeviceServer(ServerLog log, MetricsAddress? metrics, Action? asked = null)
     {
         _log = log;
-        _metrics = metrics is null ? null : MetricsServer.Open(metrics, log);
+        _asked = asked;
         EndLimit = new EndLimit(log);
+        _termination = new Termination(EndAtOnce, End);
+        try
+        {
+            _metrics = metrics is null ? null : MetricsServer.Open(metrics, log);
+        }
+        catch
+        {
+            _termination.Dispose();
+            throw;
+        }
     }
 
     internal EndLimit EndLimit { get; }
@@ -31,16 +45,20 @@ internal sealed class DeviceServer : IDisposable
     internal ServedDevice Add(SocketOptions options, IVirtioDevice device, LogSource log)
     {
         var served = ServedDevice.Open(options, device, log);
-        _devices.Add(served);
+        lock (_devices)
+        {
+            _devices.Add(served);
+        }
+
         return served;
     }
 
     /// <summary>Serves.</summary>
     /// <param name="failures">Says how many requests have failed.</param>
-    /// <param name="token">Ends it.</param>
     /// <returns>Whether nothing but being asked to ended any of them.</returns>
-    internal bool Run(Func<long> failures, CancellationToken token)
+    internal bool Run(Func<long> failures)
     {
+        CancellationToken token = _termination.Token;
         using var status = new StatusReporter([.. _devices.Select(served => served.Server)], _log, failures);
         return AllAtOnce.Run(_devices, served => served.Run(token));
     }
@@ -48,7 +66,29 @@ internal sealed class DeviceServer : IDisposable
     /// <summary>Removes the sockets and ends what runs; quick.</summary>
     public void Dispose()
     {
-        _devices.ForEach(static served => served.Dispose());
+        Close();
+        _termination.Dispose();
+    }
+
+    private void End()
+    {
+        _asked?.Invoke();
+        EndLimit.Start();
+    }
+
+    private void EndAtOnce()
+    {
+        _asked?.Invoke();
+        Close();
+    }
+
+    private void Close()
+    {
+        lock (_devices)
+        {
+            _devices.ForEach(static served => served.Dispose());
+        }
+
         _metrics?.Dispose();
     }
 }
