@@ -35,7 +35,7 @@ public sealed class CrashTests(ITestOutputHelper output) : GuestTest(output)
             Queues = queues,
             DeviceProperties = packed ? "packed=on" : null,
             Processors = queues,
-            Timeout = TimeSpan.FromSeconds(300),
+            Timeout = TimeSpan.FromMinutes(10),
         };
         GuestReport report = await RunAsync(scenario, options, Many, kills: 4, async (guest, kill) =>
         {
@@ -142,7 +142,7 @@ public sealed class CrashTests(ITestOutputHelper output) : GuestTest(output)
     {
         var clock = Stopwatch.StartNew();
         int tries = 0;
-        while (clock.Elapsed < TimeSpan.FromSeconds(120))
+        while (clock.Elapsed < TimeSpan.FromMinutes(5))
         {
             tries++;
             await backend.SuspendAsync();

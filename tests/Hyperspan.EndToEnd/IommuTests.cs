@@ -48,7 +48,7 @@ public sealed class IommuTests(ITestOutputHelper output) : GuestTest(output)
                 BehindPort = port,
                 Queues = queues,
                 Processors = queues,
-                Timeout = TimeSpan.FromMinutes(3),
+                Timeout = TimeSpan.FromMinutes(10),
             });
         image.Sha256(4 * MiB, 16 * MiB).ShouldBe(report["sha256"]);
         report["again"].ShouldBe(report["sha256"]);

@@ -38,6 +38,7 @@ public sealed class KvmTests : IDisposable
             """
             echo "kernel $(uname -r)"
             echo "processors $(grep -c ^processor /proc/cpuinfo)"
+            echo "memory $(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB, above 4 GiB: $(grep -c '^1[0-9a-f]*-.*System RAM' /proc/iomem)"
             echo "first $(sha256sum < /dev/vda | cut -c1-64)"
             echo "second $(sha256sum < /dev/vdb | cut -c1-64), read-only $(cat /sys/block/vdb/ro)"
             echo "entropy of $(cat /sys/class/misc/hw_random/rng_current): $(dd if=/dev/hwrng bs=64 count=1 iflag=fullblock 2>/dev/null | wc -c) bytes"
@@ -45,16 +46,17 @@ public sealed class KvmTests : IDisposable
             """);
 
         (int code, string text) = await NestedBed.RunAsync(
-            280,
+            NestedBed.Patience,
             [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (first.Path, "/b/first"), (second.Path, "/b/second")],
             "sh",
             "-c",
-            $"{Tool} run --kernel /b/vmlinuz --initrd /b/initrd --append 'console=ttyS0 quiet panic=-1' --memory 256M --processors 2 --disk /b/first "
+            $"{Tool} run --kernel /b/vmlinuz --initrd /b/initrd --append 'console=ttyS0 quiet panic=-1' --memory 4G --processors 2 --disk /b/first "
             + "--disk /b/second,readonly --no-reboot --statistics; echo ended with $?; dd if=/b/first bs=4096 skip=4 count=16 2>/dev/null | tr -d '\\0' | wc -c");
 
         _output.WriteLine(text);
         code.ShouldBe(0, text);
         text.ShouldContain("processors 2");
+        int.Parse(Regex.Match(text, @"memory (\d+) MiB, above 4 GiB: 1").Groups[1].Value, CultureInfo.InvariantCulture).ShouldBeInRange(3800, 4096);
         text.ShouldContain("first " + first.Sha256());
         text.ShouldContain($"second {second.Sha256()}, read-only 1");
         text.ShouldContain("entropy of virtio_rng.0: 64 bytes");
@@ -75,7 +77,7 @@ public sealed class KvmTests : IDisposable
             """);
 
         (int code, string text) = await NestedBed.RunAsync(
-            280,
+            NestedBed.Patience,
             [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (disk.Path, "/b/disk")],
             "sh",
             "-c",
@@ -149,7 +151,7 @@ public sealed class KvmTests : IDisposable
         File.WriteAllText(Path.Combine(_folder.FullName, "script"), script.ReplaceLineEndings("\n"));
 
         (int code, string text) = await NestedBed.RunAsync(
-            400,
+            NestedBed.Patience,
             [ToolInBed, .. ((string[])["echo", "quiet", "script"]).Select(name => (Path.Combine(_folder.FullName, name), "/b/" + name))],
             "sh",
             "/b/script");
@@ -192,7 +194,7 @@ public sealed class KvmTests : IDisposable
             """);
 
         (int code, string text) = await NestedBed.RunAsync(
-            280 + (cycles * 60),
+            NestedBed.Patience + (cycles * 60),
             [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (initrd, "/b/initrd"), (disk.Path, "/b/disk")],
             "sh",
             "-c",
@@ -220,7 +222,7 @@ public sealed class KvmTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_folder.FullName, "text"), "no kernel");
         (int _, string text) = await NestedBed.RunAsync(
-            280,
+            NestedBed.Patience,
             [ToolInBed, (TestBed.Kernel, "/b/vmlinuz"), (Path.Combine(_folder.FullName, "text"), "/b/text")],
             "sh",
             "-c",
@@ -242,7 +244,7 @@ public sealed class KvmTests : IDisposable
     {
         string tests = Path.GetDirectoryName(BuiltProgram.Find("tests/Hyperspan.Kvm.Tests"))!;
         (int code, string text) = await NestedBed.RunAsync(
-            540,
+            NestedBed.Patience,
             [(tests, "/t")],
             "/dn/dotnet",
             "/t/Hyperspan.Kvm.Tests.dll",

@@ -7,7 +7,7 @@ namespace Hyperspan.EndToEnd;
 /// <summary>A front end that is a library: libblkio, by which QEMU's own tools use a disk without a machine.</summary>
 public sealed class LibblkioTests(ITestOutputHelper output) : GuestTest(output)
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(240);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     [SkippableFact]
     public async Task Libblkio_writes_verifies_and_flushes_out_of_memory_that_it_adds()

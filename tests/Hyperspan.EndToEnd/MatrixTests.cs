@@ -39,7 +39,7 @@ public sealed class MatrixTests(ITestOutputHelper output) : GuestTest(output)
             MemorySlots = true,
             DeviceProperties = packed ? "packed=on" : null,
             Variables = { ["WRITERS"] = "1 2 3", ["ADDED_KIB"] = (AddedMiB * 1024).ToString(CultureInfo.InvariantCulture) },
-            Timeout = TimeSpan.FromSeconds(300),
+            Timeout = TimeSpan.FromMinutes(10),
         });
         await guest.WaitForMarkAsync(mark => mark == "flushing", "its flushes");
         int counted = flushes.Count();

@@ -40,7 +40,7 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
             DeviceProperties = packed ? "packed=on" : null,
             Processors = Math.Min(queues, 2),
             Variables = { ["WRITERS"] = "1 2 3" },
-            Timeout = TimeSpan.FromSeconds(120 + (20 * Migrations)),
+            Timeout = TimeSpan.FromSeconds(600 + (20 * Migrations)),
         });
         await guest.WaitForMarkAsync(mark => mark == "started", "the writers");
         var downtimes = new List<long>();

@@ -143,7 +143,7 @@ internal sealed class GuestMachine : IAsyncDisposable
         while (!line.StartsWith(End, StringComparison.Ordinal));
 
         await SendAsync("seen");
-        int exit = await _process.WaitForExitAsync(TimeSpan.FromSeconds(120));
+        int exit = await _process.WaitForExitAsync(TimeSpan.FromMinutes(5));
         if (exit != 0)
         {
             throw new EndToEndException($"QEMU ended with {exit}");

@@ -40,5 +40,5 @@ internal sealed record GuestOptions
     internal string? Incoming { get; init; }
 
     /// <summary>From the start of QEMU to the end of the script, waits for the host included.</summary>
-    internal TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(240);
+    internal TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(10);
 }

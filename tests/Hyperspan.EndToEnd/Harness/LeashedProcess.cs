@@ -112,7 +112,7 @@ internal sealed class LeashedProcess : IAsyncDisposable
             if (!_process.HasExited)
             {
                 _process.Kill(entireProcessTree: true);
-                await WaitForExitAsync(TimeSpan.FromSeconds(60));
+                await WaitForExitAsync(TimeSpan.FromMinutes(5));
             }
         }
         finally

@@ -8,7 +8,7 @@ internal sealed class MemoryFileMachine : IAsyncDisposable
 {
     internal const int MemoryMiB = 192;
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(300);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(10);
 
     private readonly LeashedProcess _process;
     private readonly CancellationTokenSource _clock = new(Timeout);

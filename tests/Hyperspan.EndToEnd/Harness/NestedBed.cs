@@ -9,6 +9,9 @@ namespace Hyperspan.EndToEnd.Harness;
 /// </summary>
 internal static class NestedBed
 {
+    /// <summary>In seconds. On a machine with nothing else to do all of them take less than two minutes.</summary>
+    internal const int Patience = 1200;
+
     private const int Failed = 125;
 
     internal static string? Script { get; } = Find();

@@ -5,8 +5,8 @@ namespace Hyperspan.EndToEnd.Harness;
 /// <summary>What back ends in a process of their own have in common.</summary>
 internal abstract class ProcessBackend : IDiskBackend
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(120);
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromMinutes(5);
 
     private readonly List<LeashedProcess> _processes = [];
 

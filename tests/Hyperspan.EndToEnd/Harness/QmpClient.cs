@@ -7,7 +7,7 @@ namespace Hyperspan.EndToEnd.Harness;
 /// <summary>Commands to a running QEMU (QEMU Machine Protocol: one JSON object a line). For one caller at a time.</summary>
 internal sealed class QmpClient : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     private readonly NetworkStream _stream;
     private readonly StreamReader _reader;

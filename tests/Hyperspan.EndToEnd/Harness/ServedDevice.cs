@@ -6,7 +6,7 @@ namespace Hyperspan.EndToEnd.Harness;
 /// <summary>A device that is no disk: the command <c>hyperspan serve</c>, or a program of the samples.</summary>
 internal sealed class ServedDevice : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly LeashedProcess _process;
 

@@ -32,7 +32,7 @@ internal static class UserModeLinux
     /// </remarks>
     internal static async Task WaitForHaltAsync(LeashedProcess kernel)
     {
-        int exitCode = await kernel.WaitForExitAsync(TimeSpan.FromSeconds(240));
+        int exitCode = await kernel.WaitForExitAsync(TimeSpan.FromMinutes(10));
         if (!kernel.Log.Contains("reboot: System halted", StringComparison.Ordinal))
         {
             throw new EndToEndException($"exit code {exitCode} before it was halted:\n{kernel.Log}");
