@@ -50,6 +50,7 @@ internal sealed unsafe class FileRangeMapping
             return;
         }
 
+        granularity = Math.Max(granularity, PageMath.HostPageSize);
         ulong mappedFrom = PageMath.RoundDown(fileOffset, granularity);
         _lead = fileOffset - mappedFrom;
         ulong mappedLength = PageMath.RoundUp(_lead + length, granularity);

@@ -4,11 +4,14 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-/// <summary>Pages of 4 KiB, and the checks of arguments that are to be multiples of them.</summary>
+/// <summary>Pages of 4 KiB, which are those of guests, and the checks of arguments that are to be multiples of them.</summary>
 internal static class PageMath
 {
     internal const ulong PageSize = 4096;
     internal const int PageShift = 12;
+
+    /// <summary>Gets the size of the pages that this system maps by: 4 KiB, on arm64 also 16 or 64. What is done by its calls is done by these.</summary>
+    internal static ulong HostPageSize => (ulong)Environment.SystemPageSize;
 
     /// <summary>The largest alignment of a mapping that can be asked for: 1 GiB, the largest huge page of x86-64.</summary>
     internal const ulong MaximumAlignment = 1UL << 30;

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Synchronization;
@@ -157,7 +159,11 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
             _table.Clear(offset, offset + length);
         }
 
-        if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
+        if (hint is null && error == ErrorNumber.InvalidArgument && ((offset | length) & (PageMath.HostPageSize - 1)) != 0)
+        {
+            hint = string.Create(CultureInfo.InvariantCulture, $"this system maps by pages of 0x{PageMath.HostPageSize:x} bytes");
+        }
+        else if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
         {
             hint = "parts of files on huge pages begin and end at multiples of the huge page size only";
         }

@@ -139,24 +139,32 @@ public sealed partial class GuestMemorySnapshot
         foreach ((MappedSnapshotBacking backing, ulong address, ulong length) in Split(backings, run.Address, run.Length))
         {
             ulong fileOffset = run.FileOffset + (address - run.Address);
+            (ulong start, ulong end) = backing.Mappable(address, length, fileOffset);
 
             // A run in the middle of what is there makes two more.
-            if (mappings < MostMappings && MappingBudget.Take(2) is null)
+            if (start < end && mappings < MostMappings && MappingBudget.Take(2) is null)
             {
-                if (backing.MapRun(address, length, run.File.Handle, fileOffset) is var error and not 0)
+                if (backing.MapRun(start, end - start, run.File.Handle, fileOffset + (start - address)) is var error and not 0)
                 {
-                    throw new GuestMemoryMappingException("map the snapshot for", error, backing.Name, (address - backing.PagesStart, length));
+                    throw new GuestMemoryMappingException("map the snapshot for", error, backing.Name, (start - backing.PagesStart, end - start));
                 }
 
                 mappings++;
+                ReadPages(backing, run.File, address, start, fileOffset);
+                ReadPages(backing, run.File, end, address + length, fileOffset + (end - address));
                 continue;
             }
 
-            for (ulong done = 0; done < length; done += SnapshotFormat.ChunkSize)
-            {
-                int piece = (int)Math.Min(SnapshotFormat.ChunkSize, length - done);
-                run.File.ReadAt(fileOffset + done, backing.Pages(address + done, piece));
-            }
+            ReadPages(backing, run.File, address, address + length, fileOffset);
+        }
+    }
+
+    private static void ReadPages(MappedSnapshotBacking backing, SnapshotFile file, ulong start, ulong end, ulong fileOffset)
+    {
+        for (ulong done = 0; done < end - start; done += SnapshotFormat.ChunkSize)
+        {
+            int piece = (int)Math.Min(SnapshotFormat.ChunkSize, end - start - done);
+            file.ReadAt(fileOffset + done, backing.Pages(start + done, piece));
         }
     }
 

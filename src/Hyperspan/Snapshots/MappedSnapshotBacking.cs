@@ -32,7 +32,18 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
 
     internal override bool HasHooks => false;
 
-    /// <summary>Puts a run of a file in place. Nobody else knows of the mapping yet.</summary>
+    /// <summary>
+    /// What of a run the system can map: whole pages of its own that lie alike in memory and in the file. Nothing where the end is the start.
+    /// </summary>
+    internal (ulong Start, ulong End) Mappable(ulong address, ulong length, ulong fileOffset)
+    {
+        ulong within = address - PagesStart;
+        ulong start = PageMath.RoundUp(within, PageMath.HostPageSize);
+        ulong end = PageMath.RoundDown(within + length, PageMath.HostPageSize);
+        return start < end && ((within ^ fileOffset) & (PageMath.HostPageSize - 1)) == 0 ? (PagesStart + start, PagesStart + end) : (address, address);
+    }
+
+    /// <summary>Puts a run of a file in place, of which all can be mapped. Nobody else knows of the mapping yet.</summary>
     /// <returns>Zero or an error number.</returns>
     internal int MapRun(ulong address, ulong length, SafeFileHandle file, ulong fileOffset)
     {

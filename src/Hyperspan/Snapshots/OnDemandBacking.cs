@@ -7,15 +7,19 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
 {
     private readonly OnDemandPages _pages;
     private readonly AddressReservation _reservation;
+    private readonly ulong _start;
+    private readonly ulong _lead;
 
     internal OnDemandBacking(OnDemandPages pages, SnapshotRegion region)
     {
         _pages = pages;
         Length = region.Range.Length;
         Name = region.Name;
-        PagesStart = region.Range.Start.Value;
+        _start = region.Range.Start.Value;
+        PagesStart = PageMath.RoundDown(_start, PageMath.HostPageSize);
+        _lead = _start - PagesStart;
         PageMath.RequireMappableLength(Length, nameof(region));
-        _reservation = AddressReservation.Allocate(Length, PageMath.PageSize, Name, noReserve: true);
+        _reservation = AddressReservation.Allocate(_lead + Length, PageMath.PageSize, Name, noReserve: true);
 
         // Pages come one by one, so large ones would never come about, or swallow what is missing.
         _reservation.AdviseHugePages(0, _reservation.Length, HugePageAdvice.Avoid);
@@ -23,7 +27,7 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
 
     public override ulong Length { get; }
 
-    public override byte* Mapping => _reservation.Address;
+    public override byte* Mapping => _reservation.Address + _lead;
 
     public override FaultBehavior FaultBehavior => FaultBehavior.MayFault;
 
@@ -31,13 +35,16 @@ internal sealed unsafe class OnDemandBacking : GuestMemoryBacking
 
     internal override bool HasHooks => false;
 
+    /// <summary>Gets the first of the system's pages that the region lies in, as they are put in place.</summary>
+    internal byte* Pages => _reservation.Address;
+
     internal ulong PagesLength => _reservation.Length;
 
-    /// <summary>The guest-physical address of the first page.</summary>
+    /// <summary>Gets the guest-physical address of the first page: where the region begins, or before that, where the system's pages are larger than the guest's.</summary>
     internal ulong PagesStart { get; }
 
     protected internal override PageFaultAction OnPageFault(in PageFault fault) =>
-        fault.Cause == FaultCause.BusError ? _pages.Resolve((PagesStart + fault.Offset) >> SnapshotFormat.PageShift) : base.OnPageFault(fault);
+        fault.Cause == FaultCause.BusError ? _pages.Resolve((_start + fault.Offset) >> SnapshotFormat.PageShift) : base.OnPageFault(fault);
 
     protected override void Release() =>
 

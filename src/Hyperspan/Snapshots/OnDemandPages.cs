@@ -86,7 +86,7 @@ internal sealed class OnDemandPages : IDisposable
     {
         var backing = new OnDemandBacking(this, region);
         _backings.Add(backing);
-        _descriptor.Register(backing.Mapping, backing.PagesLength, region.Name);
+        _descriptor.Register(backing.Pages, backing.PagesLength, region.Name);
         return backing;
     }
 
@@ -194,18 +194,21 @@ internal sealed class OnDemandPages : IDisposable
             {
                 ulong place = chunk - FirstChunk(i);
                 ulong missing = _map.All[i].PagesOf(chunk) & ~Volatile.Read(ref _present[i][place]);
-                ulong zero = missing & ~_stored[i][place];
+                ulong wanted = missing & _stored[i][place];
+
+                // Pages are put in place as the system has them. Where those are larger, one that holds anything is read, and what it lacks of the region is zero.
+                ulong copied = InHostPages(wanted);
+                missing = InHostPages(missing);
                 for (ulong left = missing; left != 0;)
                 {
                     int page = BitOperations.TrailingZeroCount(left);
-                    bool isZero = (zero >> page & 1) != 0;
-                    ulong alike = isZero ? zero : missing & ~zero;
-                    BitRun run = BitRuns.At(alike, page);
-                    ulong address = (chunk << SnapshotFormat.ChunkShift) + ((ulong)page << SnapshotFormat.PageShift);
+                    bool isZero = (copied >> page & 1) == 0;
+                    BitRun run = BitRuns.At(isZero ? missing & ~copied : copied, page);
+                    ulong address = PageAt(chunk, page);
                     Memory<byte> bytes = buffer.AsMemory(0, run.Count << SnapshotFormat.PageShift);
                     if (!isZero)
                     {
-                        await _source.ReadPagesAsync(address, bytes, _end.Token);
+                        await ReadAsync(chunk, run, wanted, bytes);
                     }
 
                     Place(i, address, isZero, bytes.Span);
@@ -238,6 +241,40 @@ internal sealed class OnDemandPages : IDisposable
         }
     }
 
+    /// <summary>Reads a run of pages, of which those that are wanted are read and the others zero.</summary>
+    private async Task ReadAsync(ulong chunk, BitRun run, ulong wanted, Memory<byte> bytes)
+    {
+        if ((wanted & run.Bits) != run.Bits)
+        {
+            bytes.Span.Clear();
+        }
+
+        for (ulong left = wanted & run.Bits; left != 0;)
+        {
+            BitRun part = BitRuns.At(left, BitOperations.TrailingZeroCount(left));
+            Memory<byte> place = bytes.Slice((part.First - run.First) << SnapshotFormat.PageShift, part.Count << SnapshotFormat.PageShift);
+            await _source.ReadPagesAsync(PageAt(chunk, part.First), place, _end.Token);
+            left &= ~part.Bits;
+        }
+    }
+
+    private static ulong PageAt(ulong chunk, int page) => (chunk << SnapshotFormat.ChunkShift) + ((ulong)page << SnapshotFormat.PageShift);
+
+    /// <summary>All pages of those of the system's that have one of these.</summary>
+    private static ulong InHostPages(ulong pages)
+    {
+        int count = (int)(PageMath.HostPageSize >> SnapshotFormat.PageShift);
+        ulong all = (1UL << count) - 1;
+        ulong firsts = ulong.MaxValue / all;
+        ulong any = 0;
+        for (int i = 0; i < count; i++)
+        {
+            any |= (pages >> i) & firsts;
+        }
+
+        return any * all;
+    }
+
     private void Place(int region, ulong address, bool isZero, ReadOnlySpan<byte> bytes)
     {
         OnDemandBacking backing = _backings[region];
@@ -249,8 +286,8 @@ internal sealed class OnDemandPages : IDisposable
             unsafe
             {
                 // SAFETY: whole pages of this backing's mapping, which stays while it is in use.
-                byte* at = backing.Mapping + (address - backing.PagesStart);
-                error = isZero ? _descriptor.Zero(at, (ulong)bytes.Length) : _descriptor.Copy(at, bytes);
+                byte* at = backing.Pages + (address - backing.PagesStart);
+                error = isZero ? _descriptor.Zero(at, (ulong)bytes.Length) : _descriptor.Copy(at, bytes, PageMath.HostPageSize);
             }
 
             if (error != 0)

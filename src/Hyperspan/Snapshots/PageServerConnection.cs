@@ -21,6 +21,9 @@ internal sealed unsafe class PageServerConnection : IDisposable
     private const ulong SmallPage = 4096;
     private const ulong LargePage = 2 << 20;
 
+    // Of a process: 2^47 on x86-64, 2^48 on arm64, 2^56 at most.
+    private const ulong HighestAddress = 1UL << 56;
+
     private readonly SafeHandle _socket;
     private readonly UserFaultDescriptor _descriptor;
     private readonly ServedMapping[] _mappings;
@@ -140,7 +143,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
         try
         {
             bool isZero = Read(mapping, within, page);
-            error = isZero && mapping.PageSize == SmallPage ? _descriptor.Zero(target, SmallPage) : _descriptor.Copy(target, page);
+            error = isZero && mapping.PageSize == PageMath.HostPageSize ? _descriptor.Zero(target, mapping.PageSize) : _descriptor.Copy(target, page, mapping.PageSize);
         }
         catch (IOException)
         {
@@ -315,13 +318,13 @@ internal sealed unsafe class PageServerConnection : IDisposable
             {
                 ulong pageSize = element.TryGetProperty("page_size", out JsonElement size) || element.TryGetProperty("page_size_kib", out size)
                     ? size.GetUInt64()
-                    : SmallPage;
+                    : PageMath.HostPageSize;
                 ulong address = element.GetProperty("base_host_virt_addr").GetUInt64();
                 ulong bytes = element.GetProperty("size").GetUInt64();
                 ulong offset = element.GetProperty("offset").GetUInt64();
-                bool isPossible = pageSize is SmallPage or LargePage && bytes != 0 && (address | bytes | offset) % pageSize == 0
+                bool isPossible = (pageSize == PageMath.HostPageSize || pageSize == LargePage) && bytes != 0 && (address | bytes | offset) % pageSize == 0
                     && offset <= length && bytes <= PageMath.RoundUp(length, pageSize) - offset && bytes <= left
-                    && address <= PageMath.MaximumLength * 2 && bytes <= PageMath.MaximumLength
+                    && address <= HighestAddress && bytes <= PageMath.MaximumLength
                     && mappings.Count < MostMappings && !mappings.Exists(other => address < other.Address + other.Length && other.Address < address + bytes);
                 if (!isPossible)
                 {

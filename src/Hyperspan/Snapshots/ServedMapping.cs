@@ -4,7 +4,7 @@ namespace Hyperspan.Snapshots;
 /// <param name="Address">Where it is in the monitor.</param>
 /// <param name="Length">Its length in bytes.</param>
 /// <param name="Offset">Where its bytes are in the memory file.</param>
-/// <param name="PageSize">4 KiB or 2 MiB.</param>
+/// <param name="PageSize">That of the system, or 2 MiB.</param>
 /// <param name="Removed">A bit for each page of 4 KiB that was discarded.</param>
 internal sealed record ServedMapping(ulong Address, ulong Length, ulong Offset, ulong PageSize, ulong[] Removed)
 {

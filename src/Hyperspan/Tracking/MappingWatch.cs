@@ -23,6 +23,7 @@ internal sealed unsafe class MappingWatch : IDisposable
     private readonly SafeFileHandle _pages;
     private readonly byte* _start;
     private readonly ulong _length;
+    private readonly ulong _markedLength;
 
     /// <summary>Begins to watch. What was written before counts as written until <see cref="Take"/> has been called once.</summary>
     /// <exception cref="PlatformNotSupportedException">The kernel cannot do it, or this process may not ask.</exception>
@@ -32,8 +33,9 @@ internal sealed unsafe class MappingWatch : IDisposable
         _backing = backing;
         _start = backing.Mapping;
 
-        // To the end of the last page, which is mapped as a whole.
-        _length = PageMath.RoundUp(backing.Length, PageMath.PageSize);
+        // To the end of the last page, which is mapped as a whole; the guest's may end earlier.
+        _length = PageMath.RoundUp(backing.Length, PageMath.HostPageSize);
+        _markedLength = PageMath.RoundUp(backing.Length, PageMath.PageSize);
         _faults = UserFaultDescriptor.Create(
             LinuxConstants.UFFD_FEATURE_WP_ASYNC | LinuxConstants.UFFD_FEATURE_WP_HUGETLBFS_SHMEM, HyperspanAbility.WatchedMappings, "Linux 6.7");
         try
@@ -71,7 +73,7 @@ internal sealed unsafe class MappingWatch : IDisposable
             if (!TryScan(marks))
             {
                 Register();
-                marks.Mark(0, _length);
+                marks.Mark(0, _markedLength);
 
                 // Protects what is there; it has just been marked.
                 TryScan(marks);
@@ -122,7 +124,8 @@ internal sealed unsafe class MappingWatch : IDisposable
 
             for (int i = 0; i < count; i++)
             {
-                marks.Mark(ranges[i].Start - (ulong)_start, ranges[i].End - ranges[i].Start);
+                ulong start = ranges[i].Start - (ulong)_start;
+                marks.Mark(start, Math.Min(ranges[i].End - (ulong)_start, _markedLength) - start);
             }
 
             if (scan.Reached <= scan.Start)

@@ -146,8 +146,11 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     }
 
     /// <summary>Puts pages in place, each whole at once. Those that are there already stay as they are.</summary>
+    /// <param name="start">Where the first goes.</param>
+    /// <param name="pages">What they hold.</param>
+    /// <param name="pageSize">The size of a page of the mapping, which is the system's, or that of huge pages.</param>
     /// <returns>Zero or an error number.</returns>
-    internal int Copy(byte* start, ReadOnlySpan<byte> pages)
+    internal int Copy(byte* start, ReadOnlySpan<byte> pages, ulong pageSize)
     {
         fixed (byte* source = pages)
         {
@@ -163,7 +166,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
                 }
 
                 int error = Marshal.GetLastPInvokeError();
-                if (!Advance(error, copy[4], ref done))
+                if (!Advance(error, copy[4], pageSize, ref done))
                 {
                     return error;
                 }
@@ -189,7 +192,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
             }
 
             int error = Marshal.GetLastPInvokeError();
-            if (!Advance(error, zero[3], ref done))
+            if (!Advance(error, zero[3], PageMath.HostPageSize, ref done))
             {
                 return error;
             }
@@ -199,7 +202,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     }
 
     /// <summary>Whether to go on after an error: behind what was done, or behind a page that is there.</summary>
-    private bool Advance(int error, long completed, ref long done)
+    private bool Advance(int error, long completed, ulong pageSize, ref long done)
     {
         if (completed > 0)
         {
@@ -209,7 +212,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 
         if (error == ErrorNumber.Exists)
         {
-            done += GuestAddress.PageSize;
+            done += (long)pageSize;
             return true;
         }
 

@@ -7,8 +7,6 @@ namespace Hyperspan.TestHost.Scenarios;
 /// <summary>Two pages, of which the second cannot be accessed: protected, or past the end of its file; on Windows it is given back instead.</summary>
 internal sealed unsafe class FaultyMemory : IDisposable
 {
-    public const int PageSize = 4096;
-
     private readonly byte* _pages;
 
     public FaultyMemory(bool truncatedFile)
@@ -16,10 +14,10 @@ internal sealed unsafe class FaultyMemory : IDisposable
         if (OperatingSystem.IsWindows())
         {
             Signal = LinuxConstants.SIGSEGV;
-            _pages = Kernel32.VirtualAlloc(null, 2 * PageSize, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
+            _pages = Kernel32.VirtualAlloc(null, (nuint)(2 * PageSize), AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
             if (_pages is null || !(truncatedFile
-                ? Kernel32.VirtualFree(Bad, PageSize, FreeType.Decommit)
-                : Kernel32.VirtualProtect(Bad, PageSize, PageProtection.NoAccess, out _)))
+                ? Kernel32.VirtualFree(Bad, (nuint)PageSize, FreeType.Decommit)
+                : Kernel32.VirtualProtect(Bad, (nuint)PageSize, PageProtection.NoAccess, out _)))
             {
                 throw new InvalidOperationException("The pages cannot be made.");
             }
@@ -33,12 +31,12 @@ internal sealed unsafe class FaultyMemory : IDisposable
             var fd = LibC.MemfdCreate("truncated", MemoryFileFlags.CloseOnExec);
             using var file = new SafeFileHandle(fd, ownsHandle: true);
             _ = LibC.Ftruncate(file, PageSize);
-            _pages = LibC.Mmap(null, 2 * PageSize, MappingProtection.ReadWrite, MappingFlags.Shared, fd, 0);
+            _pages = LibC.Mmap(null, (nuint)(2 * PageSize), MappingProtection.ReadWrite, MappingFlags.Shared, fd, 0);
         }
         else
         {
-            _pages = LibC.Mmap(null, 2 * PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
-            _ = LibC.Mprotect(_pages + PageSize, PageSize, MappingProtection.None);
+            _pages = LibC.Mmap(null, (nuint)(2 * PageSize), MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
+            _ = LibC.Mprotect(_pages + PageSize, (nuint)PageSize, MappingProtection.None);
         }
 
         if (_pages == LibC.MapFailed)
@@ -46,6 +44,9 @@ internal sealed unsafe class FaultyMemory : IDisposable
             throw new InvalidOperationException("The pages cannot be mapped.");
         }
     }
+
+    /// <summary>The pages are the system's: what protects and truncates knows no others.</summary>
+    public static int PageSize => Environment.SystemPageSize;
 
     /// <summary>What an access to the second page raises.</summary>
     public int Signal { get; }
@@ -62,7 +63,7 @@ internal sealed unsafe class FaultyMemory : IDisposable
         }
         else
         {
-            _ = LibC.Munmap(_pages, 2 * PageSize);
+            _ = LibC.Munmap(_pages, (nuint)(2 * PageSize));
         }
     }
 }

@@ -68,19 +68,22 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
             // Allocated here, so that a collection finds something to move on this stack.
             var witness = new int[] { i, i + 1 };
             var offset = (nuint)(i % 200);
+
+            // What exchanges, or looks at a bit, wants alignment: arm64 insists on it.
+            byte* aligned = bad + (offset & ~(nuint)7);
             GuardedResult result = (i % operations) switch
             {
                 0 => Guard.Load<ulong>(bad + offset, mayBlock),
                 1 => Guard.Store(bad + offset, 1U, mayBlock),
-                2 => Guard.CompareExchange(bad + (offset & ~(nuint)7), 0UL, 0UL, mayBlock),
+                2 => Guard.CompareExchange(aligned, 0UL, 0UL, mayBlock),
                 3 => Guard.Copy(local, bad - offset, 256, mayBlock),
                 4 => Guard.Copy(bad - offset, local, 256, mayBlock),
                 5 => Guard.Fill(bad - offset, 0, 201, mayBlock),
                 6 => Guard.ProbeWrite(bad + offset, mayBlock),
                 7 => Guard.Load<byte>(bad + offset, mayBlock),
-                8 => Guard.BitCheckedLoad<ushort>(bad + offset, bitmap, 3, GuardEntry.Code),
-                9 => Guard.BitCheckedStore(bad + offset, 1UL, bitmap, 3, GuardEntry.Code),
-                _ => Guard.BitCheckedCompareExchange(bad + (offset & ~(nuint)3), 1U, 0U, bitmap, 3, GuardEntry.Code),
+                8 => Guard.BitCheckedLoad<ushort>(aligned, bitmap, 3, GuardEntry.Code),
+                9 => Guard.BitCheckedStore(aligned, 1UL, bitmap, 3, GuardEntry.Code),
+                _ => Guard.BitCheckedCompareExchange(aligned, 1U, 0U, bitmap, 3, GuardEntry.Code),
             };
             if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
             {

@@ -22,6 +22,7 @@ public sealed unsafe class PageClientScenario : IScenario
         var mapping = new SparseBacking(pages * 4096, new SparseBackingOptions { FaultBehavior = FaultBehavior.MayBlock });
         mapping.Commit(0, pages * 4096);
         using var memory = new GuestMemory(mapping, "guest");
+        int hostPage = Environment.SystemPageSize;
         int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         using var descriptor = new SafeFileHandle(number, ownsHandle: true);
         ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, FeatureEventRemove, 0 };
@@ -36,7 +37,7 @@ public sealed unsafe class PageClientScenario : IScenario
         socket.Connect(new UnixDomainSocketEndPoint(arguments[0]));
         Send(socket, descriptor, string.Create(
             CultureInfo.InvariantCulture,
-            $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":4096,\"page_size_kib\":4096}}]"));
+            $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":{hostPage},\"page_size_kib\":{hostPage}}}]"));
         for (ulong page = 0; page < pages; page++)
         {
             if (page % 100 == 0)
@@ -52,7 +53,7 @@ public sealed unsafe class PageClientScenario : IScenario
         }
 
         // What a balloon takes away is zero when it comes back.
-        if (LibC.Madvise(mapping.Mapping + 4096, 4096, MemoryAdvice.DontNeed) != 0 || memory.Read<ulong>(4096 + 8) != 0)
+        if (LibC.Madvise(mapping.Mapping + hostPage, (nuint)hostPage, MemoryAdvice.DontNeed) != 0 || memory.Read<ulong>((ulong)hostPage + 8) != 0)
         {
             Console.WriteLine("the discarded page is not zero");
             return ScenarioExit.Failure;

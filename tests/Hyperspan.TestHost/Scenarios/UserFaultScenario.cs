@@ -10,7 +10,8 @@ namespace Hyperspan.TestHost.Scenarios;
 /// </summary>
 public sealed unsafe class UserFaultScenario : IScenario
 {
-    private const ulong Page = MemoryZoo.Page;
+    // The system's: what comes and goes comes and goes by those.
+    private static readonly ulong Page = (ulong)Environment.SystemPageSize;
     private const byte Pattern = 0x5a;
     private const int Operations = 9;
 

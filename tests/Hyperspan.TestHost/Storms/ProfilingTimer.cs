@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.Arm;
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
@@ -14,7 +15,7 @@ internal static unsafe partial class ProfilingTimer
     private const int Restart = 0x10000000;
     private const int Block = 0;
 
-    private static readonly nint Handler = (nint)ExecutablePage.TryCreate([0xC3]);
+    private static readonly nint Handler = (nint)ExecutablePage.TryCreate(ArmBase.Arm64.IsSupported ? [0xC0, 0x03, 0x5F, 0xD6] : [0xC3]);
 
     /// <summary>Installs a handler that is a single <c>ret</c>; false where this machine forbids executable pages.</summary>
     public static bool TryHandle(bool onAlternateStack)

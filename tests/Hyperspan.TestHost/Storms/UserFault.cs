@@ -56,16 +56,17 @@ internal sealed unsafe class UserFault : IDisposable
         }
 
         byte* message = stackalloc byte[32];
-        return LibC.Read(_descriptor, message, 32) == 32 && message[0] == EventPageFault ? (byte*)(*(ulong*)(message + 16) & ~0xfffUL) : null;
+        return LibC.Read(_descriptor, message, 32) == 32 && message[0] == EventPageFault ? (byte*)(*(ulong*)(message + 16) & ~(ulong)(Environment.SystemPageSize - 1)) : null;
     }
 
     /// <summary>Puts a page in place and wakes who waits for it. That it is there already is fine.</summary>
     public bool Populate(byte* page, byte pattern)
     {
-        byte* content = stackalloc byte[2 * 4096];
-        content = (byte*)(((ulong)content + 4095) & ~4095UL);
-        new Span<byte>(content, 4096).Fill(pattern);
-        long* copy = stackalloc long[] { (long)page, (long)content, 4096, 0, 0 };
+        int size = Environment.SystemPageSize;
+        byte* content = stackalloc byte[2 * size];
+        content = (byte*)(((ulong)content + (ulong)size - 1) & ~((ulong)size - 1));
+        new Span<byte>(content, size).Fill(pattern);
+        long* copy = stackalloc long[] { (long)page, (long)content, size, 0, 0 };
         return LibC.Ioctl(_descriptor, IoctlCopy, copy) == 0 || Marshal.GetLastPInvokeError() == FileExists;
     }
 

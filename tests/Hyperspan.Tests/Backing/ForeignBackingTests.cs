@@ -79,7 +79,7 @@ public sealed unsafe class ForeignBackingTests
         {
             using SafeFileHandle file = File.OpenHandle(path);
             using ForeignBacking memory = new(file, 0, Page, new() { Writable = false });
-            bool memoryFileSystem = new DriveInfo(path).DriveFormat == "tmpfs";
+            bool memoryFileSystem = new DriveInfo(path).DriveFormat is "tmpfs" or "rootfs";
             memory.FaultBehavior.ShouldBe(memoryFileSystem ? FaultBehavior.MayFault : FaultBehavior.MayBlock);
         }
         finally

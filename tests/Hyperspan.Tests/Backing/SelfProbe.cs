@@ -65,15 +65,16 @@ internal static unsafe class SelfProbe
     internal static ulong Resident(byte* start, ulong length)
     {
         using SafeFileHandle map = File.OpenHandle("/proc/self/pagemap");
-        byte[] entries = new byte[length / Page * 8];
-        RandomAccess.Read(map, entries, (long)((ulong)start / Page * 8)).ShouldBe(entries.Length);
+        ulong size = (ulong)Environment.SystemPageSize;
+        byte[] entries = new byte[length / size * 8];
+        RandomAccess.Read(map, entries, (long)((ulong)start / size * 8)).ShouldBe(entries.Length);
         ulong present = 0;
         for (int i = 7; i < entries.Length; i += 8)
         {
             present += (ulong)entries[i] >> 7;
         }
 
-        return present * Page;
+        return present * size;
     }
 
     /// <summary>All addresses that this process has taken, in bytes.</summary>

@@ -65,7 +65,7 @@ public unsafe class GuardScalarTests
         {
             using var pages = new HoledPages(hole);
             var status = guard.StatusOf(pages.Signal);
-            for (var offset = -size; offset <= HoledPages.PageSize; offset += offset is > 16 and < 4064 ? 1000 : 1)
+            for (var offset = -size; offset <= HoledPages.PageSize; offset += offset > 16 && offset < HoledPages.PageSize - 32 ? 1000 : 1)
             {
                 byte* p = pages.Bad + offset;
                 var inside = offset > -size && offset < HoledPages.PageSize;

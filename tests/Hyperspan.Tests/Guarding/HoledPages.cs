@@ -7,8 +7,6 @@ namespace Hyperspan.Tests.Guarding;
 /// <summary>Accessible pages with one page between them that is not.</summary>
 internal sealed unsafe class HoledPages : IDisposable
 {
-    public const int PageSize = 4096;
-
     /// <summary>Accessible pages before the hole, and again after it.</summary>
     public const int Around = 4;
 
@@ -21,25 +19,25 @@ internal sealed unsafe class HoledPages : IDisposable
         if (OperatingSystem.IsWindows())
         {
             Signal = LinuxConstants.SIGSEGV;
-            _start = Kernel32.VirtualAlloc(null, Total * PageSize, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
+            _start = Kernel32.VirtualAlloc(null, Length, AllocationType.Reserve | AllocationType.Commit, PageProtection.ReadWrite);
             Check(_start is not null);
             Check(hole == Hole.TruncatedFile
-                ? Kernel32.VirtualFree(Bad, PageSize, FreeType.Decommit)
-                : Kernel32.VirtualProtect(Bad, PageSize, hole == Hole.ReadOnly ? PageProtection.ReadOnly : PageProtection.NoAccess, out _));
+                ? Kernel32.VirtualFree(Bad, (nuint)PageSize, FreeType.Decommit)
+                : Kernel32.VirtualProtect(Bad, (nuint)PageSize, hole == Hole.ReadOnly ? PageProtection.ReadOnly : PageProtection.NoAccess, out _));
             return;
         }
 
         Signal = hole == Hole.TruncatedFile ? LinuxConstants.SIGBUS : LinuxConstants.SIGSEGV;
         _start = LibC.Mmap(
-            null, Total * PageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
+            null, Length, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous, -1, 0);
         Check(_start != LibC.MapFailed);
         switch (hole)
         {
             case Hole.Protected:
-                Check(LibC.Mprotect(Bad, PageSize, MappingProtection.None) == 0);
+                Check(LibC.Mprotect(Bad, (nuint)PageSize, MappingProtection.None) == 0);
                 break;
             case Hole.ReadOnly:
-                Check(LibC.Mprotect(Bad, PageSize, MappingProtection.Read) == 0);
+                Check(LibC.Mprotect(Bad, (nuint)PageSize, MappingProtection.Read) == 0);
                 break;
             default:
                 int fd = LibC.MemfdCreate("empty", MemoryFileFlags.CloseOnExec);
@@ -47,7 +45,7 @@ internal sealed unsafe class HoledPages : IDisposable
                 {
                     Check(fd >= 0);
                     byte* mapped = LibC.Mmap(
-                        Bad, PageSize, MappingProtection.ReadWrite, MappingFlags.Shared | MappingFlags.Fixed, fd, 0);
+                        Bad, (nuint)PageSize, MappingProtection.ReadWrite, MappingFlags.Shared | MappingFlags.Fixed, fd, 0);
                     Check(mapped == Bad);
                 }
 
@@ -68,6 +66,11 @@ internal sealed unsafe class HoledPages : IDisposable
         TruncatedFile,
     }
 
+    /// <summary>The system's pages: it knows no others.</summary>
+    public static int PageSize => Environment.SystemPageSize;
+
+    private static nuint Length => (nuint)(Total * PageSize);
+
     /// <summary>What an access to the hole raises.</summary>
     public int Signal { get; }
 
@@ -84,7 +87,7 @@ internal sealed unsafe class HoledPages : IDisposable
         }
         else
         {
-            _ = LibC.Munmap(_start, Total * PageSize);
+            _ = LibC.Munmap(_start, Length);
         }
     }
 

@@ -40,7 +40,7 @@ public sealed class PageServerTests : IDisposable
         using Socket connection = await accepting;
         ulong served = await PageServer.ServeAsync(connection, snapshot);
         (await child).ShouldSucceed();
-        served.ShouldBe(Pages + 1);
+        served.ShouldBe((Pages * GuestAddress.PageSize / (ulong)Environment.SystemPageSize) + 1);
     }
 
     [SkippableTheory]

@@ -15,8 +15,13 @@ public sealed class RcuSynchronizeTests
         using var early = new RcuWorker();
         using var late = new RcuWorker();
         early.Enter(_domain);
+
+        // What comes later is known to come later once the writer complains about the early one.
+        using var waits = new ManualResetEventSlim();
+        _domain.StallThreshold = TimeSpan.FromMilliseconds(1);
+        _domain.Stalled += (_, _) => waits.Set();
         Task writer = Start(blocking);
-        writer.ShouldNotFinish();
+        waits.Wait(RcuWorker.Patience).ShouldBeTrue();
 
         late.Enter(_domain);
         writer.IsCompleted.ShouldBeFalse();
