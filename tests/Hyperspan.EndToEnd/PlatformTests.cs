@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 namespace Hyperspan.EndToEnd;
 
 /// <summary>The tests of the core on other platforms, by emulation of the processor or beside another C library; see docs/platforms.md.</summary>
+[Collection(OtherPlatforms.Name)]
 public sealed class PlatformTests : IDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
@@ -17,15 +18,14 @@ public sealed class PlatformTests : IDisposable
     ];
 
     private readonly ITestOutputHelper _output;
+    private readonly PlatformFolders _folders;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hyperspan-platform");
 
-    public PlatformTests(ITestOutputHelper output)
+    public PlatformTests(ITestOutputHelper output, PlatformFolders folders)
     {
         _output = output;
-        Skip.If(
-            !TestBed.Required && Environment.GetEnvironmentVariable("HYPERSPAN_PLATFORMS") is null,
-            "another platform takes minutes: HYPERSPAN_E2E_REQUIRED=1 or HYPERSPAN_PLATFORMS=1 tries it, as .ci/run does");
-        Skip.If(Repository is null, "the sources are not there");
+        _folders = folders;
+        OtherPlatforms.SkipUnlessWanted();
     }
 
     /// <summary>Settings of its own, no messages of its own, no display; and what .NET wants there.</summary>
@@ -33,8 +33,6 @@ public sealed class PlatformTests : IDisposable
     [
         new("WINEPREFIX", Path.Combine(_folder.FullName, "wine")), new("WINEDEBUG", "-all"), new("DISPLAY", ""), new("DOTNET_EnableWriteXorExecute", "0"),
     ];
-
-    private static string? Repository { get; } = Find("Hyperspan.slnx") is { } solution ? Path.GetDirectoryName(solution) : null;
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -44,7 +42,7 @@ public sealed class PlatformTests : IDisposable
     {
         string? emulator = TestBed.OtherQemu("arm64-run");
         Skip.If(emulator is null, "arm64-run is missing: run tests/Hyperspan.EndToEnd/install-front-ends");
-        string tests = await LayOutAsync("linux-arm64");
+        string tests = await _folders.LayOutAsync("linux-arm64");
         string runner = Path.Combine(tests, "Hyperspan.TestRunner"), host = Path.Combine(tests, "Hyperspan.TestHost");
 
         ShouldPass(await RunAsync("max", emulator!, [runner, "Hyperspan.Tests.dll", .. Core]), "Failed: 0");
@@ -60,11 +58,11 @@ public sealed class PlatformTests : IDisposable
     [SkippableFact]
     public async Task All_tests_but_the_slow_ones_pass_beside_musl()
     {
-        string? bed = Environment.GetEnvironmentVariable("HYPERSPAN_MUSL_BED") is { Length: > 0 } own ? own : Find(Path.Combine("shared", "beds", "musl"));
+        string? bed = Environment.GetEnvironmentVariable("HYPERSPAN_MUSL_BED") is { Length: > 0 } own ? own : PlatformFolders.Find(Path.Combine("shared", "beds", "musl"));
         Skip.If(bed is null, "the musl bed is not there: HYPERSPAN_MUSL_BED names its script");
         (int code, string made) = await RunAsync("", bed!);
         Skip.If(code != 0, $"the musl bed does not work here: {made}");
-        string tests = await LayOutAsync("linux-musl-x64");
+        string tests = await _folders.LayOutAsync("linux-musl-x64");
         string start = made.Trim().Split('\n')[^1];
 
         // Those of the repository's own texts want to lie in it.
@@ -79,7 +77,7 @@ public sealed class PlatformTests : IDisposable
     {
         string? wine = TestBed.Wine;
         Skip.If(wine is null, "wine64 is missing: run tests/Hyperspan.EndToEnd/install");
-        string tests = await LayOutAsync("win-x64");
+        string tests = await _folders.LayOutAsync("win-x64");
         string runner = Path.Combine(tests, "Hyperspan.TestRunner.exe"), host = Path.Combine(tests, "Hyperspan.TestHost.exe");
         try
         {
@@ -115,33 +113,10 @@ public sealed class PlatformTests : IDisposable
         return output.Trim();
     }
 
-    private static string? Find(string name)
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            string path = Path.Combine(folder.FullName, name);
-            if (File.Exists(path))
-            {
-                return path;
-            }
-        }
-
-        return null;
-    }
-
     private static void ShouldPass((int Code, string Output) run, string text)
     {
         run.Code.ShouldBe(0, run.Output);
         run.Output.ShouldContain(text);
-    }
-
-    /// <summary>Lays out the tests as they were built, with the runtime of another platform.</summary>
-    private async Task<string> LayOutAsync(string platform)
-    {
-        string folder = Path.Combine(_folder.FullName, platform);
-        (int code, string output) = await RunAsync("", Path.Combine(Repository!, "tests", "platform"), platform, folder);
-        code.ShouldBe(0, output);
-        return folder;
     }
 
     private Task<(int Code, string Output)> WineAsync(params string[] arguments) => RunAsync(WineEnvironment, TestBed.Wine!, arguments);
@@ -158,13 +133,7 @@ public sealed class PlatformTests : IDisposable
             start.Environment[name] = value;
         }
 
-        // What the build that runs the tests has set is not for builds that they start.
-        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToList())
-        {
-            start.Environment.Remove(name);
-        }
-
-        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        PlatformFolders.ForgetBuild(start);
         long begin = Stopwatch.GetTimestamp();
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();

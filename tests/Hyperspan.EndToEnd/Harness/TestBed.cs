@@ -69,7 +69,7 @@ internal static class TestBed
         }
     }
 
-    private static string FrontEnds => Path.Combine(Cache, "front-ends");
+    internal static string FrontEnds => Path.Combine(Cache, "front-ends");
 
     /// <summary>The path of a kernel module by its name, for instance <c>virtio_blk</c>.</summary>
     internal static string Module(string name) =>

@@ -1,0 +1,114 @@
+using Hyperspan.EndToEnd.Harness;
+
+using Xunit.Abstractions;
+
+namespace Hyperspan.EndToEnd;
+
+/// <summary>
+/// A whole arm64 Linux with two processors, by software emulation: what wants a kernel, which emulation of single programs has not. It shows nothing of a weaker order of memory
+/// accesses: the emulated processors order as those of the host do.
+/// </summary>
+[Collection(OtherPlatforms.Name)]
+public sealed class Arm64MachineTests
+{
+    private static readonly bool IsLong = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(IsLong ? 60 : 12);
+
+    // What asks the kernel for something that emulation of single programs has not.
+    private static readonly string[] Kernel =
+    [
+        "GuardBitCheckedTests", "GuardTranslatedTests", "FenceTests", "MappingScopeTests", "LiveSaveTests", "OnDemandTests", "PageServerTests", "-slow",
+        "-Use_under_constant_collections",
+    ];
+
+    // What an hour has room for, with HYPERSPAN_LONG=1.
+    private static readonly string[] More =
+    [
+        "GuardFaultTests", "ProcessBarrierTests", "Rcu", "GuestIoVectorsTests", "HolesOfPeersTests", "DiscardTests", "SharedBackingTests", "ForeignBackingTests",
+        "FileBackingTests", "SparseBackingFileTests", "SparseBackingPinTests",
+    ];
+
+    // What does not itself map pages of 4 KiB.
+    private static readonly string[] LargePages =
+    [
+        "GuardFaultTests", "GuardBitCheckedTests", "MappingScopeTests", "LiveSaveTests", "OnDemandTests", "PageServerTests", "-slow",
+        "-Use_under_constant_collections",
+    ];
+
+    private readonly ITestOutputHelper _output;
+    private readonly PlatformFolders _folders;
+
+    public Arm64MachineTests(ITestOutputHelper output, PlatformFolders folders)
+    {
+        _output = output;
+        _folders = folders;
+        OtherPlatforms.SkipUnlessWanted();
+        Skip.If(Arm64Machine.Missing is not null, Arm64Machine.Missing);
+    }
+
+    [SkippableFact]
+    public async Task Faults_sequences_barriers_and_userfaultfd_work_on_a_kernel_with_pages_of_4_KiB()
+    {
+        IReadOnlyDictionary<string, Arm64Result> results = await RunAsync(
+            "linux-image-cloud-arm64",
+            ("guard", "./Hyperspan.TestHost guard-description"),
+            ("storm", "./Hyperspan.TestHost guard-fault-storm 10000"),
+            ("stores", "./Hyperspan.TestHost guard-restartable-litmus 300 1 store"),
+            ("exchanges", "./Hyperspan.TestHost guard-restartable-litmus 300 1 exchange"),
+            ("unflushed", "./Hyperspan.TestHost guard-restartable-litmus 5000 1 unflushed"),
+            ("signals", "./Hyperspan.TestHost signal-stack guarded alternate 3000"),
+            ("served", "./Hyperspan.TestHost user-fault block 50"),
+            ("answered", "./Hyperspan.TestHost user-fault signal 50"),
+            ("core", Runner(["Hyperspan.Tests.dll", .. Kernel, .. IsLong ? More : []])),
+            ("vhost-user", Runner(["Hyperspan.VhostUser.Tests.dll", .. IsLong ? (string[])["-slow"] : ["RingTests"]])));
+
+        ShouldHaveSequences(results);
+        results["unflushed"].ExitCode.ShouldBe(10, "a restriction that is not flushed is caught");
+        ShouldPass(results, "storm", "stores", "exchanges", "signals", "served", "answered", "core", "vhost-user");
+    }
+
+    /// <summary>Nothing takes pages of 4 KiB for those of the host.</summary>
+    [SkippableFact]
+    public async Task The_same_holds_on_a_kernel_with_pages_of_16_KiB()
+    {
+        IReadOnlyDictionary<string, Arm64Result> results = await RunAsync(
+            "linux-image-arm64-16k",
+            ("guard", "./Hyperspan.TestHost guard-description"),
+            ("storm", "./Hyperspan.TestHost guard-fault-storm 5000"),
+            ("stores", "./Hyperspan.TestHost guard-restartable-litmus 300 1 store"),
+            ("answered", "./Hyperspan.TestHost user-fault signal 50"),
+            ("core", Runner(["Hyperspan.Tests.dll", .. LargePages])));
+
+        ShouldHaveSequences(results);
+        ShouldPass(results, "storm", "stores", "answered", "core");
+    }
+
+    private static string Runner(params string[] arguments) => "./Hyperspan.TestRunner " + string.Join(' ', arguments);
+
+    private static void ShouldHaveSequences(IReadOnlyDictionary<string, Arm64Result> results)
+    {
+        results["guard"].Output.ShouldContain("machine=True");
+        results["guard"].Output.ShouldContain("\nmachine code\n", customMessage: "no reason why there would be no restartable sequences");
+    }
+
+    private static void ShouldPass(IReadOnlyDictionary<string, Arm64Result> results, params string[] names)
+    {
+        foreach (string name in names)
+        {
+            results[name].ExitCode.ShouldBe(0, $"{name}: {results[name].Output}");
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, Arm64Result>> RunAsync(string kernel, params (string Name, string Command)[] programs)
+    {
+        string tests = await _folders.LayOutAsync("linux-arm64");
+        IReadOnlyList<Arm64Result> results = await Arm64Machine.RunAsync(kernel, tests, programs, Longest);
+        foreach (Arm64Result result in results)
+        {
+            _output.WriteLine($"{result.Name}: {result.ExitCode}, ended after {result.Ended:f0} s");
+            _output.WriteLine(string.Join('\n', result.Output.Split('\n').Where(line => !line.StartsWith("Ok, passed", StringComparison.Ordinal)).TakeLast(20)));
+        }
+
+        return results.ToDictionary(result => result.Name, StringComparer.Ordinal);
+    }
+}
