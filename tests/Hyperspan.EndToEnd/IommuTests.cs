@@ -60,4 +60,52 @@ public sealed class IommuTests(ITestOutputHelper output) : GuestTest(output)
         scenario.Backend.Log.ShouldContain("translated");
         await ShouldEndWellAsync(scenario, report);
     }
+
+    /// <summary>The server is held while a request waits, and the entry of the page that it is to write taken out of the guest's tables: QEMU finds none, and replies so.</summary>
+    [SkippableTheory]
+    [InlineData("qemu-system-x86_64")]
+    [InlineData("qemu10-system-x86_64")]
+    public async Task What_the_guests_iommu_refuses_fails_at_once(string qemu)
+    {
+        string? program = TestBed.OtherQemu(qemu);
+        Skip.If(program is null, $"{qemu} is not there: run tests/Hyperspan.EndToEnd/install-front-ends");
+        await using GuestScenario scenario = await StartAsync(
+            DiskServer.Hyperspan, folder => DiskImage.CreateRandom(folder, 32, seed: 43), new DiskBackendOptions { Iommu = true });
+        GuestMachine machine = await scenario.BootAsync(
+            new GuestOptions { Script = "iommu-refused", Qemu = program, Iommu = true, IommuParameters = Strict, Timeout = TimeSpan.FromMinutes(5) });
+        await machine.WaitForMarkAsync(static mark => mark == "mapped", "the guest's disk");
+        using GuestIommu iommu = await GuestIommu.OpenAsync(machine, machine.Result("address"));
+        Dictionary<ulong, ulong> before = iommu.Entries();
+        before.ShouldNotBeEmpty("the rings are mapped");
+        await scenario.Backend.SuspendAsync();
+        await machine.SendAsync("read");
+
+        // Header and table are read by the disk; data and status are written. The status lies beside the header.
+        ulong data;
+        while (!TryFindData(out data))
+        {
+            await Task.Delay(50);
+        }
+
+        iommu.Clear(data);
+        scenario.Backend.Resume();
+        GuestReport report = await machine.FinishAsync();
+        report["outcome"].ShouldBe("failed");
+        report["sha256"].ShouldBe(scenario.Image.Sha256(200 * 4096, 16 * 4096));
+        report.Status.ShouldBe(0);
+
+        // That is said of what was waited for in vain.
+        machine.Log.ShouldNotContain("Access failure IOTLB message");
+        scenario.Backend.Log.ShouldNotContain("ring broken");
+        (await scenario.Backend.StopAsync()).ShouldBe(0);
+
+        bool TryFindData(out ulong entry)
+        {
+            Dictionary<ulong, ulong> added = iommu.Entries();
+            HashSet<ulong> read = [.. added.Values.Where(static value => (value & 2) == 0).Select(static value => value >> 12)];
+            (ulong at, ulong _) = added.FirstOrDefault(pair => !before.ContainsKey(pair.Key) && (pair.Value & 2) != 0 && !read.Contains(pair.Value >> 12));
+            entry = at;
+            return at != 0;
+        }
+    }
 }

@@ -192,14 +192,14 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
     private uint End(VirtQueue queue, BlockRequest block)
     {
         GuestMemoryFault fault = block.Fault;
-        if (!fault.IsFault)
+        if (!fault.IsFault || fault.Cause == FaultCause.Translation)
         {
             if (block.Status != BlockStatus.Ok)
             {
                 block.Data = 0;
                 if (!block.IsReported)
                 {
-                    Device.Report(new BlockFailure(block.Type, block.Status, block.Errno));
+                    Device.Report(new BlockFailure(block.Type, block.Status, fault.IsFault ? ErrorNumber.BadAddress : block.Errno));
                 }
             }
 

@@ -16,7 +16,7 @@ namespace Hyperspan.Virtio;
 /// <list type="bullet">
 /// <item>A request without a device-writable byte has no room for a status: that breaks the queue (<see cref="VirtQueueErrorKind.MissingResponse"/>), as in QEMU.</item>
 /// <item>A buffer that turns out not to be accessible breaks the queue (<see cref="VirtQueueErrorKind.BufferFault"/>): either the driver or a peer that shares the memory
-/// is at fault.</item>
+/// is at fault. One that the IOMMU refuses fails its request alone, if its status can be written: IOERR.</item>
 /// <item>IOERR: a header of less than 16 bytes; data that is not a multiple of 512 bytes or reaches past the end of the disk; data in the direction that the type does
 /// not have; writing to a read-only disk; more or longer discard and write zeroes segments than the configuration permits, or none; failures of the image.</item>
 /// <item>UNSUPP: unknown types; types whose feature was not accepted; unknown flags of discard and write zeroes; unmap with discard.</item>

@@ -110,6 +110,9 @@ internal sealed class GuestMachine : IAsyncDisposable
         }
     }
 
+    /// <summary>A value that the script has reported so far.</summary>
+    internal string Result(string name) => _results[name];
+
     /// <summary>Adds a line of the host to the log of the control channel.</summary>
     internal void Note(string text) => _control!.Note("(host) " + text);
 
