@@ -70,6 +70,12 @@ internal sealed class PinnedRanges
         }
     }
 
+    /// <summary>Has who wants to pin, or to do something while nothing is pinned, wait until <see cref="LetGo"/>, which this thread calls.</summary>
+    internal void Hold() => Monitor.Enter(_ranges);
+
+    /// <summary>Ends what <see cref="Hold"/> began.</summary>
+    internal void LetGo() => Monitor.Exit(_ranges);
+
     /// <summary>The lowest pinned page from <paramref name="first"/> to before <paramref name="end"/>.</summary>
     internal ulong? FirstIn(ulong first, ulong end)
     {

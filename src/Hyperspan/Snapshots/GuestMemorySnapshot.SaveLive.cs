@@ -43,7 +43,8 @@ public sealed partial class GuestMemorySnapshot
     /// </para>
     /// <para>
     /// Not seen, and so saved with what it has when it is read: what is written through another mapping of the same memory, here or in another process; to the file itself;
-    /// by a device to pages that were given to it before. Pages that are discarded (madvise(2), holes that are punched) lose what they held.
+    /// by a device to pages that were given to it before. Pages that are discarded by madvise(2), or by holes that are punched into a file, are saved as zeros if they were
+    /// not saved yet: the kernel tells nobody in time. Not so those that <see cref="SharedBacking.Discard"/> gives back: they are saved as they were.
     /// </para>
     /// </remarks>
     public static async Task<SnapshotSaved> SaveLiveAsync(

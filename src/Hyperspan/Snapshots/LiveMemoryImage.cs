@@ -16,13 +16,18 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
     // What has been passed is let go in pieces of this many bytes at least: each is a system call.
     private const ulong LetGoAtOnce = 1 << 20;
 
+    // Several at a time would hold what each other wants to hold.
+    private static readonly Lock Capturing = new();
+
     private readonly GuestMemoryRegion[] _regions;
     private readonly PageExtent?[] _extents;
     private readonly List<GuestMemoryBacking> _used = [];
+    private readonly Dictionary<GuestMemoryBacking, DiscardedParts> _discarded = [];
     private readonly bool _isSharedByRegions;
     private readonly PageKeeper _keeper;
     private readonly GuestMemoryImage _now;
     private ulong _letGo;
+    private bool _isNoted;
 
     /// <summary>Prepares it; nothing is held yet.</summary>
     /// <param name="memory">The memory.</param>
@@ -65,18 +70,56 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
 
     /// <summary>Makes this the moment as of which the memory is read. Who writes is held until this returns.</summary>
     /// <exception cref="GuestMemoryMappingException">The kernel does not protect such memory, or something else watches it.</exception>
-    internal void Capture() => _keeper.Arm();
+    internal void Capture()
+    {
+        lock (Capturing)
+        {
+            HoldDiscards(() =>
+            {
+                _isNoted = true;
+                foreach ((GuestMemoryBacking backing, DiscardedParts discarded) in _discarded)
+                {
+                    ((SharedBacking)backing).BeginLiveSave(discarded);
+                }
+
+                _keeper.Arm();
+            });
+        }
+    }
 
     internal override bool TryNext(ulong from, out ulong chunk, out ulong pages)
     {
         LetGo(from);
-        return _now.TryNext(from, out chunk, out pages);
+        bool found = _now.TryNext(from, out chunk, out pages);
+
+        // What was given back is noted before it goes: so it is looked for after the kernel was asked.
+        for (ulong at = from; TryNextDiscarded(at, found ? chunk : ulong.MaxValue, out ulong discarded); at = discarded + 1)
+        {
+            ulong kept = KeptPages(discarded) | (found && discarded == chunk ? pages : 0);
+            if (kept != 0)
+            {
+                (chunk, pages) = (discarded, kept);
+                return true;
+            }
+        }
+
+        return found;
     }
 
     internal override void Read(ulong chunk, ulong pages, Span<byte> packed)
     {
-        _now.Read(chunk, pages, packed);
         ulong start = chunk << SnapshotFormat.ChunkShift;
+        if (TryNextDiscarded(chunk, chunk, out _) && (KeptPages(chunk) & pages) is not 0 and ulong kept)
+        {
+            // A hole that is read is none any more: what was given back would take memory again.
+            packed.Clear();
+            ReadRest(chunk, pages, kept, packed);
+        }
+        else
+        {
+            _now.Read(chunk, pages, packed);
+        }
+
         foreach (BitRun run in new BitRuns(pages))
         {
             int length = run.Count << SnapshotFormat.PageShift;
@@ -88,10 +131,30 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
     }
 
     /// <summary>Lets everything go.</summary>
-    internal override void EndReading() => _keeper.End();
+    internal override void EndReading()
+    {
+        _keeper.End();
+        if (!_isNoted)
+        {
+            return;
+        }
+
+        lock (Capturing)
+        {
+            HoldDiscards(() =>
+            {
+                _isNoted = false;
+                foreach ((GuestMemoryBacking backing, DiscardedParts discarded) in _discarded)
+                {
+                    ((SharedBacking)backing).EndLiveSave(discarded);
+                }
+            });
+        }
+    }
 
     public void Dispose()
     {
+        EndReading();
         _now.Dispose();
         _keeper.Dispose();
         EndUses();
@@ -168,6 +231,97 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
         {
             ObjectDisposedException.ThrowIf(!backing.TryBeginUse(), backing);
             _used.Add(backing);
+            if (backing is SharedBacking { IsDiscardable: true })
+            {
+                _discarded.Add(backing, new DiscardedParts(backing.Length));
+            }
+        }
+    }
+
+    /// <summary>Does something while nothing of the memory is given back to the system.</summary>
+    private void HoldDiscards(Action action)
+    {
+        int held = 0;
+        try
+        {
+            for (; held < _used.Count; held++)
+            {
+                (_used[held] as SharedBacking)?.HoldDiscards();
+            }
+
+            action();
+        }
+        finally
+        {
+            while (held > 0)
+            {
+                (_used[--held] as SharedBacking)?.LetDiscard();
+            }
+        }
+    }
+
+    /// <summary>Finds the first chunk, from one to another, in which something was given back.</summary>
+    private bool TryNextDiscarded(ulong from, ulong to, out ulong chunk)
+    {
+        chunk = from;
+        for (int i = _now.Regions.FirstEndingAtOrAfter(from); i < _regions.Length && _regions[i].Range.Start.Value >> SnapshotFormat.ChunkShift <= to; i++)
+        {
+            if (!_discarded.TryGetValue(_regions[i].Backing!, out DiscardedParts? discarded) || discarded.IsEmpty)
+            {
+                continue;
+            }
+
+            ulong first = _regions[i].Range.Start.Value;
+            ulong last = _regions[i].Range.Last!.Value.Value;
+            for (chunk = Math.Max(from, first >> SnapshotFormat.ChunkShift); chunk <= Math.Min(to, last >> SnapshotFormat.ChunkShift); chunk++)
+            {
+                ulong start = Math.Max(first, chunk << SnapshotFormat.ChunkShift);
+                ulong end = Math.Min(last, (chunk << SnapshotFormat.ChunkShift) + (SnapshotFormat.ChunkSize - 1));
+                if (discarded.HasAny(_regions[i].BackingOffset + (start - first), end - start + 1))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The pages of a chunk that have been kept.</summary>
+    private ulong KeptPages(ulong chunk)
+    {
+        ulong kept = 0;
+        ulong start = chunk << SnapshotFormat.ChunkShift;
+        for (int i = _now.Regions.FirstEndingAtOrAfter(chunk); i < _regions.Length && _regions[i].Range.Start.Value >> SnapshotFormat.ChunkShift <= chunk; i++)
+        {
+            GuestRange range = _regions[i].Range;
+            ulong last = Math.Min(range.Last!.Value.Value, start + (SnapshotFormat.ChunkSize - 1));
+            for (ulong at = Math.Max(start, range.Start.Value); at <= last; at = (at | (SnapshotFormat.PageSize - 1)) + 1)
+            {
+                if (_extents[i] is not null && _keeper.IsKept(PlaceOf(i, at)))
+                {
+                    kept |= 1UL << (int)((at - start) >> SnapshotFormat.PageShift);
+                }
+            }
+        }
+
+        return kept;
+    }
+
+    /// <summary>Reads those of some pages that have not been kept.</summary>
+    private void ReadRest(ulong chunk, ulong pages, ulong kept, Span<byte> packed)
+    {
+        foreach (BitRun run in new BitRuns(pages))
+        {
+            for (int bit = run.First; bit < run.First + run.Count; bit++)
+            {
+                if ((kept >> bit & 1) == 0)
+                {
+                    _now.Read(chunk, 1UL << bit, packed[..SnapshotFormat.PageSize]);
+                }
+
+                packed = packed[SnapshotFormat.PageSize..];
+            }
         }
     }
 

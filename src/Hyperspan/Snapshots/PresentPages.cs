@@ -84,7 +84,8 @@ internal sealed unsafe class PresentPages : IDisposable
         return default;
     }
 
-    private static bool TryNextInFile(in ShareableRegion file, ulong offset, ulong until, out ulong start, out ulong stop)
+    /// <summary>Finds the first part that is data, as <see cref="TryNext"/> does, in one file.</summary>
+    internal static bool TryNextInFile(in ShareableRegion file, ulong offset, ulong until, out ulong start, out ulong stop)
     {
         (start, stop) = (offset, until);
         try

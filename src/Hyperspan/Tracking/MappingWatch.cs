@@ -89,7 +89,10 @@ internal sealed unsafe class MappingWatch : IDisposable
     {
         if (_faults.Register(_start, _length, LinuxConstants.UFFDIO_REGISTER_MODE_WP) is var error and not 0)
         {
-            throw new GuestMemoryMappingException("watch the writes to", error, _backing.Name, (0, _length));
+            string? hint = error == ErrorNumber.Busy
+                ? "something else watches it: it is saved live, or restored on demand; start the log when that is over, or one of DirtyLogScope.Operations, which works beside it"
+                : null;
+            throw new GuestMemoryMappingException("watch the writes to", error, _backing.Name, (0, _length), hint);
         }
     }
 

@@ -131,6 +131,14 @@ internal sealed unsafe class PageKeeper : IDisposable
         }
     }
 
+    /// <summary>Whether the page with an address has been kept: what it holds now need not be looked at.</summary>
+    internal bool IsKept(ulong address)
+    {
+        int index = SortedSearch.FirstNotBelow<PageExtent>(_extents, address + 1, static extent => extent.End);
+        return index < _extents.Length && _extents[index].Start <= address
+            && Volatile.Read(ref _state->Ranges[index].Pages[(address - _extents[index].Start) >> _extents[index].Shift]) != 0;
+    }
+
     /// <summary>Lets whole pages go: what they hold has been read.</summary>
     /// <param name="start">The address of the first byte; that of a page.</param>
     /// <param name="length">Whole pages of one extent.</param>
@@ -160,7 +168,7 @@ internal sealed unsafe class PageKeeper : IDisposable
             case KeeperStep.Arm:
                 PageExtent extent = _extents[Math.Min(_state->Registered, _state->RangeCount - 1)];
                 string hint = error == ErrorNumber.Busy
-                    ? "something else watches it: memory that is restored on demand, or a dirty log of its mapping"
+                    ? "something else watches it: memory restored on demand, a live save or a dirty log of its mapping, which is to be stopped before (one of operations may go on)"
                     : "the kernel protects private memory, memory files, files on tmpfs and huge pages";
                 throw new GuestMemoryMappingException("protect", error, extent.Name, (0, extent.End - extent.Start), hint);
             case KeeperStep.Keep:
