@@ -249,7 +249,7 @@ public sealed class RefusedTranslationTests : IDisposable
         { IsReplied = true };
         for (ulong i = 0; i < 1000; i++)
         {
-            iotlb.Reach(i * Page, Page, isWritable: false, since: 0);
+            Reach(iotlb, i * Page, Page, isWritable: false, since: 1);
             iotlb.Update(new AddressTranslation(i * Page, 0, Page, Protection.Read));
             iotlb.TryRemove(0, ulong.MaxValue).ShouldBeTrue();
         }
@@ -259,7 +259,7 @@ public sealed class RefusedTranslationTests : IDisposable
 
         // Replies make room for others.
         iotlb.TakeReply(isDone: true).ShouldBeTrue();
-        iotlb.Reach(0, Page, isWritable: true, since: 0).ShouldBe(Reachability.Asked);
+        Reach(iotlb, 0, Page, isWritable: true, since: 1).ShouldBe(Reachability.Asked);
         wanted.ShouldBe(DeviceIotlb.MostAwaited + 1);
         for (int i = 0; i < DeviceIotlb.MostAwaited; i++)
         {
@@ -274,22 +274,22 @@ public sealed class RefusedTranslationTests : IDisposable
     {
         var iotlb = new DeviceIotlb(static (_, _) => true, Never) { IsReplied = true };
         long first = Now();
-        iotlb.Reach(Page, Page, isWritable: false, first).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, first).ShouldBe(Reachability.Asked);
         long second = Now();
 
         // Asked for by another queue already, and refused before the guest gave it.
-        iotlb.Reach(Page, Page, isWritable: false, second).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, second).ShouldBe(Reachability.Asked);
         iotlb.TakeReply(isDone: false).ShouldBeTrue();
-        iotlb.Reach(Page, Page, isWritable: false, first).ShouldBe(Reachability.Refused);
-        iotlb.Reach(Page, Page, isWritable: false, second).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, first).ShouldBe(Reachability.Refused);
+        Reach(iotlb, Page, Page, isWritable: false, second).ShouldBe(Reachability.Asked);
 
         // Reading and writing are refused by themselves.
-        iotlb.Reach(Page, Page, isWritable: true, second).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: true, second).ShouldBe(Reachability.Asked);
         iotlb.TakeReply(isDone: true).ShouldBeTrue();
         iotlb.TakeReply(isDone: false).ShouldBeTrue();
-        iotlb.Reach(Page, Page, isWritable: true, second).ShouldBe(Reachability.Refused);
+        Reach(iotlb, Page, Page, isWritable: true, second).ShouldBe(Reachability.Refused);
         iotlb.Update(new AddressTranslation(Page, 0, Page, Protection.Read));
-        iotlb.Reach(Page, Page, isWritable: false, second).ShouldBe(Reachability.Translated);
+        Reach(iotlb, Page, Page, isWritable: false, second).ShouldBe(Reachability.Translated);
         iotlb.OnMiss(Page, AccessType.Write).ShouldBeFalse();
 
         long Now()
@@ -303,13 +303,13 @@ public sealed class RefusedTranslationTests : IDisposable
     public void Replies_to_what_was_asked_of_other_memory_say_nothing()
     {
         var iotlb = new DeviceIotlb(static (_, _) => true, Never) { IsReplied = true };
-        iotlb.Reach(Page, Page, isWritable: false, since: 0).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, since: 1).ShouldBe(Reachability.Asked);
         iotlb.Clear();
-        iotlb.Reach(Page, Page, isWritable: false, since: 0).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, since: 1).ShouldBe(Reachability.Asked);
         iotlb.TakeReply(isDone: false).ShouldBeTrue();
-        iotlb.Reach(Page, Page, isWritable: false, since: 0).ShouldBe(Reachability.Asked);
+        Reach(iotlb, Page, Page, isWritable: false, since: 1).ShouldBe(Reachability.Asked);
         iotlb.TakeReply(isDone: false).ShouldBeTrue();
-        iotlb.Reach(Page, Page, isWritable: false, since: 0).ShouldBe(Reachability.Refused);
+        Reach(iotlb, Page, Page, isWritable: false, since: 1).ShouldBe(Reachability.Refused);
     }
 
     [Fact]
@@ -367,5 +367,13 @@ public sealed class RefusedTranslationTests : IDisposable
         bed.Serve();
         bed.FrontEnd.InvalidateTranslation(Data, Page);
         bed.Refused.Add(Data);
+    }
+
+    private static Reachability Reach(DeviceIotlb iotlb, ulong address, ulong length, bool isWritable, long since)
+    {
+        lock (iotlb.Sync)
+        {
+            return iotlb.Reach(address, length, isWritable, ref since);
+        }
     }
 }

@@ -339,10 +339,10 @@ public sealed class TranslationTests : IDisposable
         pages.Count(page => iotlb.TryTranslate(page * Page, out _)).ShouldBe(DeviceIotlb.MostRanges);
         for (ulong i = 0; i < 100_000; i++)
         {
-            iotlb.Reach((1UL << 50) + (i * Page), Page, isWritable: i % 2 == 0, since: 0).ShouldBe(i < DeviceIotlb.MostMisses ? Reachability.Asked : Reachability.Full);
+            Reach(iotlb, (1UL << 50) + (i * Page), Page, isWritable: i % 2 == 0, since: 1).ShouldBe(i < DeviceIotlb.MostMisses ? Reachability.Asked : Reachability.Full);
         }
 
-        iotlb.Reach(1UL << 51, uint.MaxValue, isWritable: false, since: 0).ShouldBe(Reachability.Full);
+        Reach(iotlb, 1UL << 51, uint.MaxValue, isWritable: false, since: 1).ShouldBe(Reachability.Full);
         sent.ShouldBe(DeviceIotlb.MostMisses);
         iotlb.Update(new AddressTranslation(0, 0, 0x7fff_ffff_ffff_f000, Protection.Read));
         iotlb.TryTranslate(pages[^1] * Page, out AddressTranslation huge).ShouldBeTrue();
@@ -385,13 +385,7 @@ public sealed class TranslationTests : IDisposable
         told[0].ShouldBe(0UL);
         told.Count.ShouldBeLessThanOrEqualTo(1 + (int)clock.Elapsed.TotalSeconds);
 
-        Reachability Reach(ulong page)
-        {
-            lock (iotlb.Sync)
-            {
-                return iotlb.Reach(page * Page, Page, isWritable: false, since: 0);
-            }
-        }
+        Reachability Reach(ulong page) => TranslationTests.Reach(iotlb, page * Page, Page, isWritable: false, since: 1);
     }
 
     [Fact]
@@ -434,6 +428,14 @@ public sealed class TranslationTests : IDisposable
                     translation.Protection.ShouldBe(expected.Protection);
                 }
             }
+        }
+    }
+
+    private static Reachability Reach(DeviceIotlb iotlb, ulong address, ulong length, bool isWritable, long since)
+    {
+        lock (iotlb.Sync)
+        {
+            return iotlb.Reach(address, length, isWritable, ref since);
         }
     }
 }

@@ -17,6 +17,9 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyQueue = new(() => Make(NewHeap()));
     private static readonly Lazy<Measured> LazyGuardedQueue = new(() => Make(NewSparse()));
     private static readonly Lazy<Measured> LazyBitmapQueue = new(() => Make(new BitmapBacking(NewHeap())));
+    private static readonly Lazy<Measured> LazyTranslatedQueue = new(() => Translated(NewHeap()));
+    private static readonly Lazy<Measured> LazyGatedQueue = new(() => Translated(NewHeap()));
+    private static readonly Lazy<Measured> LazyTranslatedGuardedQueue = new(() => Translated(NewSparse()));
 
     /// <summary>Memory that cannot fault.</summary>
     internal static Measured Direct => LazyDirect.Value;
@@ -54,6 +57,15 @@ internal static unsafe class Memories
     /// <summary>Memory under access bitmaps, for a virtqueue.</summary>
     internal static Measured BitmapQueue => LazyBitmapQueue.Value;
 
+    /// <summary>Memory that cannot fault, through I/O virtual addresses, for a virtqueue.</summary>
+    internal static Measured TranslatedQueue => LazyTranslatedQueue.Value;
+
+    /// <summary>The same, for a virtqueue with a gate.</summary>
+    internal static Measured GatedQueue => LazyGatedQueue.Value;
+
+    /// <summary>Memory that can fault, through I/O virtual addresses, for a virtqueue.</summary>
+    internal static Measured TranslatedGuardedQueue => LazyTranslatedGuardedQueue.Value;
+
     /// <summary>The window cut into equal regions, each over a part of one backing; the last has what is left.</summary>
     internal static Measured Regions(int count)
     {
@@ -69,7 +81,7 @@ internal static unsafe class Memories
     }
 
     private static Measured Translated(GuestMemoryBacking backing) =>
-        new(new TranslatedMemory(new GuestMemory(backing), new SwappingTranslator()).Memory, backing);
+        new(new TranslatedMemory(new GuestMemory(backing), new SwappingTranslator()).Memory, backing, IsSwapped: true);
 
     private static Measured Tracked(Measured measured)
     {
@@ -97,9 +109,12 @@ internal static unsafe class Memories
     }
 
     /// <summary>A memory and what is below it.</summary>
-    internal sealed record Measured(GuestMemory Memory, GuestMemoryBacking Backing)
+    internal sealed record Measured(GuestMemory Memory, GuestMemoryBacking Backing, bool IsSwapped = false)
     {
         /// <summary>Gets the host address of guest address zero.</summary>
         internal nint Raw => (nint)Backing.Mapping;
+
+        /// <summary>Gets the host address of a guest address, through the translation where there is one.</summary>
+        internal nint RawAt(int address) => Raw + (IsSwapped ? address ^ (int)GuestAddress.PageSize : address);
     }
 }

@@ -1,4 +1,8 @@
+extern alias VhostUser;
+
+using Hyperspan.Translation;
 using Hyperspan.Virtio;
+using VhostUser::Hyperspan.VhostUser;
 
 namespace Hyperspan.Benchmarks.Kernels;
 
@@ -14,7 +18,7 @@ internal sealed unsafe class QueueKernel : Kernel
     private readonly ushort* _available;
     private ushort _made;
 
-    internal QueueKernel(Memories.Measured measured)
+    internal QueueKernel(Memories.Measured measured, bool isGated = false)
     {
         GuestMemory memory = measured.Memory;
         memory.Clear(0, 0x10000);
@@ -31,11 +35,24 @@ internal sealed unsafe class QueueKernel : Kernel
         }
 
         memory.Write(0x2000, NoInterrupt);
-        _available = (ushort*)(measured.Raw + 0x2002);
-        _queue = new VirtQueue(memory, new VirtQueueLayout(Size, 0, 0x2000, 0x4000));
+        _available = (ushort*)measured.RawAt(0x2002);
+        var layout = new VirtQueueLayout(Size, 0, 0x2000, 0x4000);
+        _queue = new VirtQueue(memory, layout) { BufferGate = isGated ? Gate(layout) : null };
     }
 
     public override int Count => Requests;
+
+    /// <summary>What a vhost-user queue asks before it takes a chain: all is translated, a page a range, as front ends give it.</summary>
+    private static RingGate Gate(in VirtQueueLayout layout)
+    {
+        var iotlb = new DeviceIotlb(static (_, _) => false, TimeSpan.FromMinutes(1));
+        for (ulong page = 0; page < Window.Size; page += GuestAddress.PageSize)
+        {
+            iotlb.Update(new AddressTranslation(page, page ^ GuestAddress.PageSize, GuestAddress.PageSize, Protection.ReadWrite));
+        }
+
+        return new RingGate(iotlb, layout, VirtQueueFeatures.None);
+    }
 
     public override ulong Run()
     {

@@ -106,8 +106,8 @@ internal sealed class DeviceIotlb : IAddressTranslator
     /// <param name="address">Its first address.</param>
     /// <param name="length">Its length; not zero.</param>
     /// <param name="isWritable">Whether it is to be written.</param>
-    /// <param name="since">When the caller began to ask: an earlier verdict may hold no more.</param>
-    internal Reachability Reach(ulong address, ulong length, bool isWritable, long since)
+    /// <param name="since">When the caller began to miss something: an earlier verdict may hold no more. Zero if it has missed nothing yet; set here when it does.</param>
+    internal Reachability Reach(ulong address, ulong length, bool isWritable, ref long since)
     {
         AccessType access = isWritable ? AccessType.Write : AccessType.Read;
         ulong last = LastOf(address, length);
@@ -120,13 +120,14 @@ internal sealed class DeviceIotlb : IAddressTranslator
             {
                 end = _ranges[found].Address + (_ranges[found].Length - 1);
             }
-            else if (Ask(at & ~PageMask, access, since) is var state and not Reachability.Asked)
-            {
-                return state;
-            }
             else
             {
-                all = Reachability.Asked;
+                since = since == 0 ? Stopwatch.GetTimestamp() : since;
+                all = Ask(at & ~PageMask, access, since);
+                if (all != Reachability.Asked)
+                {
+                    return all;
+                }
             }
 
             if (end >= last)

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser;
@@ -20,7 +18,7 @@ internal sealed class RingGate : IBufferGate
     // What follows is used under the lock of the translations: first and last addresses of pages.
     private readonly List<(ulong First, ulong Last)> _looked = [];
 
-    // When the chain that is looked at was first looked at, or zero; and whether a buffer of it is refused, as far as is known.
+    // When the chain that is looked at first missed a translation, or zero; and whether a buffer of it is refused, as far as is known.
     private long _since;
     private bool _isRefused;
     private readonly List<(ulong First, ulong Last)>?[] _held;
@@ -46,12 +44,7 @@ internal sealed class RingGate : IBufferGate
     {
         lock (_iotlb.Sync)
         {
-            if (_since == 0)
-            {
-                _since = Stopwatch.GetTimestamp();
-            }
-
-            switch (_iotlb.Reach(address.Value, length, isWritable, _since))
+            switch (_iotlb.Reach(address.Value, length, isWritable, ref _since))
             {
                 case Reachability.Asked:
                     return false;
@@ -120,7 +113,7 @@ internal sealed class RingGate : IBufferGate
     /// <returns>Whether it may; otherwise it is to stop.</returns>
     internal bool AwaitRings(CancellationToken stopping)
     {
-        long since = Stopwatch.GetTimestamp();
+        long since = 0;
         lock (_iotlb.Sync)
         {
             while (!stopping.IsCancellationRequested && !_iotlb.IsClosed)
@@ -129,7 +122,7 @@ internal sealed class RingGate : IBufferGate
                 bool isReachable = true;
                 foreach ((ulong address, ulong length, bool isWritable) in _parts)
                 {
-                    isReachable &= _iotlb.Reach(address, length, isWritable, since) is Reachability.Translated or Reachability.Refused;
+                    isReachable &= _iotlb.Reach(address, length, isWritable, ref since) is Reachability.Translated or Reachability.Refused;
                 }
 
                 if (isReachable)
