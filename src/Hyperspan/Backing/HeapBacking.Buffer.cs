@@ -57,6 +57,8 @@ public sealed unsafe partial class HeapBacking
         }
         finally
         {
+            // A memory may have been made meanwhile, and a dirty log of it started.
+            MarkWritten(offset, (ulong)length);
             EndUse();
         }
     }

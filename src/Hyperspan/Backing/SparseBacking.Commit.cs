@@ -121,6 +121,7 @@ public sealed unsafe partial class SparseBacking
     private void ReplaceByPrivate(string operation, ulong offset, ulong length, Protection protection)
     {
         int error = _reservation.MapAnonymous(offset, length, Bits(protection), noReserve: true, out bool emptied);
+        MarkWritten(offset, length);
         if (error != 0)
         {
             throw Failed(operation, error, offset, length, emptied);
@@ -152,6 +153,7 @@ public sealed unsafe partial class SparseBacking
 
         RequireMappings(operation, offset, end);
         int error = _reservation.MapAnonymous(offset, length, Interop.Linux.MappingProtection.None, noReserve: true, out bool emptied);
+        MarkWritten(offset, length);
         if (error != 0)
         {
             throw Failed(operation, error, offset, length, emptied);

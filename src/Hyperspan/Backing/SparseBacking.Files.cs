@@ -53,6 +53,7 @@ public sealed unsafe partial class SparseBacking
         MappedFile mapped = MappedFile.Find(_table.Files, file);
         Protection protection = writable ? Protection.ReadWrite : Protection.Read;
         int error = _reservation.MapFile(offset, length, Bits(protection), isPrivate: false, mapped.Handle, fileOffset, out bool emptied);
+        MarkWritten(offset, length);
         if (error != 0)
         {
             GuestMemoryMappingException failure = Failed(

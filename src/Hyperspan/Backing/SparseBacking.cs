@@ -29,6 +29,7 @@ namespace Hyperspan;
 /// On Windows there are no parts of files (<see cref="HyperspanAbility.MappedFileParts"/>), and a page whose memory is replaced by zeros is a hole for a moment. Memory is promised
 /// by the system when it is committed, zero pages included.
 /// </para>
+/// <para>What is replaced, or given back, counts as written for a <see cref="DirtyLog"/>.</para>
 /// <para>The processor's protection applies to all memories made over this mapping. Pages are never executable in this process, whatever is asked for.</para>
 /// </remarks>
 public sealed unsafe partial class SparseBacking : GuestMemoryBacking

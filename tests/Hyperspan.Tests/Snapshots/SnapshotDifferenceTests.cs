@@ -94,6 +94,28 @@ public sealed class SnapshotDifferenceTests : IDisposable
         }
     }
 
+    [LinuxFact]
+    public async Task Pages_given_back_and_taken_again_are_zeros_in_the_difference()
+    {
+        using var sparse = new SparseBacking(64 * SnapshotBed.Page);
+        sparse.Commit(0, 64 * SnapshotBed.Page);
+        using var memory = new GuestMemory(sparse, "sparse", leaveOpen: true);
+        memory.Fill(0, 5, 64 * SnapshotBed.Page);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("0"));
+        sparse.Decommit(10 * SnapshotBed.Page, 3 * SnapshotBed.Page);
+        sparse.Commit(10 * SnapshotBed.Page, 3 * SnapshotBed.Page);
+        using GuestMemorySnapshot since = GuestMemorySnapshot.Open(_bed.PathOf("0"));
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("1"), new SnapshotSaveOptions { Since = since, Changed = log.Collect() });
+        using GuestMemorySnapshot next = GuestMemorySnapshot.Open(_bed.PathOf("1"));
+        using GuestMemory restored = next.Map("restored");
+        for (ulong page = 0; page < 64; page++)
+        {
+            restored.Read<byte>(page * SnapshotBed.Page).ShouldBe(page is >= 10 and < 13 ? (byte)0 : (byte)5, $"page {page}");
+        }
+    }
+
     [Fact]
     public async Task Memory_that_went_and_came_back_is_as_it_was_then()
     {

@@ -52,6 +52,31 @@ public sealed class DirtyLogTests
         }
     }
 
+    /// <summary>Pages that are zeros now, or a file's, are not what they were.</summary>
+    [LinuxFact]
+    public void What_a_backing_does_to_its_own_contents_is_collected()
+    {
+        using var file = new TemporaryFile((long)(4 * Page));
+        using Microsoft.Win32.SafeHandles.SafeFileHandle handle = File.OpenHandle(file.Path);
+        using var sparse = new SparseBacking(32 * Page);
+        sparse.Commit(0, 32 * Page);
+        using var memory = new GuestMemory(sparse, "sparse", leaveOpen: true);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        sparse.Decommit(3 * Page, 2 * Page);
+        Pages(log.Collect()).ShouldBe([3UL, 4UL]);
+        sparse.MapZero(7 * Page, Page);
+        sparse.MapFile(9 * Page, handle, 0, 2 * Page, writable: false);
+        Pages(log.Collect()).ShouldBe([7UL, 9UL, 10UL]);
+        sparse.Commit(10 * Page, Page);
+        Pages(log.Collect()).ShouldBe([10UL], "zeros instead of the file's");
+        sparse.Unmap(9 * Page, Page);
+        Pages(log.Collect()).ShouldBe([9UL]);
+        sparse.Commit(0, 3 * Page);
+        sparse.Protect(0, Page, Protection.Read);
+        Pages(log.Collect()).ShouldBeEmpty("nothing has changed");
+    }
+
     [Fact]
     public void Reads_are_not_collected()
     {
