@@ -70,7 +70,8 @@ internal sealed unsafe partial class AddressReservation
             byte* place = FindPlace(length, alignment, out error);
             if (error == 0)
             {
-                address = Kernel32.VirtualAlloc(place, (nuint)length, AllocationType.Reserve, PageProtection.NoAccess);
+                // The system notes which pages are written from the beginning: it cannot be asked to later.
+                address = Kernel32.VirtualAlloc(place, (nuint)length, AllocationType.Reserve | AllocationType.WriteWatch, PageProtection.NoAccess);
                 error = address is null ? Marshal.GetLastPInvokeError() : 0;
             }
 

@@ -18,7 +18,8 @@ internal static class PlatformAbilities
         HyperspanAbility.MappedMemory => IsLinux || IsWindows ? null : "it needs 64-bit Linux or Windows on x86-64; HeapBacking and backings of your own work here",
         HyperspanAbility.MappedFileParts => IsLinux ? null : "it needs 64-bit Linux (mmap at a given address)",
         HyperspanAbility.VectoredTransfers => IsLinux ? null : "it needs 64-bit Linux (preadv, sendmsg)",
-        HyperspanAbility.OnDemandMemory or HyperspanAbility.WatchedMappings => IsLinux ? null : "it needs Linux (userfaultfd)",
+        HyperspanAbility.OnDemandMemory => IsLinux ? null : "it needs Linux (userfaultfd)",
+        HyperspanAbility.WatchedMappings => IsLinux || IsWindows ? null : "it needs Linux (userfaultfd), or Windows on x86-64 (write watch)",
         HyperspanAbility.LiveSnapshots => !IsLinux ? "it needs Linux (userfaultfd)"
             : Guard.UsesMachineCode ? null : $"it needs machine code of its own, and what there is is {Guard.Description}",
         HyperspanAbility.VhostUser => IsLinux ? null : "it needs 64-bit Linux (memfd, eventfd, descriptors that are passed by sockets)",

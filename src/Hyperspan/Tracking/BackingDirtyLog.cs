@@ -13,7 +13,7 @@ internal sealed class BackingDirtyLog(GuestMemoryBacking backing) : WriteTracker
 
     // Those that want to know what the kernel sees, and what it is asked by: there is one for all, because a mapping can be watched once.
     private readonly HashSet<DirtyMap> _watching = [];
-    private MappingWatch? _watch;
+    private IMappingWatch? _watch;
 
     /// <inheritdoc/>
     internal override void OnWritten(ulong offset, ulong length) => _written.Mark(offset, length);
@@ -37,7 +37,7 @@ internal sealed class BackingDirtyLog(GuestMemoryBacking backing) : WriteTracker
             {
                 if (_watch is null)
                 {
-                    _watch = new MappingWatch(backing);
+                    _watch = OperatingSystem.IsWindows() ? new WindowsMappingWatch(backing) : new MappingWatch(backing);
                     _watch.Take(new DirtyMap(backing.Length));
                 }
 

@@ -14,7 +14,7 @@ namespace Hyperspan;
 /// <remarks>
 /// Pages that are not there need no protection: whatever brings them, a read too, brings them unprotected. For one thread at a time.
 /// </remarks>
-internal sealed unsafe class MappingWatch : IDisposable
+internal sealed unsafe class MappingWatch : IMappingWatch
 {
     private const int MostRanges = 256;
 
@@ -61,7 +61,7 @@ internal sealed unsafe class MappingWatch : IDisposable
     /// Marks what has been written since the last time. What cannot be told, because the mapping was replaced meanwhile, is marked as a whole and watched from now on. Does
     /// nothing once the backing is disposed.
     /// </summary>
-    internal void Take(DirtyMap marks)
+    public void Take(DirtyMap marks)
     {
         if (!_backing.TryBeginUse())
         {

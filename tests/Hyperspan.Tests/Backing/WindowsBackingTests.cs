@@ -35,6 +35,83 @@ public sealed unsafe class WindowsBackingTests
     }
 
     [WindowsFact]
+    public void What_bare_pointers_write_is_in_a_dirty_log_that_watches()
+    {
+        // More pages than are asked for at a time.
+        const ulong Pages = 1500;
+        using var sparse = new SparseBacking(Pages * Page);
+        using var memory = new GuestMemory(sparse, "sparse");
+        sparse.Commit(0, Pages * Page);
+        sparse.Mapping[3 * Page] = 1;
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        Ranges(log).ShouldBeEmpty();
+        sparse.Mapping[3 * Page] = 2;
+        sparse.Mapping[(5 * Page) - 1] = 2;
+        sparse.Mapping[(Pages - 1) * Page] = 2;
+        memory.Write(7 * Page, 5);
+        memory.Read<byte>(9 * Page).ShouldBe((byte)0);
+        Ranges(log).ShouldBe([new GuestRange(3 * Page, 2 * Page), new GuestRange(7 * Page, Page), new GuestRange((Pages - 1) * Page, Page)]);
+        Ranges(log).ShouldBeEmpty();
+        for (ulong page = 0; page < Pages; page++)
+        {
+            sparse.Mapping[page * Page] = 3;
+        }
+
+        Ranges(log).ShouldBe([new GuestRange(0, Pages * Page)]);
+        sparse.Decommit(4 * Page, 2 * Page);
+        sparse.Commit(4 * Page, 2 * Page);
+        Ranges(log).ShouldBe([new GuestRange(4 * Page, 2 * Page)]);
+
+        byte* pages = sparse.Mapping;
+        var writers = new Thread[2];
+        byte[] copied = new byte[Pages];
+        int running = writers.Length;
+        for (int i = 0; i < writers.Length; i++)
+        {
+            int first = i;
+            writers[i] = new Thread(() =>
+            {
+                for (ulong page = (ulong)first; page < Pages; page += 2)
+                {
+                    pages[page * Page] = 4;
+                }
+
+                Interlocked.Decrement(ref running);
+            });
+            writers[i].Start();
+        }
+
+        bool isOver;
+        do
+        {
+            isOver = Volatile.Read(ref running) == 0;
+            foreach (GuestRange range in log.Collect())
+            {
+                for (ulong page = range.Start.PageNumber; page <= range.Last!.Value.PageNumber; page++)
+                {
+                    copied[page] = pages[page * Page];
+                }
+            }
+        }
+        while (!isOver);
+        copied.AsSpan().IndexOfAnyExcept((byte)4).ShouldBe(-1, "each page was copied after it was written");
+        log.Stop();
+    }
+
+    [WindowsFact]
+    public void What_the_system_does_not_watch_is_refused_with_the_reason()
+    {
+        using var memory = new GuestMemory(new SharedBacking(16 * Page), "section");
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        Should.Throw<GuestMemoryMappingException>(log.Start).Message.ShouldContain("SparseBacking");
+        using var operations = new DirtyLog(memory);
+        operations.Start();
+        memory.Write(3 * Page, 1);
+        Ranges(operations).ShouldBe([new GuestRange(3 * Page, Page)]);
+    }
+
+    [WindowsFact]
     public void Bytes_before_a_hole_are_written_and_none_after()
     {
         using var sparse = new SparseBacking(8 * Page);
@@ -230,4 +307,6 @@ public sealed unsafe class WindowsBackingTests
     }
 
     private static ulong AddressOf(in GuestMemoryFault fault) => fault.Address!.Value.Value;
+
+    private static GuestRange[] Ranges(DirtyLog log) => [.. log.Collect()];
 }

@@ -33,7 +33,7 @@ public class PlatformAbilitiesTests
     public void Windows_has_what_is_in_the_table()
     {
         HyperspanAbility[] there = [.. Enum.GetValues<HyperspanAbility>().Where(ability => HyperspanEnvironment.WhyNot(ability) is null)];
-        there.ShouldBe([HyperspanAbility.HeapMemory, HyperspanAbility.RecoveredFaults, HyperspanAbility.MappedMemory]);
+        there.ShouldBe([HyperspanAbility.HeapMemory, HyperspanAbility.RecoveredFaults, HyperspanAbility.MappedMemory, HyperspanAbility.WatchedMappings]);
     }
 
     [PortableFact]

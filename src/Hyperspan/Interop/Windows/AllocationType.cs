@@ -6,4 +6,5 @@ internal enum AllocationType : uint
 {
     Commit = 0x1000,
     Reserve = 0x2000,
+    WriteWatch = 0x20_0000,
 }
