@@ -60,6 +60,22 @@ public partial class StubCodeTests
         looked.ShouldBeGreaterThan(400);
     }
 
+    /// <summary>Whatever may fault on arm64 uses the registers that the contract names: the others are still the caller's when it is recovered.</summary>
+    [Fact]
+    public void Stubs_for_arm64_name_no_registers_but_those_that_they_may_change()
+    {
+        string listing = Listing("Arm64StubCode.g.cs");
+        int begin = listing.IndexOf("// load1:", StringComparison.Ordinal), end = listing.IndexOf("// data:", StringComparison.Ordinal);
+        begin.ShouldBePositive();
+        end.ShouldBeGreaterThan(begin);
+        MatchCollection instructions = ListedLine().Matches(listing[begin..end]);
+        instructions.Count.ShouldBeGreaterThan(400);
+        foreach (Match instruction in instructions)
+        {
+            Arm64CallersRegister().IsMatch(instruction.Groups["text"].Value).ShouldBeFalse(instruction.Value);
+        }
+    }
+
     [Fact]
     public void Entries_for_Windows_lie_where_a_managed_function_pointer_may_point_to()
     {
@@ -119,6 +135,9 @@ public partial class StubCodeTests
             from size in StubProgram.ScalarSizes
             select labels[$"tlb_{access}{size}"] - labels[$"bit_{access}{size}"];
     }
+
+    [GeneratedRegex(@"\b([xw](1[6-9]|2[0-9]|30)|sp|[vqdsbh]([89]|1[0-5]))\b", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex Arm64CallersRegister();
 
     private static string Listing(string name)
     {

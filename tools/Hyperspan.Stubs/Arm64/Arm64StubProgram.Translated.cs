@@ -51,7 +51,7 @@ internal sealed partial class Arm64StubProgram
 
     /// <summary>
     /// Arms a sequence and translates the address in x0 in it. It reads the page and what to add between two looks at the version, all four in their order: an entry that was
-    /// given to another page meanwhile has another one by the second look, also where it has been given back. Uses x5 to x7 and x12 to x16.
+    /// given to another page meanwhile has another one by the second look, also where it has been given back. Uses x5 to x8 and x12 to x15.
     /// </summary>
     private void EmitTranslation(string name, int table, int page)
     {
@@ -60,16 +60,16 @@ internal sealed partial class Arm64StubProgram
             $"and x15, x{page}, #{(1 << StubProgram.TranslationBits) - 1}",
             $"add x15, x{table}, x15, lsl #{StubProgram.TranslationEntryShift}",
             $"add x6, x15, #{StubProgram.TranslationAddendOffset}",
-            $"add x16, x15, #{StubProgram.TranslationVersionOffset}");
+            $"add x8, x15, #{StubProgram.TranslationVersionOffset}");
         EmitArming(name);
         Emit(
-            "ldar x14, [x16]",
+            "ldar x14, [x8]",
             "ldar x7, [x15]",
             $"cmp x7, x{page}",
             "b.ne bit_clear",
             "ldar x7, [x6]",
             "add x0, x5, x7",
-            "ldar x7, [x16]",
+            "ldar x7, [x8]",
             "cmp x7, x14",
             "b.ne bit_clear");
     }

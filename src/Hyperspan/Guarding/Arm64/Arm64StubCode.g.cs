@@ -1167,7 +1167,7 @@ internal static class Arm64StubCode
         0x4F, 0x20, 0x40, 0x92,                         // and x15, x2, #511
         0x2F, 0x14, 0x0F, 0x8B,                         // add x15, x1, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x62, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1177,13 +1177,13 @@ internal static class Arm64StubCode
         // arm_tlb_load1:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_load1:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x02, 0xEB,                         // cmp x7, x2
         0xA1, 0x45, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x45, 0x00, 0x54,                         // b.ne bit_clear
         0x00, 0xFC, 0xDF, 0x08,                         // ldarb w0, [x0]
@@ -1203,7 +1203,7 @@ internal static class Arm64StubCode
         0x4F, 0x20, 0x40, 0x92,                         // and x15, x2, #511
         0x2F, 0x14, 0x0F, 0x8B,                         // add x15, x1, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x5E, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1213,13 +1213,13 @@ internal static class Arm64StubCode
         // arm_tlb_load2:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_load2:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x02, 0xEB,                         // cmp x7, x2
         0xA1, 0x41, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x41, 0x00, 0x54,                         // b.ne bit_clear
         0x00, 0xFC, 0xDF, 0x48,                         // ldarh w0, [x0]
@@ -1239,7 +1239,7 @@ internal static class Arm64StubCode
         0x4F, 0x20, 0x40, 0x92,                         // and x15, x2, #511
         0x2F, 0x14, 0x0F, 0x8B,                         // add x15, x1, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x5A, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1249,13 +1249,13 @@ internal static class Arm64StubCode
         // arm_tlb_load4:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_load4:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x02, 0xEB,                         // cmp x7, x2
         0xA1, 0x3D, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x3D, 0x00, 0x54,                         // b.ne bit_clear
         0x00, 0xFC, 0xDF, 0x88,                         // ldar w0, [x0]
@@ -1275,7 +1275,7 @@ internal static class Arm64StubCode
         0x4F, 0x20, 0x40, 0x92,                         // and x15, x2, #511
         0x2F, 0x14, 0x0F, 0x8B,                         // add x15, x1, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x56, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1285,13 +1285,13 @@ internal static class Arm64StubCode
         // arm_tlb_load8:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_load8:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x02, 0xEB,                         // cmp x7, x2
         0xA1, 0x39, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x39, 0x00, 0x54,                         // b.ne bit_clear
         0x00, 0xFC, 0xDF, 0xC8,                         // ldar x0, [x0]
@@ -1311,7 +1311,7 @@ internal static class Arm64StubCode
         0x6F, 0x20, 0x40, 0x92,                         // and x15, x3, #511
         0x4F, 0x14, 0x0F, 0x8B,                         // add x15, x2, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x52, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1321,13 +1321,13 @@ internal static class Arm64StubCode
         // arm_tlb_store1:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_store1:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x03, 0xEB,                         // cmp x7, x3
         0xA1, 0x35, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x35, 0x00, 0x54,                         // b.ne bit_clear
         0x01, 0xFC, 0x9F, 0x08,                         // stlrb w1, [x0]
@@ -1347,7 +1347,7 @@ internal static class Arm64StubCode
         0x6F, 0x20, 0x40, 0x92,                         // and x15, x3, #511
         0x4F, 0x14, 0x0F, 0x8B,                         // add x15, x2, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x4E, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1357,13 +1357,13 @@ internal static class Arm64StubCode
         // arm_tlb_store2:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_store2:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x03, 0xEB,                         // cmp x7, x3
         0xA1, 0x31, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x31, 0x00, 0x54,                         // b.ne bit_clear
         0x01, 0xFC, 0x9F, 0x48,                         // stlrh w1, [x0]
@@ -1383,7 +1383,7 @@ internal static class Arm64StubCode
         0x6F, 0x20, 0x40, 0x92,                         // and x15, x3, #511
         0x4F, 0x14, 0x0F, 0x8B,                         // add x15, x2, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x4A, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1393,13 +1393,13 @@ internal static class Arm64StubCode
         // arm_tlb_store4:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_store4:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x03, 0xEB,                         // cmp x7, x3
         0xA1, 0x2D, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x2D, 0x00, 0x54,                         // b.ne bit_clear
         0x01, 0xFC, 0x9F, 0x88,                         // stlr w1, [x0]
@@ -1419,7 +1419,7 @@ internal static class Arm64StubCode
         0x6F, 0x20, 0x40, 0x92,                         // and x15, x3, #511
         0x4F, 0x14, 0x0F, 0x8B,                         // add x15, x2, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0xAC, 0x46, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1429,13 +1429,13 @@ internal static class Arm64StubCode
         // arm_tlb_store8:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_store8:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x03, 0xEB,                         // cmp x7, x3
         0xA1, 0x29, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x01, 0x29, 0x00, 0x54,                         // b.ne bit_clear
         0x01, 0xFC, 0x9F, 0xC8,                         // stlr x1, [x0]
@@ -1456,7 +1456,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x8C, 0x42, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1466,13 +1466,13 @@ internal static class Arm64StubCode
         // arm_tlb_cas1:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_cas1:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x81, 0x25, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0xE1, 0x24, 0x00, 0x54,                         // b.ne bit_clear
         0x02, 0xFC, 0xE1, 0x08,                         // casalb w1, w2, [x0]
@@ -1492,7 +1492,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x8C, 0x3E, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1502,13 +1502,13 @@ internal static class Arm64StubCode
         // arm_tlb_cas2:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_cas2:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x81, 0x21, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0xE1, 0x20, 0x00, 0x54,                         // b.ne bit_clear
         0x02, 0xFC, 0xE1, 0x48,                         // casalh w1, w2, [x0]
@@ -1528,7 +1528,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x8C, 0x3A, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1538,13 +1538,13 @@ internal static class Arm64StubCode
         // arm_tlb_cas4:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_cas4:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x81, 0x1D, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0xE1, 0x1C, 0x00, 0x54,                         // b.ne bit_clear
         0x02, 0xFC, 0xE1, 0x88,                         // casal w1, w2, [x0]
@@ -1564,7 +1564,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x8C, 0x36, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1574,13 +1574,13 @@ internal static class Arm64StubCode
         // arm_tlb_cas8:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_cas8:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x81, 0x19, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0xE1, 0x18, 0x00, 0x54,                         // b.ne bit_clear
         0x02, 0xFC, 0xE1, 0xC8,                         // casal x1, x2, [x0]
@@ -1596,7 +1596,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x0C, 0x33, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1606,13 +1606,13 @@ internal static class Arm64StubCode
         // arm_tlb_exclusive1:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_exclusive1:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x01, 0x16, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x61, 0x15, 0x00, 0x54,                         // b.ne bit_clear
         0x09, 0xFC, 0x5F, 0x08,                         // ldaxrb w9, [x0]
@@ -1632,7 +1632,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x0C, 0x2F, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1642,13 +1642,13 @@ internal static class Arm64StubCode
         // arm_tlb_exclusive2:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_exclusive2:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x01, 0x12, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x61, 0x11, 0x00, 0x54,                         // b.ne bit_clear
         0x09, 0xFC, 0x5F, 0x48,                         // ldaxrh w9, [x0]
@@ -1667,7 +1667,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x2C, 0x2B, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1677,13 +1677,13 @@ internal static class Arm64StubCode
         // arm_tlb_exclusive4:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_exclusive4:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x21, 0x0E, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x81, 0x0D, 0x00, 0x54,                         // b.ne bit_clear
         0x09, 0xFC, 0x5F, 0x88,                         // ldaxr w9, [x0]
@@ -1703,7 +1703,7 @@ internal static class Arm64StubCode
         0x8F, 0x20, 0x40, 0x92,                         // and x15, x4, #511
         0x6F, 0x14, 0x0F, 0x8B,                         // add x15, x3, x15, lsl #5
         0xE6, 0x21, 0x00, 0x91,                         // add x6, x15, #8
-        0xF0, 0x41, 0x00, 0x91,                         // add x16, x15, #16
+        0xE8, 0x41, 0x00, 0x91,                         // add x8, x15, #16
         0x2C, 0x27, 0x00, 0x58,                         // ldr x12, restartable_area
         0x4D, 0xD0, 0x3B, 0xD5,                         // mrs x13, tpidr_el0
         0x8C, 0x01, 0x0D, 0x8B,                         // add x12, x12, x13
@@ -1713,13 +1713,13 @@ internal static class Arm64StubCode
         // arm_tlb_exclusive8:
         0x8D, 0x05, 0x00, 0xF9,                         // str x13, [x12, #8]
         // start_tlb_exclusive8:
-        0x0E, 0xFE, 0xDF, 0xC8,                         // ldar x14, [x16]
+        0x0E, 0xFD, 0xDF, 0xC8,                         // ldar x14, [x8]
         0xE7, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x15]
         0xFF, 0x00, 0x04, 0xEB,                         // cmp x7, x4
         0x21, 0x0A, 0x00, 0x54,                         // b.ne bit_clear
         0xC7, 0xFC, 0xDF, 0xC8,                         // ldar x7, [x6]
         0xA0, 0x00, 0x07, 0x8B,                         // add x0, x5, x7
-        0x07, 0xFE, 0xDF, 0xC8,                         // ldar x7, [x16]
+        0x07, 0xFD, 0xDF, 0xC8,                         // ldar x7, [x8]
         0xFF, 0x00, 0x0E, 0xEB,                         // cmp x7, x14
         0x81, 0x09, 0x00, 0x54,                         // b.ne bit_clear
         0x09, 0xFC, 0x5F, 0xC8,                         // ldaxr x9, [x0]
