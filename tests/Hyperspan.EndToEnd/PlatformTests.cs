@@ -17,6 +17,9 @@ public sealed class PlatformTests : IDisposable
         "GuardScalarTests", "GuardFaultTests", "GuardCopyTests", "ExecutablePageTests", "AccessContractTests", "RestrictionTests", "RegionLookupTests", "-slow",
     ];
 
+    // A thousand steps each.
+    private static readonly string Scripts = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1" ? "1000" : "10";
+
     private readonly ITestOutputHelper _output;
     private readonly PlatformFolders _folders;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hyperspan-platform");
@@ -52,7 +55,7 @@ public sealed class PlatformTests : IDisposable
 
         // Operations and what they answer depend on the seeds alone: the digest is that of every platform.
         string expected = await OutputOfModelAsync(Environment.ProcessPath!, BuiltProgram.Find("tests/Hyperspan.TestHost")!);
-        ShouldPass(await RunAsync("max", emulator!, host, "model", "1", "10", "1000"), expected);
+        ShouldPass(await RunAsync("max", emulator!, host, "model", "1", Scripts, "1000"), expected);
     }
 
     [SkippableFact]
@@ -106,7 +109,7 @@ public sealed class PlatformTests : IDisposable
         // The tests run by the same runtime as the program beside them would.
         string program = Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet";
         using Process process = Process.Start(
-            new ProcessStartInfo(program, [host, "model", "1", "10", "1000"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+            new ProcessStartInfo(program, [host, "model", "1", Scripts, "1000"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         process.ExitCode.ShouldBe(0);
