@@ -1,5 +1,5 @@
 // Reads from a vhost-user disk at a depth, through the rings of one queue or several, without a guest: what is measured is the back end.
-//   dotnet run -c Release --project bench/Hyperspan.RingLoad -- SOCKET [depth [queues [seconds [bytes]]]]
+//   dotnet run -c Release --project bench/Hyperspan.RingLoad -- SOCKET [depth [queues [seconds [bytes [split|packed]]]]]
 // Prints requests per second, and the median and 99th percentile of one request's time at depth 1.
 using System.Diagnostics;
 using System.Globalization;
@@ -14,18 +14,26 @@ int depth = Number(1, 32);
 int queues = Number(2, 1);
 int seconds = Number(3, 3);
 uint bytes = (uint)Number(4, 4096);
+bool isPacked = args is [_, _, _, _, _, "packed"];
 
 using var backing = new SharedBacking((256UL << 20));
 using var memory = new GuestMemory(backing, "guest");
 using VhostUserFrontEnd frontEnd = VhostUserFrontEnd.Connect(socket, TimeSpan.FromSeconds(10));
 frontEnd.Negotiate(
-    VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | (1UL << 30) | VirtioBlockFeatures.MultiQueue | VirtioBlockFeatures.Flush);
+    VirtioFeatures.Version1 | VirtioFeatures.IndirectDescriptors | VirtioFeatures.EventIndex | (1UL << 30) | VirtioBlockFeatures.MultiQueue | VirtioBlockFeatures.Flush
+    | (isPacked ? VirtioFeatures.PackedRing : 0));
+if (isPacked && (frontEnd.Features & VirtioFeatures.PackedRing) == 0)
+{
+    Console.Error.WriteLine("the back end has no packed rings");
+    return 1;
+}
+
 frontEnd.SetMemory(VhostUserSharedMemory.Of(0, backing));
 ulong sectors = BitConverter.ToUInt64(frontEnd.GetConfig(0, 8));
 var loads = new QueueLoad[queues];
 for (int i = 0; i < queues; i++)
 {
-    loads[i] = new QueueLoad(frontEnd, memory, i, (ulong)(i + 1) * (32UL << 20), depth, bytes, sectors);
+    loads[i] = new QueueLoad(frontEnd, memory, i, (ulong)(i + 1) * (32UL << 20), depth, bytes, sectors, isPacked);
 }
 
 long start = Stopwatch.GetTimestamp();
@@ -48,5 +56,7 @@ foreach (QueueLoad load in loads)
 {
     load.Dispose();
 }
+
+return 0;
 
 int Number(int at, int otherwise) => args.Length > at ? int.Parse(args[at], CultureInfo.InvariantCulture) : otherwise;

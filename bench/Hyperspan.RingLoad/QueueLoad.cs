@@ -19,9 +19,9 @@ internal sealed class QueueLoad : IVirtQueueTransport, IDisposable
     private readonly ulong _sectors;
     private readonly List<double> _times = new(1 << 20);
 
-    internal QueueLoad(VhostUserFrontEnd frontEnd, GuestMemory memory, int index, ulong at, int depth, uint bytes, ulong sectors)
+    internal QueueLoad(VhostUserFrontEnd frontEnd, GuestMemory memory, int index, ulong at, int depth, uint bytes, ulong sectors, bool isPacked)
     {
-        const VirtQueueFeatures ring = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex;
+        VirtQueueFeatures ring = VirtQueueFeatures.IndirectDescriptors | VirtQueueFeatures.EventIndex | (isPacked ? VirtQueueFeatures.PackedRing : 0);
         var queue = new VirtQueueDriver(memory, at, Size, ring, 4);
         _driver = new VirtioBlockDriver(memory, queue, at + (1UL << 20), this, indirect: true);
         _buffers = at + (2UL << 20);
