@@ -9,6 +9,8 @@ namespace Hyperspan.Tool.CommandLine;
 /// <summary>All commands, and what is the same for each of them: help, wrong arguments, unexpected failures.</summary>
 internal static class CommandTree
 {
+    private const string ServeName = "serve";
+
     internal static int Run(string[] arguments)
     {
         if (BackEndConvention.IsQuestion(arguments))
@@ -17,8 +19,9 @@ internal static class CommandTree
             return ExitCode.Success;
         }
 
-        RootCommand root = Create();
-        ParseResult result = root.Parse(BackEndConvention.Complete(arguments));
+        string[] complete = BackEndConvention.Complete(arguments);
+        RootCommand root = Create(complete is [ServeName, ..]);
+        ParseResult result = root.Parse(complete);
         if (result.Action is ParseErrorAction)
         {
             foreach (string message in result.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))
@@ -56,31 +59,43 @@ internal static class CommandTree
         }
     }
 
-    internal static RootCommand Create()
+    /// <summary>Makes the commands.</summary>
+    /// <param name="servesOnly">Whether a server is to be started, which takes a few milliseconds: then the other commands are left out.</param>
+    private static RootCommand Create(bool servesOnly)
     {
-        var serve = new DocumentedCommand("serve", "Serve a device to a virtual machine.") { BlockCommand.Create(), EntropyCommand.Create(), ConsoleCommand.Create() };
-        Command snapshot = SnapshotCommand.Create();
-        Command dump = DumpCommand.Create();
-        var root = new RootCommand("Guest memory for virtual machines: serve devices out of it, save it, see it work, check this machine.")
+        var serve = new DocumentedCommand(ServeName, "Serve a device to a virtual machine.") { BlockCommand.Create(), EntropyCommand.Create(), ConsoleCommand.Create() };
+        var root = new RootCommand("Guest memory for virtual machines: serve devices out of it, save it, see it work, check this machine.");
+        serve.SetAction(_ => ShowHelp(root, ServeName));
+        if (servesOnly)
         {
-            DemoCommand.Create(),
-            serve,
-            snapshot,
-            dump,
-            RunCommand.Create(),
-            TopCommand.Create(),
-            DoctorCommand.Create(),
-            CompletionCommand.Create(),
-        };
-        root.Add(ManualCommand.Create(root));
+            root.Add(serve);
+        }
+        else
+        {
+            AddAll(root, serve);
+        }
 
-        serve.SetAction(_ => ShowHelp(root, "serve"));
-        snapshot.SetAction(_ => ShowHelp(root, "snapshot"));
-        dump.SetAction(_ => ShowHelp(root, "dump"));
-        root.SetAction(_ => ShowHelp(root));
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new ExampleHelpAction((HelpAction)help.Action!);
         return root;
+    }
+
+    private static void AddAll(RootCommand root, Command serve)
+    {
+        Command snapshot = SnapshotCommand.Create();
+        Command dump = DumpCommand.Create();
+        root.Add(DemoCommand.Create());
+        root.Add(serve);
+        root.Add(snapshot);
+        root.Add(dump);
+        root.Add(RunCommand.Create());
+        root.Add(TopCommand.Create());
+        root.Add(DoctorCommand.Create());
+        root.Add(CompletionCommand.Create());
+        root.Add(ManualCommand.Create(root));
+        snapshot.SetAction(_ => ShowHelp(root, "snapshot"));
+        dump.SetAction(_ => ShowHelp(root, "dump"));
+        root.SetAction(_ => ShowHelp(root));
     }
 
     /// <summary>The words that lead to a command.</summary>

@@ -58,6 +58,8 @@ internal sealed class DeviceServer : IDisposable
     /// <returns>Whether nothing but being asked to ended any of them.</returns>
     internal bool Run(Func<long> failures)
     {
+        _log.Start();
+        EndLimit.Prepare();
         CancellationToken token = _termination.Token;
         using var status = new StatusReporter([.. _devices.Select(served => served.Server)], _log, failures);
         return AllAtOnce.Run(_devices, served => served.Run(token));

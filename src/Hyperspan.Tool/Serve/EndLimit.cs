@@ -14,17 +14,16 @@ internal sealed class EndLimit
     private readonly ManualResetEventSlim _start = new();
     private volatile string _doing = "serving";
 
-    /// <summary>Initializes a new instance of the <see cref="EndLimit"/> class. Its thread is there from now on: later there may be too many.</summary>
-    internal EndLimit(ServerLog log)
-    {
-        _log = log;
-        new Thread(End) { IsBackground = true, Name = "end limit" }.Start();
-    }
+    /// <summary>Initializes a new instance of the <see cref="EndLimit"/> class.</summary>
+    internal EndLimit(ServerLog log) => _log = log;
+
+    /// <summary>Makes its thread, before anything is served: later there may be too many. Not earlier: a socket is not to wait for it.</summary>
+    internal void Prepare() => new Thread(End) { IsBackground = true, Name = "end limit" }.Start();
 
     /// <summary>Says what is being done, for whoever reads that it was not finished.</summary>
     internal void Enter(string doing) => _doing = doing;
 
-    /// <summary>Starts to count. Returns at once.</summary>
+    /// <summary>Starts to count, once it is prepared. Returns at once.</summary>
     internal void Start() => _start.Set();
 
     private void End()

@@ -23,6 +23,7 @@ internal sealed class ServerLog : IDisposable
     private readonly string _lineEnd;
     private string _status = "";
     private long _dropped;
+    private bool _isStarted;
 
     /// <summary>Initializes a new instance of the <see cref="ServerLog"/> class.</summary>
     /// <param name="console">Where it is written.</param>
@@ -34,7 +35,6 @@ internal sealed class ServerLog : IDisposable
         _lineEnd = isRaw && console.Profile.Out.IsTerminal ? "\r\n" : Environment.NewLine;
         Width = console.Profile.Width;
         _writer = new Thread(WriteEntries) { IsBackground = true, Name = "log" };
-        _writer.Start();
     }
 
     /// <summary>Gets a value indicating whether there is a terminal that can show a status line.</summary>
@@ -42,6 +42,13 @@ internal sealed class ServerLog : IDisposable
 
     /// <summary>Gets the number of columns.</summary>
     internal int Width { get; }
+
+    /// <summary>Has lines written from now on, also those of before. Once, and not earlier than sockets listen: they are not to wait for a thread.</summary>
+    internal void Start()
+    {
+        _isStarted = true;
+        _writer.Start();
+    }
 
     /// <summary>Counts a line that is not worth writing.</summary>
     internal void Drop() => Interlocked.Increment(ref _dropped);
@@ -71,6 +78,11 @@ internal sealed class ServerLog : IDisposable
     public void Dispose()
     {
         _entries.CompleteAdding();
+        if (!_isStarted)
+        {
+            Start();
+        }
+
         _writer.Join(DrainTime);
     }
 
