@@ -12,7 +12,7 @@ namespace Hyperspan.EndToEnd;
 public sealed class Arm64MachineTests
 {
     private static readonly bool IsLong = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(IsLong ? 60 : 12);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(IsLong ? 60 : 25);
 
     // What asks the kernel for something that emulation of single programs has not, a part of each.
     private static readonly string[] Kernel =

@@ -9,7 +9,7 @@ namespace Hyperspan.EndToEnd;
 [Collection(OtherPlatforms.Name)]
 public sealed class PlatformTests : IDisposable
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
 
     // Accesses, the guard, and what decides when they count. The rest does not depend on the processor, or takes too long on an emulated one.
     private static readonly string[] Core =
