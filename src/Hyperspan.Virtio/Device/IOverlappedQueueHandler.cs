@@ -33,7 +33,7 @@ public interface IOverlappedQueueHandler : IVirtioQueueHandler
     /// <param name="kick">The driver's event, or <see langword="null"/>. It is not reset.</param>
     /// <param name="stopping">The event to stop, or <see langword="null"/> while the queue is drained. It is not reset.</param>
     /// <param name="timeoutMilliseconds">How long to wait at most; without limit if negative.</param>
-    /// <returns>Why it went on.</returns>
+    /// <returns>Why it went on: <see cref="QueueWake.None"/> where the time is over, or a request has come a step further that is not done yet.</returns>
     QueueWake Wait(SafeHandle? kick, SafeHandle? stopping, int timeoutMilliseconds);
 
     /// <summary>

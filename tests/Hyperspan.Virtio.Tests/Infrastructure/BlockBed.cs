@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>A driver and a device in one thread: a kick has the device work until it finds nothing more.</summary>
@@ -64,7 +66,13 @@ internal sealed class BlockBed : IDisposable, IVirtQueueTransport
             return false;
         }
 
-        handler.Wait(null, null, 60_000).ShouldNotBe(QueueWake.None, "a request does not return");
+        // A part of a request that is done wakes it too.
+        var clock = Stopwatch.StartNew();
+        while (handler.Wait(null, null, 60_000) == QueueWake.None)
+        {
+            clock.Elapsed.ShouldBeLessThan(TimeSpan.FromMinutes(1), "a request does not return");
+        }
+
         Kick();
         return true;
     }
