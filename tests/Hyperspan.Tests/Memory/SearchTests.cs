@@ -91,6 +91,19 @@ public class SearchTests
         memory.FindAll("needle"u8).ShouldBeEmpty();
     }
 
+    /// <summary>Pages are those of the backing, wherever it lies.</summary>
+    [LinuxFact]
+    public void What_follows_a_page_that_cannot_be_read_is_found_where_a_region_begins_inside_a_page()
+    {
+        var mapping = new SparseBacking(4 * Page);
+        mapping.Commit(Page, Page);
+        mapping.Commit(3 * Page, Page);
+        using GuestMemory memory = new GuestMemoryBuilder("odd").Add(0x1800, mapping).Build();
+        memory.Write(0x1800 + Page, "needle"u8);
+        memory.Write(0x1800 + (3 * Page), "needle"u8);
+        memory.FindAll("needle"u8).ShouldBe([0x1800 + Page, 0x1800 + (3 * Page)]);
+    }
+
     [Theory]
     [InlineData(1, 0UL)]
     [InlineData(1, 199_999UL)]

@@ -100,14 +100,15 @@ internal static class MemorySearch
                     break;
                 }
 
-                // The byte after the beginning of an occurrence, or after a page that cannot be read.
-                ulong seen = found is { } hit ? hit.Value : fault.Address!.Value.Value | (GuestAddress.PageSize - 1);
-                if (seen >= last)
+                // On with the byte after the beginning of an occurrence, or after a page that cannot be read.
+                ulong seen = (found ?? fault.Address!.Value).Value;
+                ulong passed = found is null ? memory.RestOfPage(seen) : 1;
+                if (passed > last - seen)
                 {
                     break;
                 }
 
-                at = seen + 1;
+                at = seen + passed;
             }
         }
     }
