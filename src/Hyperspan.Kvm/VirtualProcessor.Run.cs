@@ -65,7 +65,7 @@ public sealed unsafe partial class VirtualProcessor
     {
         cancellationToken.ThrowIfCancellationRequested();
         ProcessorExit exit;
-        using (cancellationToken.UnsafeRegister(static processor => ((VirtualProcessor)processor!).InterruptUnlessDisposed(), this))
+        using (cancellationToken.UnsafeRegister(static processor => ((VirtualProcessor)processor!).TryInterrupt(), this))
         {
             exit = Run();
         }

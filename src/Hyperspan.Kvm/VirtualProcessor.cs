@@ -63,14 +63,7 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     /// the start of its next run. No request is lost; several before it has returned count as one. A request made while a device's handler works takes effect after it.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The processor has been disposed.</exception>
-    public void Interrupt()
-    {
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_disposed, this);
-            RequestInterrupt();
-        }
-    }
+    public void Interrupt() => ObjectDisposedException.ThrowIf(!TryInterrupt(), this);
 
     /// <summary>
     /// Brings the processor back from its guest, waits until it is, and takes it out of the partition. Idempotent. Not from within a device's handler, on its own thread.
@@ -116,7 +109,8 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
         _partition.Remove(this);
     }
 
-    private void InterruptUnlessDisposed()
+    /// <summary>Interrupts it, unless it has been disposed.</summary>
+    private bool TryInterrupt()
     {
         lock (_lock)
         {
@@ -124,6 +118,8 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
             {
                 RequestInterrupt();
             }
+
+            return !_disposed;
         }
     }
 

@@ -9,8 +9,6 @@ namespace Hyperspan.EndToEnd;
 [Collection(OtherPlatforms.Name)]
 public sealed class PlatformTests : IDisposable
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
-
     // Accesses, the guard, and what decides when they count. The rest does not depend on the processor, or takes too long on an emulated one.
     private static readonly string[] Core =
     [
@@ -129,33 +127,18 @@ public sealed class PlatformTests : IDisposable
 
     private async Task<(int Code, string Output)> RunAsync(KeyValuePair<string, string>[] environment, string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(program, arguments);
         start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1";
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;
         }
 
-        PlatformFolders.ForgetBuild(start);
         long begin = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(Longest);
-        try
-        {
-            await process.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException e)
-        {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{Path.GetFileName(program)} {string.Join(' ', arguments)} did not end: {await output}{await error}", e);
-        }
-
-        string text = await output + await error;
+        (int code, string text) = await PlatformFolders.RunAsync(start);
         string first = environment.FirstOrDefault().Value ?? "";
-        _output.WriteLine($"{first} {Path.GetFileName(program)} {string.Join(' ', arguments)}: {process.ExitCode} after {Stopwatch.GetElapsedTime(begin).TotalSeconds:f0} s");
+        _output.WriteLine($"{first} {Path.GetFileName(program)} {string.Join(' ', arguments)}: {code} after {Stopwatch.GetElapsedTime(begin).TotalSeconds:f0} s");
         _output.WriteLine(string.Join('\n', text.Split('\n').Where(line => !line.StartsWith("Ok, passed", StringComparison.Ordinal)).TakeLast(20)));
-        return (process.ExitCode, text);
+        return (code, text);
     }
 }

@@ -57,7 +57,7 @@ internal sealed unsafe partial class AddressReservation
             throw new GuestMemoryMappingException("map the file for", error, name, (0, length), hint);
         }
 
-        return new AddressReservation(view, PageMath.RoundUp(length, (ulong)Environment.SystemPageSize), AddressOrigin.View);
+        return new AddressReservation(view, PageMath.RoundUp(length, PageMath.HostPageSize), AddressOrigin.View);
     }
 
     [SupportedOSPlatform("windows")]

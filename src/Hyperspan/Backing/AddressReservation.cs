@@ -42,14 +42,14 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
     /// <exception cref="GuestMemoryMappingException">There are not so many addresses left.</exception>
     internal static AddressReservation Reserve(ulong length, ulong alignment, string name)
     {
-        length = PageMath.RoundUp(length, (ulong)Environment.SystemPageSize);
+        length = PageMath.RoundUp(length, PageMath.HostPageSize);
         if (OperatingSystem.IsWindows())
         {
             return ReserveOnWindows(length, alignment, name);
         }
 
         // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
-        ulong slack = alignment > (ulong)Environment.SystemPageSize ? alignment - (ulong)Environment.SystemPageSize : 0;
+        ulong slack = alignment > PageMath.HostPageSize ? alignment - PageMath.HostPageSize : 0;
         ulong whole = length + slack;
         if (MappingBudget.Take(1) is { } refusal)
         {

@@ -114,5 +114,5 @@ internal static unsafe class ExecutablePage
         }
     }
 
-    private static nuint RoundUp(int length) => (nuint)PageMath.RoundUp((ulong)length, (ulong)Environment.SystemPageSize);
+    private static nuint RoundUp(int length) => (nuint)PageMath.RoundUp((ulong)length, PageMath.HostPageSize);
 }

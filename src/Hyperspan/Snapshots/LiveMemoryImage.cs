@@ -184,7 +184,7 @@ internal sealed class LiveMemoryImage : MemoryImage, IDisposable
         }
 
         // Huge pages are protected whole.
-        ulong size = Math.Max(GuestMemoryImage.PageSizeOf(region), (ulong)Environment.SystemPageSize);
+        ulong size = Math.Max(GuestMemoryImage.PageSizeOf(region), PageMath.HostPageSize);
         ulong start = (ulong)backing.Mapping + region.BackingOffset;
         ulong end = PageMath.RoundUp(start + region.Range.Length, size);
         bool isPrivate = backing is not FileBacking && backing.GetShareableRegions().Count == 0;

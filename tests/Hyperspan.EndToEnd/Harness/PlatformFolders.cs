@@ -5,7 +5,7 @@ namespace Hyperspan.EndToEnd.Harness;
 /// <summary>The tests as they were built, laid out with the runtimes of other platforms: each once, for all that try it.</summary>
 public sealed class PlatformFolders : IDisposable
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(9);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("hyperspan-platforms");
     private readonly SemaphoreSlim _gate = new(1);
@@ -35,15 +35,35 @@ public sealed class PlatformFolders : IDisposable
         return null;
     }
 
-    /// <summary>What the build that runs the tests has set is not for builds that they start.</summary>
-    internal static void ForgetBuild(ProcessStartInfo start)
+    /// <summary>Runs a program to its end, and gives its exit code and all that it wrote.</summary>
+    internal static async Task<(int Code, string Output)> RunAsync(ProcessStartInfo start)
     {
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
+        start.UseShellExecute = false;
+
+        // What the build that runs the tests has set is not for builds that they start.
         foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase)).ToList())
         {
             start.Environment.Remove(name);
         }
 
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(Longest);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException e)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{Path.GetFileName(start.FileName)} {string.Join(' ', start.ArgumentList)} did not end: {await output}{await error}", e);
+        }
+
+        return (process.ExitCode, await output + await error);
     }
 
     /// <summary>Gives the folder of a platform.</summary>
@@ -58,30 +78,10 @@ public sealed class PlatformFolders : IDisposable
             }
 
             string folder = Path.Combine(_folder.FullName, platform);
-            var start = new ProcessStartInfo(Path.Combine(Repository!, "tests", "platform"), [platform, folder])
+            (int code, string output) = await RunAsync(new ProcessStartInfo(Path.Combine(Repository!, "tests", "platform"), [platform, folder]));
+            if (code != 0)
             {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            };
-            ForgetBuild(start);
-            using Process process = Process.Start(start)!;
-            Task<string> error = process.StandardError.ReadToEndAsync();
-            Task<string> output = process.StandardOutput.ReadToEndAsync();
-            using var limit = new CancellationTokenSource(Longest);
-            try
-            {
-                await process.WaitForExitAsync(limit.Token);
-            }
-            catch (OperationCanceledException e)
-            {
-                process.Kill(entireProcessTree: true);
-                throw new TimeoutException($"tests/platform {platform} did not end", e);
-            }
-
-            if (process.ExitCode != 0)
-            {
-                throw new EndToEndException($"tests/platform {platform} failed: {await output}{await error}");
+                throw new EndToEndException($"tests/platform {platform} failed: {output}");
             }
 
             _laidOut.Add(platform, folder);

@@ -14,19 +14,7 @@ public sealed class LiveDiscardTests : IDisposable
 
     private readonly SnapshotBed _bed = new();
 
-    public LiveDiscardTests()
-    {
-        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-        using GuestMemory memory = GuestMemory.Allocate(Page);
-        try
-        {
-            GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
-        }
-        catch (PlatformNotSupportedException e)
-        {
-            Skip.If(true, e.Message);
-        }
-    }
+    public LiveDiscardTests() => SnapshotBed.SkipUnlessLive();
 
     public void Dispose() => _bed.Dispose();
 

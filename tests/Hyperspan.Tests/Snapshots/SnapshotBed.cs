@@ -15,6 +15,21 @@ public sealed class SnapshotBed : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
+    /// <summary>Skips a test where memory cannot be saved while it is written.</summary>
+    public static void SkipUnlessLive()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        try
+        {
+            GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            Skip.If(true, e.Message);
+        }
+    }
+
     /// <summary>
     /// Four regions: one at zero on a memory file, one above a hole on the heap, one that begins in the middle of a page, one that has the last byte there is.
     /// </summary>

@@ -20,7 +20,7 @@ internal static unsafe partial class Kernel32
     [return: MarshalAs(UnmanagedType.Bool)]
     internal static partial bool VirtualProtect(void* address, nuint size, PageProtection protection, out PageProtection before);
 
-    /// <summary>Not by way of GetLastError: zero is success.</summary>
+    /// <summary>Zero is success.</summary>
     [LibraryImport("kernel32", SetLastError = true)]
     internal static partial uint GetWriteWatch(WriteWatchOptions options, void* start, nuint size, void** pages, nuint* count, out uint granularity);
 

@@ -50,8 +50,7 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
     /// <summary>Transfers all of it through the pooled buffer, or up to what stops it.</summary>
     internal FileTransfer RunStream(AccessType access, Stream stream)
     {
-        GuestMemoryOperation name = access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read;
-        return memory.CheckRange(address, length, name, out GuestMemoryFault fault)
+        return memory.CheckRange(address, length, NameOf(access), out GuestMemoryFault fault)
             ? RunPooled(access, new TransferEnd(null, null, 0, stream))
             : Ended(0, fault: fault);
     }
@@ -59,7 +58,7 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
     /// <summary>Transfers on a thread of the pool, piece by piece.</summary>
     internal Task<FileTransfer> RunInPieces(AccessType access, TransferEnd end, CancellationToken cancellationToken)
     {
-        GuestMemoryOperation name = access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read;
+        GuestMemoryOperation name = NameOf(access);
         if (!memory.CheckRange(address, length, name, out GuestMemoryFault fault))
         {
             return Task.FromResult(Ended(0, fault: fault));
@@ -131,6 +130,8 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    private static GuestMemoryOperation NameOf(AccessType access) => access == AccessType.Write ? GuestMemoryOperation.Write : GuestMemoryOperation.Read;
 
     private FileTransfer Pieces(AccessType access, GuestMemoryOperation name, TransferEnd end, CancellationToken cancellationToken)
     {
