@@ -31,14 +31,7 @@ public class UpdateTests
         using GuestMemory memory = Make(kind, out ulong start);
         var bytes = new byte[300];
         var values = new long[16];
-        Use();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-        {
-            Use();
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        Allocations.Of(Use).ShouldBe(0);
 
         void Use()
         {

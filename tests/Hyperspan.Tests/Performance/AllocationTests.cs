@@ -138,9 +138,9 @@ public sealed class AllocationTests
     {
         using GuestMemory memory = Make("direct");
         ulong[] pages = [.. Enumerable.Range(0, 16).Select(i => (ulong)(i * 7 % 16))];
-        long sixteen = AllocatedBy(() => memory.PinPages(pages, AccessType.Read).Dispose());
-        long eight = AllocatedBy(() => memory.PinPages(pages.AsSpan(0, 8), AccessType.Read).Dispose());
-        long range = AllocatedBy(() => memory.Pin(100, 6000, AccessType.Read).Dispose());
+        long sixteen = Allocations.Of(() => memory.PinPages(pages, AccessType.Read).Dispose());
+        long eight = Allocations.Of(() => memory.PinPages(pages.AsSpan(0, 8), AccessType.Read).Dispose());
+        long range = Allocations.Of(() => memory.Pin(100, 6000, AccessType.Read).Dispose());
         (eight, range).ShouldBe((sixteen, sixteen));
         eight.ShouldBeLessThanOrEqualTo(96);
     }
@@ -150,35 +150,10 @@ public sealed class AllocationTests
     public void A_slice_in_one_region_is_one_object()
     {
         using GuestMemory memory = Make("direct");
-        AllocatedBy(() => memory.Slice(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
+        Allocations.Of(() => memory.Slice(4096, 4096).Read<ulong>(8)).ShouldBeLessThanOrEqualTo(168);
     }
 
-    /// <summary>Bytes a call, after the code was warmed up. Lazily made things of the runtime would show up in the first few.</summary>
-    private static long AllocatedBy(Action action)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            action();
-        }
-
-        // Tier-up may replace the code under way and allocate nothing on this thread; what else happens once does not happen in each of three rounds.
-        long least = long.MaxValue;
-        for (int round = 0; round < 3; round++)
-        {
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int i = 0; i < 100; i++)
-            {
-                action();
-            }
-
-            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
-        }
-
-        (least % 100).ShouldBe(0);
-        return least / 100;
-    }
-
-    private static void AssertNoAllocation(Action action) => AllocatedBy(action).ShouldBe(0);
+    private static void AssertNoAllocation(Action action) => Allocations.Of(action).ShouldBe(0);
 
     private static GuestMemory Make(string kind)
     {

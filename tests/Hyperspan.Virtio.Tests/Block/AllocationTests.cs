@@ -12,16 +12,7 @@ public class AllocationTests
         bed.Range(BlockBed.Data + 0x10000, 8, 8, 0);
         ChainSegment[] range = [new(BlockBed.Data + 0x10000, 16)];
 
-        // Served for the first time, everything is compiled and grown; tiered compilation does not allocate on this thread.
-        Round();
-        Round();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++)
-        {
-            Round();
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        Allocations.Of(Round).ShouldBe(0);
 
         void Round()
         {
@@ -50,14 +41,7 @@ public class AllocationTests
     {
         using var bed = new QueueBed();
         bed.Describe(0, QueueBed.MemorySize, 1);
-        Break();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
-        {
-            Break();
-        }
-
-        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+        Allocations.Of(Break).ShouldBe(0);
 
         void Break()
         {
