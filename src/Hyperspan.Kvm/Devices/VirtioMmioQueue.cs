@@ -11,17 +11,19 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     private readonly int _index;
     private readonly Action _notify;
     private readonly Action<string> _failed;
+    private readonly BufferFailureLog _bufferFailures;
     private Thread? _thread;
     private VirtQueue? _queue;
     private CancellationTokenSource? _stopping;
     private long _requests;
 
-    internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed)
+    internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed, Action<string> told)
     {
         _name = name;
         _index = index;
         _notify = notify;
         _failed = failed;
+        _bufferFailures = new BufferFailureLog((text, _) => told($"{name}, queue {index}: {text}"));
     }
 
     /// <summary>Gets the event that is signaled when the driver has made something available, or to stop.</summary>
@@ -103,6 +105,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     {
         QueueProcessResult result = handler.Process(queue, stop);
         Interlocked.Add(ref _requests, result.Requests);
+        _bufferFailures.Add(result);
         if (result.Notify)
         {
             _notify();
@@ -160,6 +163,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     public void Dispose()
     {
         Stop();
+        _bufferFailures.End();
         Kick.Dispose();
     }
 }

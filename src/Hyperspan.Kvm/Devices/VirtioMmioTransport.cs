@@ -58,7 +58,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         _memory = memory;
         _interrupt = interrupt;
         _address = address.Value;
-        _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed))];
+        _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell))];
         try
         {
             _registrations.Add(partition.Memory.AddHandler(new GuestRange(address, Length), this, name));
@@ -78,7 +78,10 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// <summary>Gets the number of requests served.</summary>
     public long Requests => _queues.Sum(static queue => queue.Requests);
 
-    /// <summary>Gets or sets what is called when a queue fails, with the reason, on its thread.</summary>
+    /// <summary>
+    /// Gets or sets what is called when a queue fails, with the reason, on its thread; and, once a second at most, when requests have failed because their buffers could not be
+    /// accessed, after which the queue goes on.
+    /// </summary>
     public Action<string>? OnFailure { get; set; }
 
     private VirtioMmioQueue? Selected => _queueSelect < (uint)_queues.Length ? _queues[_queueSelect] : null;
@@ -323,6 +326,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     }
 
     private void OnQueueFailed(string reason) => RequireReset(reason);
+
+    private void Tell(string what) => OnFailure?.Invoke(what);
 
     private void RequireReset(string reason)
     {

@@ -31,7 +31,10 @@ public sealed class MachineOptions
     /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most sixteen. They stay the caller's.</summary>
     public IReadOnlyList<IVirtioDevice> Devices { get; init; } = [];
 
-    /// <summary>Gets what is called when a device's queue fails, with the reason, on its thread.</summary>
+    /// <summary>
+    /// Gets what is called when a device's queue fails, with the reason, on its thread; and, once a second at most for each queue, when requests have failed because their
+    /// buffers could not be accessed, after which the queue goes on.
+    /// </summary>
     public Action<string>? OnDeviceFailure { get; init; }
 
     /// <summary>Gets the name used in errors and for threads.</summary>

@@ -16,6 +16,7 @@ internal static class ServerMetrics
         Count("connections", "{connection}", "Front ends that have connected.", static statistics => statistics.Connections);
         Count("messages", "{message}", "Messages of the control path.", static statistics => statistics.Messages);
         Count("requests", "{request}", "Requests that were completed.", static statistics => statistics.Requests);
+        Count("buffer_failures", "{request}", "Requests that failed because a buffer could not be accessed.", static statistics => statistics.BufferFailures);
         Count("notifications", "{notification}", "Interrupts of guests.", static statistics => statistics.Notifications);
         Meter.CreateObservableUpDownCounter(
             "hyperspan.vhost_user.front_ends",

@@ -252,6 +252,7 @@ public sealed partial class VhostUserConnection
                 Gate = gate,
                 OnStuck = OnWorkerStuck,
                 OnSlow = OnWorkerSlow,
+                OnBufferFault = OnBufferFault,
                 StopTimeout = _options.StopTimeout,
             };
             if (gate is not null)
@@ -330,6 +331,10 @@ public sealed partial class VhostUserConnection
 
     /// <summary>Called on the worker's thread.</summary>
     private void OnWorkerSlow(RingWorker worker, string requests) => Report(VhostUserEventKind.RequestSlow, requests, worker.Index);
+
+    /// <summary>Called on the worker's thread.</summary>
+    private void OnBufferFault(RingWorker worker, string text, GuestMemoryFault fault) =>
+        Report(Event(VhostUserEventKind.BufferFault, text, queue: worker.Index) with { Fault = fault });
 
     /// <summary>Called on the worker's thread, which ends then.</summary>
     private void OnWorkerFailed(RingWorker worker, GuestMemoryFault fault, VirtQueueError error, Exception? exception)

@@ -17,7 +17,8 @@ public sealed record VhostUserEvent(
     VhostUserMessage? Message = null,
     int? Queue = null)
 {
-    /// <summary>Gets what an access to guest memory met, for <see cref="VhostUserEventKind.MemoryLost"/> and <see cref="VhostUserEventKind.RingBroken"/>.</summary>
+    /// <summary>Gets what an access to guest memory met, for <see cref="VhostUserEventKind.MemoryLost"/>, <see cref="VhostUserEventKind.RingBroken"/> and <see
+    /// cref="VhostUserEventKind.BufferFault"/>.</summary>
     public GuestMemoryFault? Fault { get; init; }
 
     /// <summary>Gets what was thrown, for <see cref="VhostUserEventKind.DeviceFailed"/>.</summary>
@@ -36,7 +37,7 @@ public sealed record VhostUserEvent(
         return $"{who}{NameOf(Kind)}: {queue}{message}{Text}";
     }
 
-    internal static bool IsErrorKind(VhostUserEventKind kind) => kind >= VhostUserEventKind.RingBroken;
+    internal static bool IsErrorKind(VhostUserEventKind kind) => kind >= VhostUserEventKind.BufferFault;
 
     internal static string NameOf(VhostUserEventKind kind) => kind switch
     {
@@ -56,6 +57,7 @@ public sealed record VhostUserEvent(
         VhostUserEventKind.Disconnected => "disconnected",
         VhostUserEventKind.Stopped => "stopped",
         VhostUserEventKind.RequestSlow => "slow request",
+        VhostUserEventKind.BufferFault => "buffer fault",
         VhostUserEventKind.RingBroken => "ring broken",
         VhostUserEventKind.QueueStuck => "queue stuck",
         VhostUserEventKind.MemoryLost => "memory lost",

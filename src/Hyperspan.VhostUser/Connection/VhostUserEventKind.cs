@@ -51,6 +51,12 @@ public enum VhostUserEventKind
     /// <summary>Requests have been in flight for long: half a minute and more. They are waited for.</summary>
     RequestSlow,
 
+    /// <summary>
+    /// Buffers of requests could not be accessed: the guest's IOMMU refuses them, or its memory is restricted or gone. Those requests failed, and the ring goes on. Of one queue it
+    /// is told once a second at most, with how many they were.
+    /// </summary>
+    BufferFault,
+
     /// <summary>What a guest wrote into a ring is wrong. The ring is broken until it is set up anew; the connection and the other rings go on.</summary>
     RingBroken,
 

@@ -11,6 +11,7 @@ public sealed class VhostUserStatistics
     private long _requests;
     private long _bytes;
     private long _notifications;
+    private long _bufferFailures;
     private readonly long[] _errors = new long[ErrorKinds.Length];
 
     /// <summary>Gets how many front ends have connected.</summary>
@@ -28,6 +29,12 @@ public sealed class VhostUserStatistics
     /// <summary>Gets how often the guest was notified.</summary>
     public long Notifications => Volatile.Read(ref _notifications);
 
+    /// <summary>
+    /// Gets how many requests failed because a buffer of theirs could not be accessed, of devices that leave it to the queue to tell (<see
+    /// cref="Virtio.QueueProcessResult.BufferFailures"/>): a disk tells of its own.
+    /// </summary>
+    public long BufferFailures => Volatile.Read(ref _bufferFailures);
+
     /// <summary>Gets how many events were errors.</summary>
     public long Errors => ErrorKinds.Sum(CountOf);
 
@@ -39,6 +46,8 @@ public sealed class VhostUserStatistics
     internal void AddMessage() => Interlocked.Increment(ref _messages);
 
     internal void AddNotification() => Interlocked.Increment(ref _notifications);
+
+    internal void AddBufferFailures(uint count) => Interlocked.Add(ref _bufferFailures, count);
 
     internal void AddError(VhostUserEventKind kind) => Interlocked.Increment(ref _errors[kind - ErrorKinds[0]]);
 

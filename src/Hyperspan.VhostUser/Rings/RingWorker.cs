@@ -46,6 +46,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private readonly VhostUserStatistics _statistics;
     private readonly Action<RingWorker, GuestMemoryFault, VirtQueueError, Exception?> _failed;
     private readonly EventDescriptor _stop = EventDescriptor.Create();
+    private readonly BufferFailureLog _bufferFailures;
     private VirtQueue? _queue;
 
     // Where memory is translated: makes the queue, on its thread; and where that begins.
@@ -88,6 +89,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         _inflight = inflight;
         _statistics = statistics;
         _failed = failed;
+        _bufferFailures = new BufferFailureLog(TellBufferFault);
         if (queue is not null)
         {
             Adopt(queue);
@@ -104,6 +106,9 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
     /// <summary>Gets what is called, by the worker's thread, with the names of requests that take long.</summary>
     internal Action<RingWorker, string>? OnSlow { get; init; }
+
+    /// <summary>Gets what is called, by the worker's thread, when requests have failed for their buffers.</summary>
+    internal Action<RingWorker, string, GuestMemoryFault>? OnBufferFault { get; init; }
 
     /// <summary>Gets what the queue has in use of translations, where its memory is translated.</summary>
     internal RingGate? Gate { get; init; }
@@ -302,6 +307,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     public void Dispose()
     {
         Pause();
+        _bufferFailures.End();
         Release();
     }
 
@@ -519,9 +525,23 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             _statistics.AddRequests(result.Requests, result.Bytes);
         }
 
+        if (result.BufferFailures != 0)
+        {
+            _statistics.AddBufferFailures(result.BufferFailures);
+        }
+
+        _bufferFailures.Add(result);
         if (result.Notify)
         {
             Notify();
+        }
+    }
+
+    private void TellBufferFault(string text, GuestMemoryFault fault)
+    {
+        if (!IsAbandoned)
+        {
+            OnBufferFault?.Invoke(this, text, fault);
         }
     }
 

@@ -187,12 +187,15 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
         }
     }
 
+    /// <summary>Whether it is not the buffer that is refused: the guest's memory has gone under the device, as its owner never lets it.</summary>
+    private static bool IsGone(in GuestMemoryFault fault) => fault.Kind is GuestMemoryFaultKind.NotMapped or GuestMemoryFaultKind.Disposed;
+
     /// <summary>Writes the status.</summary>
     /// <returns>How many bytes were written in all.</returns>
     private uint End(VirtQueue queue, BlockRequest block)
     {
         GuestMemoryFault fault = block.Fault;
-        if (!fault.IsFault || fault.Cause == FaultCause.Translation)
+        if (!fault.IsFault || !IsGone(fault))
         {
             if (block.Status != BlockStatus.Ok)
             {

@@ -15,8 +15,8 @@ namespace Hyperspan.Virtio;
 /// <para>Statuses, where the specification leaves a choice:</para>
 /// <list type="bullet">
 /// <item>A request without a device-writable byte has no room for a status: that breaks the queue (<see cref="VirtQueueErrorKind.MissingResponse"/>), as in QEMU.</item>
-/// <item>A buffer that turns out not to be accessible breaks the queue (<see cref="VirtQueueErrorKind.BufferFault"/>): either the driver or a peer that shares the memory
-/// is at fault. One that the IOMMU refuses fails its request alone, if its status can be written: IOERR.</item>
+/// <item>A buffer that cannot be accessed, because the IOMMU or the memory refuses it, fails its request alone, if its status can be written: IOERR. Where not, or where the
+/// memory has gone under the device (a peer has truncated its file), the queue is broken (<see cref="VirtQueueErrorKind.BufferFault"/>).</item>
 /// <item>IOERR: a header of less than 16 bytes; data that is not a multiple of 512 bytes or reaches past the end of the disk; data in the direction that the type does
 /// not have; writing to a read-only disk; more or longer discard and write zeroes segments than the configuration permits, or none; failures of the image.</item>
 /// <item>UNSUPP: unknown types; types whose feature was not accepted; unknown flags of discard and write zeroes; unmap with discard.</item>

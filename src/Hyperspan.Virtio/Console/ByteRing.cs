@@ -34,13 +34,34 @@ internal sealed class ByteRing(int capacity)
     {
         lock (_lock)
         {
+            int count = Peek(destination);
+            Skip(count);
+            return count;
+        }
+    }
+
+    /// <summary>Copies as many as there are, and as fit, and leaves them where they are.</summary>
+    /// <returns>How many.</returns>
+    internal int Peek(Span<byte> destination)
+    {
+        lock (_lock)
+        {
             destination = destination[..Math.Min(destination.Length, _count)];
             int upper = Math.Min(destination.Length, _bytes.Length - _first);
             _bytes.AsSpan(_first, upper).CopyTo(destination);
             _bytes.AsSpan(0, destination.Length - upper).CopyTo(destination[upper..]);
-            _first = (_first + destination.Length) % _bytes.Length;
-            Volatile.Write(ref _count, _count - destination.Length);
             return destination.Length;
+        }
+    }
+
+    /// <summary>Drops the first of them.</summary>
+    /// <param name="count">How many; there are as many.</param>
+    internal void Skip(int count)
+    {
+        lock (_lock)
+        {
+            _first = (_first + count) % _bytes.Length;
+            Volatile.Write(ref _count, _count - count);
         }
     }
 }

@@ -13,7 +13,10 @@ internal sealed class ConsoleReceiveHandler(VirtioConsoleDevice device) : Reques
     protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
     {
         Span<byte> bytes = _page.AsSpan(0, (int)Math.Min(request.Writable.Length, (ulong)_page.Length));
-        written = Answer(queue, request, bytes[..device.TakeInput(bytes)]);
+        written = Answer(queue, request, bytes[..device.PeekInput(bytes)]);
+
+        // What could not be written is for the next buffer.
+        device.SkipInput((int)written);
         return true;
     }
 

@@ -15,10 +15,9 @@ internal sealed class ConsoleTransmitHandler(VirtioConsoleDevice device) : Reque
     {
         lock (_gate)
         {
-            // Where its buffers cannot be read any more it is done as well: the queue meets the fault itself.
-            if (_waiting is { } request && Send(request, out _) is not false)
+            if (_waiting is { } request && Send(request, out GuestMemoryFault fault) is not false)
             {
-                End(request);
+                End(request, fault);
             }
         }
     }
@@ -30,7 +29,7 @@ internal sealed class ConsoleTransmitHandler(VirtioConsoleDevice device) : Reque
         {
             if (_waiting is { } request)
             {
-                End(request);
+                End(request, default);
             }
         }
 
@@ -40,21 +39,19 @@ internal sealed class ConsoleTransmitHandler(VirtioConsoleDevice device) : Reque
     protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
     {
         written = 0;
-        AddBytes(request.Readable.Length);
         lock (_gate)
         {
             _sent = 0;
-            switch (Send(request, out GuestMemoryFault fault))
+            bool? isSent = Send(request, out GuestMemoryFault fault);
+            AddBytes(isSent is null ? _sent : request.Readable.Length);
+            if (isSent is false)
             {
-                case false:
-                    Volatile.Write(ref _waiting, request);
-                    return false;
-                case null:
-                    queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: fault));
-                    return true;
-                default:
-                    return true;
+                Volatile.Write(ref _waiting, request);
+                return false;
             }
+
+            request.MarkFailed(fault);
+            return true;
         }
     }
 
@@ -64,10 +61,10 @@ internal sealed class ConsoleTransmitHandler(VirtioConsoleDevice device) : Reque
         base.Dispose(disposing);
     }
 
-    private void End(QueueRequest request)
+    private void End(QueueRequest request, in GuestMemoryFault fault)
     {
         Volatile.Write(ref _waiting, null);
-        request.Complete(0);
+        request.Fail(fault, 0);
     }
 
     /// <summary>Sends as much as there is room for, on from where it stopped.</summary>

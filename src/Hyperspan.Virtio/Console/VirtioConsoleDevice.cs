@@ -172,12 +172,15 @@ public sealed class VirtioConsoleDevice : IVirtioDevice
     {
     }
 
-    /// <summary>Takes what the guest is to be sent.</summary>
-    internal int TakeInput(Span<byte> destination)
+    /// <summary>Looks at what the guest is to be sent.</summary>
+    /// <returns>How many bytes there were.</returns>
+    internal int PeekInput(Span<byte> destination) => _input.Peek(destination);
+
+    /// <summary>The guest has so many bytes of it.</summary>
+    internal void SkipInput(int count)
     {
-        int count = _input.Take(destination);
+        _input.Skip(count);
         Release(_hasRoom, count);
-        return count;
     }
 
     /// <summary>Puts what the guest sends where <see cref="ReadAsync"/> finds it.</summary>

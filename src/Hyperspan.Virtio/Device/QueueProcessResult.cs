@@ -7,4 +7,11 @@ namespace Hyperspan.Virtio;
 /// <param name="Error">Why the queue is broken, if it is.</param>
 /// <param name="MemoryFault">The fault of guest memory that broke it, if that was why: memory from a peer may have been truncated.</param>
 public readonly record struct QueueProcessResult(
-    bool Notify, uint Requests, ulong Bytes, VirtQueueError? Error, GuestMemoryFault? MemoryFault);
+    bool Notify, uint Requests, ulong Bytes, VirtQueueError? Error, GuestMemoryFault? MemoryFault)
+{
+    /// <summary>Gets how many of the requests failed because a buffer of theirs could not be accessed. They were returned to the driver, and the queue went on.</summary>
+    public uint BufferFailures { get; init; }
+
+    /// <summary>Gets what the first of those met; <see langword="null"/> where there were none.</summary>
+    public GuestMemoryFault? BufferFault { get; init; }
+}

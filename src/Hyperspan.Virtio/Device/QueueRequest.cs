@@ -35,6 +35,11 @@ public class QueueRequest
 
     internal Exception? Failure { get; private set; }
 
+    /// <summary>Gets a value indicating whether a buffer could not be accessed: then <see cref="BufferFault"/> says why.</summary>
+    internal bool HasFailed { get; private set; }
+
+    internal GuestMemoryFault BufferFault { get; private set; }
+
     /// <summary>Gets when it was left in flight, as a timestamp of <see cref="Stopwatch"/>; zero while it is not.</summary>
     internal long StartedAt => Volatile.Read(ref _startedAt);
 
@@ -45,8 +50,22 @@ public class QueueRequest
     /// <exception cref="InvalidOperationException">It has been completed already.</exception>
     public void Complete(uint written) => End(written, null);
 
+    /// <summary>
+    /// Completes it, because a buffer of it cannot be accessed: the guest's IOMMU refuses it, or its memory is restricted or gone. The chain is returned to the driver, the
+    /// failure is counted and told by the transport, and the queue goes on. May be called before <see cref="RequestQueueHandler.TryServe"/> has returned <see langword="false"/>.
+    /// </summary>
+    /// <param name="fault">
+    /// What the access met (<see cref="ChainReader.Fault"/>, <see cref="ChainWriter.Fault"/>). Where it is none, since there were too few bytes, nothing is counted.
+    /// </param>
+    /// <param name="written">How many bytes were written to its device-writable buffers, from the first on: zero where that is not known.</param>
+    /// <exception cref="InvalidOperationException">It has been completed already.</exception>
+    public void Fail(in GuestMemoryFault fault, uint written) => End(written, null, fault);
+
     /// <summary>Completes it when a task ends, with the number of bytes written that it gives. One that was cancelled has written none.</summary>
-    /// <param name="serving">The task. What it throws fails the handler, and with it the connection.</param>
+    /// <param name="serving">
+    /// The task. A <see cref="GuestMemoryException"/> fails the request, as <see cref="Fail"/> does, with nothing written; so does a <see cref="MemoryStreamingException"/> of
+    /// memory that cannot be accessed. What else it throws fails the handler, and with it the connection.
+    /// </param>
     /// <exception cref="InvalidOperationException">It has been completed already.</exception>
     public void CompleteAfter(ValueTask<uint> serving)
     {
@@ -69,7 +88,34 @@ public class QueueRequest
         _handler = handler;
         _isCompleted = 0;
         Failure = null;
+        HasFailed = false;
     }
+
+    /// <summary>Takes note of a buffer that cannot be accessed. Only the first is kept.</summary>
+    internal void MarkFailed(in GuestMemoryFault fault)
+    {
+        if (fault.IsFault && !HasFailed)
+        {
+            BufferFault = fault;
+            HasFailed = true;
+        }
+    }
+
+    /// <summary>Ends it for what serving it threw.</summary>
+    /// <returns>Whether its handler is to return it now: not so where it has been completed before.</returns>
+    internal bool TryEnd(Exception failure)
+    {
+        if (Interlocked.Exchange(ref _isCompleted, 1) != 0)
+        {
+            return false;
+        }
+
+        MarkFailed(FaultOf(failure));
+        return true;
+    }
+
+    /// <summary>Whether an exception says that guest memory could not be accessed.</summary>
+    internal static bool IsBufferFault(Exception e) => FaultOf(e).IsFault;
 
     internal void MarkInFlight() => Volatile.Write(ref _startedAt, Stopwatch.GetTimestamp());
 
@@ -91,11 +137,20 @@ public class QueueRequest
         }
         catch (Exception e)
         {
-            End(0, e);
+            GuestMemoryFault fault = FaultOf(e);
+            End(0, fault.IsFault ? null : e, fault);
         }
     }
 
-    private void End(uint written, Exception? failure)
+    private static GuestMemoryFault FaultOf(Exception e) => e switch
+    {
+        // Of the caller's own buffer it says nothing about the guest's.
+        GuestMemoryException { Kind: not GuestMemoryFaultKind.CallerBuffer } memory => memory.Fault,
+        MemoryStreamingException { InnerException: GuestMemoryException memory } => FaultOf(memory),
+        _ => default,
+    };
+
+    private void End(uint written, Exception? failure, in GuestMemoryFault fault = default)
     {
         RequestQueueHandler handler = _handler ?? throw new InvalidOperationException("the request has not been taken from a queue");
         if (Interlocked.Exchange(ref _isCompleted, 1) != 0)
@@ -105,6 +160,7 @@ public class QueueRequest
 
         Written = written;
         Failure = failure;
+        MarkFailed(fault);
         handler.Post(this);
     }
 }

@@ -18,6 +18,12 @@ namespace Hyperspan.Virtio;
 /// A handler that completes at once returns <see langword="true"/> from <see cref="TryServe"/>. One that waits for something keeps the request, returns
 /// <see langword="false"/>, and calls <see cref="QueueRequest.Complete"/> when it has it. One that is asynchronous calls <see cref="QueueRequest.CompleteAfter"/>.
 /// </para>
+/// <para>
+/// A buffer that cannot be accessed (refused by the guest's IOMMU, restricted, or gone with its file) fails its request and nothing else, whether the handler says so
+/// (<see cref="QueueRequest.Fail"/>, <see cref="Answer"/>) or throws: a <see cref="GuestMemoryException"/> from <see cref="TryServe"/>, or from the task of
+/// <see cref="QueueRequest.CompleteAfter"/>, means that request, and returns it to the driver with nothing written. <see cref="QueueProcessResult.BufferFailures"/> counts them.
+/// Rings and descriptor tables that cannot be accessed break the queue. Any other exception fails the handler.
+/// </para>
 /// <example>
 /// <code>
 /// protected override bool TryServe(VirtQueue queue, QueueRequest request, out uint written)
@@ -53,6 +59,8 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     private uint _notifiedRequests;
     private ulong _bytes;
     private ulong _notifiedBytes;
+    private uint _bufferFailures;
+    private GuestMemoryFault? _bufferFault;
 
     /// <inheritdoc/>
     public virtual bool MayOverlap { get; set; }
@@ -83,6 +91,7 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     {
         ArgumentNullException.ThrowIfNull(queue);
         (_requests, _notifiedRequests, _bytes, _notifiedBytes) = (0, 0, 0, 0);
+        (_bufferFailures, _bufferFault) = (0, null);
         uint batch = 0;
         do
         {
@@ -115,13 +124,12 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
         while (queue.EnableNotifications() && MayTake && !stopping.IsCancellationRequested);
 
         bool notify = queue.ShouldNotify();
-        if (!queue.IsBroken)
+        VirtQueueError? error = queue.IsBroken ? queue.Error : null;
+        return new QueueProcessResult(notify, _requests, _bytes, error, error is { Fault: { IsFault: true } fault } ? fault : null)
         {
-            return new QueueProcessResult(notify, _requests, _bytes, null, null);
-        }
-
-        VirtQueueError error = queue.Error;
-        return new QueueProcessResult(notify, _requests, _bytes, error, error.Fault.IsFault ? error.Fault : null);
+            BufferFailures = _bufferFailures,
+            BufferFault = _bufferFault,
+        };
     }
 
     /// <inheritdoc/>
@@ -209,6 +217,10 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     /// <param name="request">The request.</param>
     /// <param name="written">How many bytes were written to its device-writable buffers, where it is done.</param>
     /// <returns>Whether it is done; otherwise <see cref="QueueRequest.Complete"/> is called for it, once.</returns>
+    /// <remarks>
+    /// A <see cref="GuestMemoryException"/> that it throws, or a <see cref="MemoryStreamingException"/> of memory that cannot be accessed, is that of a buffer of this request: it
+    /// fails alone, returned with nothing written, and the queue goes on. Whoever throws has nothing of the request under way any more. Any other exception fails the handler.
+    /// </remarks>
     protected abstract bool TryServe(VirtQueue queue, QueueRequest request, out uint written);
 
     /// <summary>Makes one request object; for a device that keeps more with it.</summary>
@@ -257,25 +269,34 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
     protected void AddBytes(ulong bytes) => _bytes += bytes;
 
     /// <summary>
-    /// Writes an answer into the device-writable buffers of a request, and counts it. Buffers that cannot be accessed, or are too short, break the queue
-    /// (<see cref="VirtQueueErrorKind.BufferFault"/>).
+    /// Writes an answer into the device-writable buffers of a request, from the first on, and counts it. A buffer that cannot be accessed fails the request. Buffers that are too
+    /// short break the queue (<see cref="VirtQueueErrorKind.BufferFault"/>).
     /// </summary>
     /// <param name="queue">The queue.</param>
     /// <param name="request">The request.</param>
     /// <param name="bytes">The answer.</param>
-    /// <returns>The number of bytes, to complete the request with.</returns>
+    /// <returns>The number of bytes that were written, to complete the request with: fewer than there are where a buffer cannot be accessed.</returns>
     protected uint Answer(VirtQueue queue, QueueRequest request, ReadOnlySpan<byte> bytes)
     {
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(request);
-        AddBytes((ulong)bytes.Length);
         ChainWriter writer = request.Writable.CreateWriter();
         if (!writer.TryWrite(bytes))
         {
-            queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head, fault: writer.Fault));
+            if (writer.Fault.IsFault)
+            {
+                request.MarkFailed(writer.Fault);
+            }
+            else
+            {
+                queue.Break(new VirtQueueError(VirtQueueErrorKind.BufferFault, request.Chain.Head));
+            }
         }
 
-        return (uint)bytes.Length;
+        // Whole buffers, as far as they could be written.
+        ulong written = request.Writable.Length - writer.Remaining;
+        AddBytes(written);
+        return (uint)written;
     }
 
     /// <summary>Releases what the handler holds. Nothing is in flight.</summary>
@@ -313,13 +334,26 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
         QueueRequest request = _free!;
         _free = request.Next;
         request.Begin(this);
-        if (!TryServe(queue, request, out uint written))
+        bool isDone;
+        uint written;
+        try
+        {
+            isDone = TryServe(queue, request, out written);
+        }
+        catch (Exception e) when (QueueRequest.IsBufferFault(e))
+        {
+            isDone = request.TryEnd(e);
+            written = 0;
+        }
+
+        if (!isDone)
         {
             _inFlight++;
             request.MarkInFlight();
             return true;
         }
 
+        CountFailure(request);
         ushort head = request.Chain.Head;
         Free(request);
         if (!queue.Complete(head, written))
@@ -373,6 +407,7 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
             isReturned = false;
         }
 
+        CountFailure(request);
         ushort head = request.Chain.Head;
         _inFlight--;
         request.MarkDone();
@@ -380,6 +415,15 @@ public abstract class RequestQueueHandler : IOverlappedQueueHandler
         if (isReturned && queue.Stage(head, written))
         {
             _requests++;
+        }
+    }
+
+    private void CountFailure(QueueRequest request)
+    {
+        if (request.HasFailed)
+        {
+            _bufferFailures++;
+            _bufferFault ??= request.BufferFault;
         }
     }
 

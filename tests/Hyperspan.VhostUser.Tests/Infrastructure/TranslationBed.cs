@@ -1,6 +1,7 @@
 using System.Diagnostics;
 
 using Hyperspan.Translation;
+using Hyperspan.Virtio;
 
 namespace Hyperspan.VhostUser.Tests;
 
@@ -16,7 +17,7 @@ internal sealed class TranslationBed : IDisposable
     private readonly TestMemory _memory;
     private readonly VhostUserInflight? _inflight;
 
-    internal TranslationBed(TestMemory memory, TimeSpan timeout, bool recorded, HoldingHandler? handler = null, TimeSpan? stopTimeout = null)
+    internal TranslationBed(TestMemory memory, TimeSpan timeout, bool recorded, IVirtioQueueHandler? handler = null, TimeSpan? stopTimeout = null)
     {
         _memory = memory;
         for (ulong at = 0; at < TestDriver.Length; at += Page)

@@ -282,7 +282,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     }
 
     [Fact]
-    public void Memory_that_refuses_a_buffer_breaks_the_queue()
+    public void Memory_that_refuses_a_buffer_fails_the_request_alone()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
             .Add(0, new HeapBacking(0x80000))
@@ -295,6 +295,15 @@ public sealed class VirtioBlockRequestTests : IDisposable
         memory.Write(Data, Bytes(Data, 16));
         rings.TryAdd([new(Data, 16)], [new(0x80000, 512), new(Data + 16, 1)], out _).ShouldBeTrue();
         QueueProcessResult result = handler.Process(queue, CancellationToken.None);
+        result.Error.ShouldBeNull();
+        rings.TryCollect(out VirtQueueCompletion completion).ShouldBeTrue();
+        completion.Written.ShouldBe(1U);
+        memory.ReadByte(Data + 16).ShouldBe((byte)BlockStatus.IoError);
+
+        // A status that cannot be written leaves the driver without an answer.
+        memory.Write(Data, Bytes(Data, 16));
+        rings.TryAdd([new(Data, 16)], [new(Data + 512, 512), new(0x80000, 1)], out _).ShouldBeTrue();
+        result = handler.Process(queue, CancellationToken.None);
         result.Error!.Value.Kind.ShouldBe(VirtQueueErrorKind.BufferFault);
         result.MemoryFault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
         result.MemoryFault!.Value.Address.ShouldBe(new GuestAddress(0x80000));

@@ -8,15 +8,21 @@ internal sealed class DeviceBed : IDisposable
     private readonly IVirtioQueueHandler _handler;
     private readonly VirtQueue _queue;
 
-    internal DeviceBed(IVirtioDevice device, int queue = 0, VirtQueueFeatures features = VirtQueueFeatures.EventIndex)
+    internal DeviceBed(IVirtioDevice device, int queue = 0, VirtQueueFeatures features = VirtQueueFeatures.EventIndex, GuestMemory? memory = null)
+        : this(device.CreateQueueHandler(queue, device.OfferedFeatures), features, memory)
     {
+    }
+
+    internal DeviceBed(IVirtioQueueHandler handler, VirtQueueFeatures features = VirtQueueFeatures.EventIndex, GuestMemory? memory = null)
+    {
+        Memory = memory ?? GuestMemory.Allocate(1 << 20);
         Driver = new VirtQueueDriver(Memory, 0x1000, 8, features);
         _queue = new VirtQueue(Memory, Driver.Layout, features);
-        _handler = device.CreateQueueHandler(queue, device.OfferedFeatures);
+        _handler = handler;
         Overlapped.MayOverlap = true;
     }
 
-    internal GuestMemory Memory { get; } = GuestMemory.Allocate(1 << 20);
+    internal GuestMemory Memory { get; }
 
     internal VirtQueueDriver Driver { get; }
 
@@ -24,7 +30,20 @@ internal sealed class DeviceBed : IDisposable
 
     internal VirtQueueError Error => _queue.Error;
 
-    internal QueueProcessResult Process() => _handler.Process(_queue, CancellationToken.None);
+    /// <summary>Gets how many requests failed for their buffers.</summary>
+    internal uint BufferFailures { get; private set; }
+
+    /// <summary>Gets what the last of those met that was told.</summary>
+    internal GuestMemoryFault? BufferFault { get; private set; }
+
+    internal QueueProcessResult Process()
+    {
+        QueueProcessResult result = _handler.Process(_queue, CancellationToken.None);
+        (result.BufferFailures != 0).ShouldBe(result.BufferFault is not null);
+        BufferFailures += result.BufferFailures;
+        BufferFault = result.BufferFault ?? BufferFault;
+        return result;
+    }
 
     /// <summary>Makes one chain available and has it served.</summary>
     /// <returns>How much was written to it; <see langword="null"/> where it has not come back.</returns>

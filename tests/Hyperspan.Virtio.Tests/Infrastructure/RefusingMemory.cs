@@ -1,0 +1,94 @@
+using Hyperspan.Translation;
+
+using Microsoft.Win32.SafeHandles;
+
+namespace Hyperspan.Virtio.Tests;
+
+/// <summary>Memory of 1 MiB in which one page cannot be accessed, for a reason to be chosen.</summary>
+internal sealed class RefusingMemory : IDisposable
+{
+    /// <summary>The page that is refused; all below it can be accessed, and all above if it is translated.</summary>
+    internal const ulong Page = 0x80000;
+
+    private readonly List<IDisposable> _owned = [];
+
+    internal RefusingMemory(RefusalKind kind)
+    {
+        switch (kind)
+        {
+            case RefusalKind.Translated:
+                GuestMemory target = Own(GuestMemory.Allocate(1 << 20));
+                Memory = new TranslatedMemory(target, new OneRefused()).Memory;
+                break;
+            case RefusalKind.ReadOnly:
+                Memory = Own(Below().Add(Page, new HeapBacking(0x1000), protection: Protection.Read).Build());
+                break;
+            case RefusalKind.Restricted:
+                Memory = Own(Below().Add(Page, new RestrictedBacking()).Build());
+                break;
+            default:
+                var file = Own(new TemporaryFile(0x1000));
+                using (SafeFileHandle handle = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+                {
+                    Memory = Own(Below().Add(Page, new ForeignBacking(handle, 0, 0x1000)).Build());
+                    RandomAccess.SetLength(handle, 0);
+                }
+
+                break;
+        }
+    }
+
+    internal GuestMemory Memory { get; }
+
+    public void Dispose()
+    {
+        for (int i = _owned.Count - 1; i >= 0; i--)
+        {
+            _owned[i].Dispose();
+        }
+    }
+
+    private static GuestMemoryBuilder Below() => new GuestMemoryBuilder("guest").Add(0, new HeapBacking(Page));
+
+    private T Own<T>(T owned)
+        where T : IDisposable
+    {
+        _owned.Add(owned);
+        return owned;
+    }
+
+    private sealed class OneRefused : IAddressTranslator
+    {
+        public bool TryTranslate(ulong address, out AddressTranslation translation)
+        {
+            ulong page = address & ~0xfffUL;
+            translation = new AddressTranslation(page, page, 4096, Protection.ReadWrite);
+            return page != Page && page < 1 << 20;
+        }
+    }
+
+    /// <summary>A page whose bits are clear.</summary>
+    private sealed unsafe class RestrictedBacking : GuestMemoryBacking
+    {
+        private readonly HeapBacking _memory = new(0x1000);
+        private readonly ulong[] _bits = GC.AllocateArray<ulong>(1, pinned: true);
+
+        public override ulong Length => 0x1000;
+
+        public override byte* Mapping => _memory.Mapping;
+
+        public override AccessBitmaps? AccessBitmaps
+        {
+            get
+            {
+                // SAFETY: the array is pinned, and lives as long as this.
+                fixed (ulong* bits = _bits)
+                {
+                    return new AccessBitmaps((byte*)bits, (byte*)bits);
+                }
+            }
+        }
+
+        protected override void Release() => _memory.Dispose();
+    }
+}
