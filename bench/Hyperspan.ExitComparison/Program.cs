@@ -23,7 +23,7 @@ internal static class Program
         long start = Stopwatch.GetTimestamp();
         using var ram = new GuestMemory(new SharedBacking(0x1_0000), "ram");
         ram.Write(Code, (ReadOnlySpan<byte>)[0xf4]);
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         partition.Map(ram);
         VirtualProcessor processor = partition.CreateVcpu(0);
         SpecialRegisters special = processor.GetSpecialRegisters();
@@ -75,8 +75,8 @@ internal static class Program
     private static void RunOnce(VirtualProcessor processor)
     {
         processor.SetRegisters(new GeneralRegisters { Rip = Code, Rflags = 2 });
-        ProcessorExit exit = processor.Run();
-        if (exit.Kind != ProcessorExitKind.Halt)
+        KvmExit exit = processor.Run();
+        if (exit.Kind != KvmExitKind.Halt)
         {
             throw new InvalidOperationException(exit.ToString());
         }

@@ -5,7 +5,7 @@ namespace Hyperspan.Samples;
 /// <summary>What the driver is told (virtio 1.2, section 5.4): one queue, no configuration.</summary>
 internal sealed class EntropyDevice : IVirtioDevice
 {
-    public uint DeviceId => 4;
+    public VirtioDeviceType DeviceType => VirtioDeviceType.Entropy;
 
     public ulong OfferedFeatures => VirtioFeatures.EveryQueue;
 

@@ -6,7 +6,7 @@ using Hyperspan.Devices;
 using Hyperspan.Kvm;
 using Hyperspan.Samples;
 
-if (Partition.WhyNot() is { } reason)
+if (KvmPartition.WhyNot() is { } reason)
 {
     Console.Error.WriteLine(reason);
     return 1;
@@ -17,7 +17,7 @@ using var memory = new GuestMemory(new SharedBacking(2 << 20), "ram");
 memory.Write(Hello.Address, Hello.Code);
 WritePageTables(memory);
 
-using var partition = new Partition(memory);
+using var partition = new KvmPartition(memory);
 
 // A device: what is written to a port goes to the terminal.
 partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
@@ -39,7 +39,7 @@ processor.SetSpecialRegisters(special);
 processor.SetRegisters(new GeneralRegisters { Rip = Hello.Address, Rsp = 0x30000, Rflags = 2 });
 
 // The processor runs on a thread of its own while this one looks at the memory and counts with it.
-Task<ProcessorExit> run = Task.Factory.StartNew(processor.Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+Task<KvmExit> run = Task.Factory.StartNew(processor.Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 uint own = 0;
 while (!bell.Wait(TimeSpan.Zero))
 {
@@ -47,11 +47,11 @@ while (!bell.Wait(TimeSpan.Zero))
     own++;
 }
 
-ProcessorExit exit = await run;
+KvmExit exit = await run;
 uint all = memory.Read<uint>(Hello.Counter);
 Console.WriteLine();
 Console.WriteLine($"{exit}, the bell rang {bell.Take()} time; counted: {all - own} by the guest, {own} by the host");
-return exit.Kind == ProcessorExitKind.Halt && all - own == 100_000 ? 0 : 1;
+return exit.Kind == KvmExitKind.Halt && all - own == 100_000 ? 0 : 1;
 
 // The first four gibibytes mapped onto themselves, by pages of two mebibytes.
 static void WritePageTables(GuestMemory memory)

@@ -8,7 +8,7 @@ try
 {
     var ram = new SparseBacking(64 * Page, new SparseBackingOptions { Name = "ram" });
     ram.Commit(0, 64 * Page);
-    FileBacking disk = new FileBacking(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+    FileBacking disk = new FileBacking(path, FileAccess.ReadWrite);
 
     // RAM at zero, a file at 1 MiB.
     using GuestMemory memory = new GuestMemoryBuilder("guest").Add(0, ram).Add(1 << 20, disk).Build();

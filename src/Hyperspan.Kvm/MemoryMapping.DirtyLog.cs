@@ -34,7 +34,7 @@ public sealed partial class MemoryMapping
     /// <param name="slot">One of <see cref="Slots"/>.</param>
     /// <param name="bitmap">Receives a bit for each page, the lowest for the first; <see cref="DirtyBitmapLength"/> words.</param>
     /// <returns>
-    /// The number of pages written to. Where the kernel has <see cref="PartitionCapabilities.ManualDirtyProtection"/> they stay noted until <see cref="ClearDirty"/>;
+    /// The number of pages written to. Where the kernel has <see cref="KvmCapabilities.ManualDirtyProtection"/> they stay noted until <see cref="ClearDirty"/>;
     /// elsewhere reading clears them.
     /// </returns>
     /// <exception cref="ArgumentException">The bitmap has another length, or the slot is none of this mapping.</exception>

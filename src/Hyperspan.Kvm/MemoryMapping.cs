@@ -7,13 +7,13 @@ namespace Hyperspan.Kvm;
 [DebuggerDisplay("{Memory} in {Slots.Count} slots")]
 public sealed partial class MemoryMapping : IDisposable
 {
-    private readonly Partition _partition;
+    private readonly KvmPartition _partition;
     private readonly List<SlotState> _states = [];
     private readonly HashSet<uint> _readOnlySlots = [];
     private readonly bool _readOnly;
     private MemorySlot[] _slots = [];
 
-    internal MemoryMapping(Partition partition, GuestMemory memory, bool readOnly)
+    internal MemoryMapping(KvmPartition partition, GuestMemory memory, bool readOnly)
     {
         _partition = partition;
         Memory = memory;

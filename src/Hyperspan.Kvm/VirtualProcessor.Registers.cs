@@ -27,7 +27,7 @@ public sealed unsafe partial class VirtualProcessor
     /// <param name="registers">The registers.</param>
     /// <exception cref="InvalidOperationException">The processor is running.</exception>
     /// <exception cref="KvmException">
-    /// The kernel refused: they contradict each other. What it lets through may still fail at the next entry (<see cref="ProcessorExitKind.FailedEntry"/>).
+    /// The kernel refused: they contradict each other. What it lets through may still fail at the next entry (<see cref="KvmExitKind.FailedEntry"/>).
     /// </exception>
     public void SetSpecialRegisters(SpecialRegisters registers) => Set(KvmRequest.SetSregs, registers, "KVM_SET_SREGS");
 
@@ -167,7 +167,7 @@ public sealed unsafe partial class VirtualProcessor
     }
 
     /// <summary>Gets the extended state, in the form of XSAVE: x87, all vector registers and what else the processor keeps there.</summary>
-    /// <returns>As many bytes as <see cref="PartitionCapabilities.ExtendedStateLength"/> says.</returns>
+    /// <returns>As many bytes as <see cref="KvmCapabilities.ExtendedStateLength"/> says.</returns>
     /// <exception cref="InvalidOperationException">The processor is running.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public byte[] GetExtendedState()

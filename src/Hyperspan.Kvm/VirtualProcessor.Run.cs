@@ -16,7 +16,7 @@ public sealed unsafe partial class VirtualProcessor
     private long _other;
 
     // What made the processor stop, while what is pending is being completed.
-    private ProcessorExit _stopped;
+    private KvmExit _stopped;
 
     /// <summary>Gets how often it left its guest, and why.</summary>
     public ProcessorStatistics Statistics => new(
@@ -28,21 +28,21 @@ public sealed unsafe partial class VirtualProcessor
         Volatile.Read(ref _other));
 
     /// <summary>
-    /// Executes the guest until something happens that is not for a device. Accesses to devices are answered by <see cref="Partition.Memory"/> and
-    /// <see cref="Partition.Ports"/>, on this thread.
+    /// Executes the guest until something happens that is not for a device. Accesses to devices are answered by <see cref="KvmPartition.Memory"/> and
+    /// <see cref="KvmPartition.Ports"/>, on this thread.
     /// </summary>
     /// <returns>Why it came back. Nothing is pending then: a read that the guest was making has been answered and its instruction is done.</returns>
     /// <exception cref="InvalidOperationException">Another thread runs it.</exception>
     /// <exception cref="KvmException">The kernel refused to run it.</exception>
     /// <exception cref="ObjectDisposedException">The processor has been disposed; also where it is while it runs.</exception>
-    public ProcessorExit Run()
+    public KvmExit Run()
     {
         Enter();
         try
         {
             while (true)
             {
-                if (RunOnce(out ProcessorExit exit))
+                if (RunOnce(out KvmExit exit))
                 {
                     return exit;
                 }
@@ -61,16 +61,16 @@ public sealed unsafe partial class VirtualProcessor
     /// <exception cref="InvalidOperationException">Another thread runs it.</exception>
     /// <exception cref="KvmException">The kernel refused to run it.</exception>
     /// <exception cref="ObjectDisposedException">The processor has been disposed; also where it is while it runs.</exception>
-    public ProcessorExit Run(CancellationToken cancellationToken)
+    public KvmExit Run(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        ProcessorExit exit;
+        KvmExit exit;
         using (cancellationToken.UnsafeRegister(static processor => ((VirtualProcessor)processor!).TryInterrupt(), this))
         {
             exit = Run();
         }
 
-        if (exit.Kind == ProcessorExitKind.Interrupted)
+        if (exit.Kind == KvmExitKind.Interrupted)
         {
             cancellationToken.ThrowIfCancellationRequested();
         }
@@ -80,7 +80,7 @@ public sealed unsafe partial class VirtualProcessor
 
     /// <summary>Enters the guest once and does what is to be done then.</summary>
     /// <returns>Whether to come back.</returns>
-    private bool RunOnce(out ProcessorExit exit)
+    private bool RunOnce(out KvmExit exit)
     {
         _entries++;
         if (LibC.Ioctl(_handle, KvmRequest.Run, null) < 0)
@@ -107,13 +107,13 @@ public sealed unsafe partial class VirtualProcessor
         }
     }
 
-    private bool RunFailed(int error, out ProcessorExit exit)
+    private bool RunFailed(int error, out KvmExit exit)
     {
         switch (error)
         {
             case ErrorNumber.Interrupted:
                 _signals++;
-                exit = new ProcessorExit { Kind = ProcessorExitKind.Interrupted };
+                exit = new KvmExit { Kind = KvmExitKind.Interrupted };
                 if (!TakeInterrupt())
                 {
                     return false;
@@ -128,9 +128,9 @@ public sealed unsafe partial class VirtualProcessor
                 return false;
             case ErrorNumber.BadAddress:
                 _other++;
-                exit = new ProcessorExit
+                exit = new KvmExit
                 {
-                    Kind = ProcessorExitKind.MemoryFault,
+                    Kind = KvmExitKind.MemoryFault,
                     Address = _run->ExitReason == KvmExitReason.MemoryFault ? _run->FaultAddress : 0,
                 };
                 return true;
@@ -145,7 +145,7 @@ public sealed unsafe partial class VirtualProcessor
     {
         int length = (int)Math.Min(run->MmioLength, 8u);
         var data = new Span<byte>(run->MmioData, length);
-        return Access(_partition.Memory, ProcessorExitKind.MemoryMapped, run->MmioAddress, data, run->MmioIsWrite != 0);
+        return Access(_partition.Memory, KvmExitKind.MemoryMapped, run->MmioAddress, data, run->MmioIsWrite != 0);
     }
 
     /// <summary>Answers an access to a port, or as many as a string instruction makes at once.</summary>
@@ -159,13 +159,13 @@ public sealed unsafe partial class VirtualProcessor
         for (uint i = 0; i < count; i++)
         {
             // SAFETY: the kernel says where the data lie, in the mapping that it shares.
-            stop |= Access(_partition.Ports, ProcessorExitKind.Port, run->IoPort, new Span<byte>(data + (i * (uint)size), size), isWrite);
+            stop |= Access(_partition.Ports, KvmExitKind.Port, run->IoPort, new Span<byte>(data + (i * (uint)size), size), isWrite);
         }
 
         return stop;
     }
 
-    private bool Access(DeviceAddressSpace space, ProcessorExitKind kind, ulong address, Span<byte> data, bool isWrite)
+    private bool Access(DeviceAddressSpace space, KvmExitKind kind, ulong address, Span<byte> data, bool isWrite)
     {
         GuestMemoryFault fault;
         if (isWrite)
@@ -195,14 +195,14 @@ public sealed unsafe partial class VirtualProcessor
 
         ulong value = 0;
         data.CopyTo(MemoryMarshal.AsBytes(new Span<ulong>(ref value)));
-        _stopped = new ProcessorExit { Kind = kind, Address = address, Length = data.Length, IsWrite = isWrite, Value = value, Fault = fault };
+        _stopped = new KvmExit { Kind = kind, Address = address, Length = data.Length, IsWrite = isWrite, Value = value, Fault = fault };
         return true;
     }
 
     /// <summary>Lets the kernel finish the instruction whose access was answered, and nothing more. An access of two parts comes back for the second.</summary>
-    private bool CompletePending(out ProcessorExit exit)
+    private bool CompletePending(out KvmExit exit)
     {
-        ProcessorExit stopped = _stopped;
+        KvmExit stopped = _stopped;
         Volatile.Write(ref _run->ImmediateExit, 1);
         while (LibC.Ioctl(_handle, KvmRequest.Run, null) >= 0)
         {
@@ -240,35 +240,35 @@ public sealed unsafe partial class VirtualProcessor
         }
     }
 
-    private static ProcessorExit Describe(KvmRun* run) => run->ExitReason switch
+    private static KvmExit Describe(KvmRun* run) => run->ExitReason switch
     {
-        KvmExitReason.Hlt => new() { Kind = ProcessorExitKind.Halt },
-        KvmExitReason.Shutdown => new() { Kind = ProcessorExitKind.Shutdown },
-        KvmExitReason.DirtyRingFull => new() { Kind = ProcessorExitKind.DirtyRingFull },
+        KvmExitReason.Hlt => new() { Kind = KvmExitKind.Halt },
+        KvmExitReason.Shutdown => new() { Kind = KvmExitKind.Shutdown },
+        KvmExitReason.DirtyRingFull => new() { Kind = KvmExitKind.DirtyRingFull },
         KvmExitReason.SystemEvent => new()
         {
-            Kind = ProcessorExitKind.SystemEvent,
+            Kind = KvmExitKind.SystemEvent,
             SystemEvent = (SystemEvent)run->SystemEventType,
             ReasonCode = run->SystemEventType,
         },
         KvmExitReason.FailEntry => new()
         {
-            Kind = ProcessorExitKind.FailedEntry,
+            Kind = KvmExitKind.FailedEntry,
             ReasonCode = run->HardwareReason,
             Reason = ExitReasons.FailedEntry(run->HardwareReason),
         },
         KvmExitReason.InternalError => new()
         {
-            Kind = ProcessorExitKind.InternalError,
+            Kind = KvmExitKind.InternalError,
             ReasonCode = run->InternalSubError,
             Reason = ExitReasons.Internal(run),
         },
         KvmExitReason.Unknown => new()
         {
-            Kind = ProcessorExitKind.Unknown,
+            Kind = KvmExitKind.Unknown,
             ReasonCode = run->HardwareReason,
             Reason = $"the hardware left the guest for a reason that the kernel does not know: 0x{run->HardwareReason:x}",
         },
-        _ => new() { Kind = ProcessorExitKind.Unknown, ReasonCode = (ulong)run->ExitReason, Reason = $"exit reason {(uint)run->ExitReason}" },
+        _ => new() { Kind = KvmExitKind.Unknown, ReasonCode = (ulong)run->ExitReason, Reason = $"exit reason {(uint)run->ExitReason}" },
     };
 }

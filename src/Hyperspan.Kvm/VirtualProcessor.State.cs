@@ -15,7 +15,7 @@ public sealed unsafe partial class VirtualProcessor
 
     /// <summary>
     /// Saves the state: all registers, the local APIC where there is one, events on their way, what CPUID answers. Between two runs; what the guest was doing when it left is
-    /// finished by the run that ended with <see cref="ProcessorExitKind.Interrupted"/>.
+    /// finished by the run that ended with <see cref="KvmExitKind.Interrupted"/>.
     /// </summary>
     /// <returns>The state, for <see cref="RestoreState"/> of a processor with the same number, on a machine with such processors.</returns>
     /// <exception cref="InvalidOperationException">The processor is running.</exception>

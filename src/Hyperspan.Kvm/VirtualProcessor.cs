@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Kvm;
 
-/// <summary>A processor of a <see cref="Partition"/>.</summary>
+/// <summary>A processor of a <see cref="KvmPartition"/>.</summary>
 /// <remarks>
 /// <para>
 /// <see cref="Run()"/> executes the guest on the calling thread: give each processor a thread of its own. <see cref="Interrupt"/> may be called from any thread. Registers
@@ -16,7 +16,7 @@ namespace Hyperspan.Kvm;
 [DebuggerDisplay("Processor {Id} of {_partition.Name,nq}")]
 public sealed unsafe partial class VirtualProcessor : IDisposable
 {
-    private readonly Partition _partition;
+    private readonly KvmPartition _partition;
     private readonly SafeFileHandle _handle;
     private readonly KvmRun* _run;
     private readonly nuint _runLength;
@@ -28,7 +28,7 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     private int _runningThread;
     private bool _disposed;
 
-    internal VirtualProcessor(Partition partition, uint id, SafeFileHandle handle, nuint runLength, int dirtyRingSize)
+    internal VirtualProcessor(KvmPartition partition, uint id, SafeFileHandle handle, nuint runLength, int dirtyRingSize)
     {
         _partition = partition;
         Id = id;
@@ -59,7 +59,7 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     public bool IsRunning => Volatile.Read(ref _runningThread) != 0;
 
     /// <summary>
-    /// Brings the processor back from its guest, at once: <see cref="Run()"/> returns with <see cref="ProcessorExitKind.Interrupted"/>. One that does not run does so at
+    /// Brings the processor back from its guest, at once: <see cref="Run()"/> returns with <see cref="KvmExitKind.Interrupted"/>. One that does not run does so at
     /// the start of its next run. No request is lost; several before it has returned count as one. A request made while a device's handler works takes effect after it.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The processor has been disposed.</exception>

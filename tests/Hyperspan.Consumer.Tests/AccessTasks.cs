@@ -21,6 +21,8 @@ public class AccessTasks
         memory.Contains(GuestRange.FromBounds(0, MiB + 1)).ShouldBeFalse();
         memory.TryFindRegion(0xa0000, out _).ShouldBeFalse();
         memory.TryFindRegion(2 * MiB, out GuestMemoryRegion? high).ShouldBeTrue();
+        memory.FindRegion(2 * MiB).ShouldBe(high);
+        Should.Throw<GuestMemoryException>(() => memory.FindRegion(0xa0000)).Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
         high.Range.ShouldBe(new GuestRange(MiB, 3 * MiB));
         memory.Read<ulong>(4 * MiB - 8).ShouldBe(0UL);
         Should.Throw<GuestMemoryException>(() => memory.Read<ulong>(640 << 10)).Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);

@@ -92,7 +92,7 @@ public class DeviceTasks
     /// <summary>A device with one queue that fills every buffer.</summary>
     private sealed class Entropy : IVirtioDevice
     {
-        public uint DeviceId => 4;
+        public VirtioDeviceType DeviceType => VirtioDeviceType.Entropy;
 
         public ulong OfferedFeatures => VirtioFeatures.Version1;
 

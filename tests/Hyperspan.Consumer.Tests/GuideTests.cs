@@ -42,7 +42,7 @@ public partial class GuideTests
     {
         Skip.If(Root is null, "needs the sources beside the tests");
         ILookup<string, Type> types = ((Assembly[])
-            [typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly, typeof(VhostUserFrontEnd).Assembly, typeof(Partition).Assembly])
+            [typeof(GuestMemory).Assembly, typeof(VirtQueue).Assembly, typeof(VhostUserServer).Assembly, typeof(VhostUserFrontEnd).Assembly, typeof(KvmPartition).Assembly])
             .SelectMany(assembly => assembly.GetExportedTypes())
             .ToLookup(type => type.Name.Split('`')[0], StringComparer.Ordinal);
         int names = 0;

@@ -25,6 +25,7 @@ public partial class SurfaceRuleTests
         "GuestMemory.Contains(range)",
         "GuestMemory.Dump(address, length, writer)",
         "GuestMemory.Dump(range, writer)",
+        "GuestMemory.FindRegion(address)", // TryFindRegion fails for one reason: there is none.
         "GuestMemory.GetIova(address)",
         "GuestMemory.ReadAvailable(address, destination)",
         "GuestMemory.ReadAvailable(address, destination, fault)",
@@ -121,7 +122,6 @@ public partial class SurfaceRuleTests
             "DiskImageError.Other",
             "DumpFormat.Raw",
             "FaultBehavior.MayFault",
-            "FileBackingAccess.Read",
             "HugePageAdvice.Default",
             "HyperspanAbility.HeapMemory",
             "ImageLocking.Always",
@@ -191,6 +191,7 @@ public partial class SurfaceRuleTests
             closed.Contains(0, 8).ShouldBeFalse();
             closed.Contains(0).ShouldBeFalse();
             closed.TryFindRegion(0, out _).ShouldBeFalse();
+            Should.Throw<GuestMemoryException>(() => closed.FindRegion(0)).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
             closed.ReadAvailable(0, new byte[8]).ShouldBe(0);
             closed.ToString().ShouldEndWith("disposed");
         }

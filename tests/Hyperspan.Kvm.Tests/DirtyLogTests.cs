@@ -11,7 +11,7 @@ public sealed class DirtyLogTests
     private const int Pages = 200;
 
     /// <summary>Writes to every third page of other memory, then stops; again and again.</summary>
-    private static GuestProgram Writing(PartitionOptions options) => new(
+    private static GuestProgram Writing(KvmPartitionOptions options) => new(
         a =>
         {
             Iced.Intel.Label start = a.CreateLabel();
@@ -33,7 +33,7 @@ public sealed class DirtyLogTests
     [SkippableFact]
     public void The_bitmap_has_the_pages_that_were_written_and_clearing_notes_the_next_writes()
     {
-        using GuestProgram guest = Writing(new PartitionOptions { Unclaimed = UnclaimedAccess.Stop });
+        using GuestProgram guest = Writing(new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop });
         using var memory = new GuestMemory(new SharedBacking(Pages * 0x1000UL), "logged");
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
         MemorySlot slot = mapping.Slots.Single();
@@ -44,7 +44,7 @@ public sealed class DirtyLogTests
         mapping.ReadDirty(slot, bitmap).ShouldBe(0);
         for (int round = 0; round < 3; round++)
         {
-            processor.Run().Kind.ShouldBe(ProcessorExitKind.Port);
+            processor.Run().Kind.ShouldBe(KvmExitKind.Port);
             mapping.ReadDirty(slot, bitmap).ShouldBe((Pages + 2) / 3);
             for (int page = 0; page < Pages; page++)
             {
@@ -60,7 +60,7 @@ public sealed class DirtyLogTests
         }
 
         mapping.StopDirtyLog();
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Port);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Port);
         Should.Throw<InvalidOperationException>(() => mapping.ReadDirty(slot, bitmap));
         Should.Throw<ArgumentException>(() => mapping.ReadDirty(slot, new ulong[1]));
     }
@@ -69,19 +69,19 @@ public sealed class DirtyLogTests
     public void The_ring_has_the_pages_that_were_written()
     {
         Need.Kvm();
-        using (var probe = new Partition())
+        using (var probe = new KvmPartition())
         {
             Skip.If(probe.Capabilities.DirtyRingEntries == 0, "this kernel's KVM has no dirty rings");
         }
 
-        using GuestProgram guest = Writing(new PartitionOptions { Unclaimed = UnclaimedAccess.Stop, DirtyRingSize = 4096 });
+        using GuestProgram guest = Writing(new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop, DirtyRingSize = 4096 });
         using var memory = new GuestMemory(new SharedBacking(Pages * 0x1000UL), "logged");
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, memory, readOnly: false);
         mapping.StartDirtyLog();
         VirtualProcessor processor = guest.Processor();
         for (int round = 0; round < 3; round++)
         {
-            processor.Run().Kind.ShouldBe(ProcessorExitKind.Port);
+            processor.Run().Kind.ShouldBe(KvmExitKind.Port);
             var pages = new SortedSet<ulong>();
             guest.Partition.CollectDirty(page => pages.Add((page.Value - Elsewhere) / 0x1000));
             pages.ShouldBe(Enumerable.Range(0, (Pages + 2) / 3).Select(i => (ulong)i * 3));
@@ -107,7 +107,7 @@ public sealed class DirtyLogTests
         for (int round = 0; round < 3; round++)
         {
             PagesOf(log).ShouldBeEmpty();
-            processor.Run().Kind.ShouldBe(ProcessorExitKind.Port);
+            processor.Run().Kind.ShouldBe(KvmExitKind.Port);
             memory.Write(0x1008, round);
             PagesOf(log).ShouldBe([0, 1, .. guests[1..]]);
         }
@@ -115,7 +115,7 @@ public sealed class DirtyLogTests
         // What one log has taken is not lost to the other.
         PagesOf(other).ShouldBe([0, 1, .. guests[1..]]);
         log.Stop();
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Port);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Port);
         PagesOf(other).ShouldBe(guests);
 
         // What is shown while it is logged is logged, and what goes takes its log along.
@@ -176,7 +176,7 @@ public sealed class DirtyLogTests
                     while (!Volatile.Read(ref stopped))
                     {
                         // A ring that is full goes on when it has been emptied.
-                        if (processor.Run().Kind == ProcessorExitKind.Port)
+                        if (processor.Run().Kind == KvmExitKind.Port)
                         {
                             Interlocked.Increment(ref rounds);
                         }
@@ -225,12 +225,12 @@ public sealed class DirtyLogTests
         }
     }
 
-    private static PartitionOptions Options(int ring)
+    private static KvmPartitionOptions Options(int ring)
     {
         Need.Kvm();
-        using var probe = new Partition();
+        using var probe = new KvmPartition();
         Skip.If(ring > probe.Capabilities.DirtyRingEntries, "this kernel's KVM has no dirty rings");
-        return new PartitionOptions { Unclaimed = UnclaimedAccess.Stop, DirtyRingSize = ring };
+        return new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop, DirtyRingSize = ring };
     }
 
     private static List<ulong> PagesOf(DirtyLog log) =>

@@ -34,7 +34,7 @@ public sealed class DoorbellTests
         guest.Partition.RegisterDoorbell(GuestProgram.Device + 8, null, null, DoorbellEvent.FromEventFileDescriptor(any.Handle));
         guest.Partition.RegisterPortDoorbell(0x500, null, 2, DoorbellEvent.FromEventFileDescriptor(port.Handle));
         VirtualProcessor processor = guest.Processor(ring: 0);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         value.Take().ShouldBe(1UL);
         any.Take().ShouldBe(2UL);
         port.Take().ShouldBe(1UL);
@@ -46,7 +46,7 @@ public sealed class DoorbellTests
         first.Dispose();
         first.Dispose();
         GuestProgram.Start(processor, ring: 0);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         value.Take().ShouldBe(0UL);
         seen[0].ShouldBe("0:07000000");
     }
@@ -63,7 +63,7 @@ public sealed class DoorbellTests
         });
         int rung = 0;
         guest.Partition.RegisterDoorbell(GuestProgram.Device, 7, null, DoorbellEvent.FromCallback(() => rung++));
-        guest.Processor(ring: 0).Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        guest.Processor(ring: 0).Run().Kind.ShouldBe(KvmExitKind.Halt);
         rung.ShouldBe(2);
     }
 
@@ -71,7 +71,7 @@ public sealed class DoorbellTests
     public void Doorbells_that_collide_are_refused()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         using var bell = new EventFile();
         DoorbellEvent target = DoorbellEvent.FromEventFileDescriptor(bell.Handle);
         partition.RegisterDoorbell(GuestProgram.Device, null, 4, target);
@@ -94,7 +94,7 @@ public sealed class DoorbellTests
                 a.hlt();
                 a.jmp(loop);
             },
-            new PartitionOptions { InterruptController = true, Unclaimed = UnclaimedAccess.Stop });
+            new KvmPartitionOptions { InterruptController = true, Unclaimed = UnclaimedAccess.Stop });
         guest.Write(Handler, a =>
         {
             a.push(rax);
@@ -132,7 +132,7 @@ public sealed class DoorbellTests
 
         source.Signal();
         guest.Partition.RemoveMessageRoute(40);
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
         guest.Memory.Read<ulong>(GuestProgram.Data).ShouldBe(200UL);
         source.Take().ShouldBe(1UL);
     }
@@ -141,11 +141,11 @@ public sealed class DoorbellTests
     public void Without_a_controller_there_are_no_interrupts()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         Should.Throw<InvalidOperationException>(() => partition.SetInterruptLine(3, asserted: true));
         Should.Throw<InvalidOperationException>(() => partition.SendMessage(0xfee0_0000, 0x40));
         using var source = new EventFile();
         Should.Throw<InvalidOperationException>(() => partition.ConnectInterrupt(source, 3));
-        Should.Throw<ArgumentException>(() => new Partition(new PartitionOptions { IntervalTimer = true }));
+        Should.Throw<ArgumentException>(() => new KvmPartition(new KvmPartitionOptions { IntervalTimer = true }));
     }
 }

@@ -7,7 +7,7 @@ namespace Hyperspan.Kvm.Tests;
 /// <summary>What a guest does, and how its processor comes back.</summary>
 public sealed class ExitTests
 {
-    private static readonly PartitionOptions Stopping = new() { Unclaimed = UnclaimedAccess.Stop };
+    private static readonly KvmPartitionOptions Stopping = new() { Unclaimed = UnclaimedAccess.Stop };
 
     [SkippableFact]
     public void A_port_is_written_and_read_by_its_device()
@@ -30,8 +30,8 @@ public sealed class ExitTests
             (_, data) => new byte[] { 1, 2, 3, 4 }.AsSpan(0, data.Length).CopyTo(data),
             (offset, data) => written.Add($"{offset}:{Convert.ToHexString(data)}"),
             "serial");
-        ProcessorExit exit = guest.Processor().Run();
-        exit.Kind.ShouldBe(ProcessorExitKind.Port);
+        KvmExit exit = guest.Processor().Run();
+        exit.Kind.ShouldBe(KvmExitKind.Port);
         (exit.Address, exit.Length, exit.IsWrite, exit.Value).ShouldBe((0x99UL, 1, true, 0x01UL));
         written.ShouldBe(["0:78", "0:7856", "0:78563412"]);
         guest.Memory.Read<uint>(GuestProgram.Data).ShouldBe(0x0403_0201u);
@@ -114,8 +114,8 @@ public sealed class ExitTests
         guest.Partition.Memory.AddHandler(new GuestRange(GuestProgram.Device, 0x1000), (_, data) => data.Fill(0xaa), (_, _) => { }, "first");
 
         // Nobody answers for the second page: ones, and both parts are one exit.
-        ProcessorExit exit = guest.Processor().Run();
-        exit.Kind.ShouldBe(ProcessorExitKind.MemoryMapped);
+        KvmExit exit = guest.Processor().Run();
+        exit.Kind.ShouldBe(KvmExitKind.MemoryMapped);
         exit.Address.ShouldBe(GuestProgram.Device + 0x1000);
         exit.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
         guest.Partition.Processors[0].Run().Address.ShouldBe(0x99UL);
@@ -132,8 +132,8 @@ public sealed class ExitTests
             a.nop();
         }, Stopping);
         VirtualProcessor processor = guest.Processor();
-        ProcessorExit exit = processor.Run();
-        (exit.Kind, exit.Address, exit.Length, exit.IsWrite, exit.Value).ShouldBe((ProcessorExitKind.MemoryMapped, GuestProgram.Device, 4, false, 0xffff_ffffUL));
+        KvmExit exit = processor.Run();
+        (exit.Kind, exit.Address, exit.Length, exit.IsWrite, exit.Value).ShouldBe((KvmExitKind.MemoryMapped, GuestProgram.Device, 4, false, 0xffff_ffffUL));
         GeneralRegisters registers = processor.GetRegisters();
         registers.Rax.ShouldBe(0xffff_ffffUL);
         registers.Rip.ShouldBe(GuestProgram.Code + 5 + 2);
@@ -160,7 +160,7 @@ public sealed class ExitTests
             a.hlt();
         });
         VirtualProcessor processor = guest.Processor(ring: 0);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         guest.Memory.Read<byte>(GuestProgram.Data).ShouldBe((byte)0xff);
         processor.Statistics.Unclaimed.ShouldBe(2);
         processor.Statistics.Port.ShouldBe(2);
@@ -175,7 +175,7 @@ public sealed class ExitTests
             a.@out(dx, al);
         }, Stopping);
         guest.Partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, _) => throw new InvalidDataException("broken"), "broken");
-        ProcessorExit exit = guest.Processor().Run();
+        KvmExit exit = guest.Processor().Run();
         exit.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.Other);
         exit.Fault!.Value.Exception.ShouldBeOfType<InvalidDataException>();
     }
@@ -184,10 +184,10 @@ public sealed class ExitTests
     public void Halt_and_a_triple_fault_are_told_apart()
     {
         using var guest = new GuestProgram(a => a.hlt());
-        guest.Processor(0, ring: 0).Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        guest.Processor(0, ring: 0).Run().Kind.ShouldBe(KvmExitKind.Halt);
 
         // In ring 3 it is forbidden, and there is no handler for that.
-        guest.Processor(1, ring: 3).Run().Kind.ShouldBe(ProcessorExitKind.Shutdown);
+        guest.Processor(1, ring: 3).Run().Kind.ShouldBe(KvmExitKind.Shutdown);
     }
 
     [SkippableFact]
@@ -210,8 +210,8 @@ public sealed class ExitTests
             return;
         }
 
-        ProcessorExit exit = processor.Run();
-        exit.Kind.ShouldBe(ProcessorExitKind.FailedEntry);
+        KvmExit exit = processor.Run();
+        exit.Kind.ShouldBe(KvmExitKind.FailedEntry);
         exit.Reason.ShouldNotBeNull().ShouldContain("refuses the state of the guest");
     }
 
@@ -223,8 +223,8 @@ public sealed class ExitTests
             a.mov(eax, unchecked((uint)GuestProgram.Device));
             a.jmp(rax);
         });
-        ProcessorExit exit = guest.Processor(ring: 0).Run();
-        exit.Kind.ShouldBe(ProcessorExitKind.InternalError);
+        KvmExit exit = guest.Processor(ring: 0).Run();
+        exit.Kind.ShouldBe(KvmExitKind.InternalError);
         exit.Reason.ShouldNotBeNull().ShouldContain("cannot emulate");
     }
 

@@ -22,12 +22,12 @@ public sealed class InterruptionTests
         VirtualProcessor processor = guest.Processor();
         processor.Interrupt();
         processor.Interrupt();
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Interrupted);
         guest.Memory.Read<ulong>(GuestProgram.Data).ShouldBe(0UL);
         var running = new RunningProcessor(processor);
         Eventually.True(() => guest.Memory.Read<ulong>(GuestProgram.Data) > 0, "the guest runs");
         running.HasEnded.ShouldBeFalse();
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
     }
 
     [SkippableFact]
@@ -48,7 +48,7 @@ public sealed class InterruptionTests
 
         using var late = new CancellationTokenSource();
         processor.Interrupt();
-        processor.Run(late.Token).Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        processor.Run(late.Token).Kind.ShouldBe(KvmExitKind.Interrupted);
         Task disposed = Task.Run(() => Should.Throw<ObjectDisposedException>(() => processor.Run(late.Token)));
         Eventually.True(() => processor.IsRunning, "it runs again");
         processor.Dispose();
@@ -67,7 +67,7 @@ public sealed class InterruptionTests
         {
             while (!Volatile.Read(ref stop))
             {
-                processor.Run().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+                processor.Run().Kind.ShouldBe(KvmExitKind.Interrupted);
                 Interlocked.Increment(ref returned);
             }
         });
@@ -100,7 +100,7 @@ public sealed class InterruptionTests
         }
 
         running.HasEnded.ShouldBeFalse();
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
     }
 
     [SkippableFact]
@@ -122,18 +122,18 @@ public sealed class InterruptionTests
             },
             (_, _) => { },
             "asks");
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Interrupted);
         (processor.GetRegisters().Rax & 0xff).ShouldBe(0x5aUL);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
     }
 
     [SkippableFact]
     public void A_processor_that_waits_for_an_interrupt_in_the_kernel_comes_back()
     {
-        using var guest = new GuestProgram(a => a.hlt(), new PartitionOptions { InterruptController = true });
+        using var guest = new GuestProgram(a => a.hlt(), new KvmPartitionOptions { InterruptController = true });
         var running = new RunningProcessor(guest.Processor(ring: 0));
         Eventually.True(() => running.Processor.Statistics.Entries > 0, "it runs");
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
         running.Processor.GetActivity().ShouldBe(ProcessorActivity.Halted);
     }
 
@@ -149,7 +149,7 @@ public sealed class InterruptionTests
         VirtualProcessor processor = guest.Processor(ring: 0);
         Exception? thrown = null;
         guest.Partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, _) => thrown = Record.Exception(processor.Dispose), "suicidal");
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         thrown.ShouldBeOfType<InvalidOperationException>();
     }
 

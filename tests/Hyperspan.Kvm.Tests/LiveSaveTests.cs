@@ -33,7 +33,7 @@ public sealed class LiveSaveTests
 
             a.jmp(start);
         },
-        new PartitionOptions { Unclaimed = UnclaimedAccess.Stop });
+        new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop });
 
     [SkippableTheory]
     [InlineData(true)]
@@ -79,14 +79,14 @@ public sealed class LiveSaveTests
     {
         try
         {
-            (isLive ? GuestMemorySnapshot.SaveLiveAsync(memory, path) : GuestMemorySnapshot.SaveAsync(memory, path)).GetAwaiter().GetResult();
+            (isLive ? Snapshot.SaveLiveAsync(memory, path) : Snapshot.SaveAsync(memory, path)).GetAwaiter().GetResult();
         }
         catch (PlatformNotSupportedException e)
         {
             Skip.If(true, e.Message);
         }
 
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(path);
+        using GuestMemorySnapshot snapshot = Snapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Second + (Pages * 0x1000));
         foreach (GuestRange range in snapshot.GetStoredRanges())
         {

@@ -11,7 +11,7 @@ public sealed class MemorySlotTests
 {
     private const ulong Elsewhere = 0x1000_0000;
 
-    private static readonly PartitionOptions Stopping = new() { Unclaimed = UnclaimedAccess.Stop };
+    private static readonly KvmPartitionOptions Stopping = new() { Unclaimed = UnclaimedAccess.Stop };
 
     [SkippableFact]
     public void A_store_to_a_read_only_slot_goes_to_the_device_and_changes_nothing()
@@ -40,7 +40,7 @@ public sealed class MemorySlotTests
     public void What_a_guest_cannot_see_is_refused_with_the_reason()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         using var ram = new GuestMemory(new HeapBacking(0x3000), "ram");
         partition.Map(ram);
 
@@ -64,7 +64,7 @@ public sealed class MemorySlotTests
     public void One_region_that_is_refused_leaves_none_mapped()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         using var ram = new GuestMemory(new HeapBacking(0x1000), "ram");
         partition.Map(0x5000, ram, readOnly: false);
         using var two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x1000)).Add(0x5000, new HeapBacking(0x1000)).Build();
@@ -76,7 +76,7 @@ public sealed class MemorySlotTests
     public void There_are_as_many_slots_as_the_kernel_says()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         int slots = Math.Min(partition.Capabilities.MemorySlots, 600);
         using var page = new GuestMemory(new HeapBacking(0x1000), "page");
         for (int i = 0; i < slots; i++)
@@ -92,7 +92,7 @@ public sealed class MemorySlotTests
     public void Slots_are_used_again()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         using var page = new GuestMemory(new HeapBacking(0x1000), "page");
         for (int i = 0; i < 100; i++)
         {
@@ -105,7 +105,7 @@ public sealed class MemorySlotTests
     public void Pinned_pages_are_neither_unmapped_nor_moved()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         using var ram = new GuestMemory(new SharedBacking(0x10000), "ram");
         MemoryMapping mapping = partition.Map(Elsewhere, ram, readOnly: false);
         using (ram.Pin(0x3010, 0x20, AccessType.Write))
@@ -162,7 +162,7 @@ public sealed class MemorySlotTests
             mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);
         }
 
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
     }
 
     [SkippableFact]
@@ -195,7 +195,7 @@ public sealed class MemorySlotTests
         }
 
         ShouldSee(guest, 1, 2);
-        running.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+        running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
     }
 
     [SkippableFact]
@@ -212,8 +212,8 @@ public sealed class MemorySlotTests
         using var memory = new GuestMemory(sparse, "sparse");
         guest.Partition.Map(Elsewhere, memory, readOnly: false);
         VirtualProcessor processor = guest.Processor();
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
+        processor.Run().Kind.ShouldBe(KvmExitKind.MemoryFault);
+        processor.Run().Kind.ShouldBe(KvmExitKind.MemoryFault);
         sparse.Commit(0, 0x1000);
         processor.Run().Address.ShouldBe(0x99UL);
         memory.Read<uint>(0).ShouldBe(0x77u);
@@ -235,12 +235,12 @@ public sealed class MemorySlotTests
         {
             File.WriteAllBytes(path, new byte[0x2000]);
             using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            using var file = new GuestMemory(new FileBacking(handle, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
+            using var file = new GuestMemory(new FileBacking(handle, FileAccess.ReadWrite), "file");
             guest.Partition.Map(Elsewhere, file, readOnly: false);
             VirtualProcessor processor = guest.Processor();
             processor.Run().Address.ShouldBe(0x99UL);
             RandomAccess.SetLength(handle, 0x1000);
-            processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryFault);
+            processor.Run().Kind.ShouldBe(KvmExitKind.MemoryFault);
             File.ReadAllBytes(path)[0].ShouldBe((byte)1);
         }
         finally
@@ -271,7 +271,7 @@ public sealed class MemorySlotTests
         VirtualProcessor processor = guest.Processor();
         processor.Run().Value.ShouldBe(0xabcdUL);
         mapping.Unmap();
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.MemoryMapped);
+        processor.Run().Kind.ShouldBe(KvmExitKind.MemoryMapped);
     }
 
     [SkippableFact]
@@ -297,7 +297,7 @@ public sealed class MemorySlotTests
 
         foreach (RunningProcessor processor in running)
         {
-            processor.Wait().Kind.ShouldBe(ProcessorExitKind.Port);
+            processor.Wait().Kind.ShouldBe(KvmExitKind.Port);
         }
 
         guest.Memory.Read<ulong>(GuestProgram.Data).ShouldBe(3UL * Rounds);

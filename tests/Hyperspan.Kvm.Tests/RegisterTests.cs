@@ -21,7 +21,7 @@ public sealed class RegisterTests
     public void Registers_are_read_back_as_they_were_set()
     {
         Need.Kvm();
-        using var partition = new Partition(new PartitionOptions { InterruptController = true, IntervalTimer = true });
+        using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true, IntervalTimer = true });
         VirtualProcessor processor = partition.CreateVcpu(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         var general = new GeneralRegisters
@@ -101,7 +101,7 @@ public sealed class RegisterTests
     public void Model_specific_registers_are_named_when_they_are_refused()
     {
         Need.Kvm();
-        using var partition = new Partition();
+        using var partition = new KvmPartition();
         VirtualProcessor processor = partition.CreateVcpu(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         const uint SystemCallTarget = 0xc000_0082;
@@ -129,7 +129,7 @@ public sealed class RegisterTests
         // Without AVX.
         table.Set(entry with { Ecx = entry.Ecx & ~(1u << 28) });
         processor.SetCpuid(table);
-        processor.Run().Kind.ShouldBe(ProcessorExitKind.Halt);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         GeneralRegisters answer = processor.GetRegisters();
         (answer.Rbx >> 24).ShouldBe(5UL);
         (answer.Rbx >> 16 & 0xff).ShouldBe(8UL);

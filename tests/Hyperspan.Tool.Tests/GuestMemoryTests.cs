@@ -32,7 +32,7 @@ public sealed class GuestMemoryTests : IDisposable
 
         Skip.If(new DriveInfo(AppContext.BaseDirectory).DriveFormat is "tmpfs" or "hugetlbfs", "the tests lie on a file system that is memory");
         using ToolProcess server = Start(allowed ? ["--allow-file-memory"] : []);
-        using FileBacking memory = new FileBacking(_memory, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        using FileBacking memory = new FileBacking(_memory, FileAccess.ReadWrite);
         if (allowed)
         {
             using var guest = new Guest(_folder.PathOf("s"), memory);

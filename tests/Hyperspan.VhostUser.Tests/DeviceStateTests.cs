@@ -289,7 +289,7 @@ public sealed class DeviceStateTests : IDisposable
     /// <summary>The same device with another byte where none may be written.</summary>
     private sealed class OtherConfiguration(TestDevice device) : IVirtioDevice
     {
-        public uint DeviceId => device.DeviceId;
+        public VirtioDeviceType DeviceType => device.DeviceType;
 
         public ulong OfferedFeatures => device.OfferedFeatures;
 

@@ -7,8 +7,6 @@ namespace Hyperspan.Kvm;
 /// <content>The state of a device behind its registers, for a machine that is saved.</content>
 public sealed partial class VirtioMmioTransport
 {
-    private const uint BlockDevice = 2;
-
     // Of the configuration space; those that there are have 60 bytes at most.
     private const int MostConfiguration = 4096;
 
@@ -50,7 +48,7 @@ public sealed partial class VirtioMmioTransport
         {
             state.Add(StateItem.Transport, new Registers
             {
-                DeviceId = _device.DeviceId,
+                DeviceId = (uint)_device.DeviceType,
                 Features = _features,
                 Written = _written,
                 DeviceSelect = _deviceSelect,
@@ -86,10 +84,10 @@ public sealed partial class VirtioMmioTransport
         var state = new StateReader(name, saved);
         Registers registers = state.Value<Registers>(StateItem.Transport);
         Queue[] queues = state.Values<Queue>(StateItem.Queues);
-        if (registers.DeviceId != _device.DeviceId || queues.Length != _queues.Length)
+        if (registers.DeviceId != (uint)_device.DeviceType || queues.Length != _queues.Length)
         {
             throw new InvalidStateException(
-                $"the state of {name} is of a device of type {registers.DeviceId} with {queues.Length} queues, and not of type {_device.DeviceId} with {_queues.Length}");
+                $"the state of {name} is of a device of type {registers.DeviceId} with {queues.Length} queues, and not of type {(uint)_device.DeviceType} with {_queues.Length}");
         }
 
         if ((registers.Features & ~_device.OfferedFeatures) is var missing and not 0)
@@ -142,7 +140,7 @@ public sealed partial class VirtioMmioTransport
         _device.ReadConfig(0, now);
         for (int i = 0; i < now.Length; i++)
         {
-            if (now[i] != saved[i] && !_device.TryWriteConfig((uint)i, saved.Slice(i, 1)) && _device.DeviceId == BlockDevice)
+            if (now[i] != saved[i] && !_device.TryWriteConfig((uint)i, saved.Slice(i, 1)) && _device.DeviceType == VirtioDeviceType.Block)
             {
                 throw new InvalidStateException($"the state of {name} is of a disk with another configuration, from byte {i} on: of another size, for instance");
             }

@@ -40,14 +40,14 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     private bool _isPaused;
 
     /// <summary>Initializes a new instance of the <see cref="VirtioMmioTransport"/> class and puts it into a partition.</summary>
-    /// <param name="partition">The partition; its registers appear in <see cref="Partition.Memory"/>.</param>
+    /// <param name="partition">The partition; its registers appear in <see cref="KvmPartition.Memory"/>.</param>
     /// <param name="address">The address of the registers, a multiple of 4096.</param>
     /// <param name="device">The device. It stays the caller's.</param>
     /// <param name="memory">The guest's memory, in which the rings lie.</param>
     /// <param name="interrupt">Raises the device's interrupt, by an edge.</param>
     /// <param name="name">The name used in errors and for threads.</param>
     /// <exception cref="InvalidOperationException">Something else is at the address.</exception>
-    public VirtioMmioTransport(Partition partition, GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
+    public VirtioMmioTransport(KvmPartition partition, GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
     {
         ArgumentNullException.ThrowIfNull(partition);
         ArgumentNullException.ThrowIfNull(device);
@@ -145,7 +145,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     {
         VirtioMmioRegister.MagicValue => Magic,
         VirtioMmioRegister.Version => 2,
-        VirtioMmioRegister.DeviceId => _device.DeviceId,
+        VirtioMmioRegister.DeviceId => (uint)_device.DeviceType,
         VirtioMmioRegister.VendorId => 0x5053_5948,
         VirtioMmioRegister.DeviceFeatures => Half(_device.OfferedFeatures, _deviceSelect),
         VirtioMmioRegister.QueueSizeMax => Selected is null ? 0u : _device.MaxQueueSize,

@@ -115,7 +115,7 @@ public sealed partial class VirtualMachine
                     SkipUnreadable = options.SkipUnreadable,
                     Sections = [.. options.Sections, .. SaveState()],
                 };
-                return await GuestMemorySnapshot.SaveAsync(_memory, path, all, progress: null, cancellationToken).ConfigureAwait(false);
+                return await Snapshot.SaveAsync(_memory, path, all, progress: null, cancellationToken).ConfigureAwait(false);
             }
             finally
             {

@@ -26,7 +26,7 @@ public sealed partial class VirtualMachine : IDisposable
     private readonly MachineOptions _options;
     private readonly MachineLayout _layout;
     private readonly GuestMemory _memory;
-    private readonly Partition _partition;
+    private readonly KvmPartition _partition;
     private readonly List<IDisposable> _parts = [];
     private readonly List<VirtioMmioTransport> _transports = [];
     private readonly EventFile _button;
@@ -55,7 +55,7 @@ public sealed partial class VirtualMachine : IDisposable
         }
 
         (string, byte[])? initrd = kernel is not null && options.Initrd is { } path ? (path, File.ReadAllBytes(path)) : null;
-        _partition = new Partition(new PartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
+        _partition = new KvmPartition(new KvmPartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
         try
         {
             CpuidTable cpuid = _partition.GetSupportedCpuid();
@@ -103,7 +103,7 @@ public sealed partial class VirtualMachine : IDisposable
     public KernelFormat Format => _layout.Format;
 
     /// <summary>Gets the partition under the machine.</summary>
-    public Partition Partition => _partition;
+    public KvmPartition Partition => _partition;
 
     /// <summary>Gets the guest's memory.</summary>
     public GuestMemory Memory => _memory;
@@ -271,19 +271,19 @@ public sealed partial class VirtualMachine : IDisposable
             HyperspanEnvironment.PrepareThread();
             while (!_end.Task.IsCompleted)
             {
-                ProcessorExit exit = processor.Run();
+                KvmExit exit = processor.Run();
                 switch (exit.Kind)
                 {
-                    case ProcessorExitKind.Interrupted:
+                    case KvmExitKind.Interrupted:
                         Park();
                         break;
-                    case ProcessorExitKind.Shutdown:
+                    case KvmExitKind.Shutdown:
                         End(new MachineEnd(MachineEndKind.Reset));
                         break;
-                    case ProcessorExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Shutdown:
+                    case KvmExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Shutdown:
                         End(new MachineEnd(MachineEndKind.PoweredOff));
                         break;
-                    case ProcessorExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Reset:
+                    case KvmExitKind.SystemEvent when exit.SystemEvent == SystemEvent.Reset:
                         End(new MachineEnd(MachineEndKind.Reset));
                         break;
                     default:

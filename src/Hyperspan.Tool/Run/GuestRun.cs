@@ -133,7 +133,7 @@ internal sealed class GuestRun : IDisposable
         GuestMemorySnapshot? snapshot = null;
         try
         {
-            snapshot = GuestMemorySnapshot.Open(path);
+            snapshot = Snapshot.Open(path);
             return (snapshot, MachineLayout.Read(snapshot).Processors);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)

@@ -12,7 +12,7 @@ internal static unsafe class InputFiles
     /// <summary>Opens a snapshot with those it is a difference to.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
     internal static GuestMemorySnapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null) =>
-        Require(path, () => GuestMemorySnapshot.Open(path, earlier));
+        Require(path, () => Snapshot.Open(path, earlier));
 
     /// <summary>Opens a dump, or bare bytes.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
@@ -23,7 +23,7 @@ internal static unsafe class InputFiles
     internal static bool IsSnapshot(string path)
     {
         RequireRegular(path);
-        return Require(path, () => GuestMemorySnapshot.IsSnapshot(path));
+        return Require(path, () => Snapshot.IsSnapshot(path));
     }
 
     /// <summary>Opens a memory file for reading.</summary>

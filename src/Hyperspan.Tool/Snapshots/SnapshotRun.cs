@@ -236,7 +236,7 @@ internal static class SnapshotRun
         }
 
         using GuestMemory memory = InputFiles.OpenMemory(source);
-        ProgressBar.Run("save", progress => GuestMemorySnapshot.SaveAsync(memory, path, options, progress, cancellationToken));
+        ProgressBar.Run("save", progress => Snapshot.SaveAsync(memory, path, options, progress, cancellationToken));
     }
 
     private static bool IsChain(IReadOnlyList<string> paths)

@@ -26,7 +26,7 @@ internal static class DeviceState
     {
         byte[] state = new byte[LengthOf(device)];
         BinaryPrimitives.WriteUInt64LittleEndian(state, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(state.AsSpan(TypeOffset), device.DeviceId);
+        BinaryPrimitives.WriteUInt32LittleEndian(state.AsSpan(TypeOffset), (uint)device.DeviceType);
         BinaryPrimitives.WriteInt32LittleEndian(state.AsSpan(LengthOffset), device.ConfigLength);
         BinaryPrimitives.WriteUInt64LittleEndian(state.AsSpan(FeaturesOffset), features);
         device.ReadConfig(0, state.AsSpan(ConfigOffset, device.ConfigLength));
@@ -51,9 +51,9 @@ internal static class DeviceState
         }
 
         uint type = BinaryPrimitives.ReadUInt32LittleEndian(state[TypeOffset..]);
-        if (type != device.DeviceId)
+        if (type != (uint)device.DeviceType)
         {
-            return $"it is of a device of type {type}, and not {device.DeviceId}";
+            return $"it is of a device of type {type}, and not {(uint)device.DeviceType}";
         }
 
         ulong saved = BinaryPrimitives.ReadUInt64LittleEndian(state[FeaturesOffset..]);

@@ -99,7 +99,7 @@ public sealed partial class VirtioBlockDevice : IVirtioDevice
     }
 
     /// <inheritdoc/>
-    public uint DeviceId => 2;
+    public VirtioDeviceType DeviceType => VirtioDeviceType.Block;
 
     /// <inheritdoc/>
     public ulong OfferedFeatures { get; }

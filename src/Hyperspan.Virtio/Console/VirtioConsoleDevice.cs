@@ -43,7 +43,7 @@ public sealed class VirtioConsoleDevice : IVirtioDevice
     }
 
     /// <inheritdoc/>
-    public uint DeviceId => 3;
+    public VirtioDeviceType DeviceType => VirtioDeviceType.Console;
 
     /// <inheritdoc/>
     public ulong OfferedFeatures => VirtioFeatures.EveryQueue

@@ -4,8 +4,8 @@ namespace Hyperspan.Virtio;
 /// <remarks>All members are safe to use from several threads at once.</remarks>
 public interface IVirtioDevice : IDisposable
 {
-    /// <summary>Gets the device type (virtio 1.2, section 5): 2 for a block device.</summary>
-    uint DeviceId { get; }
+    /// <summary>Gets what it is.</summary>
+    VirtioDeviceType DeviceType { get; }
 
     /// <summary>Gets the feature bits that the device can do, its own and those of the ring, VIRTIO_F_VERSION_1 among them.</summary>
     ulong OfferedFeatures { get; }

@@ -3,11 +3,11 @@ using System.Diagnostics;
 namespace Hyperspan.Virtio;
 
 /// <summary>An entropy device (virtio 1.2, section 5.4): gives a driver random bytes of the host's kernel. One queue, no configuration.</summary>
-[DebuggerDisplay("device {DeviceId}, {QueueCount} queue")]
+[DebuggerDisplay("device {DeviceType}, {QueueCount} queue")]
 public sealed class VirtioEntropyDevice : IVirtioDevice
 {
     /// <inheritdoc/>
-    public uint DeviceId => 4;
+    public VirtioDeviceType DeviceType => VirtioDeviceType.Entropy;
 
     /// <inheritdoc/>
     public ulong OfferedFeatures => VirtioFeatures.EveryQueue | VirtioFeatures.InOrder;

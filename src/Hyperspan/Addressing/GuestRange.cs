@@ -114,12 +114,12 @@ public readonly partial struct GuestRange : IEquatable<GuestRange>
 
     /// <summary>Gives the bytes that the ranges have in common.</summary>
     /// <param name="other">The other range.</param>
-    /// <returns>A range that is not empty, or <see langword="null"/> if the ranges do not overlap.</returns>
-    public GuestRange? Intersect(GuestRange other)
+    /// <returns>The range, or the default one, which is empty, if they do not overlap.</returns>
+    public GuestRange Intersect(GuestRange other)
     {
         if (!Overlaps(other))
         {
-            return null;
+            return default;
         }
 
         ulong start = Math.Max(Start.Value, other.Start.Value);

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 
@@ -23,47 +21,72 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     private readonly FileRangeMapping? _file;
 
     /// <summary>
-    /// Initializes a new instance of the <see cref="FileBacking"/> class over a file that it opens. The file must be there already.
+    /// Initializes a new instance of the <see cref="FileBacking"/> class over all of a file that it opens. The file must be there already.
     /// It is opened to be shared: others may read, change and delete it meanwhile.
     /// </summary>
     /// <param name="path">The path.</param>
-    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
-    /// <exception cref="ArgumentException">The path is empty, the file offset no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <param name="access">What is done with the file: with <see cref="FileAccess.ReadWrite"/> what is written to the memory goes to the file.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">
+    /// The path is empty, the file no regular one, the alignment no power of two from 4 KiB to 1 GiB, or both writing and copying on write are asked for.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The access is another one, an option is none of the values named, or the file is longer than can be mapped.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
-    /// <exception cref="GuestMemoryMappingException">The file ends before the end of the range, cannot be mapped, or the system refused otherwise.</exception>
+    /// <exception cref="GuestMemoryMappingException">The file cannot be mapped, or the system refused otherwise.</exception>
     /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
-    public FileBacking(string path, FileBackingOptions? options = null)
-        : this(Open(path, options ??= new FileBackingOptions()), options, Path.GetFileName(path))
+    public FileBacking(string path, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
+        : this(Open(path, access), 0, length: null, access, options ?? new FileBackingOptions(), Path.GetFileName(path))
     {
     }
 
-    /// <summary>Initializes a new instance of the <see cref="FileBacking"/> class over a file that is open already.</summary>
+    /// <summary>Initializes a new instance of the <see cref="FileBacking"/> class over all of a file that is open already.</summary>
     /// <param name="file">The file. It is duplicated, and stays the caller's.</param>
-    /// <param name="options">The options, or <see langword="null"/> for the defaults: read all of it.</param>
+    /// <param name="access">What is done with the file, which has to be open for it.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
-    /// <exception cref="ArgumentException">The file offset is no multiple of 4 KiB, or the alignment no power of two from 4 KiB to 1 GiB.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An option is none of the values named, or the range is more than can be mapped.</exception>
+    /// <exception cref="ArgumentException">
+    /// The file is no regular one, the alignment no power of two from 4 KiB to 1 GiB, or both writing and copying on write are asked for.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The access is another one, an option is none of the values named, or the file is longer than can be mapped.</exception>
+    /// <exception cref="GuestMemoryMappingException">The file is not open for the access, cannot be mapped, or the system refused otherwise.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
+    public FileBacking(SafeFileHandle file, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
+        : this(Duplicate(file), 0, length: null, access, options ?? new FileBackingOptions(), "file")
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="FileBacking"/> class over a part of a file that is open already.</summary>
+    /// <param name="file">The file, or a device that can be mapped. It is duplicated, and stays the caller's.</param>
+    /// <param name="fileOffset">Where in the file the memory begins, in bytes: a multiple of 4 KiB.</param>
+    /// <param name="length">The length in bytes. It need not be a multiple of the page size.</param>
+    /// <param name="access">What is done with the file, which has to be open for it.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">
+    /// The file offset is no multiple of 4 KiB, the alignment no power of two from 4 KiB to 1 GiB, or both writing and copying on write are asked for.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">The access is another one, an option is none of the values named, or the range is more than can be mapped.</exception>
     /// <exception cref="GuestMemoryMappingException">
     /// The file ends before the end of the range, is not open for the access, cannot be mapped, or the system refused otherwise.
     /// </exception>
     /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
-    public FileBacking(SafeFileHandle file, FileBackingOptions? options = null)
-        : this(Duplicate(file), options ?? new FileBackingOptions(), "file")
+    public FileBacking(SafeFileHandle file, ulong fileOffset, ulong length, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
+        : this(Duplicate(file), fileOffset, length, access, options ?? new FileBackingOptions(), "file")
     {
     }
 
-    private FileBacking(SafeFileHandle ownedFile, FileBackingOptions options, string name)
+    private FileBacking(SafeFileHandle ownedFile, ulong fileOffset, ulong? length, FileAccess access, FileBackingOptions options, string name)
     {
         try
         {
             PageMath.RequireAlignment(options.Alignment, nameof(options));
-            PageMath.RequirePageAligned(options.FileOffset, nameof(options));
-            PageMath.RequireMappableLength(options.FileOffset, nameof(options));
-            if (options.Access > FileBackingAccess.CopyOnWrite)
+            PageMath.RequirePageAligned(fileOffset, nameof(fileOffset));
+            PageMath.RequireMappableLength(fileOffset, nameof(fileOffset));
+            RequireAccess(access);
+            if (options.CopyOnWrite && access != FileAccess.Read)
             {
-                throw new ArgumentOutOfRangeException(nameof(options), options.Access, "There is no such access.");
+                throw new ArgumentException("What is copied on write is not written to the file.", nameof(access));
             }
 
             if (options.FaultBehavior is { } chosen and not (FaultBehavior.MayFault or FaultBehavior.MayBlock))
@@ -72,13 +95,13 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
             }
 
             Name = options.Name ?? name;
-            IsWritable = options.Access != FileBackingAccess.Read;
+            IsWritable = access == FileAccess.ReadWrite || options.CopyOnWrite;
             FileStatus status = FileDescriptors.Status(ownedFile);
             uint magic = FileDescriptors.FileSystemMagic(ownedFile);
             FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
-            Length = options.Length ?? RestOf(status, options.FileOffset);
-            PageMath.RequireMappableLength(Length, nameof(options));
-            FileRangeMapping.RequireSize(status, options.FileOffset, Length, Name);
+            Length = length ?? WholeOf(status);
+            PageMath.RequireMappableLength(Length, nameof(length));
+            FileRangeMapping.RequireSize(status, fileOffset, Length, Name);
             if (Length == 0)
             {
                 ownedFile.Dispose();
@@ -87,10 +110,10 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
 
             _file = new FileRangeMapping(
                 ownedFile,
-                options.FileOffset,
+                fileOffset,
                 Length,
                 IsWritable,
-                isPrivate: options.Access == FileBackingAccess.CopyOnWrite,
+                isPrivate: options.CopyOnWrite,
                 FileRangeMapping.Granularity(status, magic),
                 options.Alignment,
                 Name);
@@ -135,10 +158,18 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <inheritdoc/>
     protected override void ReleaseAddresses() => _file?.Unmap();
 
-    private static SafeFileHandle Open(string path, FileBackingOptions options)
+    private static void RequireAccess(FileAccess access)
+    {
+        if (access is not (FileAccess.Read or FileAccess.ReadWrite))
+        {
+            throw new ArgumentOutOfRangeException(nameof(access), access, "A file is mapped to be read, or to be read and written.");
+        }
+    }
+
+    private static SafeFileHandle Open(string path, FileAccess access)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
-        FileAccess access = options.Access == FileBackingAccess.ReadWrite ? FileAccess.ReadWrite : FileAccess.Read;
+        RequireAccess(access);
         return File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
     }
 
@@ -149,20 +180,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
         return FileDescriptors.Duplicate(file);
     }
 
-    private static ulong RestOf(in FileStatus status, ulong fileOffset)
-    {
-        if (!status.IsRegular())
-        {
-            throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", nameof(status));
-        }
-
-        if (fileOffset > status.Size)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(fileOffset),
-                string.Create(CultureInfo.InvariantCulture, $"The file offset 0x{fileOffset:x} is past the end of the file at 0x{status.Size:x}."));
-        }
-
-        return status.Size - fileOffset;
-    }
+    private static ulong WholeOf(in FileStatus status) => status.IsRegular()
+        ? status.Size
+        : throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", nameof(status));
 }

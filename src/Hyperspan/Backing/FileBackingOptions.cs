@@ -3,19 +3,14 @@ using System.Diagnostics;
 namespace Hyperspan;
 
 /// <summary>How a <see cref="FileBacking"/> is made.</summary>
-[DebuggerDisplay("{Name}, {Access}")]
+[DebuggerDisplay("{Name}, copy on write: {CopyOnWrite}")]
 public sealed class FileBackingOptions
 {
-    /// <summary>Gets what is done with the file. The default is to read it.</summary>
-    public FileBackingAccess Access { get; init; }
-
-    /// <summary>Gets where in the file the memory begins, in bytes: a multiple of 4 KiB.</summary>
-    public ulong FileOffset { get; init; }
-
     /// <summary>
-    /// Gets the length in bytes, or <see langword="null"/> for what the file has from <see cref="FileOffset"/> on. It need not be a multiple of the page size.
+    /// Gets a value indicating whether the memory can be written although the file is only read: writes stay in this process, page by page. The file must not be changed
+    /// by others either: whether such a change shows is unspecified (mmap(2), <c>MAP_PRIVATE</c>).
     /// </summary>
-    public ulong? Length { get; init; }
+    public bool CopyOnWrite { get; init; }
 
     /// <summary>Gets the name used in faults, or <see langword="null"/> for the name of the file.</summary>
     public string? Name { get; init; }

@@ -31,6 +31,21 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
     {
     }
 
+    /// <summary>Initializes a new instance of the <see cref="HeapBacking"/> class: memory that holds a copy of bytes, and is exactly as long.</summary>
+    /// <param name="contents">The bytes.</param>
+    /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException">The alignment is no power of two from 4 KiB to 1 GiB.</exception>
+    /// <exception cref="GuestMemoryMappingException">The system has not so much memory or address space left.</exception>
+    public HeapBacking(ReadOnlySpan<byte> contents, HeapBackingOptions? options = null)
+        : this((ulong)contents.Length, options)
+    {
+        Length = (ulong)contents.Length;
+
+        // SAFETY: the mapping is as long as the bytes, writable, and known to nobody else yet.
+        contents.CopyTo(new Span<byte>(Mapping, contents.Length));
+        GC.KeepAlive(this);
+    }
+
     internal override bool HasHooks => false;
 
     internal HeapBacking(ulong length, HeapBackingOptions options, bool onLinux)
@@ -64,21 +79,6 @@ public sealed unsafe partial class HeapBacking : GuestMemoryBacking
 
     /// <inheritdoc/>
     public override string Name { get; }
-
-    /// <summary>Makes memory that holds a copy of bytes, and is exactly as long.</summary>
-    /// <param name="bytes">The bytes.</param>
-    /// <param name="name">The name used in faults.</param>
-    /// <returns>The memory, writable.</returns>
-    /// <exception cref="GuestMemoryMappingException">The system has not so much memory or address space left.</exception>
-    public static HeapBacking Copy(ReadOnlySpan<byte> bytes, string name = "heap")
-    {
-        HeapBacking memory = new((ulong)bytes.Length, new HeapBackingOptions { Name = name, ExactLength = true });
-
-        // SAFETY: the mapping is as long as the bytes, writable, and known to nobody else yet.
-        bytes.CopyTo(new Span<byte>(memory.Mapping, bytes.Length));
-        GC.KeepAlive(memory);
-        return memory;
-    }
 
     /// <inheritdoc/>
     protected override void Release()

@@ -24,6 +24,17 @@ public sealed partial class GuestMemoryDump
         await WriteAsync(image, path, options ?? new DumpOptions(), progress, cancellationToken);
     }
 
+    /// <summary>
+    /// Writes a guest's memory as a dump, and blocks until it is written; see
+    /// <see cref="WriteAsync(GuestMemory, string, DumpOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.
+    /// </summary>
+    /// <param name="memory">The memory. It is not stopped.</param>
+    /// <param name="path">The path. A file there is replaced when the new one is complete.</param>
+    /// <param name="options">The format, and what there is beside the memory; <see langword="null"/> for an ELF core.</param>
+    /// <inheritdoc cref="WriteAsync(GuestMemory, string, DumpOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
+    public static void Write(GuestMemory memory, string path, DumpOptions? options = null) =>
+        Task.Run(() => WriteAsync(memory, path, options)).GetAwaiter().GetResult();
+
     /// <summary>Writes the memory in a snapshot as a dump.</summary>
     /// <param name="snapshot">The snapshot.</param>
     /// <param name="path">The path, as in the other.</param>

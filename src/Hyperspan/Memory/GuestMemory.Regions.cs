@@ -36,6 +36,21 @@ public sealed unsafe partial class GuestMemory
         return region is not null;
     }
 
+    /// <summary>Gets the region that contains an address; see <see cref="TryFindRegion"/>.</summary>
+    /// <param name="address">The guest-physical address.</param>
+    /// <returns>The region.</returns>
+    /// <exception cref="GuestMemoryException">There is no memory at the address.</exception>
+    public GuestMemoryRegion FindRegion(GuestAddress address)
+    {
+        if (!TryFindRegion(address, out GuestMemoryRegion? region))
+        {
+            PastEnd(GuestMemoryOperation.Probe, address.Value, 1, out GuestMemoryFault fault);
+            Throw(fault);
+        }
+
+        return region;
+    }
+
     /// <summary>Gets where an address is mapped in this process, as a hypervisor's memory slot wants to know.</summary>
     /// <param name="address">The guest-physical address.</param>
     /// <param name="mapping">The host address of that byte, or <see langword="null"/>.</param>

@@ -21,6 +21,35 @@ public sealed partial class GuestMemorySnapshot
         return Task.Run(() => Restore(memory, progress, cancellationToken), cancellationToken);
     }
 
+    /// <summary>All of it, in memory of this process.</summary>
+    internal GuestMemory Copy()
+    {
+        var writable = new GuestMemoryBuilder(Path).LeaveBackingsOpen();
+        var copy = new GuestMemoryBuilder(System.IO.Path.GetFileName(Path));
+        var backings = new List<HeapBacking>();
+        try
+        {
+            foreach (SnapshotRegion region in Regions)
+            {
+                backings.Add(new HeapBacking(region.Range.Length, new HeapBackingOptions { Name = region.Name, ExactLength = true }));
+                writable.Add(region.Range.Start, backings[^1]);
+                copy.Add(region.Range.Start, backings[^1], protection: region.Protection);
+            }
+
+            using (GuestMemory memory = writable.Build())
+            {
+                Restore(memory, progress: null, CancellationToken.None);
+            }
+
+            return copy.Build();
+        }
+        catch
+        {
+            backings.ForEach(backing => backing.DisposeAndUnmap());
+            throw;
+        }
+    }
+
     private void Restore(GuestMemory memory, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         // All or nothing, as far as it can be known before.

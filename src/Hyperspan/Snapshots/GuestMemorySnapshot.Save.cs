@@ -3,73 +3,19 @@ namespace Hyperspan.Snapshots;
 /// <content>Saving.</content>
 public sealed partial class GuestMemorySnapshot
 {
-    /// <summary>Saves a guest's memory to a file.</summary>
-    /// <param name="memory">The memory. It is not stopped: whoever wants all of it as of one moment pauses the guest first.</param>
-    /// <param name="path">The path. A file there is replaced when the new one is complete and on the disk: at any moment there is the old one or the new one.</param>
-    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
-    /// <param name="progress">Is told how far it has come; on any thread.</param>
-    /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
-    /// <returns>What was saved.</returns>
-    /// <exception cref="ArgumentException">
-    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to.
-    /// </exception>
-    /// <exception cref="GuestMemoryException">A page could not be read.</exception>
-    /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
-    /// <exception cref="InvalidSnapshotException">The earlier snapshot is damaged.</exception>
-    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    /// <remarks>
-    /// Its own memory does not grow with that of the guest: pages that were never touched are not looked at, as far as the kernel tells which these are.
-    /// </remarks>
-    public static async Task<SnapshotSaved> SaveAsync(
-        GuestMemory memory,
-        string path,
-        SnapshotSaveOptions? options = null,
-        IProgress<SnapshotProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new SnapshotSaveOptions();
-        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        return await SaveAsync(image, path, options, progress, cancellationToken);
-    }
-
-    /// <summary>Saves a guest's memory to a stream, from where it stands on. The stream need not be able to seek; it is flushed, and stays open.</summary>
-    /// <param name="memory">The memory. It is not stopped.</param>
-    /// <param name="stream">The stream. What is read back later is to begin where it stands now.</param>
-    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
-    /// <param name="progress">Is told how far it has come; on any thread.</param>
-    /// <param name="cancellationToken">Ends it in the middle.</param>
-    /// <returns>What was saved.</returns>
-    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
-    public static async Task<SnapshotSaved> SaveAsync(
-        GuestMemory memory,
-        Stream stream,
-        SnapshotSaveOptions? options = null,
-        IProgress<SnapshotProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentNullException.ThrowIfNull(stream);
-        options ??= new SnapshotSaveOptions();
-        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        return await SaveAsync(image, stream, options, progress, cancellationToken);
-    }
-
     /// <summary>Saves the memory in this snapshot as another one: a difference to yet another, for instance. Its sections are not taken over.</summary>
-    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
     /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
-    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
     public Task<SnapshotSaved> SaveAsync(
         string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default) =>
         SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
 
     /// <summary>Saves this snapshot, with those it is a difference to, as one that needs no other.</summary>
-    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
     /// <param name="compress">Whether pages are compressed.</param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
@@ -114,7 +60,7 @@ public sealed partial class GuestMemorySnapshot
         return saved;
     }
 
-    private static async Task<SnapshotSaved> SaveAsync(
+    internal static async Task<SnapshotSaved> SaveAsync(
         MemoryImage image, Stream stream, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.Path);

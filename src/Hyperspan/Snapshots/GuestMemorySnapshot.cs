@@ -19,7 +19,7 @@ public sealed partial class GuestMemorySnapshot : IDisposable
 {
     private readonly SnapshotFile[] _files;
 
-    private GuestMemorySnapshot(string path, SnapshotFile[] files)
+    internal GuestMemorySnapshot(string path, SnapshotFile[] files)
     {
         Path = path;
         _files = files;
@@ -51,58 +51,6 @@ public sealed partial class GuestMemorySnapshot : IDisposable
 
     /// <summary>All of its memory, for one thread.</summary>
     internal SnapshotImage Image() => new(_files, _files[0].Regions);
-
-    /// <summary>Opens a snapshot, and those it is a difference to.</summary>
-    /// <param name="path">The path of the file.</param>
-    /// <param name="earlier">
-    /// Where earlier snapshots may be that are not where the difference says. They are told by their identity; those of others are not used.
-    /// </param>
-    /// <returns>The snapshot.</returns>
-    /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
-    /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    /// <exception cref="InvalidSnapshotException">A file is no snapshot that can be read here, or the one at the place of an earlier snapshot is another.</exception>
-    public static GuestMemorySnapshot Open(string path, IReadOnlyList<string>? earlier = null)
-    {
-        var files = new List<SnapshotFile>();
-        try
-        {
-            files.Add(SnapshotFile.Open(path));
-            while (files[^1].ParentId is { } id)
-            {
-                if (files.Count == SnapshotFormat.DeepestChain)
-                {
-                    throw new InvalidSnapshotException(
-                        path, string.Create(CultureInfo.InvariantCulture, $"is a difference to more than {SnapshotFormat.DeepestChain - 1} others: merge some"));
-                }
-
-                if (files.Exists(file => file.Id == id))
-                {
-                    throw files[^1].Damaged("it is a difference to itself");
-                }
-
-                files.Add(FindParent(files[^1], id, earlier ?? []));
-            }
-
-            return new GuestMemorySnapshot(path, [.. files]);
-        }
-        catch
-        {
-            files.ForEach(file => file.Dispose());
-            throw;
-        }
-    }
-
-    /// <summary>Tells a snapshot by its first bytes. That it can be opened is not said.</summary>
-    /// <param name="path">The path of a file.</param>
-    /// <returns>Whether the file begins as a snapshot does.</returns>
-    /// <exception cref="IOException">The file could not be read, or is no regular file.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static bool IsSnapshot(string path)
-    {
-        using Microsoft.Win32.SafeHandles.SafeFileHandle file = RegularFile.Open(path, out _);
-        Span<byte> start = stackalloc byte[8];
-        return RandomAccess.Read(file, start, 0) == start.Length && System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(start) == SnapshotFormat.StartMagic;
-    }
 
     /// <summary>Asks whether a snapshot is this one, or one of those that it is a difference to.</summary>
     /// <param name="id">The identity of the other.</param>
@@ -218,45 +166,6 @@ public sealed partial class GuestMemorySnapshot : IDisposable
     /// <returns>The text.</returns>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"{nameof(GuestMemorySnapshot)} '{Path}', {Regions.Count} regions, 0x{_files[0].Regions.TotalBytes:x} bytes");
-
-    private static SnapshotFile FindParent(SnapshotFile file, Guid id, IReadOnlyList<string> elsewhere)
-    {
-        foreach (string path in elsewhere)
-        {
-            SnapshotFile candidate = SnapshotFile.Open(path);
-            if (candidate.Id == id)
-            {
-                return candidate;
-            }
-
-            candidate.Dispose();
-        }
-
-        if (string.IsNullOrEmpty(file.ParentPath) || file.ParentPath.Contains('\0', StringComparison.Ordinal))
-        {
-            throw new InvalidSnapshotException(file.Name, "is a difference to another snapshot, and does not say where that is");
-        }
-
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file.Name))!;
-        string expected = System.IO.Path.GetRelativePath(Environment.CurrentDirectory, System.IO.Path.Combine(folder, file.ParentPath));
-        SnapshotFile parent;
-        try
-        {
-            parent = SnapshotFile.Open(expected);
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new FileNotFoundException($"{file.Name}: is a difference to {expected}, which is not there", expected, e);
-        }
-
-        if (parent.Id != id)
-        {
-            parent.Dispose();
-            throw new InvalidSnapshotException(file.Name, $"is a difference to a snapshot that was at {expected}, where another one is now");
-        }
-
-        return parent;
-    }
 
     private static void VerifySections(SnapshotFile file, byte[] buffer, CancellationToken cancellationToken)
     {

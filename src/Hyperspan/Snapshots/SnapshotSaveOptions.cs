@@ -32,7 +32,7 @@ public sealed class SnapshotSaveOptions
 
     /// <summary>
     /// Gets what is called when the moment has come as of which
-    /// <see cref="GuestMemorySnapshot.SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/> saves, and nothing of
+    /// <see cref="Snapshot.SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/> saves, and nothing of
     /// the memory has been saved yet: a guest that was paused for it can go on. On any thread. What it throws ends the saving. Not called by <c>SaveAsync</c>.
     /// </summary>
     public Action? Captured { get; init; }

@@ -20,11 +20,11 @@ internal sealed class GuestProgram : IDisposable
     private const ulong PageTables = 0x1000;
     private const ulong Stacks = 0x3_0000;
 
-    internal GuestProgram(Action<Assembler> program, PartitionOptions? options = null, GuestMemory? memory = null)
+    internal GuestProgram(Action<Assembler> program, KvmPartitionOptions? options = null, GuestMemory? memory = null)
     {
         Need.Kvm();
         Memory = memory ?? new GuestMemory(new SharedBacking(Size), "ram");
-        Partition = new Partition(options);
+        Partition = new KvmPartition(options);
         WriteTables();
         Write(Code, program);
         Mapping = Partition.Map(Memory);
@@ -32,7 +32,7 @@ internal sealed class GuestProgram : IDisposable
 
     internal GuestMemory Memory { get; }
 
-    internal Partition Partition { get; }
+    internal KvmPartition Partition { get; }
 
     internal MemoryMapping Mapping { get; }
 

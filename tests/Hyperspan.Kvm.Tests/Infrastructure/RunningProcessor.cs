@@ -3,7 +3,7 @@ namespace Hyperspan.Kvm.Tests.Infrastructure;
 /// <summary>A processor that runs on a thread of its own until it comes back for good.</summary>
 internal sealed class RunningProcessor
 {
-    private readonly Task<ProcessorExit> _task;
+    private readonly Task<KvmExit> _task;
 
     internal RunningProcessor(VirtualProcessor processor)
     {
@@ -16,13 +16,13 @@ internal sealed class RunningProcessor
     /// <summary>Whether it has come back.</summary>
     internal bool HasEnded => _task.IsCompleted;
 
-    internal ProcessorExit Wait()
+    internal KvmExit Wait()
     {
         _task.Wait(TimeSpan.FromMinutes(2)).ShouldBeTrue("the processor did not come back");
         return _task.GetAwaiter().GetResult();
     }
 
-    internal ProcessorExit Stop()
+    internal KvmExit Stop()
     {
         Processor.Interrupt();
         return Wait();

@@ -38,7 +38,7 @@ public sealed class MachineStateTests : IDisposable
 
         for (int i = 0; i < 10; i++)
         {
-            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = Snapshot.Open(_snapshot);
             using var machine = new VirtualMachine(new MachineOptions { Restore = saved });
             machine.Partition.Processors.Count.ShouldBe(processors);
             machine.Format.ShouldBe(KernelFormat.Flat);
@@ -46,7 +46,7 @@ public sealed class MachineStateTests : IDisposable
             last = await RunAndSave(machine, last);
         }
 
-        using GuestMemorySnapshot end = GuestMemorySnapshot.Open(_snapshot);
+        using GuestMemorySnapshot end = Snapshot.Open(_snapshot);
         using var ending = new VirtualMachine(new MachineOptions { Restore = end });
         ending.Memory.Write(End, 1UL);
         ending.Run(CancellationToken.None).ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
@@ -63,7 +63,7 @@ public sealed class MachineStateTests : IDisposable
             Task<MachineEnd> running = Task.Run(() => machine.Run(CancellationToken.None));
             WaitFor(machine, Counter, 1000);
             await machine.SaveAsync(_snapshot);
-            using (GuestMemorySnapshot since = GuestMemorySnapshot.Open(_snapshot))
+            using (GuestMemorySnapshot since = Snapshot.Open(_snapshot))
             {
                 WaitFor(machine, Counter, machine.Memory.Read<ulong>(Counter) + 1000);
                 SnapshotSaved saved = await machine.SaveAsync(second, new SnapshotSaveOptions { Since = since, Compress = true });
@@ -73,7 +73,7 @@ public sealed class MachineStateTests : IDisposable
             machine.Memory.Write(End, 1UL);
             (await running).Kind.ShouldBe(MachineEndKind.PoweredOff);
 
-            using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(second);
+            using GuestMemorySnapshot snapshot = Snapshot.Open(second);
             using var again = new VirtualMachine(new MachineOptions { Restore = snapshot });
             again.Memory.Write(End, 1UL);
             again.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
@@ -121,7 +121,7 @@ public sealed class MachineStateTests : IDisposable
         Need.Kvm();
         using (var memory = new GuestMemory(new HeapBacking(4 << 20), "plain"))
         {
-            await GuestMemorySnapshot.SaveAsync(memory, _snapshot);
+            await Snapshot.SaveAsync(memory, _snapshot);
         }
 
         Refused().Message.ShouldContain("lacks the section 'machine'");
@@ -129,11 +129,11 @@ public sealed class MachineStateTests : IDisposable
         using (VirtualMachine machine = Create())
         {
             await machine.SaveAsync(_snapshot);
-            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = Snapshot.Open(_snapshot);
             sections = [.. saved.Sections.Select(section => new SnapshotSection(section.Name, saved.ReadSection(section.Name, 1 << 20)))];
         }
 
-        using (GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot))
+        using (GuestMemorySnapshot saved = Snapshot.Open(_snapshot))
         {
             var options = new MachineOptions { Restore = saved, Devices = [new Virtio.VirtioEntropyDevice()] };
             Should.Throw<InvalidStateException>(() => new VirtualMachine(options)).Message.ShouldContain("0 devices, and 1 are given");
@@ -141,7 +141,7 @@ public sealed class MachineStateTests : IDisposable
 
         using (var memory = new GuestMemory(new HeapBacking(8 << 20), "larger"))
         {
-            await GuestMemorySnapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = sections });
+            await Snapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = sections });
         }
 
         Refused().Message.ShouldContain("memory is not that of the machine");
@@ -155,7 +155,7 @@ public sealed class MachineStateTests : IDisposable
         using (VirtualMachine machine = Create())
         {
             await machine.SaveAsync(_snapshot);
-            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = Snapshot.Open(_snapshot);
             sections = [.. saved.Sections.Select(section => (section.Name, saved.ReadSection(section.Name, 1 << 20)!))];
         }
 
@@ -178,8 +178,8 @@ public sealed class MachineStateTests : IDisposable
             }
 
             SnapshotSection[] some = [.. sections.Select((section, n) => new SnapshotSection(section.Name, n == which ? content : section.Content))];
-            await GuestMemorySnapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = some });
-            using GuestMemorySnapshot damaged = GuestMemorySnapshot.Open(_snapshot);
+            await Snapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = some });
+            using GuestMemorySnapshot damaged = Snapshot.Open(_snapshot);
             try
             {
                 using var machine = new VirtualMachine(new MachineOptions { Restore = damaged });
@@ -236,7 +236,7 @@ public sealed class MachineStateTests : IDisposable
 
     private InvalidStateException Refused()
     {
-        using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
+        using GuestMemorySnapshot saved = Snapshot.Open(_snapshot);
         return Should.Throw<InvalidStateException>(() => new VirtualMachine(new MachineOptions { Restore = saved }));
     }
 

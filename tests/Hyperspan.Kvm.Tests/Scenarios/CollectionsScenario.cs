@@ -30,7 +30,7 @@ internal static class CollectionsScenario
         foreach (RunningProcessor processor in running)
         {
             processor.HasEnded.ShouldBeFalse();
-            processor.Stop().Kind.ShouldBe(ProcessorExitKind.Interrupted);
+            processor.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
         }
     }
 }

@@ -42,7 +42,7 @@ internal static class PartitionsScenario
                 a.@out(dx, al);
                 a.hlt();
             },
-            new PartitionOptions { Unclaimed = UnclaimedAccess.Stop, InterruptController = round % 2 == 0 },
+            new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop, InterruptController = round % 2 == 0 },
             memory);
         using var bell = new EventFile();
         IDisposable registration = guest.Partition.RegisterDoorbell(GuestProgram.Device, null, 4, Hyperspan.Devices.DoorbellEvent.FromEventFileDescriptor(bell.Handle));
@@ -52,6 +52,6 @@ internal static class PartitionsScenario
             registration.Dispose();
         }
 
-        guest.Processor().Run().Kind.ShouldBe(ProcessorExitKind.Port);
+        guest.Processor().Run().Kind.ShouldBe(KvmExitKind.Port);
     }
 }

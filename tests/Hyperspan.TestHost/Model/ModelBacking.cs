@@ -40,13 +40,13 @@ internal sealed unsafe partial class ModelBacking : IDisposable
                 break;
             case BackingKind.File:
                 _file = MemoryZoo.MemoryFile(length);
-                Real = new FileBacking(_file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+                Real = new FileBacking(_file, FileAccess.ReadWrite);
                 break;
             case BackingKind.FileReadOnly:
                 _file = MemoryZoo.MemoryFile(length);
                 new Random(7).NextBytes(Bytes);
                 RandomAccess.Write(_file, Bytes, 0);
-                Real = new FileBacking(_file, new FileBackingOptions { Access = FileBackingAccess.Read });
+                Real = new FileBacking(_file, FileAccess.Read);
                 break;
             case BackingKind.Foreign:
                 _file = MemoryZoo.MemoryFile(length);

@@ -22,7 +22,7 @@ public sealed unsafe partial class BlockedSignalsScenario : IScenario
         try
         {
             File.WriteAllBytes(path, new byte[2 * Page]);
-            using var file = new GuestMemory(new FileBacking(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "file");
+            using var file = new GuestMemory(new FileBacking(path, FileAccess.ReadWrite), "file");
             File.WriteAllBytes(path, new byte[Page]);
             bool faults = arguments[0] == "inherited"
                 ? Fault(memory, file) & OnThread(() => Fault(memory, file)) & Task.Run(() => Fault(memory, file)).Result

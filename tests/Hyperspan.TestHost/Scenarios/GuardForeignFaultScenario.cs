@@ -67,7 +67,7 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
     {
         const ulong Page = MemoryZoo.Page;
         using SafeFileHandle file = MemoryZoo.MemoryFile(Page);
-        FileBacking truncated = new FileBacking(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        FileBacking truncated = new FileBacking(file, FileAccess.ReadWrite);
         _ = LibC.Ftruncate(file, 0);
         var hole = new SparseBacking(Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, hole).Add(Page, truncated).Build();

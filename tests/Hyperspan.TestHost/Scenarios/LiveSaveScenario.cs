@@ -74,7 +74,7 @@ public sealed class LiveSaveScenario : IScenario
     private static Task<SnapshotSaved> SaveAsync(GuestMemory memory, string path, bool isLive, int round)
     {
         var options = new SnapshotSaveOptions { Compress = round % 3 == 2 };
-        return isLive ? GuestMemorySnapshot.SaveLiveAsync(memory, path, options) : GuestMemorySnapshot.SaveAsync(memory, path, options);
+        return isLive ? Snapshot.SaveLiveAsync(memory, path, options) : Snapshot.SaveAsync(memory, path, options);
     }
 
     private static GuestMemory Create(string kind, string folder)
@@ -93,7 +93,7 @@ public sealed class LiveSaveScenario : IScenario
                     file.SetLength((long)Length);
                 }
 
-                return new GuestMemory(new FileBacking(path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+                return new GuestMemory(new FileBacking(path, FileAccess.ReadWrite));
             default:
                 return new GuestMemory(new SharedBacking(Length));
         }
@@ -178,7 +178,7 @@ public sealed class LiveSaveScenario : IScenario
 
     private static string? WhyInconsistent(string path)
     {
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(path);
+        using GuestMemorySnapshot snapshot = Snapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Pages * Page);
         snapshot.RestoreAsync(saved).GetAwaiter().GetResult();
         for (ulong writer = 0; writer < 3; writer++)

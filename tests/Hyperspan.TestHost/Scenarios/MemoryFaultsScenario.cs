@@ -36,7 +36,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
     {
         // Good and bad pages in turn: each bad one lies between two that can be accessed.
         using SafeFileHandle file = MemoryZoo.MemoryFile(2 * Page);
-        FileBacking truncated = new FileBacking(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        FileBacking truncated = new FileBacking(file, FileAccess.ReadWrite);
         SparseBacking mapping = MemoryZoo.Committed(8 * Page);
         mapping.Unmap(Page, Page);
         mapping.Protect(3 * Page, Page, Protection.None);

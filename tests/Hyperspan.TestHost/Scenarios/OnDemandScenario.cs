@@ -15,7 +15,7 @@ public sealed class OnDemandScenario : IScenario
     public int Run(string[] arguments)
     {
         double seconds = double.Parse(arguments[1], CultureInfo.InvariantCulture);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(arguments[0]);
+        using GuestMemorySnapshot snapshot = Snapshot.Open(arguments[0]);
         var crew = new StormCrew();
         long faults = 0;
         long reads = 0;

@@ -59,7 +59,7 @@ internal static class MemoryZoo
     public static FileBacking FromFile(ulong length)
     {
         using SafeFileHandle file = MemoryFile(length);
-        return new FileBacking(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        return new FileBacking(file, FileAccess.ReadWrite);
     }
 
     private static ForeignBacking Foreign(ulong length)

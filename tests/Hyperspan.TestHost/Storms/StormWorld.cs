@@ -31,7 +31,7 @@ internal sealed class StormWorld : IDisposable
         RandomAccess.Write(Source, bytes, 0);
         Sparse = new SparseBacking(Reserved);
         Sparse.Commit(0, SparsePages * Page);
-        FileBacking file = new FileBacking(File, new FileBackingOptions { Access = FileBackingAccess.ReadWrite });
+        FileBacking file = new FileBacking(File, FileAccess.ReadWrite);
         Memory = new GuestMemoryBuilder("storm")
             .Add(0, Sparse, backingOffset: 0, length: SparsePages * Page)
             .Add(SparsePages * Page, file)

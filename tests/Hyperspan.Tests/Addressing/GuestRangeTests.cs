@@ -71,7 +71,7 @@ public class GuestRangeTests
         full.Contains(empty).ShouldBeFalse();
         empty.Overlaps(full).ShouldBeFalse();
         full.Overlaps(empty).ShouldBeFalse();
-        full.Intersect(empty).ShouldBeNull();
+        full.Intersect(empty).ShouldBe(default);
         full.Touches(new GuestRange(full.End, 0)).ShouldBeFalse();
         new GuestRange(full.End, 0).Touches(full).ShouldBeFalse();
         empty.PageCount.ShouldBe(0UL);

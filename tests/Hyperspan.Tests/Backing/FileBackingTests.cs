@@ -30,8 +30,8 @@ public sealed unsafe class FileBackingTests : IDisposable
     public void Writes_reach_the_file_or_stay_private()
     {
         File.WriteAllBytes(_temporary.Path, new byte[8192]);
-        using (FileBacking memory = new FileBacking(_temporary.Path, new() { Access = FileBackingAccess.ReadWrite, Name = "pmem" }))
-        using (FileBacking copy = new FileBacking(_temporary.Path, new() { Access = FileBackingAccess.CopyOnWrite }))
+        using (FileBacking memory = new FileBacking(_temporary.Path, FileAccess.ReadWrite, new() { Name = "pmem" }))
+        using (FileBacking copy = new FileBacking(_temporary.Path, options: new() { CopyOnWrite = true }))
         {
             memory.Name.ShouldBe("pmem");
             memory.Mapping[4096] = 1;
@@ -57,15 +57,15 @@ public sealed unsafe class FileBackingTests : IDisposable
         bytes[^1] = 9;
         File.WriteAllBytes(_temporary.Path, bytes);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path);
-        using FileBacking rest = new FileBacking(file, new() { FileOffset = Page });
+        using FileBacking rest = new FileBacking(file, Page, (3 * Page) + 9);
         rest.Length.ShouldBe((3 * Page) + 9);
         rest.Mapping[0].ShouldBe((byte)1);
         rest.Mapping[rest.Length - 1].ShouldBe((byte)9);
-        using FileBacking part = new FileBacking(file, new() { FileOffset = Page, Length = 10, Name = "ten", Alignment = 2UL << 20, Prefault = true });
+        using FileBacking part = new FileBacking(file, Page, 10, options: new() { Name = "ten", Alignment = 2UL << 20, Prefault = true });
         part.Length.ShouldBe(10UL);
         ((ulong)part.Mapping % (2UL << 20)).ShouldBe(0UL);
         part.GetShareableRegions()[0].FileOffset.ShouldBe(Page);
-        using FileBacking end = new FileBacking(file, new() { FileOffset = 4 * Page });
+        using FileBacking end = new FileBacking(file, 4 * Page, 9);
         end.Length.ShouldBe(9UL);
     }
 
@@ -86,27 +86,29 @@ public sealed unsafe class FileBackingTests : IDisposable
     {
         File.WriteAllBytes(_temporary.Path, new byte[5000]);
         int descriptors = SelfProbe.OpenDescriptors();
-        Should.Throw<GuestMemoryMappingException>(() => new FileBacking(_temporary.Path, new() { Length = 5001, Name = "rom" })).Message
-            .ShouldBe("'rom': cannot map the file for 0x0-0x1389: the file has 0x1388 bytes, which ends before offset 0x0 + length 0x1389");
-        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { FileOffset = 2 * Page }))
-            .Message.ShouldContain("past the end of the file at 0x1388");
-        Should.Throw<ArgumentException>(() => new FileBacking(_temporary.Path, new() { FileOffset = 10 }));
-        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { FaultBehavior = FaultBehavior.Never }));
-        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, new() { Access = (FileBackingAccess)3 }));
+        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, options: new() { FaultBehavior = FaultBehavior.Never }));
+        Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, FileAccess.Write));
         Should.Throw<FileNotFoundException>(() => new FileBacking(_temporary.Path + ".missing"));
         Should.Throw<UnauthorizedAccessException>(() => new FileBacking(Path.GetTempPath()));
         Should.Throw<ArgumentException>(() => new FileBacking("/dev/null"));
-        Should.Throw<GuestMemoryMappingException>(() => new FileBacking("/dev/null", new() { Length = 5 })).ErrorName.ShouldBe("ENODEV");
+        using (SafeFileHandle none = File.OpenHandle("/dev/null"))
         using (SafeFileHandle readOnly = File.OpenHandle(_temporary.Path))
         {
-            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(readOnly, new() { Access = FileBackingAccess.ReadWrite }))
+            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(none, 0, 5)).ErrorName.ShouldBe("ENODEV");
+            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(readOnly, 0, 5001, options: new() { Name = "rom" })).Message
+                .ShouldBe("'rom': cannot map the file for 0x0-0x1389: the file has 0x1388 bytes, which ends before offset 0x0 + length 0x1389");
+            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(readOnly, 2 * Page, 1));
+            Should.Throw<ArgumentException>(() => new FileBacking(readOnly, 10, 1));
+            Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(readOnly, 0, ulong.MaxValue));
+            Should.Throw<GuestMemoryMappingException>(() => new FileBacking(readOnly, FileAccess.ReadWrite))
                 .Message.ShouldEndWith("; the file is not open for reading and writing");
-            using FileBacking copy = new FileBacking(readOnly, new() { Access = FileBackingAccess.CopyOnWrite });
+            Should.Throw<ArgumentException>(() => new FileBacking(readOnly, FileAccess.ReadWrite, new() { CopyOnWrite = true }));
+            using FileBacking copy = new FileBacking(readOnly, options: new() { CopyOnWrite = true });
             copy.Mapping[0] = 1;
         }
 
         SelfProbe.OpenDescriptors().ShouldBe(descriptors);
-        using FileBacking blocking = new FileBacking(_temporary.Path, new() { FaultBehavior = FaultBehavior.MayBlock });
+        using FileBacking blocking = new FileBacking(_temporary.Path, options: new() { FaultBehavior = FaultBehavior.MayBlock });
         blocking.FaultBehavior.ShouldBe(FaultBehavior.MayBlock);
     }
 

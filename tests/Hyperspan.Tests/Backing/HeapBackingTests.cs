@@ -47,12 +47,12 @@ public sealed unsafe class HeapBackingTests
         using HeapBacking empty = new(0);
         empty.Length.ShouldBe(0UL);
         (empty.Mapping == null).ShouldBeTrue();
-        using HeapBacking copy = HeapBacking.Copy([1, 2, 3], "rom");
+        using HeapBacking copy = new([1, 2, 3], new() { Name = "rom" });
         copy.Length.ShouldBe(3UL);
         copy.Name.ShouldBe("rom");
         new Span<byte>(copy.Mapping, 3).ToArray().ShouldBe([1, 2, 3]);
         copy.IsWritable.ShouldBeTrue();
-        using HeapBacking none = HeapBacking.Copy([]);
+        using HeapBacking none = new([]);
         none.Length.ShouldBe(0UL);
     }
 

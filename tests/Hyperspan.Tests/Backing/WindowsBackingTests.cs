@@ -1,6 +1,7 @@
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Windows;
 using Hyperspan.Tests.Infrastructure;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Backing;
 
@@ -209,7 +210,8 @@ public sealed unsafe class WindowsBackingTests
     public void A_file_is_memory()
     {
         using var file = new TemporaryFile((3 * PageLength) + 100);
-        using (var memory = new GuestMemory(new FileBacking(file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite, FileOffset = Page }), "file"))
+        using (SafeFileHandle handle = File.OpenHandle(file.Path, access: FileAccess.ReadWrite, share: FileShare.ReadWrite))
+        using (var memory = new GuestMemory(new FileBacking(handle, Page, (2 * Page) + 100, FileAccess.ReadWrite), "file"))
         {
             memory.Length.ShouldBe((2 * Page) + 100);
             memory.Write((2 * Page) + 96, 0xaabbccddu);
@@ -222,7 +224,7 @@ public sealed unsafe class WindowsBackingTests
             memory.TryWrite(0, 1u).ShouldBeFalse();
         }
 
-        using (var memory = new GuestMemory(new FileBacking(file.Path, new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file"))
+        using (var memory = new GuestMemory(new FileBacking(file.Path, options: new FileBackingOptions { CopyOnWrite = true }), "file"))
         {
             memory.Write((3 * Page) + 96, 1u);
             memory.Read<uint>((3 * Page) + 96).ShouldBe(1u);

@@ -37,7 +37,7 @@ public sealed class DumpTests : IDisposable
 
         // By way of a snapshot, too.
         await dump.SaveSnapshotAsync(_bed.PathOf("snapshot"));
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("snapshot"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("snapshot"));
         if (!skipZero)
         {
             (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
@@ -53,7 +53,7 @@ public sealed class DumpTests : IDisposable
             .Build();
         memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);
-        await GuestMemoryDump.WriteAsync(memory, _bed.PathOf("raw"), new DumpOptions { Format = DumpFormat.Raw });
+        GuestMemoryDump.Write(memory, _bed.PathOf("raw"), new DumpOptions { Format = DumpFormat.Raw });
         byte[] expected = new byte[0x20_0800 + 100];
         expected.AsSpan(0x5000, 0x1800).Fill(7);
         expected[0x20_0810] = 0x99;

@@ -117,7 +117,7 @@ public class FaultTests
     [Fact]
     public void Writes_to_read_only_regions_and_backings_are_refused()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, HeapBacking.Copy(Pattern(4096)), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Pattern(4096)), protection: Protection.Read).Build();
         memory.Read(0, 4096).ShouldBe(Pattern(4096));
         memory.TryWrite(8, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);

@@ -80,7 +80,7 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(image.Path, Pattern(8 * 4096));
         File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
         using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new(new FileBacking(ram.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }), "guest");
+        using GuestMemory memory = new(new FileBacking(ram.Path, FileAccess.ReadWrite), "guest");
         using var vectors = new GuestIoVectors(AccessType.Write);
         Add(vectors, memory, 0, 8 * Page);
         using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))

@@ -156,7 +156,7 @@ public class SourceDocumentTests
     }
 
     private static GuestMemory BytesAt(ulong address, int size) =>
-        new GuestMemoryBuilder("slice").Add(address, HeapBacking.Copy(new byte[size])).Build();
+        new GuestMemoryBuilder("slice").Add(address, new HeapBacking(new byte[size])).Build();
 
     // 0 to 1 MiB RAM, 1 to 2 MiB empty, 2 to 3 MiB RAM, a page empty, RAM up to 4 MiB.
     private static MappedBacking HoledMapping()

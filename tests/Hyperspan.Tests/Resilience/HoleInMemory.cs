@@ -40,7 +40,7 @@ internal sealed class HoleInMemory : IDisposable
             using var file = new SafeFileHandle(LibC.MemfdCreate("hole", MemoryFileFlags.CloseOnExec), ownsHandle: true);
             LibC.Ftruncate(file, 2 * (long)Page).ShouldBe(0);
             GuestMemoryBacking backing = reason == "truncated file"
-                ? new FileBacking(file, new FileBackingOptions { Access = FileBackingAccess.ReadWrite })
+                ? new FileBacking(file, FileAccess.ReadWrite)
                 : new ForeignBacking(file, 0, 2 * Page);
             LibC.Ftruncate(file, (long)Page).ShouldBe(0);
             return backing;

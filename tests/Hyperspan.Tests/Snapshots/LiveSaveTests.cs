@@ -36,9 +36,9 @@ public sealed class LiveSaveTests : IDisposable
         SnapshotBed.Scribble(memory, new Random(writes), writes);
         byte[] expected = SnapshotBed.BytesOf(memory);
         var options = new SnapshotSaveOptions { Compress = compress, Captured = () => SnapshotBed.Scribble(memory, new Random(writes + 1), 900) };
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options);
+        SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options);
         SnapshotBed.BytesOf(memory).ShouldNotBe(expected);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Id.ShouldBe(saved.Id);
         await snapshot.VerifyAsync();
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(expected);
@@ -64,9 +64,9 @@ public sealed class LiveSaveTests : IDisposable
             BinaryPrimitives.WriteUInt64LittleEndian(expected.AsSpan((int)(page * Page)), page + 1);
         }
 
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => WriteAll(memory) });
+        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => WriteAll(memory) });
         memory.Read<ulong>(8).ShouldBe(ulong.MaxValue);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -111,7 +111,7 @@ public sealed class LiveSaveTests : IDisposable
             await GuestMemorySnapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
         }
 
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -145,22 +145,22 @@ public sealed class LiveSaveTests : IDisposable
         log.Start();
         SnapshotBed.Scribble(memory, new Random(1), 200);
         log.Collect();
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
+        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
         byte[] expected = SnapshotBed.BytesOf(memory);
-        using GuestMemorySnapshot first = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot first = Snapshot.Open(_bed.PathOf("a"));
 
         // What was written while the first was saved is in the log, and so is in the second.
         DirtyPages changed = log.Collect();
-        await GuestMemorySnapshot.SaveLiveAsync(
+        await Snapshot.SaveLiveAsync(
             memory, _bed.PathOf("b"), new SnapshotSaveOptions { Since = first, Changed = changed, Captured = () => SnapshotBed.Scribble(memory, new Random(3), 50) });
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("c"), new SnapshotSaveOptions { Since = first });
-        using (GuestMemorySnapshot second = GuestMemorySnapshot.Open(_bed.PathOf("b")))
+        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("c"), new SnapshotSaveOptions { Since = first });
+        using (GuestMemorySnapshot second = Snapshot.Open(_bed.PathOf("b")))
         {
             second.ParentId.ShouldBe(first.Id);
             (await SnapshotBed.RestoredAsync(second)).ShouldEqual(expected);
         }
 
-        using GuestMemorySnapshot compared = GuestMemorySnapshot.Open(_bed.PathOf("c"));
+        using GuestMemorySnapshot compared = Snapshot.Open(_bed.PathOf("c"));
         (await SnapshotBed.RestoredAsync(compared)).ShouldEqual(SnapshotBed.BytesOf(memory));
     }
 
@@ -172,10 +172,10 @@ public sealed class LiveSaveTests : IDisposable
         ulong told = 0;
         var progress = new Progress(report => told = report.Done);
         var options = new SnapshotSaveOptions { Sections = [new SnapshotSection("state", "abc"u8.ToArray())] };
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options, progress);
+        SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options, progress);
         saved.StoredPages.ShouldBe(1UL);
         told.ShouldBe(Length);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Single().Name.ShouldBe("state");
     }
 
@@ -218,8 +218,8 @@ public sealed class LiveSaveTests : IDisposable
             image.KeptBytes.ShouldBe(20 * Page);
         }
 
-        await GuestMemorySnapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * Page) });
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * Page) });
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[20 * Page];
         snapshot.Read(0, bytes);
         bytes.ShouldAllBe(value => value == 2);
@@ -234,7 +234,7 @@ public sealed class LiveSaveTests : IDisposable
         File.WriteAllText(_bed.PathOf("a"), "old");
         using var source = new CancellationTokenSource();
         await Should.ThrowAsync<OperationCanceledException>(
-            GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = source.Cancel }, progress: null, source.Token));
+            Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = source.Cancel }, progress: null, source.Token));
         File.ReadAllText(_bed.PathOf("a")).ShouldBe("old");
         _bed.Names().ShouldBe(["a"]);
         ShouldBeLeftAlone(memory);
@@ -247,12 +247,12 @@ public sealed class LiveSaveTests : IDisposable
         memory.Fill(0, 1, Length);
         using (var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
-            await Should.ThrowAsync<IOException>(GuestMemorySnapshot.SaveLiveAsync(memory, full));
+            await Should.ThrowAsync<IOException>(Snapshot.SaveLiveAsync(memory, full));
         }
 
-        await Should.ThrowAsync<DirectoryNotFoundException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("nowhere/a")));
+        await Should.ThrowAsync<DirectoryNotFoundException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("nowhere/a")));
         await Should.ThrowAsync<TimeZoneNotFoundException>(
-            GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => throw new TimeZoneNotFoundException() }));
+            Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => throw new TimeZoneNotFoundException() }));
         ShouldBeLeftAlone(memory);
     }
 
@@ -265,10 +265,10 @@ public sealed class LiveSaveTests : IDisposable
         GuestMemory memory = Make(kind);
         memory.Fill(0, 1, Length);
         var options = new SnapshotSaveOptions { SkipUnreadable = skipUnreadable, Captured = memory.Dispose };
-        GuestMemoryException e = await Should.ThrowAsync<GuestMemoryException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
+        GuestMemoryException e = await Should.ThrowAsync<GuestMemoryException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
         e.Fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         _bed.Names().ShouldBeEmpty();
-        await Should.ThrowAsync<ObjectDisposedException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
+        await Should.ThrowAsync<ObjectDisposedException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
     }
 
     [SkippableFact]
@@ -293,15 +293,15 @@ public sealed class LiveSaveTests : IDisposable
 
         if (!isTmpfs)
         {
-            using var file = new GuestMemory(new FileBacking(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }));
+            using var file = new GuestMemory(new FileBacking(onDisk.Path, FileAccess.ReadWrite));
             (await Refused(file)).ShouldContain("file system");
-            using var copied = new GuestMemory(new FileBacking(onDisk.Path, new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }));
-            (await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
+            using var copied = new GuestMemory(new FileBacking(onDisk.Path, options: new FileBackingOptions { CopyOnWrite = true }));
+            (await Should.ThrowAsync<GuestMemoryMappingException>(Snapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
         }
 
         // What nobody writes need not be held.
         using GuestMemory firmware = new GuestMemoryBuilder("with firmware").Add(0, new HeapBacking(Page)).Add(0x10_0000, new FileBacking(onDisk.Path)).Build();
-        await GuestMemorySnapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
+        await Snapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
         _bed.Names().ShouldBe(["firmware"]);
     }
 
@@ -321,7 +321,7 @@ public sealed class LiveSaveTests : IDisposable
         }
 
         log.Collect();
-        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a")));
+        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a")));
         refused.ErrorName.ShouldBe("EBUSY");
         refused.Message.ShouldContain("dirty log");
         WriteByPointer(memory, 1);
@@ -329,9 +329,9 @@ public sealed class LiveSaveTests : IDisposable
         log.Stop();
 
         // Nor twice at the same time.
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
+        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
         {
-            Captured = () => Should.Throw<GuestMemoryMappingException>(() => GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("b")).GetAwaiter().GetResult()),
+            Captured = () => Should.Throw<GuestMemoryMappingException>(() => Snapshot.SaveLiveAsync(memory, _bed.PathOf("b")).GetAwaiter().GetResult()),
         });
         ShouldBeLeftAlone(memory);
     }
@@ -344,8 +344,8 @@ public sealed class LiveSaveTests : IDisposable
         using var memory = new GuestMemory(backing);
         using var other = new GuestMemory(new ForeignBacking(backing.Handle, 0, Page));
         memory.Write(0, 1UL);
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => other.Write(0, 2UL) });
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => other.Write(0, 2UL) });
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[8];
         snapshot.Read(0, bytes);
         BitConverter.ToUInt64(bytes).ShouldBe(2UL);
@@ -373,13 +373,13 @@ public sealed class LiveSaveTests : IDisposable
     }
 
     private async Task<string> Refused(GuestMemory memory) =>
-        (await Should.ThrowAsync<NotSupportedException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a")))).Message;
+        (await Should.ThrowAsync<NotSupportedException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a")))).Message;
 
     /// <summary>Nothing is registered any more, or it could not be again.</summary>
     private void ShouldBeLeftAlone(GuestMemory memory)
     {
         memory.Write(0, 3UL);
-        GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
+        Snapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
         memory.Read<ulong>(0).ShouldBe(3UL);
     }
 
@@ -400,8 +400,8 @@ public sealed class LiveSaveTests : IDisposable
 
             using SafeFileHandle handle = File.OpenHandle(_shm);
             Skip.If(FileDescriptors.FileSystemMagic(handle) != LinuxConstants.TMPFS_MAGIC, "/dev/shm is no tmpfs");
-            FileBackingAccess access = kind == "private" ? FileBackingAccess.CopyOnWrite : FileBackingAccess.ReadWrite;
-            return new GuestMemory(new FileBacking(_shm, new FileBackingOptions { Access = access }));
+            bool isPrivate = kind == "private";
+            return new GuestMemory(new FileBacking(_shm, isPrivate ? FileAccess.Read : FileAccess.ReadWrite, new FileBackingOptions { CopyOnWrite = isPrivate }));
         }
 
         try

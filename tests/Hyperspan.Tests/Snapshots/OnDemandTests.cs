@@ -177,11 +177,11 @@ public sealed class OnDemandTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(11), 300);
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("base"), new SnapshotSaveOptions { Compress = compress });
+        await Snapshot.SaveAsync(memory, _bed.PathOf("base"), new SnapshotSaveOptions { Compress = compress });
         SnapshotBed.Scribble(memory, new Random(12), 60);
-        using GuestMemorySnapshot since = GuestMemorySnapshot.Open(_bed.PathOf("base"));
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since });
-        return GuestMemorySnapshot.Open(_bed.PathOf("next"));
+        using GuestMemorySnapshot since = Snapshot.Open(_bed.PathOf("base"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since });
+        return Snapshot.Open(_bed.PathOf("next"));
     }
 
     /// <summary>Pages that hold their number in their second word; each third is zero.</summary>
@@ -196,8 +196,8 @@ public sealed class OnDemandTests : IDisposable
             }
         }
 
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("numbered"));
-        return GuestMemorySnapshot.Open(_bed.PathOf("numbered"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("numbered"));
+        return Snapshot.Open(_bed.PathOf("numbered"));
     }
 
     private sealed class Source(GuestMemorySnapshot snapshot) : IPageSource

@@ -119,7 +119,7 @@ public sealed class PageServerTests : IDisposable
             }
         }
 
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("numbered"));
-        return GuestMemorySnapshot.Open(_bed.PathOf("numbered"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("numbered"));
+        return Snapshot.Open(_bed.PathOf("numbered"));
     }
 }

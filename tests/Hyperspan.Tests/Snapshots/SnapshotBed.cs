@@ -22,7 +22,7 @@ public sealed class SnapshotBed : IDisposable
         using GuestMemory memory = GuestMemory.Allocate(Page);
         try
         {
-            GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
+            Snapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
         }
         catch (PlatformNotSupportedException e)
         {

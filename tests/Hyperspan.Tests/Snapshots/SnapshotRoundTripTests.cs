@@ -20,8 +20,8 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(writes), writes);
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Compress = compress });
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Compress = compress });
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Id.ShouldBe(saved.Id);
         snapshot.ParentId.ShouldBeNull();
         snapshot.FileBytes.ShouldBe(saved.FileBytes);
@@ -34,16 +34,55 @@ public sealed class SnapshotRoundTripTests : IDisposable
         _bed.Names().ShouldBe(["a"]);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(900)]
+    public async Task Is_saved_and_restored_by_a_line_each(int writes)
+    {
+        using GuestMemory memory = SnapshotBed.CreateMemory();
+        SnapshotBed.Scribble(memory, new Random(writes), writes);
+        memory.Save(_bed.PathOf("a")).FileBytes.ShouldBe((ulong)new FileInfo(_bed.PathOf("a")).Length);
+        using (GuestMemory restored = Snapshot.Restore(_bed.PathOf("a")))
+        {
+            File.Delete(_bed.PathOf("a"));
+            restored.Regions.Select(region => (region.Range, region.Protection)).ShouldBe(memory.Regions.Select(region => (region.Range, region.Protection)));
+            restored.Name.ShouldBe("a");
+            SnapshotBed.BytesOf(restored).ShouldEqual(SnapshotBed.BytesOf(memory));
+        }
+
+        await memory.SaveAsync(_bed.PathOf("b"), CancellationToken.None);
+        var stream = new MemoryStream();
+        await memory.SaveAsync(stream, CancellationToken.None);
+        stream.Length.ShouldBe(new FileInfo(_bed.PathOf("b")).Length);
+        await Should.ThrowAsync<OperationCanceledException>(() => memory.SaveAsync(_bed.PathOf("c"), new CancellationToken(canceled: true)));
+        File.WriteAllText(_bed.PathOf("d"), new string('x', 8192));
+        Should.Throw<InvalidSnapshotException>(() => Snapshot.Restore(_bed.PathOf("d")));
+        Should.Throw<FileNotFoundException>(() => Snapshot.Restore(_bed.PathOf("c")));
+        Should.Throw<DirectoryNotFoundException>(() => memory.Save(_bed.PathOf("none/a")));
+        _bed.Names().ShouldBe(["b", "d"]);
+    }
+
+    [Fact]
+    public void Memory_that_may_only_be_read_is_restored_as_such()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0x1000, new HeapBacking([1, 2, 3, 4]), protection: Protection.Read).Build();
+        memory.Save(_bed.PathOf("a"));
+        using GuestMemory restored = Snapshot.Restore(_bed.PathOf("a"));
+        restored.Read<uint>(0x1000).ShouldBe(0x0403_0201u);
+        restored.TryWrite(0x1000, 0u).ShouldBeFalse();
+        restored.Length.ShouldBe(4UL);
+    }
+
     [Fact]
     public async Task Pages_that_are_zero_or_absent_take_no_room()
     {
         using var memory = new GuestMemory(new HeapBacking(1UL << 30), "ram");
         memory.Fill(0x10_0000, 0, 64 * SnapshotBed.Page);
         memory.Write(0x2000_0000, 1UL);
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
+        SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.StoredPages.ShouldBe(1UL);
         saved.FileBytes.ShouldBeLessThan(16UL << 10);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000_0000, 4096)]);
     }
 
@@ -53,9 +92,9 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(5), 100);
         var stream = new MemoryStream();
-        await GuestMemorySnapshot.SaveAsync(memory, new ForwardStream(stream));
+        await Snapshot.SaveAsync(memory, new ForwardStream(stream));
         File.WriteAllBytes(_bed.PathOf("a"), stream.ToArray());
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
     }
 
@@ -66,15 +105,15 @@ public sealed class SnapshotRoundTripTests : IDisposable
         byte[] large = new byte[3_000_001];
         new Random(1).NextBytes(large);
         SnapshotSection[] sections = [new("cpu", new byte[] { 1, 2, 3 }), new("empty", ReadOnlyMemory<byte>.Empty), new("device/disk é", new MemoryStream(large))];
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Sections = sections });
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Sections = sections });
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Select(section => (section.Name, section.Length)).ShouldBe([("cpu", 3UL), ("empty", 0UL), ("device/disk é", 3_000_001UL)]);
         snapshot.ReadSection("cpu", 10).ShouldBe([1, 2, 3]);
         snapshot.ReadSection("empty", 10).ShouldBe([]);
         snapshot.ReadSection("device/disk é", int.MaxValue)!.ShouldEqual(large);
         snapshot.ReadSection("none", 10).ShouldBeNull();
         Should.Throw<InvalidSnapshotException>(() => snapshot.ReadSection("cpu", 2));
-        await Should.ThrowAsync<ArgumentException>(() => GuestMemorySnapshot.SaveAsync(
+        await Should.ThrowAsync<ArgumentException>(() => Snapshot.SaveAsync(
             memory, _bed.PathOf("b"), new SnapshotSaveOptions { Sections = [sections[0], sections[0]] }));
         _bed.Names().ShouldBe(["a"]);
     }
@@ -84,8 +123,8 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(8), 300);
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] seen = new byte[100_001];
         byte[] expected = new byte[seen.Length];
         snapshot.Read(0x1_0000_0123, seen);
@@ -104,9 +143,9 @@ public sealed class SnapshotRoundTripTests : IDisposable
         mapping.MapZero(0x8000, 0x1000);
         using var memory = new GuestMemory(mapping, "sparse");
         memory.Write(0x2ff8, ulong.MaxValue);
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
+        SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.UnreadablePages.ShouldBe(0UL);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000, 0x1000)]);
     }
 
@@ -115,16 +154,16 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * 4096)]);
-        using var memory = new GuestMemory(new FileBacking(_bed.PathOf("file"), new FileBackingOptions { Access = FileBackingAccess.CopyOnWrite }), "file");
+        using var memory = new GuestMemory(new FileBacking(_bed.PathOf("file"), options: new FileBackingOptions { CopyOnWrite = true }), "file");
         using (FileStream file = File.Open(_bed.PathOf("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             file.SetLength(4 * 4096);
         }
 
-        GuestMemoryException failure = await Should.ThrowAsync<GuestMemoryException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a")));
+        GuestMemoryException failure = await Should.ThrowAsync<GuestMemoryException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("a")));
         failure.Fault.Address.ShouldBe(new GuestAddress(4 * 4096));
         _bed.Names().ShouldBe(["file"]);
-        SnapshotSaved saved = await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { SkipUnreadable = true });
+        SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { SkipUnreadable = true });
         saved.UnreadablePages.ShouldBe(4UL);
         saved.StoredPages.ShouldBe(4UL);
     }
@@ -134,13 +173,13 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(8), 300);
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         byte[] before = File.ReadAllBytes(_bed.PathOf("a"));
         using var source = new CancellationTokenSource();
         var failing = new SnapshotSection("fails", new FailingStream());
-        await Should.ThrowAsync<IOException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Sections = [failing] }));
+        await Should.ThrowAsync<IOException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Sections = [failing] }));
         source.Cancel();
-        await Should.ThrowAsync<OperationCanceledException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), cancellationToken: source.Token));
+        await Should.ThrowAsync<OperationCanceledException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("a"), cancellationToken: source.Token));
         File.ReadAllBytes(_bed.PathOf("a")).ShouldEqual(before);
         _bed.Names().ShouldBe(["a"]);
     }
@@ -152,16 +191,16 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = GuestMemory.Allocate(1 << 16);
         File.WriteAllText(_bed.PathOf("real"), "old");
         File.CreateSymbolicLink(_bed.PathOf("link"), "real");
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("link"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("link"));
         new FileInfo(_bed.PathOf("link")).LinkTarget.ShouldBe("real");
-        using (GuestMemorySnapshot.Open(_bed.PathOf("real")))
+        using (Snapshot.Open(_bed.PathOf("real")))
         {
         }
 
         new FileInfo(_bed.PathOf("real")).UnixFileMode.ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        await Should.ThrowAsync<IOException>(() => GuestMemorySnapshot.SaveAsync(memory, "/dev/null"));
-        await Should.ThrowAsync<IOException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf(".")));
-        await Should.ThrowAsync<IOException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("none/a")));
+        await Should.ThrowAsync<IOException>(() => Snapshot.SaveAsync(memory, "/dev/null"));
+        await Should.ThrowAsync<IOException>(() => Snapshot.SaveAsync(memory, _bed.PathOf(".")));
+        await Should.ThrowAsync<IOException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("none/a")));
     }
 
     [Fact]
@@ -169,8 +208,8 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(8), 300);
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory smaller = GuestMemory.Allocate(599 * SnapshotBed.Page);
         GuestMemoryException failure = await Should.ThrowAsync<GuestMemoryException>(() => snapshot.RestoreAsync(smaller));
         failure.Fault.Address.ShouldBe(new GuestAddress(599 * SnapshotBed.Page));
@@ -189,7 +228,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         File.WriteAllBytes(_bed.PathOf("ram"), bytes);
         using (var memory = new GuestMemory(new FileBacking(_bed.PathOf("ram")), "ram"))
         {
-            await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
+            await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         }
 
         if (exists)
@@ -199,7 +238,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
             File.WriteAllBytes(_bed.PathOf("again"), other);
         }
 
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         await snapshot.RestoreFileAsync(_bed.PathOf("again"));
         File.ReadAllBytes(_bed.PathOf("again")).ShouldEqual(bytes);
     }
@@ -211,8 +250,8 @@ public sealed class SnapshotRoundTripTests : IDisposable
         SnapshotBed.Scribble(memory, new Random(8), 300);
         var saving = new LastReport();
         var restoring = new LastReport();
-        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"), progress: saving);
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveAsync(memory, _bed.PathOf("a"), progress: saving);
+        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         await snapshot.VerifyAsync(restoring);
         saving.Last.Done.ShouldBe((903 * SnapshotBed.Page) + 5000);
         saving.Last.Total.ShouldBe(saving.Last.Done);

@@ -152,8 +152,8 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         using var bed = new SnapshotBed();
         using GuestMemory memory = Make("heap");
-        GuestMemorySnapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
-        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(bed.PathOf("s"));
+        Snapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
+        using GuestMemorySnapshot snapshot = Snapshot.Open(bed.PathOf("s"));
         using OnDemandMemory lazy = OnDemandMemory.Create(snapshot);
         using var log = new DirtyLog(lazy.Memory, scope: DirtyLogScope.Mapping);
         Should.Throw<GuestMemoryMappingException>(log.Start).Message.ShouldContain("watch the writes to");
@@ -290,7 +290,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         {
             "heap" => new HeapBacking(Length),
             "shared" => new SharedBacking(Length),
-            "file" => new FileBacking(_file.Path, new FileBackingOptions { Access = FileBackingAccess.ReadWrite }),
+            "file" => new FileBacking(_file.Path, FileAccess.ReadWrite),
             _ => new SparseBacking(Length),
         };
         (backing as SparseBacking)?.Commit(0, Length);

@@ -13,7 +13,7 @@ internal sealed class TestDevice(int queues = 1, ulong features = TestDevice.Rin
 
     private readonly byte[] _config = Enumerable.Range(1, 60).Select(i => (byte)i).ToArray();
 
-    public uint DeviceId => 42;
+    public VirtioDeviceType DeviceType => (VirtioDeviceType)42;
 
     public ulong OfferedFeatures => features;
 

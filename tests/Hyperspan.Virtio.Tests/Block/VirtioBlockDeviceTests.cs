@@ -11,7 +11,7 @@ public class VirtioBlockDeviceTests
     public void Features()
     {
         using var one = new VirtioBlockDevice(new MemoryDisk(512));
-        one.DeviceId.ShouldBe(2u);
+        one.DeviceType.ShouldBe(VirtioDeviceType.Block);
         one.OfferedFeatures.ShouldBe(
             Ring | (1 << 2) | (1 << 6) | (1 << 9) | (1 << 10) | (1 << 11) | (1 << 13) | (1 << 14));
         using var readOnly = new VirtioBlockDevice(new MemoryDisk(512, readOnly: true), new VirtioBlockOptions { QueueCount = 2 });

@@ -19,17 +19,17 @@ namespace Hyperspan.Kvm;
 /// <example>
 /// <code>
 /// using var ram = new GuestMemory("ram", new SharedBacking(1 &lt;&lt; 20));
-/// using var partition = new Partition();
+/// using var partition = new KvmPartition();
 /// partition.Map(ram);
 /// partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
 /// VirtualProcessor processor = partition.CreateVcpu();
 /// processor.SetRegisters(new GeneralRegisters { Rip = 0x1000, Rflags = 2 });
-/// ProcessorExit exit = processor.Run();
+/// KvmExit exit = processor.Run();
 /// </code>
 /// </example>
 /// </remarks>
 [DebuggerDisplay("{Name,nq}")]
-public sealed unsafe partial class Partition : IDisposable
+public sealed unsafe partial class KvmPartition : IDisposable
 {
     // Three pages that Intel processors without unrestricted guests need somewhere, and one for a page table; where QEMU has them, below the BIOS.
     private const ulong TaskStateAddress = 0xfffb_d000;
@@ -46,14 +46,14 @@ public sealed unsafe partial class Partition : IDisposable
     private uint _nextProcessor;
     private bool _disposed;
 
-    /// <summary>Initializes a new instance of the <see cref="Partition"/> class, without memory and processors.</summary>
+    /// <summary>Initializes a new instance of the <see cref="KvmPartition"/> class, without memory and processors.</summary>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="KvmException">There is no KVM, or it refused; the message says which step, and why.</exception>
     /// <exception cref="ArgumentException">The dirty ring's size is no power of two, or the timer was asked for without the interrupt controller.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x86-64.</exception>
-    public Partition(PartitionOptions? options = null)
+    public KvmPartition(KvmPartitionOptions? options = null)
     {
-        options ??= PartitionOptions.Default;
+        options ??= KvmPartitionOptions.Default;
         ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
         if (options.IntervalTimer && !options.InterruptController)
         {
@@ -74,7 +74,7 @@ public sealed unsafe partial class Partition : IDisposable
         _device = KvmCall.Open();
         try
         {
-            Capabilities = new PartitionCapabilities(_device);
+            Capabilities = new KvmCapabilities(_device);
             if (!Capabilities.ImmediateExit)
             {
                 throw new KvmException("KVM_CAP_IMMEDIATE_EXIT", ErrorNumber.NotSupported, "kernels since 4.13 have it");
@@ -93,13 +93,13 @@ public sealed unsafe partial class Partition : IDisposable
         }
     }
 
-    /// <summary>Initializes a new instance of the <see cref="Partition"/> class, and maps memory: each of its regions at its address, as <see cref="Map(GuestMemory)"/>.</summary>
+    /// <summary>Initializes a new instance of the <see cref="KvmPartition"/> class, and maps memory, each region at its address: <see cref="Map(GuestMemory)"/>.</summary>
     /// <param name="memory">The memory; it stays the caller's, and is unmapped with the partition.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentException">A region is what a guest cannot see: unaligned, without a mapping, or one that moves.</exception>
     /// <exception cref="KvmException">/dev/kvm cannot be used, or the kernel refused.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x86-64.</exception>
-    public Partition(GuestMemory memory, PartitionOptions? options = null)
+    public KvmPartition(GuestMemory memory, KvmPartitionOptions? options = null)
         : this(options)
     {
         try
@@ -117,7 +117,7 @@ public sealed unsafe partial class Partition : IDisposable
     public string Name { get; }
 
     /// <summary>Gets what this kernel's KVM can do.</summary>
-    public PartitionCapabilities Capabilities { get; }
+    public KvmCapabilities Capabilities { get; }
 
     /// <summary>Gets what happens at an access that no device answers.</summary>
     public UnclaimedAccess Unclaimed { get; }
@@ -155,7 +155,7 @@ public sealed unsafe partial class Partition : IDisposable
     {
         try
         {
-            using var partition = new Partition();
+            using var partition = new KvmPartition();
             return null;
         }
         catch (Exception e) when (e is KvmException or PlatformNotSupportedException)

@@ -1,14 +1,14 @@
 namespace Hyperspan.Kvm;
 
-/// <summary>How a <see cref="Partition"/> is made.</summary>
-public sealed class PartitionOptions
+/// <summary>How a <see cref="KvmPartition"/> is made.</summary>
+public sealed class KvmPartitionOptions
 {
     /// <summary>Gets the name used in errors and for threads.</summary>
     public string Name { get; init; } = "partition";
 
     /// <summary>
     /// Gets a value indicating whether the kernel emulates the two 8259, the I/O APIC and a local APIC for each processor. Without them a processor that halts comes back
-    /// (<see cref="ProcessorExitKind.Halt"/>), and there are no interrupts.
+    /// (<see cref="KvmExitKind.Halt"/>), and there are no interrupts.
     /// </summary>
     public bool InterruptController { get; init; }
 
@@ -20,9 +20,9 @@ public sealed class PartitionOptions
 
     /// <summary>
     /// Gets the number of entries of each processor's dirty ring, a power of two, or zero for dirty bitmaps. With a ring there are no bitmaps: see
-    /// <see cref="Partition.CollectDirty"/>.
+    /// <see cref="KvmPartition.CollectDirty"/>.
     /// </summary>
     public int DirtyRingSize { get; init; }
 
-    internal static PartitionOptions Default { get; } = new();
+    internal static KvmPartitionOptions Default { get; } = new();
 }

@@ -6,7 +6,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Kvm;
 
 /// <content>Memory slots.</content>
-public sealed unsafe partial class Partition
+public sealed unsafe partial class KvmPartition
 {
     // Changes of slots one after another; taken alone, or before _lock.
     private readonly Lock _slotLock = new();

@@ -3,13 +3,13 @@ using System.Globalization;
 namespace Hyperspan.Kvm;
 
 /// <summary>Why a processor came back from its guest, and what is to be known about it. Nothing of the guest's is pending then: its registers may be changed.</summary>
-public readonly record struct ProcessorExit
+public readonly record struct KvmExit
 {
     /// <summary>Gets the kind.</summary>
-    public ProcessorExitKind Kind { get; init; }
+    public KvmExitKind Kind { get; init; }
 
     /// <summary>
-    /// Gets the guest-physical address of the access (<see cref="ProcessorExitKind.MemoryMapped"/>; <see cref="ProcessorExitKind.MemoryFault"/>, where the kernel says
+    /// Gets the guest-physical address of the access (<see cref="KvmExitKind.MemoryMapped"/>; <see cref="KvmExitKind.MemoryFault"/>, where the kernel says
     /// it), or its port.
     /// </summary>
     public ulong Address { get; init; }
@@ -26,7 +26,7 @@ public readonly record struct ProcessorExit
     /// <summary>Gets why the access failed, if one did: that nobody answers, or what a device threw.</summary>
     public GuestMemoryFault? Fault { get; init; }
 
-    /// <summary>Gets what the guest asks of the machine, with <see cref="ProcessorExitKind.SystemEvent"/>.</summary>
+    /// <summary>Gets what the guest asks of the machine, with <see cref="KvmExitKind.SystemEvent"/>.</summary>
     public SystemEvent SystemEvent { get; init; }
 
     /// <summary>Gets the number by which the hardware or the kernel names the reason; zero where there is none.</summary>
@@ -39,10 +39,10 @@ public readonly record struct ProcessorExit
     /// <returns>The text.</returns>
     public override string ToString() => Kind switch
     {
-        ProcessorExitKind.MemoryMapped or ProcessorExitKind.Port => string.Create(
+        KvmExitKind.MemoryMapped or KvmExitKind.Port => string.Create(
             CultureInfo.InvariantCulture, $"{Kind}: {(IsWrite ? "write" : "read")} of {Length} at 0x{Address:x}, value 0x{Value:x}{(Fault is { } fault ? $": {fault}" : "")}"),
-        ProcessorExitKind.MemoryFault when Address != 0 => string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Address:x}"),
-        ProcessorExitKind.SystemEvent => $"{Kind}: {SystemEvent}",
+        KvmExitKind.MemoryFault when Address != 0 => string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Address:x}"),
+        KvmExitKind.SystemEvent => $"{Kind}: {SystemEvent}",
         _ => Reason is null ? Kind.ToString() : $"{Kind}: {Reason}",
     };
 }

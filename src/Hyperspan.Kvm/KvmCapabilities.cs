@@ -4,9 +4,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Kvm;
 
 /// <summary>What this kernel's KVM can do.</summary>
-public sealed record PartitionCapabilities
+public sealed record KvmCapabilities
 {
-    internal PartitionCapabilities(SafeFileHandle handle)
+    internal KvmCapabilities(SafeFileHandle handle)
     {
         MemorySlots = KvmCall.Check(handle, KvmCapability.NrMemslots);
         RecommendedProcessors = KvmCall.Check(handle, KvmCapability.NrVcpus);

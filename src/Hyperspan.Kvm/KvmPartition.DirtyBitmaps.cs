@@ -3,7 +3,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Kvm;
 
 /// <content>Dirty bitmaps, slot by slot.</content>
-public sealed unsafe partial class Partition
+public sealed unsafe partial class KvmPartition
 {
     /// <summary>Reads which pages of a slot were written to; where there is no manual protection, reading clears them.</summary>
     /// <param name="mapping">The mapping that the slot belongs to.</param>

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Kvm;
 
 /// <content>Doorbells that the kernel rings.</content>
-public sealed unsafe partial class Partition : IDoorbellRegistration
+public sealed unsafe partial class KvmPartition : IDoorbellRegistration
 {
     /// <inheritdoc/>
     /// <remarks>

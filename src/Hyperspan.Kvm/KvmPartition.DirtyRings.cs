@@ -3,7 +3,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Kvm;
 
 /// <content>Dirty rings.</content>
-public sealed unsafe partial class Partition
+public sealed unsafe partial class KvmPartition
 {
     private readonly Lock _ringLock = new();
 
@@ -11,7 +11,7 @@ public sealed unsafe partial class Partition
 
     /// <summary>
     /// Takes the pages that the processors wrote to out of their dirty rings, and has the next write to each noted again. A processor whose ring is full waits for this
-    /// (<see cref="ProcessorExitKind.DirtyRingFull"/>).
+    /// (<see cref="KvmExitKind.DirtyRingFull"/>).
     /// </summary>
     /// <param name="page">Called for each page, with its guest-physical address; one page may come several times. Not for slots that have gone.</param>
     /// <returns>How many entries were taken.</returns>

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Kvm;
 
 /// <content>Interrupts.</content>
-public sealed unsafe partial class Partition
+public sealed unsafe partial class KvmPartition
 {
     // Pins of the two 8259 (the third of the first is the second) and of the I/O APIC.
     private const uint PicPins = 8;

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Hyperspan.Kvm;
 
 /// <content>What the guest's processors write, for a <see cref="DirtyLog"/>.</content>
-public sealed partial class Partition : IDirtySource
+public sealed partial class KvmPartition : IDirtySource
 {
     private int _dirtyLogs;
 

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving while the guest runs.</content>
-public sealed partial class GuestMemorySnapshot
+public static partial class Snapshot
 {
     /// <summary>
     /// Saves a guest's memory to a file as of one moment, while the guest and everybody else in this process go on writing it: pages are protected, and what one holds is
@@ -48,7 +48,7 @@ public sealed partial class GuestMemorySnapshot
     /// </para>
     /// </remarks>
     public static async Task<SnapshotSaved> SaveLiveAsync(
-        GuestMemory memory,
+        this GuestMemory memory,
         string path,
         SnapshotSaveOptions? options = null,
         IProgress<SnapshotProgress>? progress = null,
@@ -57,8 +57,8 @@ public sealed partial class GuestMemorySnapshot
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        return await SaveLiveAsync(memory, folder, options, image => SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return await SaveLiveAsync(memory, folder, options, image => GuestMemorySnapshot.SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>
@@ -73,7 +73,7 @@ public sealed partial class GuestMemorySnapshot
     /// <remarks>What is kept beyond 64 MiB takes room in the folder for temporary files.</remarks>
     /// <inheritdoc cref="SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
     public static async Task<SnapshotSaved> SaveLiveAsync(
-        GuestMemory memory,
+        this GuestMemory memory,
         Stream stream,
         SnapshotSaveOptions? options = null,
         IProgress<SnapshotProgress>? progress = null,
@@ -83,7 +83,7 @@ public sealed partial class GuestMemorySnapshot
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new SnapshotSaveOptions();
         return await SaveLiveAsync(
-            memory, System.IO.Path.GetTempPath(), options, image => SaveAsync(image, stream, options, progress, cancellationToken), cancellationToken);
+            memory, Path.GetTempPath(), options, image => GuestMemorySnapshot.SaveAsync(image, stream, options, progress, cancellationToken), cancellationToken);
     }
 
     [SuppressMessage("Reliability", "CA2025", Justification = "The saving is awaited before what it uses is disposed.")]

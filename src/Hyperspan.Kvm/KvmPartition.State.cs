@@ -3,7 +3,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Kvm;
 
 /// <content>What the kernel keeps beside processors and memory.</content>
-public sealed unsafe partial class Partition
+public sealed unsafe partial class KvmPartition
 {
     // struct kvm_irqchip, of the two 8259 and of the I/O APIC; struct kvm_pit_state2; struct kvm_clock_data.
     private const int ControllerLength = 520;
