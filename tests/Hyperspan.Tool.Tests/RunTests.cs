@@ -54,6 +54,24 @@ public sealed class RunTests : IDisposable
         }
     }
 
+    [LinuxFact]
+    public void A_saved_machine_does_not_take_the_place_of_what_it_is_made_of()
+    {
+        string[] files = [_folder.PathOf("kernel"), _folder.PathOf("initrd"), _folder.PathOf("disk")];
+        foreach (string file in files)
+        {
+            File.WriteAllBytes(file, new byte[4096]);
+        }
+
+        string link = _folder.PathOf("link");
+        File.CreateSymbolicLink(link, "disk");
+        foreach (string path in (string[])[.. files, link])
+        {
+            Refused("run", "--kernel", files[0], "--initrd", files[1], "--disk", files[2] + ",readonly", "--save", path)
+                .ShouldContain($"--save {path}: is what the machine is made of");
+        }
+    }
+
     private static string Refused(params string[] arguments)
     {
         ToolResult result = ToolProcess.Run(arguments);

@@ -129,6 +129,38 @@ public sealed class SnapshotTests : IDisposable
         _folder.Names().ShouldBe(["a", "empty", "ram"]);
     }
 
+    /// <summary>Whatever name it has, and however long the way to it: what is read is there when the command has been refused.</summary>
+    [SkippableFact]
+    public void What_is_read_is_not_replaced_by_what_becomes_of_it()
+    {
+        string memory = CreateMemory("ram", 1);
+        Snapshot("save", "--memory", memory, PathOf("a")).ShouldEndWith(0);
+        File.WriteAllBytes(memory, new byte[8192]);
+        Snapshot("save", "--memory", memory, PathOf("b"), "--since", PathOf("a")).ShouldEndWith(0);
+        File.CreateSymbolicLink(PathOf("soft"), "ram");
+        File.CreateSymbolicLink(PathOf("soft-a"), "a");
+        string[] names = [.. _folder.Names()];
+        byte[][] contents = [.. ((string[])["ram", "a", "b"]).Select(name => File.ReadAllBytes(PathOf(name)))];
+
+        ShouldSay(2, "ram: holds the memory itself", "save", "--memory", memory, memory);
+        ShouldSay(2, "ram: holds the memory itself", "save", "--memory", PathOf("soft"), memory);
+        ShouldSay(2, "soft: holds the memory itself", "save", "--memory", memory, PathOf("soft"), "--since", PathOf("a"));
+        ShouldSay(2, "a: is what is read", "save", "--memory", PathOf("a"), PathOf("a"));
+        ShouldSay(2, "soft-a: is what is read", "save", "--memory", PathOf("b"), PathOf("soft-a"));
+        ShouldSay(2, "a: is what is read", "restore", PathOf("a"), "--memory", PathOf("a"));
+        ShouldSay(2, "soft-a: is what is read", "restore", PathOf("b"), "--memory", PathOf("soft-a"));
+        ShouldSay(2, "a: is a snapshot that this is a difference to", "merge", PathOf("b"), "--output", PathOf("a"));
+        foreach ((string input, string output) in ((string, string)[])[("ram", "ram"), ("ram", "soft"), ("soft", "ram"), ("a", "a"), ("b", "a"), ("b", "soft-a")])
+        {
+            ToolResult result = ToolProcess.Run(["dump", "convert", "--to", "elf", PathOf(input), PathOf(output)]);
+            result.ShouldEndWith(2);
+            result.Error.ShouldContain($"{output}: is what is read");
+        }
+
+        _folder.Names().ShouldBe(names);
+        ((string[])["ram", "a", "b"]).Select(name => File.ReadAllBytes(PathOf(name))).ShouldBe(contents);
+    }
+
     private void ShouldSay(int code, string message, params string[] arguments)
     {
         ToolResult result = Snapshot(arguments);

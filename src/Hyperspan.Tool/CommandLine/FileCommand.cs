@@ -20,6 +20,12 @@ internal static class FileCommand
             Terminal.Error(e.Message);
             return ExitCode.BadInput;
         }
+        catch (ArgumentException e) when (e.ParamName == "path")
+        {
+            // A file that would be replaced while it is read, for instance.
+            Terminal.Error(e.Message.Replace(" (Parameter 'path')", "", StringComparison.Ordinal));
+            return ExitCode.BadInput;
+        }
         catch (GuestMemoryException e)
         {
             Terminal.Error(e.Message);

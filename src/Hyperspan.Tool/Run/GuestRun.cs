@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Hyperspan.Kvm;
 using Hyperspan.Snapshots;
 using Hyperspan.Tool.Output;
+using Hyperspan.Tool.Snapshots;
 using Hyperspan.Virtio;
 
 namespace Hyperspan.Tool.Run;
@@ -119,13 +120,24 @@ internal sealed class GuestRun : IDisposable
     }
 
     /// <summary>What shows only when the machine is to be saved would cost it.</summary>
-    private static void RequirePlace(string path)
+    private void RequirePlace(string path)
     {
         if (path.Length == 0 || Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
         {
             throw new InvalidInputException($"--save: '{path}' is no file in a folder that exists");
         }
+
+        foreach (string? used in (IEnumerable<string?>)[_options.Kernel, _options.Initrd, .. _options.Disks.Select(disk => ParseDisk(disk).Path)])
+        {
+            if (!string.IsNullOrEmpty(used) && InputFiles.IsSame(path, used))
+            {
+                throw new InvalidInputException($"--save {path}: is what the machine is made of, and would be replaced");
+            }
+        }
     }
+
+    private static (string Path, bool ReadOnly) ParseDisk(string disk) =>
+        disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal) ? (disk[..^ReadOnlySuffix.Length], true) : (disk, false);
 
     /// <summary>Opens a saved machine, and says how many processors it has: disks have queues by them.</summary>
     private static (GuestMemorySnapshot Snapshot, int Processors) Open(string path)
@@ -190,8 +202,7 @@ internal sealed class GuestRun : IDisposable
 
     private void AddDisk(string disk, int processors)
     {
-        bool readOnly = disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal);
-        string path = readOnly ? disk[..^ReadOnlySuffix.Length] : disk;
+        (string path, bool readOnly) = ParseDisk(disk);
         try
         {
             RawDiskImage image = RawDiskImage.Open(path, new RawDiskImageOptions { ReadOnly = readOnly, RefuseOtherFormats = true, RefuseDeviceInUse = true });

@@ -2,12 +2,10 @@ using Hyperspan.Dumps;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
 
-using Microsoft.Win32.SafeHandles;
-
 namespace Hyperspan.Tool.Snapshots;
 
 /// <summary>Files that a user names: whatever is wrong with one is said in a sentence.</summary>
-internal static unsafe class InputFiles
+internal static class InputFiles
 {
     /// <summary>Opens a snapshot with those it is a difference to.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
@@ -63,13 +61,7 @@ internal static unsafe class InputFiles
             throw new InvalidInputException($"{path}: there is no such file");
         }
 
-        FileStatus status = default;
-        using var folder = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
-
-        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
-        if (OperatingSystem.IsLinux()
-            && FileStatusCall.Invoke(folder, Path.GetFullPath(path), 0, LinuxConstants.STATX_BASIC_STATS, &status) == 0
-            && status.Type != FileType.Regular)
+        if (OperatingSystem.IsLinux() && FileStatusCall.Of(path, followsLink: true) is { } status && status.Type != FileType.Regular)
         {
             throw new InvalidInputException($"{path}: is no regular file");
         }
@@ -92,6 +84,10 @@ internal static unsafe class InputFiles
 
         RequireRegular(path);
     }
+
+    /// <summary>Whether two paths lead to one file that is there.</summary>
+    internal static bool IsSame(string path, string other) =>
+        FileStatusCall.Of(path, followsLink: true) is { } one && FileStatusCall.Of(other, followsLink: true) is { } two && one.IsSameFile(in two);
 
     /// <summary>Turns what opening a file throws into a sentence. One that is damaged is no wrong input: that is a result.</summary>
     private static T Require<T>(string path, Func<T> open)

@@ -19,15 +19,7 @@ internal static class SnapshotRun
         using GuestMemorySnapshot? earlier = since is null ? null : InputFiles.OpenSnapshot(since);
         var options = new SnapshotSaveOptions { Since = earlier, Compress = compress };
         long start = Stopwatch.GetTimestamp();
-        try
-        {
-            SaveFrom(memoryPath, path, options, cancellationToken);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidInputException($"{path}: would be a difference to itself", e);
-        }
-
+        SaveFrom(memoryPath, path, options, cancellationToken);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         using GuestMemorySnapshot saved = InputFiles.OpenSnapshot(path);
         SnapshotReport report = Describe(saved, out IReadOnlyList<UsedMemory> used) with { Seconds = time.TotalSeconds };

@@ -12,6 +12,7 @@ public sealed partial class GuestMemoryDump
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="ArgumentException">The path is that of a file that holds the memory.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The format is none of those named.</exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
     /// <exception cref="IOException">The file could not be written: a full disk, or addresses that are too large for the format.</exception>
@@ -21,6 +22,7 @@ public sealed partial class GuestMemoryDump
     {
         ArgumentNullException.ThrowIfNull(memory);
         using var image = new GuestMemoryImage(memory, skipUnreadable: false);
+        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
         await WriteAsync(image, path, options ?? new DumpOptions(), progress, cancellationToken);
     }
 
@@ -42,6 +44,7 @@ public sealed partial class GuestMemoryDump
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="ArgumentException">The path is that of the snapshot, or of one that it is a difference to.</exception>
     /// <exception cref="InvalidSnapshotException">The snapshot is damaged.</exception>
     /// <exception cref="IOException">The file could not be written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -49,6 +52,7 @@ public sealed partial class GuestMemoryDump
         GuestMemorySnapshot snapshot, string path, DumpOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
+        snapshot.RequireOther(path);
         return WriteAsync(snapshot.Image(), path, options ?? new DumpOptions(), progress, cancellationToken);
     }
 
@@ -59,16 +63,21 @@ public sealed partial class GuestMemoryDump
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="ArgumentException">The path is that of this dump.</exception>
     /// <exception cref="IOException">A file could not be read or written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public Task ConvertAsync(
-        string path, DumpFormat format, bool skipZero, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        WriteAsync(
-            Image(),
-            path,
-            new DumpOptions { Format = format, SkipZero = skipZero, Notes = _notes, Machine = Machine },
-            progress,
-            cancellationToken);
+        string path, DumpFormat format, bool skipZero, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        RequireOther(path);
+        return WriteAsync(Image(), path, new DumpOptions { Format = format, SkipZero = skipZero, Notes = _notes, Machine = Machine }, progress, cancellationToken);
+    }
+
+    private void RequireOther(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        RegularFile.RequireOther(path, [_file], "is what is read");
+    }
 
     private static Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {

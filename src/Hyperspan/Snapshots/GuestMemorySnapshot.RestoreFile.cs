@@ -20,6 +20,7 @@ public sealed partial class GuestMemorySnapshot
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it; then some of the file has been written.</param>
     /// <returns>A task that ends when all is written.</returns>
+    /// <exception cref="ArgumentException">The path is that of the snapshot, or of one that it is a difference to.</exception>
     /// <exception cref="IOException">The file could not be written, or is no regular file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     /// <exception cref="InvalidSnapshotException">A file of the snapshot is damaged.</exception>
@@ -47,6 +48,7 @@ public sealed partial class GuestMemorySnapshot
 
     private void RestoreFile(string path, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
+        RequireOther(path);
         RegularFile.RequireReplaceable(path);
         var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
@@ -56,14 +58,6 @@ public sealed partial class GuestMemorySnapshot
 
         using var stream = new FileStream(path, options);
         SafeFileHandle file = stream.SafeFileHandle;
-        foreach (SnapshotFile own in _files)
-        {
-            if (RegularFile.IsSame(own.Handle, path))
-            {
-                throw new IOException($"{path}: is the snapshot itself");
-            }
-        }
-
         RegionMap regions = _files[0].Regions;
         var layout = new MemoryFileLayout(regions);
         long length = (long)layout.Length;

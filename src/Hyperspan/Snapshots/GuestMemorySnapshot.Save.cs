@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving.</content>
@@ -11,8 +13,11 @@ public sealed partial class GuestMemorySnapshot
     /// <returns>What was saved.</returns>
     /// <inheritdoc cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
     public Task<SnapshotSaved> SaveAsync(
-        string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
+        string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        RequireOther(path);
+        return SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
+    }
 
     /// <summary>Saves this snapshot, with those it is a difference to, as one that needs no other.</summary>
     /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
@@ -20,6 +25,9 @@ public sealed partial class GuestMemorySnapshot
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved: a new snapshot with an identity of its own, and this one's sections.</returns>
+    /// <exception cref="ArgumentException">
+    /// The path is that of a snapshot that this one is a difference to: others may be differences to it. This one's own place may be taken.
+    /// </exception>
     /// <exception cref="IOException">The file could not be written.</exception>
     /// <exception cref="InvalidSnapshotException">A file is damaged.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
@@ -27,6 +35,7 @@ public sealed partial class GuestMemorySnapshot
         string path, bool compress, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        RegularFile.RequireOther(path, Handles().Skip(1), "is a snapshot that this is a difference to");
         var sections = new List<SnapshotSection>();
         foreach (SnapshotSectionInfo section in Sections)
         {
@@ -37,6 +46,17 @@ public sealed partial class GuestMemorySnapshot
         return await SaveAsync(Image(), path, options, progress, cancellationToken);
     }
 
+    /// <summary>Refuses the file of a memory as the place for what is made of the memory: whoever maps it would go on with a file that has no name.</summary>
+    internal static void RequireOtherThanMemory(GuestMemory memory, string path) =>
+        RegularFile.RequireOther(path, memory.GetShareableRegions().Select(static region => region.Handle), "holds the memory itself");
+
+    /// <summary>Refuses the files that this is read from as the place for what is made of it.</summary>
+    internal void RequireOther(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        RegularFile.RequireOther(path, Handles(), "is what is read");
+    }
+
     internal static async Task<SnapshotSaved> SaveAsync(
         MemoryImage image, string path, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
@@ -44,14 +64,7 @@ public sealed partial class GuestMemorySnapshot
         string? parent = null;
         if (options.Since is { } since)
         {
-            foreach (SnapshotFile earlier in since._files)
-            {
-                if (RegularFile.IsSame(earlier.Handle, file.FullPath))
-                {
-                    throw new ArgumentException($"{path}: would be a difference to itself", nameof(path));
-                }
-            }
-
+            RegularFile.RequireOther(file.FullPath, since.Handles(), "would be a difference to itself");
             parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, System.IO.Path.GetFullPath(since.Path));
         }
 
@@ -59,6 +72,8 @@ public sealed partial class GuestMemorySnapshot
         await Task.Run(file.Commit, CancellationToken.None);
         return saved;
     }
+
+    private IEnumerable<SafeFileHandle> Handles() => _files.Select(static file => file.Handle);
 
     internal static async Task<SnapshotSaved> SaveAsync(
         MemoryImage image, Stream stream, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)

@@ -73,18 +73,25 @@ internal static class RegularFile
         }
     }
 
-    /// <summary>Whether a file is what a path leads to.</summary>
-    internal static bool IsSame(SafeFileHandle file, string path)
+    /// <summary>Refuses a place at which one of some files is: what is read must not be replaced by what becomes of it. Links of both kinds are followed.</summary>
+    /// <param name="path">The place.</param>
+    /// <param name="read">Files, which may be closed ones.</param>
+    /// <param name="what">What it would be, for the message.</param>
+    /// <exception cref="ArgumentException">It is one of them.</exception>
+    internal static void RequireOther(string path, IEnumerable<SafeFileHandle> read, string what)
     {
-        if (!OperatingSystem.IsLinux() || !File.Exists(path))
+        if (!OperatingSystem.IsLinux() || FileStatusCall.Of(path, followsLink: true) is not { } there)
         {
-            return false;
+            return;
         }
 
-        using SafeFileHandle other = Open(path, out _);
-        FileStatus one = FileDescriptors.Status(file);
-        FileStatus two = FileDescriptors.Status(other);
-        return one.Inode == two.Inode && one.DeviceMajor == two.DeviceMajor && one.DeviceMinor == two.DeviceMinor;
+        foreach (SafeFileHandle file in read)
+        {
+            if (FileDescriptors.Status(file).IsSameFile(in there))
+            {
+                throw new ArgumentException($"{path}: {what}", nameof(path));
+            }
+        }
     }
 
     /// <summary>Whether a regular file is at a place, or nothing, so that one can be put there.</summary>
@@ -102,20 +109,9 @@ internal static class RegularFile
             throw new DirectoryNotFoundException($"{path}: the folder does not exist");
         }
 
-        if (!OperatingSystem.IsLinux() || !File.Exists(path))
+        if (OperatingSystem.IsLinux() && FileStatusCall.Of(path, followsLink: true) is { } there && !there.IsRegular())
         {
-            return;
-        }
-
-        FileStatus status = default;
-        unsafe
-        {
-            // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
-            using var current = new SafeFileHandle(LinuxConstants.AT_FDCWD, ownsHandle: false);
-            if (FileStatusCall.Invoke(current, full, 0, LinuxConstants.STATX_BASIC_STATS, &status) == 0 && !status.IsRegular())
-            {
-                throw new IOException($"{path}: is no regular file");
-            }
+            throw new IOException($"{path}: is no regular file");
         }
     }
 }

@@ -57,6 +57,7 @@ public static partial class Snapshot
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
+        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         return await SaveLiveAsync(memory, folder, options, image => GuestMemorySnapshot.SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
     }

@@ -16,7 +16,7 @@ public static partial class Snapshot
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
     /// <exception cref="ArgumentException">
-    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to.
+    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to, or of a file that holds the memory.
     /// </exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
     /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
@@ -37,6 +37,7 @@ public static partial class Snapshot
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
         using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
+        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
         return await GuestMemorySnapshot.SaveAsync(image, path, options, progress, cancellationToken);
     }
 

@@ -86,6 +86,27 @@ public sealed class SnapshotRoundTripTests : IDisposable
         snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000_0000, 4096)]);
     }
 
+    /// <summary>By whatever name: those who map it would go on with a file that nobody finds.</summary>
+    [LinuxFact]
+    public async Task The_file_that_holds_the_memory_is_not_replaced()
+    {
+        string path = _bed.PathOf("ram");
+        File.WriteAllBytes(path, [.. Enumerable.Repeat((byte)7, 3 * (int)SnapshotBed.Page)]);
+        string link = _bed.PathOf("link");
+        File.CreateSymbolicLink(link, path);
+        using GuestMemory memory = new GuestMemoryBuilder("vm").Add(0, new HeapBacking(SnapshotBed.Page)).Add(0x10_0000, new FileBacking(path)).Build();
+        foreach (string place in (string[])[path, link, Path.Combine(Path.GetDirectoryName(path)!, ".", "ram")])
+        {
+            (await Should.ThrowAsync<ArgumentException>(() => memory.SaveAsync(place))).Message.ShouldContain("holds the memory itself");
+            (await Should.ThrowAsync<ArgumentException>(() => memory.SaveLiveAsync(place))).ParamName.ShouldBe("path");
+            (await Should.ThrowAsync<ArgumentException>(() => Hyperspan.Dumps.GuestMemoryDump.WriteAsync(memory, place))).ParamName.ShouldBe("path");
+        }
+
+        File.ReadAllBytes(path).ShouldAllBe(b => b == 7);
+        _bed.Names().ShouldBe(["link", "ram"]);
+        (await memory.SaveAsync(_bed.PathOf("other"))).StoredPages.ShouldBe(3UL);
+    }
+
     [Fact]
     public async Task Writes_to_a_stream_that_cannot_seek()
     {

@@ -43,4 +43,7 @@ internal readonly struct FileStatus
     public readonly uint DirectOffsetAlignment;
 
     public FileType Type => (FileType)(Mode & TypeMask);
+
+    /// <summary>Whether both are of one file, whatever names it has.</summary>
+    internal bool IsSameFile(in FileStatus other) => Inode == other.Inode && DeviceMajor == other.DeviceMajor && DeviceMinor == other.DeviceMinor;
 }

@@ -8,6 +8,23 @@ namespace Hyperspan.Interop.Linux;
 /// <summary>statx(2), or what came before it: container runtimes older than it refuse it with EPERM, of which libc knows nothing.</summary>
 internal static unsafe class FileStatusCall
 {
+    // Not a descriptor that anybody opened, and nothing to close.
+    private static readonly SafeFileHandle CurrentDirectory = new(LinuxConstants.AT_FDCWD, ownsHandle: false);
+
+    /// <summary>Asks for the state of what a path leads to, which need not be a file that may be read. Nothing is opened: a pipe would wait.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="followsLink">Whether of a symbolic link that is meant which it leads to.</param>
+    /// <returns>The state, or nothing where there is no such file, or none that may be looked at.</returns>
+    internal static FileStatus? Of(string path, bool followsLink)
+    {
+        FileStatus status = default;
+
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        return Invoke(CurrentDirectory, path, followsLink ? 0 : LinuxConstants.AT_SYMLINK_NOFOLLOW, LinuxConstants.STATX_BASIC_STATS, &status) == 0
+            ? status
+            : null;
+    }
+
     /// <summary>Asks for the state of a file.</summary>
     /// <returns>Zero, or -1 with the error number of the call.</returns>
     internal static int Invoke(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status)
