@@ -15,6 +15,9 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     private Thread? _thread;
     private VirtQueue? _queue;
     private CancellationTokenSource? _stopping;
+    private bool _isResetting;
+    private bool _hasEnded;
+    private bool _hasFailed;
     private long _requests;
 
     internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed, Action<string> told)
@@ -40,13 +43,24 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     /// <summary>Gets or sets a value indicating whether the driver said that it is ready.</summary>
     internal bool IsReady { get; set; }
 
-    internal bool IsServed => _thread is not null;
+    /// <summary>Gets a value indicating whether a thread serves it, or ends; or it has failed, and nobody is to serve it before it is reset.</summary>
+    internal bool IsServed => _thread is not null || _hasFailed;
+
+    /// <summary>Gets a value indicating whether it is being reset by itself: requests may still be in flight.</summary>
+    internal bool IsResetting => Volatile.Read(ref _isResetting);
 
     internal long Requests => Interlocked.Read(ref _requests);
 
     internal VirtQueueLayout Layout => new(Size, Descriptors, Driver, Device);
 
-    public void Notify() => _notify();
+    public void Notify()
+    {
+        // A driver that resets the queue is not notified for it any more.
+        if (!IsResetting)
+        {
+            _notify();
+        }
+    }
 
     /// <summary>Gets or sets where to go on, once it has been paused: the next available index and the used one.</summary>
     internal (ushort Next, ushort Used)? Position { get; set; }
@@ -54,13 +68,19 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     /// <summary>Starts to serve it. The layout has been checked.</summary>
     internal void Start(IVirtioDevice device, GuestMemory memory, ulong features)
     {
-        var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features), Position?.Next, Position?.Used) { Notifier = this };
+        // A fresh queue begins at the beginning, whatever its memory held before.
+        ushort? start = (features & VirtioFeatures.PackedRing) != 0 ? null : 0;
+        var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features), Position?.Next, Position?.Used ?? start) { Notifier = this };
         _queue = queue;
         IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features);
         _stopping = new CancellationTokenSource();
+        _hasEnded = false;
         CancellationToken stop = _stopping.Token;
-        _thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
-        _thread.Start();
+        var thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
+        thread.Start();
+
+        // Not before: one that could not be started cannot be waited for.
+        _thread = thread;
     }
 
     /// <summary>Stops after the request at hand, and forgets what the driver said.</summary>
@@ -70,15 +90,48 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         Size = 0;
         Descriptors = Driver = Device = 0;
         IsReady = false;
+        Volatile.Write(ref _isResetting, false);
     }
 
-    /// <summary>Stops once nothing is in flight, and remembers where it was. One that is broken stays so until it is reset: nothing is remembered of it.</summary>
+    /// <summary>Begins to reset it alone, without waiting: what is in flight is asked to end, and returned; nothing more is taken.</summary>
+    internal void BeginReset()
+    {
+        if (_thread is null)
+        {
+            Reset();
+            return;
+        }
+
+        Volatile.Write(ref _isResetting, true);
+        _stopping!.Cancel();
+        Kick.Signal();
+    }
+
+    /// <summary>Ends a reset that was begun, once nothing is in flight. Whoever looks at the queue does so first.</summary>
+    internal void EndReset()
+    {
+        // What is left of the thread waits for nothing.
+        if (IsResetting && Volatile.Read(ref _hasEnded))
+        {
+            Reset();
+        }
+    }
+
+    /// <summary>
+    /// Stops once nothing is in flight, and remembers where it was. One that is broken stays so until it is reset: nothing is remembered of it. One that is being reset is so
+    /// afterwards.
+    /// </summary>
     internal void Pause()
     {
-        if (_thread is not null)
+        if (IsResetting)
+        {
+            Reset();
+        }
+        else if (_thread is not null)
         {
             Halt();
             Position = _queue is { IsBroken: false, InFlight: 0 } queue ? (queue.NextAvailable, queue.UsedIndex) : null;
+            _hasFailed = Position is null;
         }
     }
 
@@ -86,6 +139,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     {
         Halt();
         Position = null;
+        _hasFailed = false;
     }
 
     private void Halt()
@@ -108,7 +162,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         _bufferFailures.Add(result);
         if (result.Notify)
         {
-            _notify();
+            Notify();
         }
     }
 
@@ -116,6 +170,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     private void Serve(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
     {
         var overlapped = handler as IOverlappedQueueHandler;
+        overlapped?.MayOverlap = true;
         try
         {
             HyperspanEnvironment.PrepareThread();
@@ -139,24 +194,60 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
 
                 Kick.Take();
             }
-
-            // What is in flight comes back before the ring is anybody else's.
-            overlapped?.CancelRequests();
-            while (overlapped is { InFlight: > 0 })
-            {
-                overlapped.Wait(kick: null, stopping: null, timeoutMilliseconds: -1);
-                Process(queue, handler, new CancellationToken(canceled: true));
-            }
-
-            overlapped?.Rest();
         }
         catch (Exception e)
         {
             _failed($"{_name}, queue {_index}: {e.Message}");
         }
-        finally
+
+        End(queue, handler);
+        Volatile.Write(ref _hasEnded, true);
+    }
+
+    /// <summary>Waits for what is in flight, and returns it: before the ring is anybody else's, and before what it uses is released.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A device that fails asks its driver for a reset; the machine goes on.")]
+    private void End(VirtQueue queue, IVirtioQueueHandler handler)
+    {
+        var overlapped = handler as IOverlappedQueueHandler;
+        var stopped = new CancellationToken(canceled: true);
+        bool isCancelled = false;
+        bool isDrained = overlapped is null;
+        while (!isDrained)
+        {
+            try
+            {
+                if (!isCancelled)
+                {
+                    isCancelled = true;
+                    overlapped!.CancelRequests();
+                }
+
+                // Once at least: what was completed since the last look is returned.
+                Process(queue, handler, stopped);
+                while (overlapped!.InFlight > 0)
+                {
+                    overlapped.Wait(kick: null, stopping: null, timeoutMilliseconds: -1);
+                    Process(queue, handler, stopped);
+                }
+
+                overlapped.Rest();
+                isDrained = true;
+            }
+            catch (Exception e)
+            {
+                // What else is in flight is waited for all the same.
+                _failed($"{_name}, queue {_index}: {e.Message}");
+                isDrained = overlapped!.InFlight == 0;
+            }
+        }
+
+        try
         {
             handler.Dispose();
+        }
+        catch (Exception e)
+        {
+            _failed($"{_name}, queue {_index}: {e.Message}");
         }
     }
 

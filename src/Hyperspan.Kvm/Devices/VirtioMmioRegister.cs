@@ -27,6 +27,7 @@ internal static class VirtioMmioRegister
     internal const int QueueDeviceHigh = 0x0a4;
     internal const int SharedMemoryLengthLow = 0x0b0;
     internal const int SharedMemoryBaseHigh = 0x0bc;
+    internal const int QueueReset = 0x0c0;
     internal const int ConfigGeneration = 0x0fc;
     internal const int Config = 0x100;
 }

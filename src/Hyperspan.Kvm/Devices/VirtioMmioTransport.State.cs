@@ -90,7 +90,7 @@ public sealed partial class VirtioMmioTransport
                 $"the state of {name} is of a device of type {registers.DeviceId} with {queues.Length} queues, and not of type {(uint)_device.DeviceType} with {_queues.Length}");
         }
 
-        if ((registers.Features & ~_device.OfferedFeatures) is var missing and not 0)
+        if ((registers.Features & ~Offered) is var missing and not 0)
         {
             throw new InvalidStateException($"the state of {name} has features that the device does not offer: 0x{missing:x}");
         }
@@ -104,7 +104,7 @@ public sealed partial class VirtioMmioTransport
             (_status, _interruptStatus, _generation) = (registers.Status & 0xff, registers.InterruptStatus, registers.Generation);
             if ((_status & FeaturesOk) != 0)
             {
-                _device.AcceptFeatures(_features);
+                _device.AcceptFeatures(DeviceFeatures);
             }
 
             for (int i = 0; i < queues.Length; i++)

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 
 using Hyperspan.Devices;
 using Hyperspan.Virtio;
@@ -8,7 +10,8 @@ namespace Hyperspan.Kvm;
 /// <summary>A virtio device behind memory-mapped registers, version 2 (virtio 1.2, section 4.2): the same device objects that vhost-user serves.</summary>
 /// <remarks>
 /// Register accesses may come from any thread. Each queue is served by a thread of its own, woken by a doorbell that the kernel rings. What the driver gets wrong (a ring outside
-/// memory, a broken chain) sets DEVICE_NEEDS_RESET and stops that queue alone. A reset waits until the requests at hand are done.
+/// memory, a broken chain) sets DEVICE_NEEDS_RESET and stops that queue alone. A reset waits until the requests at hand are done; that of a single queue (VIRTIO_F_RING_RESET) is
+/// begun by a write to QueueReset, which waits for nothing, and is over when that register reads as zero.
 /// </remarks>
 public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
 {
@@ -48,17 +51,9 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// <param name="name">The name used in errors and for threads.</param>
     /// <exception cref="InvalidOperationException">Something else is at the address.</exception>
     public VirtioMmioTransport(KvmPartition partition, GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
+        : this(address, device, memory, interrupt, name)
     {
         ArgumentNullException.ThrowIfNull(partition);
-        ArgumentNullException.ThrowIfNull(device);
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentNullException.ThrowIfNull(interrupt);
-        ArgumentNullException.ThrowIfNull(name);
-        _device = device;
-        _memory = memory;
-        _interrupt = interrupt;
-        _address = address.Value;
-        _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell))];
         try
         {
             _registrations.Add(partition.Memory.AddHandler(new GuestRange(address, Length), this, name));
@@ -75,6 +70,20 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         }
     }
 
+    /// <summary>Initializes a new instance of the <see cref="VirtioMmioTransport"/> class that is in no partition: whoever made it accesses its registers.</summary>
+    internal VirtioMmioTransport(GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(interrupt);
+        ArgumentNullException.ThrowIfNull(name);
+        _device = device;
+        _memory = memory;
+        _interrupt = interrupt;
+        _address = address.Value;
+        _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell))];
+    }
+
     /// <summary>Gets the number of requests served.</summary>
     public long Requests => _queues.Sum(static queue => queue.Requests);
 
@@ -84,7 +93,22 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// </summary>
     public Action<string>? OnFailure { get; set; }
 
-    private VirtioMmioQueue? Selected => _queueSelect < (uint)_queues.Length ? _queues[_queueSelect] : null;
+    /// <summary>Gets what is offered to the driver: what the device can do, and what is this transport's, of which no device needs to know.</summary>
+    private ulong Offered => _device.OfferedFeatures | VirtioFeatures.RingReset;
+
+    /// <summary>Gets what the driver accepted of the device's own.</summary>
+    private ulong DeviceFeatures => _features & _device.OfferedFeatures;
+
+    /// <summary>Gets the queue that the driver has selected, or <see langword="null"/>; a reset of it that has come to its end is over.</summary>
+    private VirtioMmioQueue? Selected
+    {
+        get
+        {
+            VirtioMmioQueue? queue = _queueSelect < (uint)_queues.Length ? _queues[_queueSelect] : null;
+            queue?.EndReset();
+            return queue;
+        }
+    }
 
     /// <inheritdoc/>
     public void Read(GuestAddress address, Span<byte> data)
@@ -147,9 +171,10 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         VirtioMmioRegister.Version => 2,
         VirtioMmioRegister.DeviceId => (uint)_device.DeviceType,
         VirtioMmioRegister.VendorId => 0x5053_5948,
-        VirtioMmioRegister.DeviceFeatures => Half(_device.OfferedFeatures, _deviceSelect),
+        VirtioMmioRegister.DeviceFeatures => Half(Offered, _deviceSelect),
         VirtioMmioRegister.QueueSizeMax => Selected is null ? 0u : _device.MaxQueueSize,
         VirtioMmioRegister.QueueReady => Selected is { IsReady: true } ? 1u : 0,
+        VirtioMmioRegister.QueueReset => Selected is { IsResetting: true } ? 1u : 0,
         VirtioMmioRegister.InterruptStatus => Volatile.Read(ref _interruptStatus),
         VirtioMmioRegister.Status => Volatile.Read(ref _status),
         VirtioMmioRegister.ConfigGeneration => Volatile.Read(ref _generation),
@@ -194,8 +219,19 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
 
     private void WriteQueue(int offset, uint value)
     {
-        if (Selected is not { } queue)
+        // While it is reset nothing of it changes.
+        if (Selected is not { IsResetting: false } queue)
         {
+            return;
+        }
+
+        if (offset == VirtioMmioRegister.QueueReset)
+        {
+            if (value == 1 && (_features & VirtioFeatures.RingReset) != 0)
+            {
+                queue.BeginReset();
+            }
+
             return;
         }
 
@@ -269,10 +305,10 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         if ((added & FeaturesOk) != 0)
         {
             // A subset of what is offered, with VIRTIO_F_VERSION_1: without a legacy interface anything else may be refused (virtio 1.2, section 6.2).
-            if ((_written & ~_device.OfferedFeatures) == 0 && (_written & VirtioFeatures.Version1) != 0)
+            if ((_written & ~Offered) == 0 && (_written & VirtioFeatures.Version1) != 0)
             {
                 _features = _written;
-                _device.AcceptFeatures(_features);
+                _device.AcceptFeatures(DeviceFeatures);
             }
             else
             {
@@ -300,7 +336,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
             {
                 try
                 {
-                    queue.Start(_device, _memory, _features);
+                    queue.Start(_device, _memory, DeviceFeatures);
                 }
                 catch (ArgumentException e)
                 {
@@ -327,12 +363,23 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
 
     private void OnQueueFailed(string reason) => RequireReset(reason);
 
-    private void Tell(string what) => OnFailure?.Invoke(what);
+    [SuppressMessage("Design", "CA1031", Justification = "What the listener does wrong must not reach the guest.")]
+    private void Tell(string what)
+    {
+        try
+        {
+            OnFailure?.Invoke(what);
+        }
+        catch (Exception e)
+        {
+            Trace.TraceError(e.ToString());
+        }
+    }
 
     private void RequireReset(string reason)
     {
         Interlocked.Or(ref _status, NeedsReset);
-        OnFailure?.Invoke(reason);
+        Tell(reason);
         if ((Volatile.Read(ref _status) & DriverOk) != 0)
         {
             Raise(ConfigChanged);
