@@ -89,18 +89,18 @@ public sealed partial class SerialPort : IMmioHandler
     }
 
     /// <inheritdoc/>
-    public void Read(GuestAddress address, Span<byte> data)
+    public void Read(ulong offset, Span<byte> data)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(address.Value, FirstPort, nameof(address));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(offset, PortCount);
         bool raise;
         lock (_lock)
         {
             for (int i = 0; i < data.Length; i++)
             {
-                data[i] = Read((int)(address.Value - FirstPort) + i);
+                data[i] = Read((int)offset + i);
             }
 
-            raise = Pending() && data.Length > 0 && address.Value == FirstPort + 1;
+            raise = Pending() && data.Length > 0 && offset == 1;
         }
 
         if (raise)
@@ -110,15 +110,15 @@ public sealed partial class SerialPort : IMmioHandler
     }
 
     /// <inheritdoc/>
-    public void Write(GuestAddress address, ReadOnlySpan<byte> data)
+    public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(address.Value, FirstPort, nameof(address));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(offset, PortCount);
         bool raise = false;
         lock (_lock)
         {
             for (int i = 0; i < data.Length; i++)
             {
-                raise |= Write((int)(address.Value - FirstPort) + i, data[i]);
+                raise |= Write((int)offset + i, data[i]);
             }
 
             raise &= Pending();

@@ -31,7 +31,6 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     private readonly Action _interrupt;
     private readonly VirtioMmioQueue[] _queues;
     private readonly List<IDisposable> _registrations = [];
-    private readonly ulong _address;
     private ulong _features;
     private ulong _written;
     private uint _deviceSelect;
@@ -51,7 +50,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// <param name="name">The name used in errors and for threads.</param>
     /// <exception cref="InvalidOperationException">Something else is at the address.</exception>
     public VirtioMmioTransport(KvmPartition partition, GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
-        : this(address, device, memory, interrupt, name)
+        : this(device, memory, interrupt, name)
     {
         ArgumentNullException.ThrowIfNull(partition);
         try
@@ -71,7 +70,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     }
 
     /// <summary>Initializes a new instance of the <see cref="VirtioMmioTransport"/> class that is in no partition: whoever made it accesses its registers.</summary>
-    internal VirtioMmioTransport(GuestAddress address, IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
+    internal VirtioMmioTransport(IVirtioDevice device, GuestMemory memory, Action interrupt, string name)
     {
         ArgumentNullException.ThrowIfNull(device);
         ArgumentNullException.ThrowIfNull(memory);
@@ -80,7 +79,6 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         _device = device;
         _memory = memory;
         _interrupt = interrupt;
-        _address = address.Value;
         _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell))];
     }
 
@@ -111,9 +109,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Read(GuestAddress address, Span<byte> data)
+    public void Read(ulong offset, Span<byte> data)
     {
-        int offset = (int)(address.Value - _address);
         if (offset >= VirtioMmioRegister.Config)
         {
             _device.ReadConfig((uint)(offset - VirtioMmioRegister.Config), data);
@@ -122,15 +119,14 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         {
             lock (_lock)
             {
-                BinaryPrimitives.WriteUInt32LittleEndian(data, Read(offset));
+                BinaryPrimitives.WriteUInt32LittleEndian(data, Read((int)offset));
             }
         }
     }
 
     /// <inheritdoc/>
-    public void Write(GuestAddress address, ReadOnlySpan<byte> data)
+    public void Write(ulong offset, ReadOnlySpan<byte> data)
     {
-        int offset = (int)(address.Value - _address);
         if (offset >= VirtioMmioRegister.Config)
         {
             if (_device.TryWriteConfig((uint)(offset - VirtioMmioRegister.Config), data))
@@ -142,7 +138,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         {
             lock (_lock)
             {
-                Write(offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
+                Write((int)offset, BinaryPrimitives.ReadUInt32LittleEndian(data));
             }
         }
     }

@@ -198,7 +198,7 @@ public sealed partial class DeviceAddressSpace
                 Span<byte> value = stackalloc byte[LargestDeviceAccess];
                 value = value[..destination.Length];
                 value.Clear();
-                handler.Handler.Read(At(done), value);
+                handler.Handler.Read(At(done) - handler.Range.Start, value);
                 value.CopyTo(destination);
                 fault = default;
                 return true;
@@ -228,7 +228,8 @@ public sealed partial class DeviceAddressSpace
                 {
                     Span<byte> value = stackalloc byte[LargestDeviceAccess];
                     source.CopyTo(value);
-                    route.Handler!.Handler.Write(At(done), value[..source.Length]);
+                    HandlerTarget handler = route.Handler!;
+                    handler.Handler.Write(At(done) - handler.Range.Start, value[..source.Length]);
                 }
 
                 fault = default;

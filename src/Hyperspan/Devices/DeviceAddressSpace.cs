@@ -112,8 +112,8 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
 
     /// <summary>Adds a device by the methods that read and write its registers.</summary>
     /// <param name="range">The addresses that it answers at, as far as there is no memory.</param>
-    /// <param name="read">Reads registers: from an offset into the range into a span of 1 to 8 zeros, as <see cref="IMmioHandler.Read"/> does from an address.</param>
-    /// <param name="write">Writes registers: to an offset into the range from a span of 1 to 8 bytes, as <see cref="IMmioHandler.Write"/> does to an address.</param>
+    /// <param name="read">Reads registers: <see cref="IMmioHandler.Read"/>.</param>
+    /// <param name="write">Writes registers: <see cref="IMmioHandler.Write"/>.</param>
     /// <param name="name">The name used in errors.</param>
     /// <returns>The registration; disposing it removes the device.</returns>
     /// <exception cref="ArgumentException">The range is empty.</exception>
@@ -123,7 +123,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
         ArgumentNullException.ThrowIfNull(read);
         ArgumentNullException.ThrowIfNull(write);
         ArgumentNullException.ThrowIfNull(name);
-        return AddHandler(range, new CallbackHandler(range.Start, read, write), name);
+        return AddHandler(range, new CallbackHandler(read, write), name);
     }
 
     /// <inheritdoc/>

@@ -8,12 +8,12 @@ namespace Hyperspan.Devices;
 public interface IMmioHandler
 {
     /// <summary>Reads registers.</summary>
-    /// <param name="address">The guest-physical address of the first byte, in the range that the handler was registered for.</param>
+    /// <param name="offset">Where the first byte lies in the range that the handler was registered for.</param>
     /// <param name="data">Receives the bytes, little-endian as a value: 1 to 8 of them, all in the range, at any alignment. Filled with zeros before.</param>
-    void Read(GuestAddress address, Span<byte> data);
+    void Read(ulong offset, Span<byte> data);
 
     /// <summary>Writes registers.</summary>
-    /// <param name="address">The guest-physical address of the first byte, in the range that the handler was registered for.</param>
+    /// <param name="offset">Where the first byte lies in the range that the handler was registered for.</param>
     /// <param name="data">The bytes, little-endian as a value: 1 to 8 of them, all in the range, at any alignment. They do not change during the call.</param>
-    void Write(GuestAddress address, ReadOnlySpan<byte> data);
+    void Write(ulong offset, ReadOnlySpan<byte> data);
 }

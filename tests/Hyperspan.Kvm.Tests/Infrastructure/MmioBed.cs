@@ -13,7 +13,6 @@ internal sealed class MmioBed : IDisposable
 {
     internal const ulong Data = 0x80000;
 
-    private const uint Base = 0xd000_0000;
     private const ulong RingFeatures = VirtioFeatures.Version1 | VirtioFeatures.RingReset;
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -23,7 +22,7 @@ internal sealed class MmioBed : IDisposable
     internal MmioBed(IVirtioDevice device, GuestMemory? memory = null)
     {
         Memory = memory ?? GuestMemory.Allocate(1 << 20);
-        Transport = new VirtioMmioTransport(Base, device, Memory, () => Interlocked.Increment(ref _interrupts), "test") { OnFailure = Failures.Enqueue };
+        Transport = new VirtioMmioTransport(device, Memory, () => Interlocked.Increment(ref _interrupts), "test") { OnFailure = Failures.Enqueue };
     }
 
     internal GuestMemory Memory { get; }
@@ -39,7 +38,7 @@ internal sealed class MmioBed : IDisposable
         get
         {
             Span<byte> bytes = stackalloc byte[4];
-            Transport.Read(Base + (uint)register, bytes);
+            Transport.Read((uint)register, bytes);
             return BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         }
 
@@ -47,7 +46,7 @@ internal sealed class MmioBed : IDisposable
         {
             Span<byte> bytes = stackalloc byte[4];
             BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
-            Transport.Write(Base + (uint)register, bytes);
+            Transport.Write((uint)register, bytes);
         }
     }
 

@@ -87,12 +87,12 @@ public sealed class SerialPortTests
         Read(port, 1).ShouldBe((byte)0);
     }
 
-    private static void Write(SerialPort port, ulong register, byte value) => port.Write(0x3f8 + register, [value]);
+    private static void Write(SerialPort port, ulong register, byte value) => port.Write(register, [value]);
 
     private static byte Read(SerialPort port, ulong register)
     {
         byte[] data = new byte[1];
-        port.Read(0x3f8 + register, data);
+        port.Read(register, data);
         return data[0];
     }
 }

@@ -51,7 +51,7 @@ public class DeviceAddressSpaceTests
     public void Handlers_are_asked_for_one_to_eight_bytes()
     {
         var space = new DeviceAddressSpace("vm");
-        var device = new RecordingHandler("device");
+        var device = new RecordingHandler("device") { Start = 0x1000 };
         using IDisposable registration = space.AddHandler(new GuestRange(0x1000, 0x40), device);
         space.Read<byte>(0x1001).ShouldBe((byte)0xfe);
         space.Read<uint>(0x1002).ShouldBe(0xfafbfcfdu);
@@ -106,7 +106,7 @@ public class DeviceAddressSpaceTests
         space.TryWrite(0xf_0008, new byte[4], out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 0xf_0008);
 
-        var device = new RecordingHandler("flash");
+        var device = new RecordingHandler("flash") { Start = 0xf_0000 };
         using IDisposable handler = space.AddHandler(new GuestRange(0xf_0000, Page), device);
         space.Write(0xf_0008, 0xffffffffu);
         device.Log.ShouldBe(["flash: write f0008+4 FFFFFFFF"]);
@@ -238,7 +238,7 @@ public class DeviceAddressSpaceTests
     public void What_a_handler_throws_becomes_the_fault()
     {
         var space = new DeviceAddressSpace("vm");
-        var device = new RecordingHandler("device") { Throws = new InvalidOperationException("broken") };
+        var device = new RecordingHandler("device") { Start = 0x1000, Throws = new InvalidOperationException("broken") };
         using IDisposable registration = space.AddHandler(new GuestRange(0x1000, 0x10), device, "disk");
         using IDisposable doorbell = space.RegisterDoorbell(0x2000, null, null, DoorbellEvent.FromCallback(() => throw device.Throws));
         space.TryRead(0x1004, new byte[4], out GuestMemoryFault fault).ShouldBeFalse();
@@ -313,11 +313,11 @@ public class DeviceAddressSpaceTests
 
     private sealed class SilentHandler : IMmioHandler
     {
-        public void Read(GuestAddress address, Span<byte> data)
+        public void Read(ulong offset, Span<byte> data)
         {
         }
 
-        public void Write(GuestAddress address, ReadOnlySpan<byte> data)
+        public void Write(ulong offset, ReadOnlySpan<byte> data)
         {
         }
     }

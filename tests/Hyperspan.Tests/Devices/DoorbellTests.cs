@@ -8,7 +8,7 @@ namespace Hyperspan.Tests.Devices;
 public class DoorbellTests
 {
     private readonly DeviceAddressSpace _space = new("vm");
-    private readonly RecordingHandler _device = new("device");
+    private readonly RecordingHandler _device = new("device") { Start = 0x1000 };
 
     public DoorbellTests() => _space.AddHandler(new GuestRange(0x1000, 0x100), _device);
 

@@ -19,11 +19,11 @@ public class HandlerDataTests
 
     private sealed class Idle : IMmioHandler
     {
-        public void Read(GuestAddress address, Span<byte> data)
+        public void Read(ulong offset, Span<byte> data)
         {
         }
 
-        public void Write(GuestAddress address, ReadOnlySpan<byte> data)
+        public void Write(ulong offset, ReadOnlySpan<byte> data)
         {
         }
     }

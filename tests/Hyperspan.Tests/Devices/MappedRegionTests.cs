@@ -9,7 +9,7 @@ public sealed class MappedRegionTests : IDisposable
     private const ulong Page = GuestAddress.PageSize;
 
     private readonly DeviceAddressSpace _space = new("vm");
-    private readonly RecordingHandler _device = new("device");
+    private readonly RecordingHandler _device = new("device") { Start = 0x10_0000 };
     private readonly TemporaryFile _temporary = new(0);
     private readonly SafeFileHandle _file;
 

@@ -9,22 +9,25 @@ internal sealed class RecordingHandler(string name, List<string>? log = null) : 
 
     internal Exception? Throws { get; set; }
 
-    public void Read(GuestAddress address, Span<byte> data)
+    /// <summary>Gets the address that it is registered at, from which what it is asked is told.</summary>
+    internal ulong Start { get; init; }
+
+    public void Read(ulong offset, Span<byte> data)
     {
         data.ToArray().ShouldAllBe(b => b == 0);
-        Record("read", address, data.Length);
+        Record("read", offset, data.Length);
         for (int i = 0; i < data.Length; i++)
         {
-            data[i] = Content(address.Value + (ulong)i);
+            data[i] = Content(Start + offset + (ulong)i);
         }
     }
 
-    public void Write(GuestAddress address, ReadOnlySpan<byte> data) =>
-        Record("write", address, data.Length, " " + Convert.ToHexString(data));
+    public void Write(ulong offset, ReadOnlySpan<byte> data) =>
+        Record("write", offset, data.Length, " " + Convert.ToHexString(data));
 
     internal static byte Content(ulong address) => (byte)~address;
 
-    private void Record(string what, GuestAddress address, int length, string data = "")
+    private void Record(string what, ulong offset, int length, string data = "")
     {
         if (Throws is not null)
         {
@@ -33,7 +36,7 @@ internal sealed class RecordingHandler(string name, List<string>? log = null) : 
 
         lock (Log)
         {
-            Log.Add($"{name}: {what} {address.Value:x}+{length}{data}");
+            Log.Add($"{name}: {what} {Start + offset:x}+{length}{data}");
         }
     }
 }

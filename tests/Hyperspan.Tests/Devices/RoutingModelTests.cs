@@ -51,7 +51,7 @@ public class RoutingModelTests
         foreach (Part part in test.Handlers.Where(part => Enumerable.Range(part.Start, part.Length).All(i => handler[i] is null)))
         {
             string name = $"device {part.Start}";
-            space.AddHandler(new GuestRange((ulong)part.Start, (ulong)part.Length), new RecordingHandler(name, log));
+            space.AddHandler(new GuestRange((ulong)part.Start, (ulong)part.Length), new RecordingHandler(name, log) { Start = (ulong)part.Start });
             handler.AsSpan(part.Start, part.Length).Fill(name);
         }
 
