@@ -56,9 +56,7 @@ public sealed partial class MemoryMapping
     /// <summary>Forgets that pages were written to and has the next write to each noted. Processors may run: a write after this is noted.</summary>
     /// <param name="slot">One of <see cref="Slots"/>.</param>
     /// <param name="bitmap">The pages to clear, as <see cref="ReadDirty"/> gave them.</param>
-    /// <exception cref="ArgumentException">The bitmap has another length, or the slot is none of this mapping.</exception>
-    /// <exception cref="InvalidOperationException">There is no dirty log, or the partition has dirty rings instead.</exception>
-    /// <exception cref="KvmException">The kernel refused.</exception>
+    /// <inheritdoc cref="ReadDirty(MemorySlot, Span{ulong})" path="/exception"/>
     public void ClearDirty(MemorySlot slot, ReadOnlySpan<ulong> bitmap)
     {
         Check(slot, bitmap);

@@ -66,9 +66,7 @@ public readonly partial struct GuestAddress : ISpanFormattable, IUtf8SpanFormatt
     }
 
     /// <summary>Parses an address, without throwing.</summary>
-    /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
-    /// <param name="provider">Not used: the text is the same in every culture.</param>
-    /// <param name="result">The address; <see cref="Zero"/> on failure.</param>
+    /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out GuestAddress)" path="/param"/>
     /// <returns><see langword="false"/> if the text is not an address.</returns>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out GuestAddress result) =>
         TryParse(s.AsSpan(), provider, out result);

@@ -84,9 +84,7 @@ public readonly partial struct GuestRange : ISpanFormattable, IUtf8SpanFormattab
     }
 
     /// <summary>Parses a range, without throwing.</summary>
-    /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
-    /// <param name="provider">Not used: the text is the same in every culture.</param>
-    /// <param name="result">The range; empty at zero on failure.</param>
+    /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out GuestRange)" path="/param"/>
     /// <returns><see langword="false"/> if the text is not a range.</returns>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out GuestRange result) =>
         TryParse(s.AsSpan(), provider, out result);

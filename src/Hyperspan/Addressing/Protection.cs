@@ -109,9 +109,7 @@ public readonly record struct Protection : ISpanFormattable, IUtf8SpanFormattabl
     }
 
     /// <summary>Parses a protection, without throwing.</summary>
-    /// <param name="s">The text, as in <see cref="Parse(ReadOnlySpan{char}, IFormatProvider?)"/>.</param>
-    /// <param name="provider">Not used: the text is the same in every culture.</param>
-    /// <param name="result">The protection; <see cref="None"/> on failure.</param>
+    /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, IFormatProvider?, out Protection)" path="/param"/>
     /// <returns><see langword="false"/> if the text is not a protection.</returns>
     public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out Protection result) =>
         TryParse(s.AsSpan(), provider, out result);

@@ -243,10 +243,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">What to add.</param>
     /// <returns>The sum, as it was written.</returns>
-    /// <exception cref="GuestMemoryException">
-    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
-    /// </exception>
-    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    /// <inheritdoc cref="Exchange{T}(GuestAddress, T)" path="/exception"/>
     public T Add<T>(GuestAddress address, T value)
         where T : unmanaged, IBinaryInteger<T> => unchecked(UpdateOrThrow(Update.Add, address.Value, value) + value);
 
@@ -273,10 +270,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The bits to keep.</param>
     /// <returns>What was there before.</returns>
-    /// <exception cref="GuestMemoryException">
-    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
-    /// </exception>
-    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    /// <inheritdoc cref="Exchange{T}(GuestAddress, T)" path="/exception"/>
     public T And<T>(GuestAddress address, T value)
         where T : unmanaged => UpdateOrThrow(Update.And, address.Value, value);
 
@@ -300,10 +294,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The bits to set.</param>
     /// <returns>What was there before.</returns>
-    /// <exception cref="GuestMemoryException">
-    /// The memory could not be written, or the address is misaligned; see <see cref="CompareExchange{T}(GuestAddress, T, T)"/>.
-    /// </exception>
-    /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
+    /// <inheritdoc cref="Exchange{T}(GuestAddress, T)" path="/exception"/>
     public T Or<T>(GuestAddress address, T value)
         where T : unmanaged => UpdateOrThrow(Update.Or, address.Value, value);
 

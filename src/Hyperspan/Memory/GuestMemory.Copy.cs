@@ -16,13 +16,8 @@ public sealed partial class GuestMemory
     /// That two different backings map the same file cannot be seen from here. Where regions show that part in different orders, so that no order of copying is right,
     /// at most 16 MiB can be copied.
     /// </remarks>
-    public void CopyTo(GuestAddress source, GuestMemory destination, GuestAddress destinationAddress, ulong length)
-    {
-        if (!TryCopyTo(source, destination, destinationAddress, length, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void CopyTo(GuestAddress source, GuestMemory destination, GuestAddress destinationAddress, ulong length) =>
+        Require(TryCopyTo(source, destination, destinationAddress, length, out GuestMemoryFault fault), fault);
 
     /// <summary>
     /// Copies bytes between memories and says why where it cannot; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>. Neither throws nor allocates

@@ -16,13 +16,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="destination">As long as the range. Receives the bytes: all of them, or an unspecified part of them where the read fails.</param>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="range"/>.</exception>
     /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
-    public void Read(in PagedRange range, Span<byte> destination)
-    {
-        if (!TryRead(range, destination, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Read(in PagedRange range, Span<byte> destination) => Require(TryRead(range, destination, out GuestMemoryFault fault), fault);
 
     /// <summary>Reads the bytes of a paged range and says why where it cannot. Neither throws nor allocates when memory cannot be read.</summary>
     /// <param name="range">The range.</param>
@@ -45,13 +39,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes of <paramref name="destination"/>: that of the range.</param>
     /// <exception cref="ArgumentException"><paramref name="length"/> is not that of <paramref name="range"/>.</exception>
     /// <exception cref="GuestMemoryException">Not all of the range could be read.</exception>
-    public void Read(in PagedRange range, void* destination, ulong length)
-    {
-        if (!TryRead(range, destination, length, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Read(in PagedRange range, void* destination, ulong length) => Require(TryRead(range, destination, length, out GuestMemoryFault fault), fault);
 
     /// <summary>Reads the bytes of a paged range into memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be read.</summary>
     /// <param name="range">The range.</param>
@@ -101,13 +89,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">
     /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
     /// </exception>
-    public void Write(in PagedRange range, ReadOnlySpan<byte> source)
-    {
-        if (!TryWrite(range, source, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Write(in PagedRange range, ReadOnlySpan<byte> source) => Require(TryWrite(range, source, out GuestMemoryFault fault), fault);
 
     /// <summary>Writes the bytes of a paged range and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="range">The range.</param>
@@ -132,13 +114,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">
     /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
     /// </exception>
-    public void Write(in PagedRange range, void* source, ulong length)
-    {
-        if (!TryWrite(range, source, length, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Write(in PagedRange range, void* source, ulong length) => Require(TryWrite(range, source, length, out GuestMemoryFault fault), fault);
 
     /// <summary>Writes the bytes of a paged range from memory outside the garbage-collected heap. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="range">The range.</param>
@@ -187,13 +163,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">
     /// Not all of the range could be written; runs before the one that failed have been, and bytes of that below the fault's address may have been.
     /// </exception>
-    public void Fill(in PagedRange range, byte value)
-    {
-        if (!TryFill(range, value, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Fill(in PagedRange range, byte value) => Require(TryFill(range, value, out GuestMemoryFault fault), fault);
 
     /// <summary>Fills a paged range with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="range">The range.</param>
@@ -273,13 +243,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="destination">As long as the ranges together. Receives the bytes: all of them, or an unspecified part of them where the read fails.</param>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="ranges"/>.</exception>
     /// <exception cref="GuestMemoryException">Not all of the ranges could be read.</exception>
-    public void Read(in PagedRanges ranges, Span<byte> destination)
-    {
-        if (!TryRead(ranges, destination, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Read(in PagedRanges ranges, Span<byte> destination) => Require(TryRead(ranges, destination, out GuestMemoryFault fault), fault);
 
     /// <summary>Reads the bytes of a list of paged ranges and says why where it cannot. Neither throws nor allocates when memory cannot be read.</summary>
     /// <param name="ranges">The ranges.</param>
@@ -332,13 +296,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="source">The bytes; as many as the ranges have together.</param>
     /// <exception cref="ArgumentException"><paramref name="source"/> is not as long as <paramref name="ranges"/>.</exception>
     /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
-    public void Write(in PagedRanges ranges, ReadOnlySpan<byte> source)
-    {
-        if (!TryWrite(ranges, source, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Write(in PagedRanges ranges, ReadOnlySpan<byte> source) => Require(TryWrite(ranges, source, out GuestMemoryFault fault), fault);
 
     /// <summary>Writes the bytes of a list of paged ranges and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="ranges">The ranges.</param>
@@ -390,13 +348,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="ranges">The ranges.</param>
     /// <param name="value">The value.</param>
     /// <exception cref="GuestMemoryException">Not all of the ranges could be written; what comes before the fault has been or may have been.</exception>
-    public void Fill(in PagedRanges ranges, byte value)
-    {
-        if (!TryFill(ranges, value, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Fill(in PagedRanges ranges, byte value) => Require(TryFill(ranges, value, out GuestMemoryFault fault), fault);
 
     /// <summary>Fills a list of paged ranges with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="ranges">The ranges.</param>
@@ -435,11 +387,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed; those before it have been unpinned again.</exception>
     public PinnedMemory Pin(in PagedRange range, AccessType access)
     {
-        if (!TryPin(range, access, out PinnedMemory? pinned, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryPin(range, access, out PinnedMemory? pinned, out GuestMemoryFault fault), fault);
         return pinned;
     }
 

@@ -75,6 +75,16 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
+    /// <summary>Makes the form that throws of one that says whether it was done.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Require([DoesNotReturnIf(false)] bool done, in GuestMemoryFault fault)
+    {
+        if (!done)
+        {
+            Throw(fault);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     [DoesNotReturn]
     internal static void Throw(in GuestMemoryFault fault) => throw fault.ToException();

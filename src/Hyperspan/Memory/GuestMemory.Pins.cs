@@ -32,11 +32,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed; those before it have been unpinned again.</exception>
     public PinnedMemory PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access)
     {
-        if (!TryPinPages(pageNumbers, access, out PinnedMemory? pinned, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryPinPages(pageNumbers, access, out PinnedMemory? pinned, out GuestMemoryFault fault), fault);
         return pinned;
     }
 
@@ -95,11 +91,7 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">A page cannot be pinned or accessed; those before it have been unpinned again.</exception>
     public PinnedMemory Pin(GuestAddress address, ulong length, AccessType access)
     {
-        if (!TryPin(address, length, access, out PinnedMemory? pinned, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryPin(address, length, access, out PinnedMemory? pinned, out GuestMemoryFault fault), fault);
         return pinned;
     }
 

@@ -8,25 +8,14 @@ public sealed unsafe partial class GuestMemory
     /// <param name="length">The length in bytes.</param>
     /// <param name="access">Whether to probe for reading or for writing; memory is not changed.</param>
     /// <exception cref="GuestMemoryException">Not all of it could be accessed at that moment.</exception>
-    public void Probe(GuestAddress address, ulong length, AccessType access)
-    {
-        if (!TryProbe(address, length, access, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void Probe(GuestAddress address, ulong length, AccessType access) => Require(TryProbe(address, length, access, out GuestMemoryFault fault), fault);
 
     /// <summary>Checks that whole pages, named by number, can be accessed.</summary>
     /// <param name="pageNumbers">Guest page numbers.</param>
     /// <param name="access">Whether to probe for reading or for writing; memory is not changed.</param>
     /// <exception cref="GuestMemoryException">Not all of them could be accessed at that moment.</exception>
-    public void ProbePages(ReadOnlySpan<ulong> pageNumbers, AccessType access)
-    {
-        if (!TryProbePages(pageNumbers, access, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void ProbePages(ReadOnlySpan<ulong> pageNumbers, AccessType access) =>
+        Require(TryProbePages(pageNumbers, access, out GuestMemoryFault fault), fault);
 
     /// <summary>Checks that a byte can be read, as a read of it would: through faults, handlers and bitmaps.</summary>
     /// <param name="address">The guest-physical address.</param>

@@ -101,9 +101,7 @@ public sealed unsafe partial class GuestMemory
     /// <summary>
     /// Makes a slice of a range whose pages can be pinned; see <see cref="TryPinnableSlice(GuestAddress, ulong, out GuestMemory?, out GuestMemoryFault)"/>.
     /// </summary>
-    /// <param name="range">The range.</param>
-    /// <param name="slice">The slice.</param>
-    /// <param name="fault">Why not, with the lowest address that is at fault.</param>
+    /// <inheritdoc cref="TrySlice(GuestRange, out GuestMemory?, out GuestMemoryFault)" path="/param"/>
     /// <returns>Whether it was made.</returns>
     public bool TryPinnableSlice(GuestRange range, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
         TryPinnableSlice(range.Start, range.Length, out slice, out fault);
@@ -192,10 +190,7 @@ public sealed unsafe partial class GuestMemory
         ReadFromAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Reads a range from a file; see <see cref="TryReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestRange, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryReadFromAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
@@ -213,19 +208,14 @@ public sealed unsafe partial class GuestMemory
         ReadFromAsync(range.Start, range.Length, source, cancellationToken);
 
     /// <summary>Reads a range from a stream; see <see cref="TryReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="source">The stream. What it throws reaches the caller.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestRange, Stream, CancellationToken)" path="/param"/>
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryReadFromAsync(GuestRange range, Stream source, CancellationToken cancellationToken = default) =>
         TryReadFromAsync(range.Start, range.Length, source, cancellationToken);
 
     /// <summary>Writes a range to a file; see <see cref="WriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestRange, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>A task that ends when all of it has been transferred.</returns>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
@@ -234,10 +224,7 @@ public sealed unsafe partial class GuestMemory
         WriteToAsync(range.Start, range.Length, file, fileOffset, cancellationToken);
 
     /// <summary>Writes a range to a file; see <see cref="TryWriteToAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestRange, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(GuestRange range, SafeFileHandle file, long fileOffset, CancellationToken cancellationToken = default) =>
@@ -254,9 +241,7 @@ public sealed unsafe partial class GuestMemory
         WriteToAsync(range.Start, range.Length, destination, cancellationToken);
 
     /// <summary>Writes a range to a stream; see <see cref="TryWriteToAsync(GuestAddress, ulong, Stream, CancellationToken)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="destination">The stream. What it throws reaches the caller.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="WriteToAsync(GuestRange, Stream, CancellationToken)" path="/param"/>
     /// <returns>How it ended.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>

@@ -26,11 +26,7 @@ public sealed partial class GuestMemory
     /// <remarks>What others write meanwhile may be found or missed.</remarks>
     public GuestAddress? IndexOf(GuestAddress address, ulong length, ReadOnlySpan<byte> value)
     {
-        if (!TryIndexOf(address, length, value, out GuestAddress? found, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryIndexOf(address, length, value, out GuestAddress? found, out GuestMemoryFault fault), fault);
         return found;
     }
 
@@ -80,11 +76,7 @@ public sealed partial class GuestMemory
     /// <remarks>Each byte is read once. Where others write meanwhile, each counts as it was when it was read.</remarks>
     public bool SequenceEqual(GuestAddress address, ReadOnlySpan<byte> other)
     {
-        if (!TrySequenceEqual(address, other, out bool equal, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TrySequenceEqual(address, other, out bool equal, out GuestMemoryFault fault), fault);
         return equal;
     }
 

@@ -49,11 +49,7 @@ public sealed unsafe partial class GuestMemory
     /// </exception>
     public GuestMemory PinnableSlice(GuestAddress start, ulong length)
     {
-        if (!TryPinnableSlice(start, length, out GuestMemory? slice, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryPinnableSlice(start, length, out GuestMemory? slice, out GuestMemoryFault fault), fault);
         return slice;
     }
 
@@ -91,10 +87,7 @@ public sealed unsafe partial class GuestMemory
     }
 
     /// <summary>Makes a slice of this memory and says why where it cannot; see <see cref="Slice(GuestAddress, ulong)"/>.</summary>
-    /// <param name="start">The first address; any alignment.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="slice">The slice.</param>
-    /// <param name="fault">Why there is none.</param>
+    /// <inheritdoc cref="TryPinnableSlice(GuestAddress, ulong, out GuestMemory?, out GuestMemoryFault)" path="/param"/>
     /// <returns>Whether it was made.</returns>
     public bool TrySlice(GuestAddress start, ulong length, [NotNullWhen(true)] out GuestMemory? slice, out GuestMemoryFault fault) =>
         TrySlice(start, length, allowPreemptivePinning: false, out slice, out fault);
@@ -151,11 +144,7 @@ public sealed unsafe partial class GuestMemory
 
     private GuestMemory SliceOrThrow(GuestAddress start, ulong length, bool allowPreemptivePinning)
     {
-        if (!TrySlice(start, length, allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TrySlice(start, length, allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault), fault);
         return slice;
     }
 

@@ -15,11 +15,7 @@ public sealed partial class GuestMemory
     /// <exception cref="GuestMemoryException">A byte could not be read before the text had ended.</exception>
     public string ReadString(GuestAddress address, int maxLength, Encoding? encoding = null)
     {
-        if (!TryReadString(address, maxLength, encoding, out string? text, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-
+        Require(TryReadString(address, maxLength, encoding, out string? text, out GuestMemoryFault fault), fault);
         return text;
     }
 
@@ -56,13 +52,8 @@ public sealed partial class GuestMemory
     /// <param name="encoding">The encoding, one in which a zero byte is nothing but an end; UTF-8 where it is <see langword="null"/>.</param>
     /// <exception cref="EncoderFallbackException">The encoding throws for what it cannot encode, and <paramref name="text"/> has such characters.</exception>
     /// <exception cref="GuestMemoryException">Not all of it could be written; bytes below the fault's address may have been.</exception>
-    public void WriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding = null)
-    {
-        if (!TryWriteString(address, text, encoding, out GuestMemoryFault fault))
-        {
-            Throw(fault);
-        }
-    }
+    public void WriteString(GuestAddress address, ReadOnlySpan<char> text, Encoding? encoding = null) =>
+        Require(TryWriteString(address, text, encoding, out GuestMemoryFault fault), fault);
 
     /// <summary>Writes text and the zero byte that ends it; see <see cref="WriteString(GuestAddress, ReadOnlySpan{char}, Encoding?)"/>.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>

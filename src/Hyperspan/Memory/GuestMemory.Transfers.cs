@@ -62,10 +62,7 @@ public sealed partial class GuestMemory
         TryReadFrom(range.Start, range.Length, file, fileOffset, out transfer);
 
     /// <summary>Writes this memory to a file, without a copy where the memory can be pinned.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
+    /// <inheritdoc cref="ReadFrom(GuestAddress, ulong, SafeFileHandle, long)" path="/param"/>
     /// <remarks>Where it fails, a part may have been transferred: <see cref="TryWriteTo(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/> says how much.</remarks>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="EndOfStreamException">The file took no more.</exception>
@@ -88,11 +85,7 @@ public sealed partial class GuestMemory
     public void WriteTo(GuestRange range, SafeFileHandle file, long fileOffset) => WriteTo(range.Start, range.Length, file, fileOffset);
 
     /// <summary>Writes this memory to a file, without a copy where the memory can be pinned, and says how it ended.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <inheritdoc cref="TryReadFrom(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)" path="/param"/>
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryWriteTo(GuestAddress address, ulong length, SafeFileHandle file, long fileOffset, out FileTransfer transfer)
@@ -107,10 +100,7 @@ public sealed partial class GuestMemory
     /// Writes this memory to a file, without a copy where the memory can be pinned, and says how it ended; see
     /// <see cref="TryWriteTo(GuestAddress, ulong, SafeFileHandle, long, out FileTransfer)"/>.
     /// </summary>
-    /// <param name="range">The range.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="transfer">How it ended.</param>
+    /// <inheritdoc cref="TryReadFrom(GuestRange, SafeFileHandle, long, out FileTransfer)" path="/param"/>
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryWriteTo(GuestRange range, SafeFileHandle file, long fileOffset, out FileTransfer transfer) =>
@@ -252,9 +242,7 @@ public sealed partial class GuestMemory
         TryReceive(range.Start, range.Length, socket, out transfer);
 
     /// <summary>Sends this memory over a connected socket, without a copy where the memory can be pinned.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="socket">The socket.</param>
+    /// <inheritdoc cref="Receive(GuestAddress, ulong, Socket)" path="/param"/>
     /// <remarks>Where it fails, a part may have been transferred: <see cref="TrySend(GuestAddress, ulong, Socket, out FileTransfer)"/> says how much.</remarks>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
@@ -310,11 +298,7 @@ public sealed partial class GuestMemory
         (await TryReadFromAsync(address, length, file, fileOffset, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
     /// <summary>Reads from a file into this memory, on a thread of the pool, and says how it ended.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
     public Task<FileTransfer> TryReadFromAsync(
@@ -326,11 +310,7 @@ public sealed partial class GuestMemory
     }
 
     /// <summary>Writes this memory to a file, on a thread of the pool.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>A task that ends when all of it has been written.</returns>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
     /// <exception cref="IOException">The system reported an error.</exception>
@@ -339,11 +319,7 @@ public sealed partial class GuestMemory
         (await TryWriteToAsync(address, length, file, fileOffset, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
     /// <summary>Writes this memory to a file, on a thread of the pool, and says how it ended.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="cancellationToken">Ends it between two pieces of a MiB.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestAddress, ulong, SafeFileHandle, long, CancellationToken)" path="/param"/>
     /// <returns>How it ended: partial transfers and errors with the exact count.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(
@@ -367,10 +343,7 @@ public sealed partial class GuestMemory
         (await TryReadFromAsync(address, length, source, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
     /// <summary>Reads from a stream into this memory until the range is full, and says how it ended.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="source">The stream. What it throws reaches the caller.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="ReadFromAsync(GuestAddress, ulong, Stream, CancellationToken)" path="/param"/>
     /// <returns>How it ended. Bytes that were taken from the stream but could not be written are lost; the count says how many were written.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was read before stays.</exception>
     public async Task<FileTransfer> TryReadFromAsync(GuestAddress address, ulong length, Stream source, CancellationToken cancellationToken = default)
@@ -391,10 +364,7 @@ public sealed partial class GuestMemory
         (await TryWriteToAsync(address, length, destination, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
 
     /// <summary>Writes this memory to a stream, up to the first byte that cannot be read, and says how it ended.</summary>
-    /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
-    /// <param name="destination">The stream. What it throws reaches the caller.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <inheritdoc cref="WriteToAsync(GuestAddress, ulong, Stream, CancellationToken)" path="/param"/>
     /// <returns>How it ended, with the exact count.</returns>
     /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
     public async Task<FileTransfer> TryWriteToAsync(GuestAddress address, ulong length, Stream destination, CancellationToken cancellationToken = default)

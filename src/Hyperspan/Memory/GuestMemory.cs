@@ -81,9 +81,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <param name="backing">What stands behind the memory.</param>
     /// <param name="name">The name used in errors; the backing's where it is <see langword="null"/>.</param>
     /// <param name="leaveOpen">Whether the backing stays open when the memory is disposed.</param>
-    /// <exception cref="ArgumentException">The backing's mapping is misaligned, or its access bitmaps are the default value.</exception>
-    /// <exception cref="ObjectDisposedException"><paramref name="backing"/> has been disposed.</exception>
-    /// <exception cref="PlatformNotSupportedException">The backing's mapping can fault and this system has no way to recover from that.</exception>
+    /// <inheritdoc cref="GuestMemory(GuestMemoryBacking, string?)" path="/exception"/>
     public GuestMemory(GuestMemoryBacking backing, string? name, bool leaveOpen)
         : this(NameOf(backing, name), SingleRegion(backing, leaveOpen), strict: false, leaveOpen: false)
     {

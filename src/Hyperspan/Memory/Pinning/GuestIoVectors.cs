@@ -209,9 +209,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     }
 
     /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it, and says how it ended.</summary>
-    /// <param name="file">The file.</param>
-    /// <param name="fileOffset">Where in the file to start, in bytes.</param>
-    /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
+    /// <inheritdoc cref="TryReadFrom(SafeFileHandle, long, out FileTransfer)" path="/param"/>
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryWriteTo(SafeFileHandle file, long fileOffset, out FileTransfer transfer)
