@@ -185,21 +185,6 @@ public sealed class RefusedTranslationTests : IDisposable
     }
 
     [Fact]
-    public void A_channel_that_is_closed_is_waited_for_no_longer_than_the_limit_and_may_be_given_anew()
-    {
-        using var bed = new TranslationBed(_memory, Limit, recorded: false);
-        bed.Driver.Submit(1);
-        bed.FrontEnd.WaitForMiss(Harness.Patience, out _, out _).ShouldBeTrue();
-        bed.FrontEnd.CloseBackendChannel();
-        bed.Queue.WaitForError(Harness.Patience).ShouldBeTrue();
-        bed.FrontEnd.GetFeatures().ShouldNotBe(0UL);
-        bed.FrontEnd.OpenBackendChannel();
-        Harness.Eventually(() => bed.Harness.Log.Count(VhostUserEventKind.RingBroken) == 1, "the ring is broken");
-        bed.Restart(bed.FrontEnd.StopQueue(0));
-        bed.Serve();
-    }
-
-    [Fact]
     public void What_waits_is_asked_for_again_over_another_channel()
     {
         using var bed = new TranslationBed(_memory, Never, recorded: false);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.Translation;
 using Hyperspan.VhostUser.Interop;
 using Hyperspan.Virtio;
@@ -144,13 +145,28 @@ public sealed partial class VhostUserConnection
         return SendToFrontEnd(bytes);
     }
 
-    /// <summary>Waits until there is a message, or this side is to end, and takes meanwhile what the front end replies to questions for translations.</summary>
+    /// <summary>
+    /// Waits until there is a message, or this side is to end, and takes meanwhile what the front end replies to questions for translations. Where it has closed that channel,
+    /// what it had sent before that is done first: it may be translations. Then no others are waited for.
+    /// </summary>
     /// <exception cref="ProtocolViolation">A reply is none, or to nothing.</exception>
     private void AwaitMessage()
     {
-        while (IsTranslated && _iotlb.IsReplied && _backendChannel is { HasEnded: false } channel)
+        while (IsTranslated && _backendChannel is { IsForsaken: false } channel)
         {
-            bool isMessage = Waiting.ForEither(_socket.SafeHandle, channel.Socket, _stop, out bool isReply);
+            if (channel.HasEnded)
+            {
+                if (!Waiting.ForInput(_socket.SafeHandle, _stop, TimeSpan.Zero))
+                {
+                    Forsake(channel);
+                }
+
+                return;
+            }
+
+            // Who does not reply may still hang up.
+            PollEvents replies = _iotlb.IsReplied ? PollEvents.In : PollEvents.None;
+            bool isMessage = Waiting.ForEither(_socket.SafeHandle, channel.Socket, replies, _stop, out bool isReply);
             if (isReply)
             {
                 TakeReplies(channel);
@@ -163,8 +179,22 @@ public sealed partial class VhostUserConnection
         }
     }
 
+    private void Forsake(BackendChannel channel)
+    {
+        channel.IsForsaken = true;
+        _iotlb.Silence();
+        Report(VhostUserEventKind.BackendChannelClosed, "translations that are missing cannot be asked for, and are refused until there is another channel");
+        LookAgain();
+    }
+
     private void TakeReplies(BackendChannel channel)
     {
+        if (!_iotlb.IsReplied)
+        {
+            channel.HasEnded = true;
+            return;
+        }
+
         bool isRefused = false;
         while (channel.TryReceive(out MessageHeader header, out ulong status))
         {
@@ -173,11 +203,6 @@ public sealed partial class VhostUserConnection
                 $"message {(uint)header.Request}, flags 0x{header.Flags:x}, {header.PayloadLength} bytes, on the back end's channel: no reply to a question for a translation");
             ProtocolViolation.Unless(_iotlb.TakeReply(status == 0), $"a reply on the back end's channel to no question");
             isRefused |= status != 0;
-        }
-
-        if (channel.HasEnded)
-        {
-            _iotlb.ForgetReplies();
         }
 
         if (isRefused)

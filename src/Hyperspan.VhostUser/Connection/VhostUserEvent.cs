@@ -57,6 +57,7 @@ public sealed record VhostUserEvent(
         VhostUserEventKind.Disconnected => "disconnected",
         VhostUserEventKind.Stopped => "stopped",
         VhostUserEventKind.RequestSlow => "slow request",
+        VhostUserEventKind.BackendChannelClosed => "back-end channel closed",
         VhostUserEventKind.BufferFault => "buffer fault",
         VhostUserEventKind.RingBroken => "ring broken",
         VhostUserEventKind.QueueStuck => "queue stuck",

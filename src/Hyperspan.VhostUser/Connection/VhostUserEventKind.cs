@@ -52,6 +52,12 @@ public enum VhostUserEventKind
     RequestSlow,
 
     /// <summary>
+    /// The front end has closed the channel for messages of this side. Translations that are missing cannot be asked for: an access that wants one fails at once, until the front
+    /// end gives another channel. Told where addresses are translated.
+    /// </summary>
+    BackendChannelClosed,
+
+    /// <summary>
     /// Buffers of requests could not be accessed: the guest's IOMMU refuses them, or its memory is restricted or gone. Those requests failed, and the ring goes on. Of one queue it
     /// is told once a second at most, with how many they were.
     /// </summary>

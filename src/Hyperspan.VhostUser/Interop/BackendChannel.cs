@@ -19,8 +19,11 @@ internal sealed unsafe class BackendChannel(SafeFileHandle socket, EventDescript
     /// <summary>Gets the socket, to wait for.</summary>
     internal SafeHandle Socket => socket;
 
-    /// <summary>Gets a value indicating whether no more replies will come: the front end has closed its side.</summary>
-    internal bool HasEnded { get; private set; }
+    /// <summary>Gets or sets a value indicating whether no more replies will come: the front end has closed its side. By the one who receives.</summary>
+    internal bool HasEnded { get; set; }
+
+    /// <summary>Gets or sets a value indicating whether those who wait for replies have been told so. By the one who receives.</summary>
+    internal bool IsForsaken { get; set; }
 
     /// <summary>Sends a message. Not waited for: a front end that is behind with its messages is asked, or told, again.</summary>
     /// <returns>Whether it was sent.</returns>

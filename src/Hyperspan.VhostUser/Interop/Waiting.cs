@@ -53,10 +53,11 @@ internal static unsafe class Waiting
     /// <summary>Waits as long as it takes until one of two descriptors has something to read or has ended, or the event is signalled.</summary>
     /// <param name="first">The first descriptor.</param>
     /// <param name="second">The second one.</param>
+    /// <param name="secondEvents">What is waited for of the second one besides its end.</param>
     /// <param name="stop">The event; it is not reset.</param>
     /// <param name="isSecond">Whether it is the second descriptor; the others may be ready too.</param>
     /// <returns>Whether it is the first descriptor, or the event.</returns>
-    internal static bool ForEither(SafeHandle first, SafeHandle second, EventDescriptor stop, out bool isSecond)
+    internal static bool ForEither(SafeHandle first, SafeHandle second, PollEvents secondEvents, EventDescriptor stop, out bool isSecond)
     {
         using var heldStop = new HeldDescriptor(stop.Handle);
         using var heldFirst = new HeldDescriptor(first);
@@ -64,7 +65,7 @@ internal static unsafe class Waiting
         PollEntry* entries = stackalloc PollEntry[3];
         entries[0] = new PollEntry { Descriptor = heldStop.Number, Events = PollEvents.In };
         entries[1] = new PollEntry { Descriptor = heldFirst.Number, Events = PollEvents.In };
-        entries[2] = new PollEntry { Descriptor = heldSecond.Number, Events = PollEvents.In };
+        entries[2] = new PollEntry { Descriptor = heldSecond.Number, Events = secondEvents };
         int ready;
         do
         {

@@ -15,7 +15,8 @@ namespace Hyperspan.VhostUser;
 /// </para>
 /// <para>
 /// What the IOMMU refuses, the front end says in its reply, where replies were agreed on: the request that wants it fails at once. A translation that does not come in time
-/// counts as refused. Such a verdict is for who began to ask before it was asked for: a guest may have given the translation since, and what comes later asks again.
+/// counts as refused, and so does each while nobody can be asked, because the front end has closed its end of the channel. Such a verdict is for who began to ask before it was
+/// asked for: a guest may have given the translation since, and what comes later asks again.
 /// </para>
 /// </remarks>
 internal sealed class DeviceIotlb : IAddressTranslator
@@ -60,6 +61,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
     private int _nextEvicted;
     private long _toldAt;
     private bool _isClosed;
+    private bool _isSilent;
 
     /// <summary>Initializes a new instance of the <see cref="DeviceIotlb"/> class.</summary>
     /// <param name="send">Sends a message to the front end, without waiting, with the question for a reply or without; answers whether it was sent.</param>
@@ -268,11 +270,24 @@ internal sealed class DeviceIotlb : IAddressTranslator
         }
     }
 
-    /// <summary>No replies will come to what was asked before: it is asked again, over another channel if there is one.</summary>
+    /// <summary>The front end hears nobody any more: what is missing is refused at once, and who waits for it waits no longer. Until there is another channel.</summary>
+    internal void Silence()
+    {
+        lock (_ranges)
+        {
+            _isSilent = true;
+            _awaited.Clear();
+            _misses.Clear();
+            Monitor.PulseAll(_ranges);
+        }
+    }
+
+    /// <summary>No replies will come to what was asked before: it is asked again, over another channel.</summary>
     internal void ForgetReplies()
     {
         lock (_ranges)
         {
+            _isSilent = false;
             _awaited.Clear();
             foreach ((ulong, AccessType) key in _misses.Keys.ToArray())
             {
@@ -380,6 +395,11 @@ internal sealed class DeviceIotlb : IAddressTranslator
     /// <summary>Asks the front end for the translation of a page, unless that has been done.</summary>
     private Reachability Ask(ulong page, AccessType access, long since)
     {
+        if (_isSilent)
+        {
+            return Reachability.Refused;
+        }
+
         long now = Stopwatch.GetTimestamp();
         if (!_misses.TryGetValue((page, access), out Miss miss))
         {
