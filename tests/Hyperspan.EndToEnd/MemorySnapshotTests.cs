@@ -144,9 +144,8 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
     [SkippableTheory]
     [InlineData("qemu52-system-x86_64", "kdump-zlib")]
     [InlineData("qemu-system-x86_64", "kdump-zlib")]
-    [InlineData("qemu10-system-x86_64", "kdump-zlib")]
-    [InlineData("qemu10-system-x86_64", "kdump-raw-zlib")]
-    public async Task Compressed_dump_of_QEMU_is_that_which_is_not(string name, string format)
+    [InlineData("qemu10-system-x86_64", "kdump-zlib", "kdump-raw-zlib")]
+    public async Task Compressed_dump_of_QEMU_is_that_which_is_not(string name, params string[] formats)
     {
         Require();
         string? qemu = TestBed.OtherQemu(name);
@@ -160,13 +159,17 @@ public sealed class MemorySnapshotTests(ITestOutputHelper output)
             await machine.Monitor.ExecuteAsync("stop");
             await machine.Monitor.ExecuteAsync(
                 "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{folder}/core", ["detach"] = false });
-            await machine.Monitor.ExecuteAsync(
-                "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{folder}/kdump", ["detach"] = false, ["format"] = format });
-            new FileInfo($"{folder}/kdump").Length.ShouldBeLessThan(new FileInfo($"{folder}/core").Length / 2);
-            Run("dump", "info", $"{folder}/kdump").ShouldContain("compressed kdump");
             Run("dump", "convert", "--to", "raw", $"{folder}/core", $"{folder}/core.raw");
-            Run("dump", "convert", "--to", "raw", $"{folder}/kdump", $"{folder}/kdump.raw");
-            Same($"{folder}/core.raw", $"{folder}/kdump.raw");
+            foreach (string format in formats)
+            {
+                string dump = $"{folder}/{format}";
+                await machine.Monitor.ExecuteAsync(
+                    "dump-guest-memory", new JsonObject { ["paging"] = false, ["protocol"] = $"file:{dump}", ["detach"] = false, ["format"] = format });
+                new FileInfo(dump).Length.ShouldBeLessThan(new FileInfo($"{folder}/core").Length / 2);
+                Run("dump", "info", dump).ShouldContain("compressed kdump");
+                Run("dump", "convert", "--to", "raw", dump, dump + ".raw");
+                Same($"{folder}/core.raw", dump + ".raw");
+            }
         }
         finally
         {

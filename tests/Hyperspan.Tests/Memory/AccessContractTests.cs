@@ -253,7 +253,7 @@ public sealed class AccessContractTests : IDisposable
     {
         GuestMemory memory = Create(path);
         var buffer = new byte[32];
-        Allocations.Of(() => Fail(memory, buffer, 10)).ShouldBe(0);
+        Allocations.Of(() => Fail(memory, buffer, 2)).ShouldBe(0);
 
         static void Fail(GuestMemory memory, byte[] buffer, int count)
         {
