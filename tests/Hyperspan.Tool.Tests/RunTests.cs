@@ -55,6 +55,28 @@ public sealed class RunTests : IDisposable
     }
 
     [LinuxFact]
+    public void What_it_is_made_of_has_to_be_files()
+    {
+        NamedPipe.Create(_folder.PathOf("pipe"));
+        File.WriteAllBytes(_folder.PathOf("k"), [0xf4]);
+        using (FileStream sparse = File.Create(_folder.PathOf("large")))
+        {
+            sparse.SetLength(1L << 40);
+        }
+
+        foreach ((string name, string what) in ((string, string)[])
+            [("none", "there is no such file"), ("no/none", "there is no such file"), ("pipe", "is no regular file"), (".", "is a directory")])
+        {
+            string path = _folder.PathOf(name);
+            Refused("run", "--kernel", path).ShouldContain($"{path}: {what}");
+            Refused("run", "--kernel", _folder.PathOf("k"), "--initrd", path).ShouldContain($"{path}: {what}");
+        }
+
+        Refused("run", "--kernel", _folder.PathOf("large")).ShouldContain("is larger than 1 GiB");
+        Refused("run", "--kernel", _folder.PathOf("k"), "--initrd", _folder.PathOf("large")).ShouldContain("does not fit beside the kernel");
+    }
+
+    [LinuxFact]
     public void A_saved_machine_does_not_take_the_place_of_what_it_is_made_of()
     {
         string[] files = [_folder.PathOf("kernel"), _folder.PathOf("initrd"), _folder.PathOf("disk")];

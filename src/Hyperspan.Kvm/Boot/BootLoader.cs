@@ -6,6 +6,9 @@ namespace Hyperspan.Kvm;
 /// <summary>Puts a program with all that it needs into memory, and sets the first processor to begin it.</summary>
 internal static class BootLoader
 {
+    /// <summary>What is wrong with an initial file system for which there is no room, after its name.</summary>
+    internal const string InitrdTooLong = "does not fit beside the kernel: give the machine more memory";
+
     private const ushort CodeSelector = 0x10;
     private const ushort DataSelector = 0x18;
 
@@ -82,7 +85,7 @@ internal static class BootLoader
         ulong start = end < length ? 0 : (end - length) & ~0xfffUL;
         if (start < Math.Max(kernel.End, KernelImage.LowestAddress))
         {
-            throw new MachineException($"{file.Name} does not fit beside the kernel: give the machine more memory");
+            throw new MachineException($"{file.Name} {InitrdTooLong}");
         }
 
         memory.Write(start, file.Bytes);

@@ -1,6 +1,10 @@
 using System.Buffers.Binary;
 using System.Globalization;
 
+using Hyperspan.Interop.Linux;
+
+using Microsoft.Win32.SafeHandles;
+
 namespace Hyperspan.Kvm;
 
 /// <summary>A program for a machine, recognized by what it looks like, and where its parts go.</summary>
@@ -8,7 +12,7 @@ internal sealed class KernelImage
 {
     internal const ulong LowestAddress = 0x10_0000;
 
-    private const long Largest = 1 << 30;
+    private const ulong Largest = 1 << 30;
     private const int SetupHeader = 0x1f1;
     private const int SetupEnd = 0x280;
     private const uint SetupMark = 0x5372_6448;
@@ -61,15 +65,25 @@ internal sealed class KernelImage
     /// <exception cref="IOException">It could not be read.</exception>
     internal static KernelImage Open(string path)
     {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        if (file.Length is 0 or > Largest)
+        byte[] bytes = Read(path, Largest, "is larger than 1 GiB: it is no kernel");
+        return bytes.Length == 0 ? throw new MachineException($"{path} is empty") : new KernelImage(path, bytes);
+    }
+
+    /// <summary>Reads a file whole.</summary>
+    /// <exception cref="MachineException">It is longer than it may be: what that means is said.</exception>
+    /// <exception cref="IOException">It could not be read.</exception>
+    internal static byte[] Read(string path, ulong longest, string tooLong)
+    {
+        using SafeFileHandle file = FileOpening.OpenRegular(path, out long length);
+        if ((ulong)length > Math.Min(longest, (ulong)Array.MaxLength))
         {
-            throw new MachineException(file.Length == 0 ? $"{path} is empty" : $"{path} is larger than 1 GiB: it is no kernel");
+            throw new MachineException($"{path} {tooLong}");
         }
 
-        byte[] bytes = new byte[file.Length];
-        file.ReadExactly(bytes);
-        return new KernelImage(path, bytes);
+        byte[] bytes = new byte[length];
+        using var stream = new FileStream(file, FileAccess.Read, bufferSize: 0);
+        stream.ReadExactly(bytes);
+        return bytes;
     }
 
     /// <summary>Puts it into memory.</summary>

@@ -54,7 +54,9 @@ public sealed partial class VirtualMachine : IDisposable
             throw new InvalidStateException($"the machine was saved with {_layout.Devices} devices, and {options.Devices.Count} are given");
         }
 
-        (string, byte[])? initrd = kernel is not null && options.Initrd is { } path ? (path, File.ReadAllBytes(path)) : null;
+        (string, byte[])? initrd = kernel is not null && options.Initrd is { } path
+            ? (path, KernelImage.Read(path, options.Memory, BootLoader.InitrdTooLong))
+            : null;
         _partition = new KvmPartition(new KvmPartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
         try
         {

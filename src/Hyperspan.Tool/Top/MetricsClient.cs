@@ -29,7 +29,8 @@ internal static class MetricsClient
         }
         catch (SocketException e)
         {
-            throw new IOException($"{address}: {e.Message}", e);
+            // What a path that leads nowhere is answered by says nothing of that.
+            throw new IOException($"{address}: {(e.SocketErrorCode == SocketError.AddressNotAvailable ? "there is no such socket" : e.Message)}", e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -162,17 +162,18 @@ public sealed unsafe class RawDiskImage : IDiskImage
             }
 
             long length = LibC.Lseek(file, 0, SeekFrom.End);
+            if (options.RefuseOtherFormats && length >= SectorSize)
+            {
+                // Before its size, which of another format means nothing.
+                CheckFormat(path, file, length);
+            }
+
             if (length <= 0 || length % SectorSize != 0)
             {
                 throw new DiskImageException(
                     DiskImageError.InvalidSize,
                     path,
                     length <= 0 ? "the image is empty" : $"the size of the image, {length} bytes, is not a multiple of {SectorSize}");
-            }
-
-            if (options.RefuseOtherFormats)
-            {
-                CheckFormat(path, file, length);
             }
 
             ServedLock? whileServed = null;

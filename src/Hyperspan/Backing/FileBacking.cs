@@ -170,7 +170,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         RequireAccess(access);
-        return File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+        return FileOpening.Open(path, access);
     }
 
     private static SafeFileHandle Duplicate(SafeFileHandle file)

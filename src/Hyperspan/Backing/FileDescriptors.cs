@@ -39,15 +39,7 @@ internal static unsafe class FileDescriptors
             return new FileStatus((ulong)RandomAccess.GetLength(file));
         }
 
-        FileStatus status = default;
-
-        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
-        if (FileStatusCall.Invoke(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_BASIC_STATS, &status) != 0)
-        {
-            throw new GuestMemoryMappingException("ask for the state of the file", Marshal.GetLastPInvokeError());
-        }
-
-        return status;
+        return FileStatusCall.Of(file) ?? throw new GuestMemoryMappingException("ask for the state of the file", Marshal.GetLastPInvokeError());
     }
 
     /// <summary>The magic number of the file system, or zero where it cannot be had.</summary>

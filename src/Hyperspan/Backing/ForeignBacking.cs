@@ -94,7 +94,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         FileAccess access = options is { Writable: false } ? FileAccess.Read : FileAccess.ReadWrite;
-        using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
+        using SafeFileHandle file = FileOpening.Open(path, access);
         return new ForeignBacking(file, 0, (ulong)RandomAccess.GetLength(file), options);
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
 
 using Microsoft.Win32.SafeHandles;
@@ -76,10 +77,10 @@ public sealed partial class GuestMemoryDump : IDisposable
     /// <exception cref="IOException">It is no regular file, or could not be read.</exception>
     public static GuestMemoryDump Open(string path, DumpFormat? format = null)
     {
-        SafeFileHandle file = RegularFile.Open(path, out ulong length);
+        SafeFileHandle file = FileOpening.OpenRegular(path, out long length);
         try
         {
-            return new GuestMemoryDump(path, file, new DumpParser(file, path, length, format), length);
+            return new GuestMemoryDump(path, file, new DumpParser(file, path, (ulong)length, format), (ulong)length);
         }
         catch
         {

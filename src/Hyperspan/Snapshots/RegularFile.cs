@@ -1,12 +1,10 @@
-using System.Runtime.InteropServices;
-
 using Hyperspan.Interop.Linux;
 
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Snapshots;
 
-/// <summary>Opens what is to be a regular file, and does not wait for anything else that may be there: a pipe, a terminal.</summary>
+/// <summary>Files that are read at offsets, and places for files.</summary>
 internal static class RegularFile
 {
     /// <summary>Reads all of a part of a file. Fails where it ends before.</summary>
@@ -25,52 +23,6 @@ internal static class RegularFile
         }
 
         return true;
-    }
-
-    /// <summary>Opens a file for reading.</summary>
-    /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    /// <exception cref="InvalidSnapshotException">It is no regular file.</exception>
-    internal static SafeFileHandle Open(string path, out ulong length)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        if (!OperatingSystem.IsLinux())
-        {
-            SafeFileHandle opened = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            length = (ulong)RandomAccess.GetLength(opened);
-            return opened;
-        }
-
-        // Without waiting, which for a regular file means nothing.
-        int descriptor = LibC.Open(path, OpenFlags.ReadOnly | OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
-        if (descriptor < 0)
-        {
-            int error = Marshal.GetLastPInvokeError();
-            throw error switch
-            {
-                ErrorNumber.NoEntry => new FileNotFoundException($"{path}: there is no such file", path),
-                ErrorNumber.AccessDenied or ErrorNumber.NotPermitted => new UnauthorizedAccessException($"{path}: may not be read"),
-                _ => new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}", error),
-            };
-        }
-
-        var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        try
-        {
-            FileStatus status = FileDescriptors.Status(file);
-            if (!status.IsRegular())
-            {
-                throw new InvalidSnapshotException(path, status.Type == FileType.Directory ? "is a directory" : "is no regular file");
-            }
-
-            length = status.Size;
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
     }
 
     /// <summary>Refuses a place at which one of some files is: what is read must not be replaced by what becomes of it. Links of both kinds are followed.</summary>

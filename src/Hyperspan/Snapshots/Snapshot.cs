@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Globalization;
 
+using Hyperspan.Interop.Linux;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Snapshots;
@@ -90,7 +92,8 @@ public static partial class Snapshot
     /// </param>
     /// <returns>The snapshot.</returns>
     /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
-    /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read, or is a directory.</exception>
+    /// <exception cref="IOException">A file is no regular one, or could not be read.</exception>
     /// <exception cref="InvalidSnapshotException">A file is no snapshot that can be read here, or the one at the place of an earlier snapshot is another.</exception>
     public static GuestMemorySnapshot Open(string path, IReadOnlyList<string>? earlier = null)
     {
@@ -130,7 +133,7 @@ public static partial class Snapshot
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static bool IsSnapshot(string path)
     {
-        using SafeFileHandle file = RegularFile.Open(path, out _);
+        using SafeFileHandle file = FileOpening.OpenRegular(path, out _);
         Span<byte> start = stackalloc byte[8];
         return RandomAccess.Read(file, start, 0) == start.Length && BinaryPrimitives.ReadUInt64LittleEndian(start) == SnapshotFormat.StartMagic;
     }

@@ -5,6 +5,8 @@ using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
 
+using Hyperspan.Interop.Linux;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Snapshots;
@@ -109,10 +111,10 @@ internal sealed class SnapshotFile : IDisposable
     /// <exception cref="InvalidSnapshotException">It is no snapshot that can be read.</exception>
     internal static SnapshotFile Open(string path)
     {
-        SafeFileHandle file = RegularFile.Open(path, out ulong length);
+        SafeFileHandle file = FileOpening.OpenRegular(path, out long length);
         try
         {
-            return new SnapshotFile(file, path, length);
+            return new SnapshotFile(file, path, (ulong)length);
         }
         catch
         {

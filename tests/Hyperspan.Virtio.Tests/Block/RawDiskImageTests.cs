@@ -41,6 +41,22 @@ public class RawDiskImageTests
         RawDiskImage.Open(file.Path).Dispose();
     }
 
+    /// <summary>An image of qcow2 is as long as it happens to be, which is not what is wrong with it.</summary>
+    [LinuxTheory]
+    [InlineData(512)]
+    [InlineData(196616)]
+    public void What_another_format_is_comes_before_its_length(long length)
+    {
+        using var file = new TemporaryFile(length);
+        using (FileStream stream = File.OpenWrite(file.Path))
+        {
+            stream.Write([(byte)'Q', (byte)'F', (byte)'I', 0xfb]);
+        }
+
+        var options = new RawDiskImageOptions { ReadOnly = true, RefuseOtherFormats = true };
+        Should.Throw<DiskImageException>(() => RawDiskImage.Open(file.Path, options)).Error.ShouldBe(DiskImageError.OtherFormat);
+    }
+
     [Theory]
     [InlineData(0, "514649fb00000002", "qcow2")]
     [InlineData(0, "514649fb00000001", "qcow2")]

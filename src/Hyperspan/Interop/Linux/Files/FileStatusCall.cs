@@ -25,6 +25,16 @@ internal static unsafe class FileStatusCall
             : null;
     }
 
+    /// <summary>Asks for the state of an open file.</summary>
+    /// <returns>The state, or nothing where the kernel does not say; the error number is that of the call.</returns>
+    internal static FileStatus? Of(SafeFileHandle file)
+    {
+        FileStatus status = default;
+
+        // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
+        return Invoke(file, "", LinuxConstants.AT_EMPTY_PATH, LinuxConstants.STATX_BASIC_STATS, &status) == 0 ? status : null;
+    }
+
     /// <summary>Asks for the state of a file.</summary>
     /// <returns>Zero, or -1 with the error number of the call.</returns>
     internal static int Invoke(SafeFileHandle directory, string path, int flags, uint mask, FileStatus* status)
