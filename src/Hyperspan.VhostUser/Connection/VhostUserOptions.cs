@@ -42,15 +42,7 @@ public sealed class VhostUserOptions
     /// as it likes before it begins one. The default is 10 seconds.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
-    public TimeSpan MessageTimeout
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
-            field = value;
-        }
-    } = TimeSpan.FromSeconds(10);
+    public TimeSpan MessageTimeout { get; init => field = Positive(value); } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// Gets how long requests in flight are waited for when their queue is to stop: because the front end asks for it, changes its memory, or has gone. After that the
@@ -58,15 +50,7 @@ public sealed class VhostUserOptions
     /// default is 30 seconds.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
-    public TimeSpan StopTimeout
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
-            field = value;
-        }
-    } = TimeSpan.FromSeconds(30);
+    public TimeSpan StopTimeout { get; init => field = Positive(value); } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Gets a value indicating whether addresses that go through the guest's IOMMU are offered (VIRTIO_F_ACCESS_PLATFORM). For front ends that translate them, such as QEMU with
@@ -86,15 +70,7 @@ public sealed class VhostUserOptions
     /// have no processor for a while.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
-    public TimeSpan TranslationTimeout
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
-            field = value;
-        }
-    } = TimeSpan.FromSeconds(30);
+    public TimeSpan TranslationTimeout { get; init => field = Positive(value); } = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Gets a value indicating whether memory is accepted that is not served by the kernel alone: a file on a disk or, worse, one that the front end itself serves
@@ -110,4 +86,10 @@ public sealed class VhostUserOptions
 
     /// <summary>Gets the number of the group that a socket that is made is given to. The default is that of the process.</summary>
     public uint? SocketGroup { get; init; }
+
+    private static TimeSpan Positive(TimeSpan value)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+        return value;
+    }
 }

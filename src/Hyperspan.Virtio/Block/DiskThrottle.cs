@@ -18,27 +18,11 @@ public sealed class DiskThrottle
 {
     /// <summary>Gets how many requests a second; without limit if zero, which is the default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
-    public long RequestsPerSecond
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
-            field = value;
-        }
-    }
+    public long RequestsPerSecond { get; init => field = NotNegative(value); }
 
     /// <summary>Gets how many bytes a second are read and written together; without limit if zero, which is the default.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
-    public long BytesPerSecond
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(value);
-            field = value;
-        }
-    }
+    public long BytesPerSecond { get; init => field = NotNegative(value); }
 
     /// <summary>Gets for how long what is not used is saved up: so much may be done at once after that time. Up to an hour; the default is 100 ms.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is not positive, or longer than an hour.</exception>
@@ -52,4 +36,10 @@ public sealed class DiskThrottle
             field = value;
         }
     } = TimeSpan.FromMilliseconds(100);
+
+    private static long NotNegative(long value)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(value);
+        return value;
+    }
 }

@@ -32,10 +32,10 @@ public sealed partial class GuestMemoryDump
     /// </summary>
     /// <param name="memory">The memory. It is not stopped.</param>
     /// <param name="path">The path. A file there is replaced when the new one is complete.</param>
-    /// <param name="options">The format, and what there is beside the memory; <see langword="null"/> for an ELF core.</param>
+    /// <param name="format">The format.</param>
     /// <inheritdoc cref="WriteAsync(GuestMemory, string, DumpOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
-    public static void Write(GuestMemory memory, string path, DumpOptions? options = null) =>
-        Task.Run(() => WriteAsync(memory, path, options)).GetAwaiter().GetResult();
+    public static void Write(GuestMemory memory, string path, DumpFormat format = DumpFormat.Elf) =>
+        Task.Run(() => WriteAsync(memory, path, new DumpOptions { Format = format })).GetAwaiter().GetResult();
 
     /// <summary>Writes the memory in a snapshot as a dump.</summary>
     /// <param name="snapshot">The snapshot.</param>

@@ -145,14 +145,23 @@ public static partial class Snapshot
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
     /// <exception cref="InvalidSnapshotException">A file is damaged, or no snapshot that can be read here.</exception>
     /// <exception cref="GuestMemoryMappingException">The system has not so much memory left.</exception>
-    /// <remarks>
-    /// Memory that is there already is restored by <see cref="GuestMemorySnapshot.RestoreAsync"/>; without reading it first, by <see cref="GuestMemorySnapshot.Map"/> and
-    /// <see cref="OnDemandMemory"/>.
-    /// </remarks>
+    /// <remarks>Memory that is there already is restored by <see cref="GuestMemorySnapshot.RestoreAsync"/>.</remarks>
     public static GuestMemory Restore(string path)
     {
         using GuestMemorySnapshot snapshot = Open(path);
         return snapshot.Copy();
+    }
+
+    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="GuestMemorySnapshot.Map"/>. Linux only.</summary>
+    /// <param name="path">The path of the file.</param>
+    /// <returns>The memory, writable; what is written stays in this process.</returns>
+    /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
+    /// <inheritdoc cref="GuestMemorySnapshot.Map(string)" path="/exception"/>
+    public static GuestMemory Map(string path)
+    {
+        using GuestMemorySnapshot snapshot = Open(path);
+        return snapshot.Map(Path.GetFileName(path));
     }
 
     private static SnapshotFile FindParent(SnapshotFile file, Guid id, IReadOnlyList<string> elsewhere)

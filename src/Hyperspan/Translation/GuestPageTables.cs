@@ -96,6 +96,17 @@ public abstract class GuestPageTables : IAddressTranslator
         return !fault.IsFault;
     }
 
+    /// <summary>Translates an address for whoever looks from outside: whatever is permitted there. Neither throws nor allocates.</summary>
+    /// <param name="virtualAddress">The guest-virtual address.</param>
+    /// <param name="address">The guest-physical address.</param>
+    /// <returns>Whether something is there.</returns>
+    public bool TryTranslate(ulong virtualAddress, out GuestAddress address)
+    {
+        bool found = TryTranslate(virtualAddress, VirtualAccess.None, out GuestTranslation translation, out _);
+        address = found ? translation.Address : default;
+        return found;
+    }
+
     /// <summary>Translates for a <see cref="TranslatedMemory"/>: as the guest's kernel, page by page. Forget translations here before they are invalidated there.</summary>
     bool IAddressTranslator.TryTranslate(ulong address, out AddressTranslation translation)
     {

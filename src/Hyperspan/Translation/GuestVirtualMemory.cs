@@ -20,10 +20,10 @@ public sealed class GuestVirtualMemory
     /// <summary>Initializes a new instance of the <see cref="GuestVirtualMemory"/> class.</summary>
     /// <param name="tables">The tables.</param>
     /// <param name="access">
-    /// What each page read is to permit: <see cref="VirtualAccess.Read"/> as the kernel, with <see cref="VirtualAccess.User"/> as a program, <see cref="VirtualAccess.None"/> for
-    /// whoever looks from outside.
+    /// What each page read is to permit: <see cref="VirtualAccess.Read"/> as the kernel, with <see cref="VirtualAccess.User"/> as a program, <see cref="VirtualAccess.None"/>, the
+    /// default, for whoever looks from outside.
     /// </param>
-    public GuestVirtualMemory(GuestPageTables tables, VirtualAccess access)
+    public GuestVirtualMemory(GuestPageTables tables, VirtualAccess access = VirtualAccess.None)
     {
         ArgumentNullException.ThrowIfNull(tables);
         Tables = tables;

@@ -53,7 +53,7 @@ public sealed class DumpTests : IDisposable
             .Build();
         memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);
-        GuestMemoryDump.Write(memory, _bed.PathOf("raw"), new DumpOptions { Format = DumpFormat.Raw });
+        GuestMemoryDump.Write(memory, _bed.PathOf("raw"), DumpFormat.Raw);
         byte[] expected = new byte[0x20_0800 + 100];
         expected.AsSpan(0x5000, 0x1800).Fill(7);
         expected[0x20_0810] = 0x99;

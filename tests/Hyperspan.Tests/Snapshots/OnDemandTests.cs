@@ -141,7 +141,8 @@ public sealed class OnDemandTests : IDisposable
         SnapshotBed.BytesOf(mapped).ShouldEqual(expected);
         SnapshotBed.Scribble(mapped, new Random(1), 200);
         await snapshot.VerifyAsync();
-        using GuestMemory again = snapshot.Map("again");
+        using GuestMemory again = Snapshot.Map(snapshot.Path);
+        again.Name.ShouldBe(Path.GetFileName(snapshot.Path));
         mapped.Dispose();
         SnapshotBed.BytesOf(again).ShouldEqual(expected);
     }

@@ -55,6 +55,10 @@ public sealed class X64PageTablesTests : IDisposable
         const ulong Address = 0x1234_5678_9000;
         Map(Address, 0x30_0000 | Present, level: 1, fiveLevels: false);
         var tables = new X64PageTables(_memory, Root);
+        tables.TryTranslate(Address + 0x123, out GuestAddress there).ShouldBeTrue();
+        there.ShouldBe(new GuestAddress(0x30_0123));
+        tables.TryTranslate(Address + 0x1000, out there).ShouldBeFalse();
+        there.ShouldBe(default);
         tables.TryTranslate(Address + 0x1000, VirtualAccess.None, out _, out TranslationFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(TranslationFaultKind.NotPresent);
         fault.Level.ShouldBe(1);
@@ -148,7 +152,7 @@ public sealed class X64PageTablesTests : IDisposable
             }
 
             _memory.Write(0, garbage);
-            var four = new GuestVirtualMemory(new X64PageTables(_memory, Root, fiveLevels: round % 2 == 0), VirtualAccess.None);
+            var four = new GuestVirtualMemory(new X64PageTables(_memory, Root, fiveLevels: round % 2 == 0));
             var arm = new GuestVirtualMemory(new Arm64PageTables(_memory, 0x1000, 0x2000, (ulong)random.NextInt64()), VirtualAccess.None);
             byte[] some = new byte[9000];
             for (int i = 0; i < 300; i++)
