@@ -1,6 +1,8 @@
 // Reads from a vhost-user disk at a depth, through the rings of one queue or several, without a guest: what is measured is the back end.
 //   dotnet run -c Release --project bench/Hyperspan.RingLoad -- SOCKET [depth [queues [seconds [bytes [split|packed]]]]]
 // Prints requests per second, and the median and 99th percentile of one request's time at depth 1.
+//   dotnet run -c Release --project bench/Hyperspan.RingLoad -- start 'hyperspan serve block --socket SOCKET --image FILE' 'ANOTHER COMMAND' ...
+// Starts back ends in turns, and prints how long each took until its socket could be connected to, and the memory it had then.
 using System.Diagnostics;
 using System.Globalization;
 
@@ -8,6 +10,11 @@ using Hyperspan;
 using Hyperspan.RingLoad;
 using Hyperspan.Testing;
 using Hyperspan.Virtio;
+
+if (args is ["start", _, ..])
+{
+    return StartMeasure.Run(args[1..]);
+}
 
 string socket = args[0];
 int depth = Number(1, 32);
