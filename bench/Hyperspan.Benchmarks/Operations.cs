@@ -182,7 +182,7 @@ internal static class Operations
         yield return Operation.Timed("guarded_virtqueue_request", 40, () => new QueueKernel(Memories.GuardedQueue));
         yield return Operation.Timed("bitmap_virtqueue_request", 40, () => new QueueKernel(Memories.BitmapQueue));
 
-        // Twelve accesses, 2 ns more each; with the gate of a vhost-user queue, which takes a lock five times, 15 ns more for each.
+        // Twelve accesses, 2 ns more each; with the gate of a vhost-user queue, which enters a lock five times, 15 ns more for each.
         yield return Operation.Timed("translated_virtqueue_request", 49, () => new QueueKernel(Memories.TranslatedQueue));
         yield return Operation.Timed("translated_guarded_virtqueue_request", 64, () => new QueueKernel(Memories.TranslatedGuardedQueue));
         yield return Operation.Timed("gated_translated_virtqueue_request", 124, () => new QueueKernel(Memories.GatedQueue, isGated: true));

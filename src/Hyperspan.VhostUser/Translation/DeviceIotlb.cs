@@ -62,6 +62,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
     private long _toldAt;
     private bool _isClosed;
     private bool _isSilent;
+    private long _age;
 
     /// <summary>Initializes a new instance of the <see cref="DeviceIotlb"/> class.</summary>
     /// <param name="send">Sends a message to the front end, without waiting, with the question for a reply or without; answers whether it was sent.</param>
@@ -74,6 +75,12 @@ internal sealed class DeviceIotlb : IAddressTranslator
 
     /// <summary>Gets what is locked.</summary>
     internal object Sync => _ranges;
+
+    /// <summary>
+    /// Gets how often something was taken away: what was found at one age holds until the next. It is changed under the lock, before anybody looks who uses what is taken
+    /// away; read under that of the queue (<see cref="RingGate"/>).
+    /// </summary>
+    internal long Age => Volatile.Read(ref _age);
 
     /// <summary>Gets a value indicating whether nobody answers any more. Under the lock.</summary>
     internal bool IsClosed => _isClosed;
@@ -226,6 +233,8 @@ internal sealed class DeviceIotlb : IAddressTranslator
     {
         lock (_ranges)
         {
+            // First: from here on no queue begins to use it by what it remembers.
+            Grow();
             if (IsInUse(first, last))
             {
                 return false;
@@ -241,6 +250,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
     {
         lock (_ranges)
         {
+            Grow();
             _ranges.Clear();
             _misses.Clear();
         }
@@ -337,9 +347,13 @@ internal sealed class DeviceIotlb : IAddressTranslator
         return low;
     }
 
+    /// <summary>What others remember is old from now on. A full fence: those who are not seen to use something see it.</summary>
+    private void Grow() => Interlocked.Increment(ref _age);
+
     /// <summary>Makes room for one range more, at the cost of one that no queue uses if there is one nearby.</summary>
     private void Evict()
     {
+        Grow();
         for (int tries = 0; tries < MostTries; tries++)
         {
             _nextEvicted = (_nextEvicted + 1) % _ranges.Count;
@@ -372,6 +386,11 @@ internal sealed class DeviceIotlb : IAddressTranslator
                 ulong skip = last - range.Address + 1;
                 after = new AddressTranslation(range.Address + skip, range.Target + skip, end - last, range.Protection);
             }
+        }
+
+        if (to != from)
+        {
+            Grow();
         }
 
         _ranges.RemoveRange(from, to - from);
