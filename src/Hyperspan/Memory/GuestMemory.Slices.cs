@@ -49,7 +49,11 @@ public sealed unsafe partial class GuestMemory
     /// </exception>
     public GuestMemory PinnableSlice(GuestAddress start, ulong length)
     {
-        Require(TryPinnableSlice(start, length, out GuestMemory? slice, out GuestMemoryFault fault), fault);
+        if (!TryPinnableSlice(start, length, out GuestMemory? slice, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
         return slice;
     }
 
@@ -144,7 +148,11 @@ public sealed unsafe partial class GuestMemory
 
     private GuestMemory SliceOrThrow(GuestAddress start, ulong length, bool allowPreemptivePinning)
     {
-        Require(TrySlice(start, length, allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault), fault);
+        if (!TrySlice(start, length, allowPreemptivePinning, out GuestMemory? slice, out GuestMemoryFault fault))
+        {
+            Throw(fault);
+        }
+
         return slice;
     }
 
