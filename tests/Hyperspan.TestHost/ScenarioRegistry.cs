@@ -30,6 +30,7 @@ public static class ScenarioRegistry
         new LiveSaveScenario(),
         new PageClientScenario(),
         new ManyMappingsScenario(),
+        new UnmapScenario(),
         new VhostUserLimitsScenario(),
         new RefusedStatusScenario(),
         new SectionPeerScenario(),

@@ -16,6 +16,7 @@ public abstract partial class GuestMemoryBacking : IDisposable
     private readonly Lock _attachLock = new();
     private readonly List<WeakReference<GuestMemory>> _attached = [];
     private PinnedRanges? _pinnedRanges;
+    private volatile bool _keepsAddresses;
     private int _uses;
     private int _ending;
 
@@ -45,7 +46,8 @@ public abstract partial class GuestMemoryBacking : IDisposable
                 }
             }
 
-            _attached.Clear();
+            // Those that still have the addresses, which they must not lose.
+            _attached.RemoveAll(reference => !reference.TryGetTarget(out GuestMemory? memory) || !memory.HasAddressesOf(this));
         }
 
         EndUse();
@@ -56,9 +58,14 @@ public abstract partial class GuestMemoryBacking : IDisposable
     /// is under way, with the last of them. Idempotent and thread-safe, also after <see cref="Dispose"/>.
     /// </summary>
     /// <remarks>
+    /// <para>
     /// For whoever knows that the last access is over, and it cannot be checked here: no thread may be in an access to a memory made over this backing or to a view of
-    /// one, nor begin one, not even one that is to fail; the threads that made accesses have been joined, for instance. Otherwise such an access may meet what another
-    /// one was given at these addresses. Dispose the memories first: one that is disposed itself refuses every access.
+    /// one; the threads that made accesses have been joined, for instance. Otherwise such an access may meet what another one was given at these addresses.
+    /// </para>
+    /// <para>
+    /// Dispose the memories first: one that is disposed itself refuses every access. While one that is not is referred to, or where one has made slices, the range is left
+    /// to the finalizer, and accesses fail as they do after <see cref="Dispose"/>; when such a memory, without slices, has been disposed, call this again.
+    /// </para>
     /// </remarks>
     public void DisposeAndUnmap()
     {
@@ -68,7 +75,10 @@ public abstract partial class GuestMemoryBacking : IDisposable
         }
         finally
         {
-            EndStep(UnmapAsked);
+            if (!HasOpenMemories())
+            {
+                EndStep(UnmapAsked);
+            }
         }
     }
 
@@ -116,6 +126,20 @@ public abstract partial class GuestMemoryBacking : IDisposable
         using (UninterruptedLock.Enter(_attachLock))
         {
             _attached.RemoveAll(reference => !reference.TryGetTarget(out GuestMemory? target) || target == memory);
+        }
+    }
+
+    /// <summary>Leaves the addresses to the finalizer: somebody may still access them by what refers to this.</summary>
+    internal void KeepAddresses() => _keepsAddresses = true;
+
+    /// <summary>
+    /// Whether an access that begins now may still touch the addresses, though it fails: such a memory looks whether its region is there when it has accessed it.
+    /// </summary>
+    private bool HasOpenMemories()
+    {
+        using (UninterruptedLock.Enter(_attachLock))
+        {
+            return _keepsAddresses || _attached.Exists(reference => reference.TryGetTarget(out GuestMemory? memory) && memory.HasAddressesOf(this));
         }
     }
 

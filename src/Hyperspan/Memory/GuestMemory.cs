@@ -61,6 +61,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
     private readonly bool _strict;
     private readonly bool _leaveOpen;
     private bool _closed;
+    private bool _hasSlices;
 
     // The slices made from this one, which are closed with it. What is made from a root notices by the gate and is not listed. What shows a memory that a backing
     // has made is listed in that and in its root as well.
@@ -159,6 +160,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         OpenFirst();
         parent.Attach(this);
         made.List(this);
+        made.Gate.Root.NoteSlice();
         if (made._parent is not null)
         {
             made.Gate.Root.List(this);
@@ -173,6 +175,7 @@ public sealed unsafe partial class GuestMemory : IDisposable
         _leaveOpen = true;
         Gate = gate;
         Table = RegionTable.Empty;
+        parent.Gate.Root.NoteSlice();
     }
 
     /// <summary>Gets a memory without any address: every access of at least one byte is out of range.</summary>
@@ -290,6 +293,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
         {
             try
             {
+                if (Volatile.Read(ref _hasSlices))
+                {
+                    region.Backing.KeepAddresses();
+                }
+
                 if (!_leaveOpen && !region.LeaveOpen)
                 {
                     region.Backing.Dispose();
@@ -327,6 +335,18 @@ public sealed unsafe partial class GuestMemory : IDisposable
         }
 
         Gate.Disturb();
+    }
+
+    /// <summary>Whether an access may touch the addresses of a backing that this is made over: not when this is closed, and none that looks for a translation first.</summary>
+    internal bool HasAddressesOf(GuestMemoryBacking backing) => !IsDisposed && !IsBelow(backing);
+
+    /// <summary>Remembers that there are slices: those of this itself are not told when it is closed, but look whether it is open when they have accessed something.</summary>
+    private void NoteSlice()
+    {
+        if (!_hasSlices)
+        {
+            Volatile.Write(ref _hasSlices, true);
+        }
     }
 
     /// <summary>Remembers a slice of a slice, to close it with this one.</summary>

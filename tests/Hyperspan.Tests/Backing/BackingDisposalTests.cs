@@ -105,6 +105,7 @@ public sealed unsafe class BackingDisposalTests
         var locked = new RefusingBacking();
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, locked).LeaveBackingsOpen().Build();
         PinnedMemory pages = memory.Pin(0, 8, AccessType.Read);
+        memory.Dispose();
         locked.DisposeAndUnmap();
         Should.Throw<NotSupportedException>(pages.Dispose);
         locked.AddressReleases.ShouldBe(1);

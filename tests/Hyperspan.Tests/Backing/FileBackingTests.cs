@@ -72,7 +72,7 @@ public sealed unsafe class FileBackingTests : IDisposable
     [Fact]
     public void An_empty_file_is_empty_memory()
     {
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         using FileBacking memory = new FileBacking(_temporary.Path);
         memory.Length.ShouldBe(0UL);
         (memory.Mapping == null).ShouldBeTrue();
@@ -85,7 +85,7 @@ public sealed unsafe class FileBackingTests : IDisposable
     public void What_cannot_be_mapped_is_refused_clearly_and_leaks_nothing()
     {
         File.WriteAllBytes(_temporary.Path, new byte[5000]);
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, options: new() { FaultBehavior = FaultBehavior.Never }));
         Should.Throw<ArgumentOutOfRangeException>(() => new FileBacking(_temporary.Path, FileAccess.Write));
         Should.Throw<FileNotFoundException>(() => new FileBacking(_temporary.Path + ".missing"));

@@ -42,7 +42,7 @@ public sealed unsafe class ForeignBackingTests
     [Fact]
     public void Keeps_a_descriptor_of_its_own()
     {
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         SafeFileHandle file = SelfProbe.MemoryFile(4 * Page);
         using ForeignBacking memory = new(file, 0, 4 * Page, new() { Prefault = true });
         SelfProbe.Resident(memory.Mapping, 4 * Page).ShouldBe(4 * Page);
@@ -93,7 +93,7 @@ public sealed unsafe class ForeignBackingTests
     {
         using SafeFileHandle file = SelfProbe.MemoryFile(4 * Page);
         using SafeFileHandle device = File.OpenHandle("/dev/null", FileMode.Open, FileAccess.ReadWrite);
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         Should.Throw<ArgumentNullException>(() => new ForeignBacking(null!, 0, Page));
         Should.Throw<ArgumentException>(() => new ForeignBacking(file, 1, Page)).ParamName.ShouldBe("fileOffset");
         Should.Throw<ArgumentOutOfRangeException>(() => new ForeignBacking(file, 0, 0)).ParamName.ShouldBe("length");

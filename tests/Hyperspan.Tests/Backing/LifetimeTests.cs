@@ -36,7 +36,7 @@ public sealed unsafe class LifetimeTests
     [Fact]
     public void Memory_that_was_forgotten_instead_of_disposed_is_freed_too()
     {
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         ulong start = Forgotten();
         SelfProbe.CollectAll();
         SelfProbe.MappedBytes(start, Size).ShouldBeLessThan(Size);
@@ -95,7 +95,7 @@ public sealed unsafe class LifetimeTests
         Rounds(temporary.Path, 10);
         SelfProbe.CollectAll();
         int maps = SelfProbe.MapsCount();
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         for (int i = 0; i < 10; i++)
         {
             Rounds(temporary.Path, 100);

@@ -86,6 +86,13 @@ internal static unsafe class SelfProbe
 
     internal static int OpenDescriptors() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
 
+    /// <summary>The same when what other tests have left to finalizers is closed, which would otherwise close in the middle of one that counts.</summary>
+    internal static int SettledDescriptors()
+    {
+        CollectAll();
+        return OpenDescriptors();
+    }
+
     internal static int MapsCount() => File.ReadLines("/proc/self/maps").Count();
 
     internal static void CollectAll()

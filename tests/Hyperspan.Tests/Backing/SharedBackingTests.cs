@@ -66,7 +66,7 @@ public sealed unsafe class SharedBackingTests
             SelfProbe.Resident(first.Mapping, Page);
         }
 
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         SharedBacking memory = new(4 * Page, new() { Prefault = true });
         SelfProbe.Resident(memory.Mapping, 4 * Page).ShouldBe(4 * Page);
         memory.Mapping[Page] = 1;
@@ -107,7 +107,7 @@ public sealed unsafe class SharedBackingTests
         Skip.IfNot(File.ReadAllText(pool + "/nr_overcommit_hugepages").Trim() == "0", "the pool grows by itself");
         ulong total = HugePages.Read(pool, "nr_hugepages");
         ulong available = HugePages.Read(pool, "free_hugepages") - HugePages.Read(pool, "resv_hugepages");
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         ulong wanted = available + 3;
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(
             () => new SharedBacking((wanted * bytes) - 1, new() { HugePages = size, Name = "ram" }));

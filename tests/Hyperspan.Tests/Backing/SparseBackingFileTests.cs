@@ -54,7 +54,7 @@ public sealed unsafe class SparseBackingFileTests
         using SafeFileHandle first = SelfProbe.MemoryFile(16 * Page);
         using SafeFileHandle second = SelfProbe.MemoryFile(16 * Page);
         mapping.GetShareableRegions().ShouldBeEmpty();
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         mapping.Commit(0, 2 * Page);
         mapping.MapFile(2 * Page, first, 0, 4 * Page, writable: true);
         mapping.MapFile(6 * Page, first, 4 * Page, 2 * Page, writable: true);
@@ -91,7 +91,7 @@ public sealed unsafe class SparseBackingFileTests
         using SparseBacking mapping = new(8 * Page, new() { Name = "ram" });
         mapping.Commit(0, 2 * Page);
         mapping.Mapping[Page] = 5;
-        int descriptors = SelfProbe.OpenDescriptors();
+        int descriptors = SelfProbe.SettledDescriptors();
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, readOnly, 0, 2 * Page, writable: true));
         e.Message.ShouldStartWith("'ram': cannot map a file at 0x0-0x2000: EACCES (");
         e.Message.ShouldEndWith("; the file is not open for reading and writing");

@@ -1,5 +1,7 @@
 using System.Globalization;
 
+using Hyperspan.Tests.Infrastructure;
+
 namespace Hyperspan.Tests.Backing;
 
 /// <summary>When addresses are given back without a finalizer.</summary>
@@ -42,6 +44,45 @@ public sealed unsafe class UnmapTests
         locked.Dispose();
         IsTaken(address).ShouldBeFalse();
         memory.TryRead(8, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        GC.KeepAlive(backing);
+    }
+
+    [Theory]
+    [InlineData("heap")]
+    [InlineData("shared")]
+    [InlineData("sparse")]
+    public void Under_a_memory_that_is_open_accesses_fail_and_do_not_crash(string kind) => ChildProcess.Run("unmap-under-memory", kind).ShouldSucceed();
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_memory_that_is_open_keeps_them_until_it_is_disposed(string kind)
+    {
+        GuestMemoryBacking backing = Make(kind);
+        ulong address = (ulong)backing.Mapping;
+        GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        backing.DisposeAndUnmap();
+        IsTaken(address).ShouldBeTrue();
+        memory.TryRead(8, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+        memory.Dispose();
+        backing.DisposeAndUnmap();
+        IsTaken(address).ShouldBeFalse();
+        GC.KeepAlive(backing);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Where_there_are_slices_they_are_left_to_the_finalizer(string kind)
+    {
+        GuestMemoryBacking backing = Make(kind);
+        ulong address = (ulong)backing.Mapping;
+        GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        GuestMemory slice = memory.Slice(4096, 8192);
+        memory.Dispose();
+        backing.DisposeAndUnmap();
+        IsTaken(address).ShouldBeTrue();
+        slice.TryRead(8, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         GC.KeepAlive(backing);
     }
