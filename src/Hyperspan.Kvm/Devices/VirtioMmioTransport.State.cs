@@ -101,7 +101,7 @@ public sealed partial class VirtioMmioTransport
             RestoreConfiguration(name, state.Bytes(StateItem.Configuration));
             (_features, _written) = (registers.Features, registers.Written);
             (_deviceSelect, _driverSelect, _queueSelect) = (registers.DeviceSelect, registers.DriverSelect, registers.QueueSelect);
-            (_status, _interruptStatus, _generation) = (registers.Status & 0xff, registers.InterruptStatus, registers.Generation);
+            (_status, _interruptStatus, _generation) = (registers.Status & 0xff, registers.InterruptStatus, (uint)registers.Generation);
             if ((_status & FeaturesOk) != 0)
             {
                 _device.AcceptFeatures(DeviceFeatures);
@@ -158,8 +158,7 @@ public sealed partial class VirtioMmioTransport
         public uint QueueSelect;
         public uint Status;
         public uint InterruptStatus;
-        public uint Generation;
-        public uint Reserved;
+        public ulong Generation;
     }
 
     [StructLayout(LayoutKind.Sequential)]

@@ -5,11 +5,11 @@ namespace Hyperspan.Kvm;
 
 /// <summary>The registers of x87 and SSE (<c>struct kvm_fpu</c>); <see cref="VirtualProcessor.GetExtendedState"/> has all vector registers.</summary>
 /// <remarks>Packed: numbers of 128 bits would be aligned to 16 bytes, the kernel's arrays of bytes are not.</remarks>
-[StructLayout(LayoutKind.Sequential, Pack = 8)]
+[StructLayout(LayoutKind.Sequential, Pack = 8, Size = 416)]
 public struct FloatingPointRegisters
 {
     /// <summary>The eight registers ST(0) to ST(7), 10 bytes in the lower end of each.</summary>
-    public EightRegisters St;
+    public InlineArray8<UInt128> St;
 
     /// <summary>Gets or sets the control word.</summary>
     public ushort ControlWord { get; set; }
@@ -30,24 +30,8 @@ public struct FloatingPointRegisters
     public ulong LastData { get; set; }
 
     /// <summary>The sixteen registers XMM0 to XMM15.</summary>
-    public SixteenRegisters Xmm;
+    public InlineArray16<UInt128> Xmm;
 
     /// <summary>Gets or sets MXCSR.</summary>
     public uint Mxcsr { get; set; }
-
-    private readonly uint _padding;
-
-    /// <summary>Eight registers of 16 bytes.</summary>
-    [InlineArray(8)]
-    public struct EightRegisters
-    {
-        private UInt128 _first;
-    }
-
-    /// <summary>Sixteen registers of 16 bytes.</summary>
-    [InlineArray(16)]
-    public struct SixteenRegisters
-    {
-        private UInt128 _first;
-    }
 }

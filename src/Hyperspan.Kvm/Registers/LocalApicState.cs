@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan.Kvm;
 
@@ -16,13 +17,13 @@ public struct LocalApicState
     /// <param name="offset">Its offset in the page, a multiple of 16 below 1024: 0x20 for the id, 0x350 for LINT0.</param>
     /// <returns>Its value.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no register at that offset.</exception>
-    public readonly uint Read(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(((ReadOnlySpan<byte>)this).Slice(Check(offset), sizeof(uint)));
+    public readonly uint Read(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(MemoryMarshal.CreateReadOnlySpan(in _first, Length).Slice(Check(offset), sizeof(uint)));
 
     /// <summary>Writes a register.</summary>
     /// <param name="offset">Its offset in the page, a multiple of 16 below 1024.</param>
     /// <param name="value">The value.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no register at that offset.</exception>
-    public void Write(int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(((Span<byte>)this).Slice(Check(offset), sizeof(uint)), value);
+    public void Write(int offset, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(MemoryMarshal.CreateSpan(ref _first, Length).Slice(Check(offset), sizeof(uint)), value);
 
     private static int Check(int offset) =>
         offset is >= 0 and < Length && offset % 16 == 0 ? offset : throw new ArgumentOutOfRangeException(nameof(offset), offset, "A register lies at a multiple of 16 below 1024.");

@@ -59,7 +59,7 @@ public struct SpecialRegisters
     /// <summary>Gets or sets the base of the local APIC with its enabling bits, MSR 0x1b.</summary>
     public ulong ApicBase { get; set; }
 
-    private PendingInterrupts _pending;
+    private InlineArray4<ulong> _pending;
 
     /// <summary>Gets or sets the vector of an external interrupt that was acknowledged and not yet delivered, or <see langword="null"/>. At most one is.</summary>
     public byte? PendingInterrupt
@@ -85,11 +85,5 @@ public struct SpecialRegisters
                 _pending[vector >> 6] = 1UL << (vector & 63);
             }
         }
-    }
-
-    [InlineArray(4)]
-    private struct PendingInterrupts
-    {
-        private ulong _first;
     }
 }

@@ -3,8 +3,6 @@ namespace Hyperspan.Kvm;
 /// <summary>What a saved state consists of. The numbers are in files: they stay.</summary>
 internal enum StateItem : uint
 {
-    None = 0,
-
     // Of a processor.
     Activity = 1,
     Registers = 2,

@@ -3,14 +3,16 @@ using Hyperspan.Snapshots;
 namespace Hyperspan.Tool.Snapshots;
 
 /// <summary>How much is used of each of many equal parts of a region. What it needs does not grow with the memory.</summary>
-internal sealed class UsedMemory(SnapshotRegion region)
+internal sealed class UsedMemory
 {
     /// <summary>The most parts that are ever drawn.</summary>
     internal const int Parts = 100;
 
     private readonly ulong[] _used = new ulong[Parts];
 
-    internal SnapshotRegion Region { get; } = region;
+    private UsedMemory(SnapshotRegion region) => Region = region;
+
+    internal SnapshotRegion Region { get; }
 
     /// <summary>Gets the bytes that are used.</summary>
     internal ulong Bytes { get; private set; }

@@ -3,9 +3,6 @@ namespace Hyperspan.VhostUser;
 /// <summary>What an IOTLB message says.</summary>
 internal enum IotlbMessageType : byte
 {
-    /// <summary>Nothing.</summary>
-    None = 0,
-
     /// <summary>A translation is missing: from the back end.</summary>
     Miss = 1,
 

@@ -23,7 +23,7 @@ internal sealed partial class BlockQueueHandler
             return Break(block, reader.Fault);
         }
 
-        var type = (BlockRequestType)(uint)header.Type;
+        var type = (BlockRequestType)header.Type;
         block.Type = type;
         switch (type)
         {

@@ -8,7 +8,10 @@ internal readonly struct BlockRequestHeader(BlockRequestType type, ulong sector)
 {
     internal const uint Size = 16;
 
-    internal readonly Le32 Type = (uint)type;
-    private readonly Le32 _reserved = 0;
+    // The lower half; the upper one is reserved.
+    private readonly Le64 _type = (uint)type;
+
     internal readonly Le64 Sector = sector;
+
+    internal uint Type => (uint)(ulong)_type;
 }

@@ -7,6 +7,8 @@ namespace Hyperspan.Virtio;
 internal struct ConsoleConfig
 {
     internal const int Length = 12;
+
+    /// <summary>Where a driver that cannot use a queue writes one character. Reads as zero.</summary>
     internal const uint EmergencyOffset = 8;
 
     internal Le16 Columns;
@@ -14,7 +16,4 @@ internal struct ConsoleConfig
 
     /// <summary>Of a device with several ports; this one has not.</summary>
     internal Le32 MostPorts;
-
-    /// <summary>Written by a driver that cannot use a queue: one character. Reads as zero.</summary>
-    internal Le32 Emergency;
 }

@@ -102,6 +102,7 @@ public static partial class Snapshot
                 options.Captured?.Invoke();
             },
             CancellationToken.None);
-        return await saveAsync(image);
+        SnapshotSaved saved = await saveAsync(image);
+        return saved with { KeptBytes = image.KeptBytes };
     }
 }

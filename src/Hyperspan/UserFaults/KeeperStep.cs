@@ -3,8 +3,6 @@ namespace Hyperspan.UserFaults;
 /// <summary>What the machine code that keeps pages does.</summary>
 internal enum KeeperStep
 {
-    None = 0,
-
     /// <summary>It registers and protects.</summary>
     Arm = 1,
 

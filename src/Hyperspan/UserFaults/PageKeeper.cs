@@ -174,8 +174,12 @@ internal sealed unsafe class PageKeeper : IDisposable
             case KeeperStep.Keep:
                 throw new IOException(string.Create(
                     CultureInfo.InvariantCulture, $"What a page held before it was written could not be kept: {Marshal.GetPInvokeErrorMessage(error)}"), error);
+            case KeeperStep.Serve:
+                throw new IOException($"Writes to protected memory could not be waited for: {Marshal.GetPInvokeErrorMessage(error)}", error);
+            case KeeperStep.Lift:
+                throw new IOException($"The protection of a page could not be changed: {Marshal.GetPInvokeErrorMessage(error)}", error);
             default:
-                throw new IOException($"The protection of memory has failed: {Marshal.GetPInvokeErrorMessage(error)}");
+                throw new IOException($"The protection of memory has failed: {Marshal.GetPInvokeErrorMessage(error)}", error);
         }
     }
 

@@ -110,11 +110,11 @@ public class LinuxHeaderTests
             (nameof(KeeperState.Ranges), KeeperLayout.RangesOffset), (nameof(KeeperState.RangeCount), KeeperLayout.RangeCountOffset),
             (nameof(KeeperState.NextSlot), KeeperLayout.NextSlotOffset), (nameof(KeeperState.MemorySlots), KeeperLayout.MemorySlotsOffset),
             (nameof(KeeperState.FaultsPoll), KeeperLayout.PollOffset), (nameof(KeeperState.EndPoll), KeeperLayout.PollOffset + UserFaultAbi.PollSize),
-            (nameof(KeeperState.Request), KeeperLayout.RequestOffset), (nameof(KeeperState.Registered), KeeperLayout.RegisteredOffset),
-            (nameof(KeeperState.Messages), KeeperLayout.MessagesOffset),
+            (nameof(KeeperState.Registered), KeeperLayout.RegisteredOffset),
         ];
         state.ShouldAllBe(entry => Offset<KeeperState>(entry.Field) == entry.Offset);
-        KeeperState.MessagesLength.ShouldBe(UserFaultAbi.MessagesAtOnce * UserFaultAbi.MessageSize);
+        KeeperLayout.RequestOffset.ShouldBe(KeeperLayout.PollOffset + (2 * UserFaultAbi.PollSize));
+        Marshal.SizeOf<KeeperState>().ShouldBe(KeeperLayout.MessagesOffset + (UserFaultAbi.MessagesAtOnce * UserFaultAbi.MessageSize));
         (string Field, int Offset)[] range =
         [
             (nameof(KeptRange.Start), KeeperLayout.RangeStartOffset), (nameof(KeptRange.Length), KeeperLayout.RangeLengthOffset),

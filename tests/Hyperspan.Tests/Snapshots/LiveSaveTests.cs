@@ -145,7 +145,9 @@ public sealed class LiveSaveTests : IDisposable
         log.Start();
         SnapshotBed.Scribble(memory, new Random(1), 200);
         log.Collect();
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
+        SnapshotSaved saved = await Snapshot.SaveLiveAsync(
+            memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
+        saved.KeptBytes.ShouldBeGreaterThan(0UL);
         byte[] expected = SnapshotBed.BytesOf(memory);
         using GuestMemorySnapshot first = Snapshot.Open(_bed.PathOf("a"));
 

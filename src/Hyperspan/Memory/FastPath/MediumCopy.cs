@@ -7,7 +7,6 @@ namespace Hyperspan;
 /// <remarks>Longer ones are left to the runtime, that is to the string operations of the processor: below that these vectors are faster, by a third at 4 KiB.</remarks>
 internal static unsafe class MediumCopy
 {
-    internal const int Least = ShortCopy.Limit;
     internal const int Limit = 12288;
     private const int Block = 64;
 
