@@ -52,6 +52,31 @@ public sealed class TranslationTests : IDisposable
         bed.Harness.Log.ToString().ShouldContain("translated");
     }
 
+    /// <summary>What is asked again before it was come to fills the channel: then what is asked next is come to when the time for it is over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_front_end_that_is_slow_is_not_asked_over_and_over(bool replies)
+    {
+        int asked = 0;
+        var iotlb = new DeviceIotlb((_, _) => ++asked > 0, Never) { IsReplied = replies };
+        long since = 0;
+        long begun = Stopwatch.GetTimestamp();
+
+        // Asked at once and after 100 and 300 ms; the last look may come late enough for 700.
+        while (Stopwatch.GetElapsedTime(begun) < TimeSpan.FromMilliseconds(700))
+        {
+            lock (iotlb.Sync)
+            {
+                iotlb.Reach(Iova, 8, isWritable: false, ref since).ShouldBe(Reachability.Asked);
+            }
+
+            Thread.Sleep(5);
+        }
+
+        asked.ShouldBeInRange(1, 4);
+    }
+
     [Fact]
     public void What_was_taken_away_is_not_used_any_more()
     {

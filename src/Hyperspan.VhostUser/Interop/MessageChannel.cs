@@ -23,7 +23,7 @@ internal sealed unsafe class MessageChannel
     {
         _socket = socket;
         _stop = stop;
-        _timeout = (int)Math.Clamp(timeout.TotalMilliseconds, 1, int.MaxValue);
+        _timeout = timeout == TimeSpan.Zero ? 0 : (int)Math.Clamp(timeout.TotalMilliseconds, 1, int.MaxValue);
     }
 
     /// <summary>Receives a header and the descriptors that came with it, waiting for its first byte as long as it takes.</summary>

@@ -36,8 +36,10 @@ internal sealed class DeviceIotlb : IAddressTranslator
 
     private static readonly TimeSpan WaitStep = TimeSpan.FromMilliseconds(5);
 
-    // Asked for again after this: the channel may have been full.
+    // Asked for again after this, and then after twice as long each time: what was given may have been taken away, and a front end that does not reply says nothing where
+    // there is no translation yet. One that is slow is not given more to do than it does: it would come to what is asked now when the time for that is over.
     private static readonly TimeSpan AskAgain = TimeSpan.FromMilliseconds(100);
+    private const int MostDoublings = 6;
 
     // What a guest has fail is not told more often: front ends put it in their logs.
     private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(1);
@@ -301,7 +303,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
             _awaited.Clear();
             foreach ((ulong, AccessType) key in _misses.Keys.ToArray())
             {
-                _misses[key] = _misses[key] with { Question = 0, Asked = 0 };
+                _misses[key] = _misses[key] with { Question = 0, Asked = 0, Times = 0 };
             }
         }
     }
@@ -451,12 +453,15 @@ internal sealed class DeviceIotlb : IAddressTranslator
             return Reachability.Refused;
         }
 
-        if (miss.Asked == 0 || Stopwatch.GetElapsedTime(miss.Asked, now) >= AskAgain)
+        if (miss.Asked == 0 || Stopwatch.GetElapsedTime(miss.Asked, now) >= AskAgain * (1 << Math.Clamp(miss.Times - 1, 0, MostDoublings)))
         {
             // One reply is enough.
             bool wantsReply = IsReplied && miss.Question == 0 && _awaited.Count < MostAwaited;
             bool isSent = Send(page, access, IotlbMessageType.Miss, wantsReply);
-            miss = miss with { Asked = isSent ? now : 0 };
+
+            // What is asked without a reply, for want of room, is asked again as soon as that may be there.
+            int times = isSent && (wantsReply || miss.Question != 0 || !IsReplied) ? miss.Times + 1 : miss.Times;
+            miss = miss with { Asked = isSent ? now : 0, Times = times };
             if (isSent && wantsReply)
             {
                 miss = miss with { Question = ++_lastQuestion };
@@ -496,5 +501,6 @@ internal sealed class DeviceIotlb : IAddressTranslator
     /// <param name="Question">Which question awaits its reply; zero if none does.</param>
     /// <param name="Refused">When it was refused; zero if it was not.</param>
     /// <param name="IsTold">Whether the front end was told that it did not come.</param>
-    private readonly record struct Miss(long Since, long Asked = 0, long Question = 0, long Refused = 0, bool IsTold = false);
+    /// <param name="Times">How often it was asked for.</param>
+    private readonly record struct Miss(long Since, long Asked = 0, long Question = 0, long Refused = 0, bool IsTold = false, int Times = 0);
 }
