@@ -61,7 +61,7 @@ internal static class InputFiles
             throw new InvalidInputException($"{path}: there is no such file");
         }
 
-        if (OperatingSystem.IsLinux() && FileStatusCall.Of(path, followsLink: true) is { } status && status.Type != FileType.Regular)
+        if (FileStatusCall.Of(path, followsLink: true) is { Type: not FileType.Regular })
         {
             throw new InvalidInputException($"{path}: is no regular file");
         }

@@ -10,7 +10,7 @@ internal sealed class UnixListener : IDisposable
 {
     private const uint SameOwner = uint.MaxValue;
 
-    private readonly FileIdentity? _identity;
+    private readonly FileStatus? _made;
 
     /// <summary>Initializes a new instance of the <see cref="UnixListener"/> class on a socket that listens already, whose name is somebody else's.</summary>
     internal UnixListener(Socket socket)
@@ -23,7 +23,7 @@ internal sealed class UnixListener : IDisposable
     {
         Socket = socket;
         Path = path;
-        _identity = FileIdentity.Of(path);
+        _made = FileStatusCall.Of(path, followsLink: false);
     }
 
     internal Socket Socket { get; }
@@ -80,7 +80,7 @@ internal sealed class UnixListener : IDisposable
     internal void RemoveName()
     {
         // As long as the socket is open, no other file gets its number.
-        if (Path is not null && _identity is not null && FileIdentity.Of(Path) == _identity)
+        if (Path is not null && _made is { } made && FileStatusCall.Of(Path, followsLink: false) is { } there && there.IsSameFile(in made))
         {
             try
             {
@@ -124,7 +124,7 @@ internal sealed class UnixListener : IDisposable
         catch (SocketException e)
         {
             // A connection to a file of another kind is refused in the same way; such a one is not ours to remove.
-            return e.SocketErrorCode == SocketError.ConnectionRefused && FileIdentity.Of(path) is { IsSocket: true };
+            return e.SocketErrorCode == SocketError.ConnectionRefused && FileStatusCall.Of(path, followsLink: false) is { Type: FileType.Socket };
         }
     }
 }

@@ -32,7 +32,7 @@ internal static class RegularFile
     /// <exception cref="ArgumentException">It is one of them.</exception>
     internal static void RequireOther(string path, IEnumerable<SafeFileHandle> read, string what)
     {
-        if (!OperatingSystem.IsLinux() || FileStatusCall.Of(path, followsLink: true) is not { } there)
+        if (FileStatusCall.Of(path, followsLink: true) is not { } there)
         {
             return;
         }
@@ -61,7 +61,7 @@ internal static class RegularFile
             throw new DirectoryNotFoundException($"{path}: the folder does not exist");
         }
 
-        if (OperatingSystem.IsLinux() && FileStatusCall.Of(path, followsLink: true) is { } there && !there.IsRegular())
+        if (FileStatusCall.Of(path, followsLink: true) is { Type: not FileType.Regular })
         {
             throw new IOException($"{path}: is no regular file");
         }

@@ -15,9 +15,40 @@ internal static class FileOpening
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be opened so, or is a directory.</exception>
     /// <exception cref="IOException">The system refused otherwise.</exception>
-    internal static SafeFileHandle Open(string path, FileAccess access)
+    internal static SafeFileHandle Open(string path, FileAccess access) => Open(path, access, out _);
+
+    /// <summary>Opens a regular file that is there for reading.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="length">Its length in bytes.</param>
+    /// <returns>The file.</returns>
+    /// <exception cref="ArgumentException">The path is empty, or has a null character in it.</exception>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read, or is a directory.</exception>
+    /// <exception cref="IOException">It is no regular file, or the system refused otherwise.</exception>
+    internal static SafeFileHandle OpenRegular(string path, out long length)
+    {
+        SafeFileHandle file = Open(path, FileAccess.Read, out FileStatus? status);
+        try
+        {
+            if (status is { Type: not FileType.Regular })
+            {
+                throw new IOException($"{path}: is no regular file");
+            }
+
+            length = status is { } known ? (long)known.Size : RandomAccess.GetLength(file);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static SafeFileHandle Open(string path, FileAccess access, out FileStatus? status)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        status = null;
         if (!OperatingSystem.IsLinux())
         {
             return File.OpenHandle(path, FileMode.Open, access, FileShare.ReadWrite | FileShare.Delete);
@@ -44,40 +75,13 @@ internal static class FileOpening
         }
 
         var file = new SafeFileHandle(descriptor, ownsHandle: true);
-        if (FileStatusCall.Of(file) is { Type: FileType.Directory })
+        status = FileStatusCall.Of(file);
+        if (status is { Type: FileType.Directory })
         {
             file.Dispose();
             throw new UnauthorizedAccessException($"{path}: is a directory");
         }
 
         return file;
-    }
-
-    /// <summary>Opens a regular file that is there for reading.</summary>
-    /// <param name="path">The path.</param>
-    /// <param name="length">Its length in bytes.</param>
-    /// <returns>The file.</returns>
-    /// <exception cref="ArgumentException">The path is empty, or has a null character in it.</exception>
-    /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read, or is a directory.</exception>
-    /// <exception cref="IOException">It is no regular file, or the system refused otherwise.</exception>
-    internal static SafeFileHandle OpenRegular(string path, out long length)
-    {
-        SafeFileHandle file = Open(path, FileAccess.Read);
-        try
-        {
-            if (OperatingSystem.IsLinux() && FileStatusCall.Of(file) is { } status && status.Type != FileType.Regular)
-            {
-                throw new IOException($"{path}: is no regular file");
-            }
-
-            length = RandomAccess.GetLength(file);
-            return file;
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
     }
 }

@@ -14,9 +14,14 @@ internal static unsafe class FileStatusCall
     /// <summary>Asks for the state of what a path leads to, which need not be a file that may be read. Nothing is opened: a pipe would wait.</summary>
     /// <param name="path">The path.</param>
     /// <param name="followsLink">Whether of a symbolic link that is meant which it leads to.</param>
-    /// <returns>The state, or nothing where there is no such file, or none that may be looked at.</returns>
+    /// <returns>The state, or nothing where there is no such file, or none that may be looked at, and on other systems than Linux.</returns>
     internal static FileStatus? Of(string path, bool followsLink)
     {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
         FileStatus status = default;
 
         // SAFETY: a local that outlives the call; the structure has the size the kernel writes.
