@@ -22,7 +22,7 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
     /// <param name="value">The value whose write rings; <see langword="null"/> for any.</param>
     /// <param name="length">The length in bytes of the writes that ring, 1, 2 or 4; <see langword="null"/> for any.</param>
     /// <param name="doorbell">What is signaled.</param>
-    /// <returns>The registration; disposing it removes the doorbell.</returns>
+    /// <returns>The registration; disposing it, or the partition, removes the doorbell.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is none of those, or <paramref name="value"/> does not fit it.</exception>
     /// <exception cref="InvalidOperationException">There is a doorbell already that some of the same writes would ring.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
@@ -45,10 +45,11 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
         bool inKernel = doorbell.EventFileDescriptor is not null && (length is not null || (value is null && Capabilities.DoorbellsOfAnyLength));
         if (!inKernel || !Capabilities.Doorbells)
         {
-            return new Registration(registered.Dispose);
+            return Keep(registered.Dispose);
         }
 
         SafeFileHandle descriptor = doorbell.EventFileDescriptor!;
+        KvmIoEventfd made;
         bool held = false;
         try
         {
@@ -63,13 +64,7 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
                 Flags = (value is null ? 0 : KvmIoEventfd.DataMatch) | (port ? KvmIoEventfd.PortIo : 0),
             };
             Request(KvmRequest.IoEventfd, &request, $"KVM_IOEVENTFD at {address}");
-            KvmIoEventfd made = request;
-            return new Registration(() =>
-            {
-                Unregister(made);
-                descriptor.DangerousRelease();
-                registered.Dispose();
-            });
+            made = request;
         }
         catch
         {
@@ -81,6 +76,19 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
             registered.Dispose();
             throw;
         }
+
+        return Keep(() =>
+        {
+            try
+            {
+                Unregister(made);
+            }
+            finally
+            {
+                descriptor.DangerousRelease();
+                registered.Dispose();
+            }
+        });
     }
 
     private void Unregister(KvmIoEventfd request)

@@ -28,7 +28,7 @@ public sealed unsafe partial class KvmPartition
     /// <summary>Connects an event to an interrupt line or a route: each signal is an edge. The kernel takes it from there; no thread of this process is woken.</summary>
     /// <param name="source">The event. It stays the caller's.</param>
     /// <param name="line">The line, or the number of a message's route (<see cref="SetMessageRoute"/>).</param>
-    /// <returns>The connection; disposing it ends it.</returns>
+    /// <returns>The connection; disposing it, or the partition, ends it.</returns>
     /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public IDisposable ConnectInterrupt(EventFile source, uint line)
@@ -36,18 +36,14 @@ public sealed unsafe partial class KvmPartition
         ArgumentNullException.ThrowIfNull(source);
         RequireController();
         SafeFileHandle handle = source.Handle;
+        KvmIrqfd made;
         bool held = false;
         try
         {
             handle.DangerousAddRef(ref held);
             var request = new KvmIrqfd { Descriptor = (int)handle.DangerousGetHandle(), Gsi = line };
             Request(KvmRequest.Irqfd, &request, $"KVM_IRQFD to line {line}");
-            KvmIrqfd made = request;
-            return new Registration(() =>
-            {
-                Disconnect(made);
-                handle.DangerousRelease();
-            });
+            made = request;
         }
         catch
         {
@@ -58,6 +54,18 @@ public sealed unsafe partial class KvmPartition
 
             throw;
         }
+
+        return Keep(() =>
+        {
+            try
+            {
+                Disconnect(made);
+            }
+            finally
+            {
+                handle.DangerousRelease();
+            }
+        });
     }
 
     /// <summary>Sends a message-signaled interrupt.</summary>

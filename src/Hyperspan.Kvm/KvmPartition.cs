@@ -42,6 +42,9 @@ public sealed unsafe partial class KvmPartition : IDisposable
     private readonly Lock _lock = new();
     private readonly List<VirtualProcessor> _processors = [];
 
+    // What was registered and not taken back, which holds descriptors of the caller's.
+    private readonly HashSet<Registration> _registrations = [];
+
     // One more than the highest there ever was: the kernel keeps the number of a processor that is gone.
     private uint _nextProcessor;
     private bool _disposed;
@@ -233,6 +236,7 @@ public sealed unsafe partial class KvmPartition : IDisposable
     public void Dispose()
     {
         List<VirtualProcessor> processors;
+        List<Registration> registrations;
         lock (_lock)
         {
             if (_disposed)
@@ -242,6 +246,7 @@ public sealed unsafe partial class KvmPartition : IDisposable
 
             _disposed = true;
             processors = [.. _processors];
+            registrations = [.. _registrations];
         }
 
         foreach (VirtualProcessor processor in processors)
@@ -251,6 +256,10 @@ public sealed unsafe partial class KvmPartition : IDisposable
 
         Close();
         _device.Dispose();
+        foreach (Registration registration in registrations)
+        {
+            registration.Dispose();
+        }
     }
 
     /// <summary>Forgets a processor that was disposed.</summary>
@@ -269,6 +278,35 @@ public sealed unsafe partial class KvmPartition : IDisposable
     {
         ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
         return KvmCall.Invoke(_handle, request, argument, operation);
+    }
+
+    /// <summary>Makes a registration that ends with the partition at the latest.</summary>
+    /// <exception cref="ObjectDisposedException">The partition has been disposed; what was registered is undone.</exception>
+    private Registration Keep(Action undo)
+    {
+        var registration = new Registration(undo) { OnEnd = Forget };
+        bool isDisposed;
+        lock (_lock)
+        {
+            isDisposed = _disposed;
+            _registrations.Add(registration);
+        }
+
+        if (isDisposed)
+        {
+            registration.Dispose();
+            throw new ObjectDisposedException(nameof(KvmPartition));
+        }
+
+        return registration;
+    }
+
+    private void Forget(Registration registration)
+    {
+        lock (_lock)
+        {
+            _registrations.Remove(registration);
+        }
     }
 
     private void SetUp()

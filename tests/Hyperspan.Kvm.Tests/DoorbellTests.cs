@@ -81,6 +81,31 @@ public sealed class DoorbellTests
     }
 
     [SkippableFact]
+    public void What_is_registered_and_not_taken_back_goes_with_the_partition_and_lets_its_event_go()
+    {
+        Need.Kvm();
+        var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true });
+        using EventFile memory = new(), port = new(), interrupt = new();
+        IDisposable doorbell = partition.RegisterDoorbell(GuestProgram.Device, null, 4, DoorbellEvent.FromEventFileDescriptor(memory.Handle));
+        partition.RegisterPortDoorbell(0x500, 1, 2, DoorbellEvent.FromEventFileDescriptor(port.Handle));
+        IDisposable connection = partition.ConnectInterrupt(interrupt, 5);
+        partition.Dispose();
+        foreach (EventFile bell in (EventFile[])[memory, port, interrupt])
+        {
+            nint number = bell.Handle.DangerousGetHandle();
+            string open = Identity(number).ShouldNotBeNull();
+            bell.Dispose();
+            (Identity(number) == open).ShouldBeFalse("it is closed");
+        }
+
+        doorbell.Dispose();
+        connection.Dispose();
+        Should.Throw<ObjectDisposedException>(() => partition.RegisterDoorbell(GuestProgram.Device, null, 4, DoorbellEvent.FromCallback(() => { })));
+        using var late = new EventFile();
+        Should.Throw<ObjectDisposedException>(() => partition.ConnectInterrupt(late, 5));
+    }
+
+    [SkippableFact]
     public void An_event_is_an_interrupt_of_the_guest()
     {
         const byte Vector = 0x40;
@@ -147,5 +172,12 @@ public sealed class DoorbellTests
         using var source = new EventFile();
         Should.Throw<InvalidOperationException>(() => partition.ConnectInterrupt(source, 3));
         Should.Throw<ArgumentException>(() => new KvmPartition(new KvmPartitionOptions { IntervalTimer = true }));
+    }
+
+    // Each eventfd of a kernel has a number of its own, which a descriptor used again does not share.
+    private static string? Identity(nint descriptor)
+    {
+        string path = $"/proc/self/fdinfo/{descriptor}";
+        return File.Exists(path) ? File.ReadLines(path).SingleOrDefault(line => line.StartsWith("eventfd-id", StringComparison.Ordinal)) : null;
     }
 }

@@ -32,7 +32,7 @@ public abstract class DoorbellEvent
     }
 
     /// <summary>Makes an event that adds one to an eventfd (eventfd(2)).</summary>
-    /// <param name="descriptor">The eventfd. It stays the caller's, who closes it after the registration is disposed.</param>
+    /// <param name="descriptor">The eventfd. It stays the caller's, who closes it after the registration is disposed, or what it was made with.</param>
     /// <returns>The event.</returns>
     public static DoorbellEvent FromEventFileDescriptor(SafeFileHandle descriptor)
     {

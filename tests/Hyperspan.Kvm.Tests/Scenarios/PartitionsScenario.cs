@@ -13,7 +13,7 @@ internal static class PartitionsScenario
     {
         // As many as a slow machine makes in a minute, at least a hundred: the time bounds the number, and decides nothing.
         bool isLong = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1";
-        int rounds = isLong ? 10_000 : 2000;
+        int rounds = isLong ? 10_000 : 500;
         var watch = Stopwatch.StartNew();
         for (int i = 0; i < 10; i++)
         {
@@ -46,6 +46,12 @@ internal static class PartitionsScenario
             memory);
         using var bell = new EventFile();
         IDisposable registration = guest.Partition.RegisterDoorbell(GuestProgram.Device, null, 4, Hyperspan.Devices.DoorbellEvent.FromEventFileDescriptor(bell.Handle));
+        using var source = new EventFile();
+        if (round % 2 == 0)
+        {
+            guest.Partition.ConnectInterrupt(source, 5);
+        }
+
         if (round % 3 == 0)
         {
             // Else it goes with the partition.
