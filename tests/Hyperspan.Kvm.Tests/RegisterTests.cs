@@ -120,20 +120,22 @@ public sealed class RegisterTests
         {
             a.mov(Iced.Intel.AssemblerRegisters.eax, 1);
             a.cpuid();
+            a.mov(Iced.Intel.AssemblerRegisters.r8, Iced.Intel.AssemblerRegisters.rbx);
+            a.mov(Iced.Intel.AssemblerRegisters.r9, Iced.Intel.AssemblerRegisters.rcx);
+            a.mov(Iced.Intel.AssemblerRegisters.eax, unchecked((int)0x8000_0002));
+            a.cpuid();
             a.hlt();
         });
         VirtualProcessor processor = guest.Processor(ring: 0);
         CpuidTable table = guest.Partition.GetSupportedCpuid().ForProcessor(5, 8);
-        table.TryFind(1, 0, out CpuidEntry entry).ShouldBeTrue();
-
-        // Without AVX.
-        table.Set(entry with { Ecx = entry.Ecx & ~(1u << 28) });
+        table.TryFind(0x8000_0002, 0, out CpuidEntry brand).ShouldBeTrue();
+        table.Set(brand with { Eax = 0x1234_5678, Ebx = 1, Ecx = 2, Edx = 0xffff_ffff });
         processor.SetCpuid(table);
         processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
         GeneralRegisters answer = processor.GetRegisters();
-        (answer.Rbx >> 24).ShouldBe(5UL);
-        (answer.Rbx >> 16 & 0xff).ShouldBe(8UL);
-        (answer.Rcx >> 31).ShouldBe(1UL);
-        (answer.Rcx >> 28 & 1).ShouldBe(0UL);
+        (answer.R8 >> 24).ShouldBe(5UL);
+        (answer.R8 >> 16 & 0xff).ShouldBe(8UL);
+        (answer.R9 >> 31).ShouldBe(1UL);
+        (answer.Rax, answer.Rbx, answer.Rcx, answer.Rdx).ShouldBe((0x1234_5678UL, 1UL, 2UL, 0xffff_ffffUL));
     }
 }
