@@ -40,6 +40,12 @@ internal static class BootLoader
             WriteZeroPage(memory, kernel, text.Length, place, memoryLength);
         }
 
+        WriteProcessorTables(memory);
+    }
+
+    /// <summary>Writes the descriptors and page tables that <see cref="StartInLongMode"/> refers to: the first 60 KiB.</summary>
+    internal static void WriteProcessorTables(GuestMemory memory)
+    {
         // A null descriptor, one that is not used, flat code (64-bit), flat data, flat code (32-bit).
         memory.Write(BootLayout.DescriptorTable, (ulong[])[0, 0, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff, 0x00cf_9b00_0000_ffff]);
         WritePageTables(memory);
@@ -48,11 +54,10 @@ internal static class BootLoader
     /// <summary>Sets a processor to begin.</summary>
     internal static void Start(VirtualProcessor processor, KernelImage kernel)
     {
-        SpecialRegisters special = processor.GetSpecialRegisters();
-        special.Gdt = new DescriptorTableRegister { Base = BootLayout.DescriptorTable, Limit = 39 };
-        special.Ds = special.Es = special.Fs = special.Gs = special.Ss = SegmentRegister.Data(DataSelector);
         if (kernel.Format == KernelFormat.PvhElf)
         {
+            SpecialRegisters special = WithSegments(processor);
+
             // Protected mode without paging: the start information is in EBX.
             special.Cs = SegmentRegister.Code64(0x20) with { IsLong = false, IsDefault32 = true };
             special.Cr0 = 0x11;
@@ -61,15 +66,29 @@ internal static class BootLoader
         }
         else
         {
-            // Long mode with the first four gibibytes mapped onto themselves: the zero page is in RSI.
-            special.Cs = SegmentRegister.Code64(CodeSelector);
-            special.Cr3 = BootLayout.PageTables;
-            special.Cr4 = 0x20 | (kernel.Format == KernelFormat.LinuxImage ? 0u : 0x600);
-            special.Efer = 0x500;
-            special.Cr0 = 0x8000_0033;
-            processor.SetSpecialRegisters(special);
-            processor.SetRegisters(new GeneralRegisters { Rip = kernel.Entry, Rsi = BootLayout.ZeroPage, Rsp = BootLayout.Stack, Rflags = 2 });
+            StartInLongMode(processor, kernel.Entry, vectors: kernel.Format != KernelFormat.LinuxImage);
         }
+    }
+
+    /// <summary>Sets a processor to begin in long mode, ring 0, with the first four gibibytes mapped onto themselves: the zero page is in RSI.</summary>
+    internal static void StartInLongMode(VirtualProcessor processor, ulong entry, bool vectors)
+    {
+        SpecialRegisters special = WithSegments(processor);
+        special.Cs = SegmentRegister.Code64(CodeSelector);
+        special.Cr3 = BootLayout.PageTables;
+        special.Cr4 = 0x20 | (vectors ? 0x600u : 0);
+        special.Efer = 0x500;
+        special.Cr0 = 0x8000_0033;
+        processor.SetSpecialRegisters(special);
+        processor.SetRegisters(new GeneralRegisters { Rip = entry, Rsi = BootLayout.ZeroPage, Rsp = BootLayout.Stack, Rflags = 2 });
+    }
+
+    private static SpecialRegisters WithSegments(VirtualProcessor processor)
+    {
+        SpecialRegisters special = processor.GetSpecialRegisters();
+        special.Gdt = new DescriptorTableRegister { Base = BootLayout.DescriptorTable, Limit = 39 };
+        special.Ds = special.Es = special.Fs = special.Gs = special.Ss = SegmentRegister.Data(DataSelector);
+        return special;
     }
 
     /// <summary>Puts the initial file system as high as it may lie.</summary>

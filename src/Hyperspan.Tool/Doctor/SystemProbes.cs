@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
+using Hyperspan.Kvm;
 using Hyperspan.Snapshots;
 
 using Microsoft.Win32.SafeHandles;
@@ -213,9 +214,12 @@ internal static unsafe class SystemProbes
         }
 
         int version = LibC.Ioctl(file, GetKvmVersion, null);
-        return version == ExpectedKvmVersion
-            ? Finding.Ok($"API version {version}")
-            : Finding.Missing(version < 0 ? ErrorNumber.LastMessage : $"API version {version} instead of {ExpectedKvmVersion}");
+        if (version != ExpectedKvmVersion)
+        {
+            return Finding.Missing(version < 0 ? ErrorNumber.LastMessage : $"API version {version} instead of {ExpectedKvmVersion}");
+        }
+
+        return KvmPartition.WhyNoKernels() is { } why ? Finding.Limited(why) : Finding.Ok($"API version {version}");
     }
 
     private static SafeFileHandle? TryOpen(string path, out string reason)

@@ -29,7 +29,7 @@ public sealed class MachineStateTests : IDisposable
     [InlineData(2)]
     public async Task It_goes_on_where_it_was_saved_many_times(int processors)
     {
-        Need.KernelCode();
+        Need.Kernels();
         ulong last = 0;
         using (VirtualMachine first = Create(processors))
         {
@@ -55,7 +55,7 @@ public sealed class MachineStateTests : IDisposable
     [SkippableFact]
     public async Task A_difference_to_an_earlier_save_is_restored_with_it()
     {
-        Need.KernelCode();
+        Need.Kernels();
         string second = _snapshot + ".2";
         try
         {
@@ -87,7 +87,7 @@ public sealed class MachineStateTests : IDisposable
     [SkippableFact]
     public void While_it_is_paused_nothing_changes_and_pauses_hold_until_the_last_is_over()
     {
-        Need.KernelCode();
+        Need.Kernels();
         using VirtualMachine machine = Create(2);
         Should.Throw<InvalidOperationException>(machine.Resume);
         machine.Pause();
