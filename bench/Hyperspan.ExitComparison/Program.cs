@@ -18,7 +18,13 @@ internal static class Program
 
     private static long Handled;
 
-    private static void Main()
+    private static async Task Main()
+    {
+        CompareExits();
+        await Restoring.RunAsync();
+    }
+
+    private static void CompareExits()
     {
         long start = Stopwatch.GetTimestamp();
         using var ram = new GuestMemory(new SharedBacking(0x1_0000), "ram");

@@ -138,4 +138,21 @@ public sealed class RegisterTests
         (answer.R9 >> 31).ShouldBe(1UL);
         (answer.Rax, answer.Rbx, answer.Rcx, answer.Rdx).ShouldBe((0x1234_5678UL, 1UL, 2UL, 0xffff_ffffUL));
     }
+
+    [SkippableFact]
+    public void Kernels_run_where_ring_0_has_vector_instructions_and_else_the_reason_names_the_one_that_failed()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.paddq(Iced.Intel.AssemblerRegisters.xmm7, Iced.Intel.AssemblerRegisters.xmm1);
+            a.hlt();
+        });
+        bool runs = guest.Processor(ring: 0).Run().Kind == KvmExitKind.Halt;
+        string? why = KvmPartition.WhyNoKernels();
+        (why is null).ShouldBe(runs, why);
+        if (why is not null)
+        {
+            why.ShouldContain("66 0f ef c0");
+        }
+    }
 }
