@@ -13,6 +13,9 @@ internal static class PageMath
     /// <summary>Gets the size of the pages that this system maps by: 4 KiB, on arm64 also 16 or 64. What is done by its calls is done by these.</summary>
     internal static ulong HostPageSize => (ulong)Environment.SystemPageSize;
 
+    /// <summary>Gets the size of those pages as a power of two.</summary>
+    internal static int HostPageShift => BitOperations.Log2((uint)Environment.SystemPageSize);
+
     /// <summary>The largest alignment of a mapping that can be asked for: 1 GiB, the largest huge page of x86-64.</summary>
     internal const ulong MaximumAlignment = 1UL << 30;
 

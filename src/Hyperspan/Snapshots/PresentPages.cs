@@ -18,6 +18,9 @@ internal sealed unsafe class PresentPages : IDisposable
     private readonly GuestMemoryBacking _backing;
     private readonly IReadOnlyList<ShareableRegion> _files;
     private readonly SafeFileHandle? _pageMap;
+
+    // The kernel has an entry for each of its own pages.
+    private readonly int _pageShift = PageMath.HostPageShift;
     private readonly ulong[] _entries = new ulong[EntriesAtOnce];
     private ulong _entriesFrom = ulong.MaxValue;
     private int _entryCount;
@@ -27,8 +30,8 @@ internal sealed unsafe class PresentPages : IDisposable
         _backing = backing;
         _files = backing.GetShareableRegions();
 
-        // Only of backings whose missing pages are known to be zeros: behind others a handler may have something.
-        if (OperatingSystem.IsLinux() && backing is HeapBacking or SparseBacking && backing.Mapping != null)
+        // Only of backings whose missing pages are known to be zeros: behind others a handler may have something, or who serves faults that block.
+        if (OperatingSystem.IsLinux() && backing is HeapBacking or SparseBacking { FaultBehavior: FaultBehavior.MayFault } && backing.Mapping != null)
         {
             int descriptor = LibC.Open("/proc/self/pagemap", OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
             _pageMap = descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
@@ -47,8 +50,7 @@ internal sealed unsafe class PresentPages : IDisposable
     {
         while (offset < end)
         {
-            ShareableRegion file = FileAt(offset, end, out ulong until);
-            bool found = file.Handle is not null
+            bool found = IsInFile(offset, end, out ShareableRegion file, out ulong until)
                 ? TryNextInFile(file, offset, until, out start, out stop)
                 : TryNextPrivate(offset, until, out start, out stop);
             if (found)
@@ -63,25 +65,28 @@ internal sealed unsafe class PresentPages : IDisposable
         return false;
     }
 
-    private ShareableRegion FileAt(ulong offset, ulong end, out ulong until)
+    /// <summary>Whether an offset lies in a part of a file, and where what it lies in ends.</summary>
+    private bool IsInFile(ulong offset, ulong end, out ShareableRegion file, out ulong until)
     {
         until = end;
-        foreach (ShareableRegion file in _files)
+        foreach (ShareableRegion part in _files)
         {
-            if (file.Start > offset)
+            if (part.Start > offset)
             {
-                until = Math.Min(end, file.Start);
+                until = Math.Min(end, part.Start);
                 break;
             }
 
-            if (offset - file.Start < file.Length)
+            if (offset - part.Start < part.Length)
             {
-                until = Math.Min(end, file.Start + file.Length);
-                return file;
+                until = Math.Min(end, part.Start + part.Length);
+                file = part;
+                return true;
             }
         }
 
-        return default;
+        file = default;
+        return false;
     }
 
     /// <summary>Finds the first part that is data, as <see cref="TryNext"/> does, in one file.</summary>
@@ -128,8 +133,8 @@ internal sealed unsafe class PresentPages : IDisposable
             return true;
         }
 
-        ulong page = offset >> PageMath.PageShift;
-        ulong last = (until - 1) >> PageMath.PageShift;
+        ulong page = offset >> _pageShift;
+        ulong last = (until - 1) >> _pageShift;
         while (page <= last && !IsPresent(page))
         {
             page++;
@@ -140,13 +145,13 @@ internal sealed unsafe class PresentPages : IDisposable
             return false;
         }
 
-        start = Math.Max(offset, page << PageMath.PageShift);
+        start = Math.Max(offset, page << _pageShift);
         while (page <= last && IsPresent(page))
         {
             page++;
         }
 
-        stop = Math.Min(until, page << PageMath.PageShift);
+        stop = Math.Min(until, page << _pageShift);
         return true;
     }
 
@@ -155,7 +160,7 @@ internal sealed unsafe class PresentPages : IDisposable
         if (page - _entriesFrom >= (ulong)_entryCount)
         {
             _entriesFrom = page;
-            ulong virtualPage = ((ulong)_backing.Mapping >> PageMath.PageShift) + page;
+            ulong virtualPage = ((ulong)_backing.Mapping >> _pageShift) + page;
             int read = RandomAccess.Read(_pageMap!, MemoryMarshal.AsBytes(_entries.AsSpan()), (long)(virtualPage * sizeof(ulong)));
             _entryCount = read / sizeof(ulong);
             if (_entryCount == 0)

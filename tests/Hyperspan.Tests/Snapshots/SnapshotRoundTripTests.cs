@@ -1,4 +1,5 @@
 using Hyperspan.Snapshots;
+using Hyperspan.Tests.Backing;
 
 namespace Hyperspan.Tests.Snapshots;
 
@@ -168,6 +169,28 @@ public sealed class SnapshotRoundTripTests : IDisposable
         saved.UnreadablePages.ShouldBe(0UL);
         using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000, 0x1000)]);
+    }
+
+    /// <summary>What the kernel says of its own pages, which may be larger: else all of the memory is read, or pages are taken for absent that are not.</summary>
+    [LinuxTheory]
+    [InlineData("heap")]
+    [InlineData("sparse")]
+    public void Pages_that_are_not_there_are_passed_over(string kind)
+    {
+        ulong unit = SelfProbe.Page;
+        GuestMemoryBacking backing = kind == "heap" ? new HeapBacking(64 * unit, new HeapBackingOptions { HugePageAdvice = HugePageAdvice.Avoid }) : new SparseBacking(64 * unit);
+        (backing as SparseBacking)?.Commit(0, 64 * unit);
+        using var memory = new GuestMemory(backing, "ram");
+        memory.Write(10 * unit, 1UL);
+        memory.Write((13 * unit) - 8, 1UL);
+        using var present = new PresentPages(backing);
+        List<(ulong Start, ulong Stop)> parts = [];
+        for (ulong at = 0; present.TryNext(at, 64 * unit, out ulong start, out at);)
+        {
+            parts.Add((start / unit, at / unit));
+        }
+
+        parts.ShouldBe([(10UL, 11UL), (12UL, 13UL)]);
     }
 
     [SkippableFact]
