@@ -9,13 +9,14 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
 {
     private readonly SparseBacking _pages;
     private readonly ulong _blockLength;
+    private readonly ulong _appearing;
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, int> _locked = [];
     private long _faults;
 
     /// <summary>Initializes a new instance of the <see cref="DemandBacking"/> class, with no page in it.</summary>
     /// <param name="length">The length in bytes; a multiple of <paramref name="blockLength"/>.</param>
-    /// <param name="blockLength">How many bytes appear at once: a power of two of at least 4096.</param>
+    /// <param name="blockLength">How many bytes appear at once: a power of two of at least 4096. On a system whose pages are larger, one of those at least.</param>
     /// <exception cref="ArgumentException">A length is not as it must be.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x86-64.</exception>
     public DemandBacking(ulong length, ulong blockLength = 4096)
@@ -32,6 +33,7 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
 
         _pages = new SparseBacking(length);
         _blockLength = blockLength;
+        _appearing = Math.Max(blockLength, (ulong)Environment.SystemPageSize);
     }
 
     /// <summary>
@@ -61,6 +63,7 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
     /// <param name="length">How many bytes; a multiple of the block length.</param>
     /// <exception cref="ArgumentException">They are not whole blocks of this memory.</exception>
     /// <exception cref="InvalidOperationException">Pages among them are locked.</exception>
+    /// <exception cref="GuestMemoryMappingException">They are a part of a page of the system, whose pages are larger.</exception>
     public void Evict(ulong offset, ulong length)
     {
         if (((offset | length) & (_blockLength - 1)) != 0 || offset > Length || length > Length - offset)
@@ -89,12 +92,13 @@ public sealed unsafe class DemandBacking : GuestMemoryBacking
             return PageFaultAction.Fail(kind);
         }
 
-        ulong start = fault.Offset & ~(_blockLength - 1);
-        _pages.Commit(start, _blockLength);
+        ulong start = fault.Offset & ~(_appearing - 1);
+        ulong length = Math.Min(_appearing, Length - start);
+        _pages.Commit(start, length);
         if (_blockLength > (ulong)GuestAddress.PageSize)
         {
             // All of the block by one call; otherwise each of its pages would enter the kernel again when it is touched.
-            _pages.Prefault(start, _blockLength, AccessType.Write);
+            _pages.Prefault(start, length, AccessType.Write);
         }
 
         return PageFaultAction.Retry;

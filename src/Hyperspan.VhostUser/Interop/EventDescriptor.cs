@@ -142,10 +142,13 @@ internal sealed unsafe class EventDescriptor : IDisposable
             return;
         }
 
-        // A full pipe has no room for anything before a whole page has been taken from it.
-        byte* pages = stackalloc byte[2 * GuestAddress.PageSize];
+        // A full pipe has no room for anything before a whole page of the system's has been taken from it.
+        byte* page = stackalloc byte[GuestAddress.PageSize];
         MakeNonBlocking();
-        Take(pages, 2 * GuestAddress.PageSize);
+        for (int taken = 0; taken < 2 * Environment.SystemPageSize; taken += GuestAddress.PageSize)
+        {
+            Take(page, GuestAddress.PageSize);
+        }
     }
 
     private bool Take(void* buffer, int length)

@@ -25,6 +25,9 @@ public sealed unsafe partial class SharedBacking
     /// it has not come to is copied first.
     /// </para>
     /// <para>
+    /// A system whose own pages are larger than 4 KiB takes back whole ones of them: of the rest of a range it keeps the memory, and makes it zeros.
+    /// </para>
+    /// <para>
     /// Pages that are pinned are not given back: not to lose what is transferred into them, nothing of the range is. Pins of other processes, and whatever a peer does to
     /// pages that it maps, are not known here.
     /// </para>

@@ -24,7 +24,7 @@ public sealed unsafe partial class SparseBacking
     public void Commit(ulong offset, ulong length, Protection protection)
     {
         const string Operation = "commit";
-        ulong end = RequireRange(offset, length);
+        ulong end = RequireHostPages(Operation, offset, length);
         protection = protection with { CanExecute = false };
         using var exclusive = new Exclusive(this);
         if (length == 0)
@@ -102,7 +102,7 @@ public sealed unsafe partial class SparseBacking
     public void MapZero(ulong offset, ulong length)
     {
         const string Operation = "map zeros at";
-        ulong end = RequireRange(offset, length);
+        ulong end = RequireHostPages(Operation, offset, length);
         using var exclusive = new Exclusive(this);
         if (length == 0)
         {
@@ -133,8 +133,13 @@ public sealed unsafe partial class SparseBacking
 
     private void Remove(string operation, ulong offset, ulong length, bool filesToo)
     {
-        ulong end = RequireRange(offset, length);
+        ulong end = RequireHostPages(operation, offset, length);
         using var exclusive = new Exclusive(this);
+        if (length == 0)
+        {
+            return;
+        }
+
         List<MappingSegment> before = _table.In(offset, end);
         foreach (MappingSegment segment in before)
         {

@@ -30,8 +30,8 @@ public sealed unsafe partial class SparseBacking
         const string Operation = "map a file at";
         PlatformAbilities.Demand(HyperspanAbility.MappedFileParts);
         ArgumentNullException.ThrowIfNull(file);
-        ulong end = RequireRange(offset, length);
         PageMath.RequirePageAligned(fileOffset, nameof(fileOffset));
+        ulong end = RequireHostPages(Operation, offset, length, fileOffset);
         if (fileOffset > long.MaxValue - length)
         {
             throw new ArgumentOutOfRangeException(

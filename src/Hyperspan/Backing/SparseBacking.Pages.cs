@@ -19,7 +19,7 @@ public sealed unsafe partial class SparseBacking
     public void Protect(ulong offset, ulong length, Protection protection)
     {
         const string Operation = "protect";
-        ulong end = RequireRange(offset, length);
+        ulong end = RequireHostPages(Operation, offset, length);
         protection = protection with { CanExecute = false };
         using var exclusive = new Exclusive(this);
         if (length == 0)
@@ -69,9 +69,10 @@ public sealed unsafe partial class SparseBacking
     /// <exception cref="ObjectDisposedException">This mapping has been disposed.</exception>
     public void AdviseHugePages(ulong offset, ulong length, HugePageAdvice advice)
     {
-        RequireRange(offset, length);
+        ulong end = RequireRange(offset, length);
+        ulong start = PageMath.RoundDown(offset, PageMath.HostPageSize);
         using var exclusive = new Exclusive(this);
-        _reservation.AdviseHugePages(offset, length, advice);
+        _reservation.AdviseHugePages(start, length == 0 ? 0 : end - start, advice);
     }
 
     /// <summary>Takes the pages of a range from the system, or reads them from their file, at once rather than at their first access.</summary>
@@ -88,12 +89,13 @@ public sealed unsafe partial class SparseBacking
     /// <remarks>It may take long, and other operations on this mapping go on meanwhile.</remarks>
     public void Prefault(ulong offset, ulong length, AccessType access)
     {
-        RequireRange(offset, length);
+        ulong end = RequireRange(offset, length);
+        ulong start = PageMath.RoundDown(offset, PageMath.HostPageSize);
         BeginUse();
         try
         {
             MemoryAdvice advice = access == AccessType.Write ? MemoryAdvice.PopulateWrite : MemoryAdvice.PopulateRead;
-            int error = length == 0 ? 0 : _reservation.Advise(offset, length, advice);
+            int error = length == 0 ? 0 : _reservation.Advise(start, end - start, advice);
             if (error == ErrorNumber.InvalidArgument && Environment.OSVersion.Version < FirstWithPopulate)
             {
                 throw new PlatformNotSupportedException("Prefaulting needs Linux 5.14 (MADV_POPULATE_READ and MADV_POPULATE_WRITE).");

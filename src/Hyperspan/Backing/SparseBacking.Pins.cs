@@ -75,6 +75,28 @@ public sealed unsafe partial class SparseBacking
         return offset + length;
     }
 
+    /// <summary>
+    /// The same for what changes pages, which the system does by whole ones of its own: an end inside of one it would move to the end of it, and do the same to what lies between.
+    /// </summary>
+    /// <exception cref="GuestMemoryMappingException">The range begins or ends inside a page of the system, otherwise than by the end of this mapping.</exception>
+    private ulong RequireHostPages(string operation, ulong offset, ulong length, ulong fileOffset = 0)
+    {
+        ulong end = RequireRange(offset, length);
+        ulong inPage = PageMath.HostPageSize - 1;
+        if (length != 0 && ((offset | fileOffset | (end == Length ? 0 : end)) & inPage) != 0)
+        {
+            string hint = string.Create(CultureInfo.InvariantCulture, $"this system maps by pages of 0x{PageMath.HostPageSize:x} bytes");
+            if ((fileOffset & inPage) != 0)
+            {
+                hint += string.Create(CultureInfo.InvariantCulture, $", of a file too, where it begins at 0x{fileOffset:x}");
+            }
+
+            throw new GuestMemoryMappingException(operation, Interop.Linux.ErrorNumber.InvalidArgument, Name, (offset, length), hint);
+        }
+
+        return end;
+    }
+
     private void RequireUnpinned(string operation, in MappingSegment segment, ulong offset, ulong length)
     {
         if (_locks.FirstIn(segment.Start >> PageMath.PageShift, segment.End >> PageMath.PageShift) is { } page)

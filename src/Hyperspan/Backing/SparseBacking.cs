@@ -1,5 +1,3 @@
-using System.Globalization;
-
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 using Hyperspan.Synchronization;
@@ -19,6 +17,11 @@ namespace Hyperspan;
 /// Offsets and lengths are in bytes and multiples of 4 KiB; a length of zero does nothing. All methods may be called from any thread, page-fault
 /// handlers included, while others access the memory: these see a page as it was or as it is, nothing in between. Operations take effect one after
 /// another. One that the system refuses changes nothing, unless its description says otherwise.
+/// </para>
+/// <para>
+/// A system whose own pages are larger than 4 KiB (arm64 has 16 and 64 KiB too) changes whole ones of them: a range, or its place in a file, that begins or ends inside of one is
+/// refused with a <see cref="GuestMemoryMappingException"/> that names their size, unless it ends where the mapping does. <see cref="Prefault"/> and
+/// <see cref="AdviseHugePages"/>, which change nothing that is mapped, take the pages that a range has a part of.
 /// </para>
 /// <para>
 /// While a page is pinned, what is mapped there is neither replaced nor removed, and its protection not reduced: an operation that would do so fails
@@ -160,11 +163,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
             _table.Clear(offset, offset + length);
         }
 
-        if (hint is null && error == ErrorNumber.InvalidArgument && ((offset | length) & (PageMath.HostPageSize - 1)) != 0)
-        {
-            hint = string.Create(CultureInfo.InvariantCulture, $"this system maps by pages of 0x{PageMath.HostPageSize:x} bytes");
-        }
-        else if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
+        if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
         {
             hint = "parts of files on huge pages begin and end at multiples of the huge page size only";
         }

@@ -5,7 +5,8 @@ namespace Hyperspan.Devices;
 /// <summary>The device's side of a region of memory: what is in it.</summary>
 /// <remarks>
 /// All methods may be called from any thread, also while the guest sees the region: its accesses find the old or the new mapping, or none in between. An access
-/// to a page where nothing is mapped fails; it does not go to a handler.
+/// to a page where nothing is mapped fails; it does not go to a handler. A system whose own pages are larger than 4096 bytes refuses what begins or ends inside of one, unless it
+/// ends where the region does.
 /// </remarks>
 public interface IMappedMemoryRegion
 {
@@ -22,7 +23,7 @@ public interface IMappedMemoryRegion
     /// <param name="writable">Whether it is mapped for writing. It takes both this and a writable view of the guest for a guest's write to arrive.</param>
     /// <exception cref="ArgumentException">One of the numbers is misaligned, or the range reaches past the end of the region.</exception>
     /// <exception cref="InvalidOperationException">A page in the range is locked.</exception>
-    /// <exception cref="IOException">The system refused, for example for a file that is not open for writing.</exception>
+    /// <exception cref="IOException">The system refused, for example for a file that is not open for writing, or a part of a page of the system.</exception>
     /// <exception cref="ObjectDisposedException">The region has been disposed.</exception>
     void Map(ulong offset, SafeFileHandle file, ulong fileOffset, ulong length, bool writable);
 
@@ -31,6 +32,7 @@ public interface IMappedMemoryRegion
     /// <param name="length">The length in bytes, a multiple of 4096.</param>
     /// <exception cref="ArgumentException">One of the numbers is misaligned, or the range reaches past the end of the region.</exception>
     /// <exception cref="InvalidOperationException">A page in the range is locked.</exception>
+    /// <exception cref="IOException">The system refused, for example for a part of a page of the system.</exception>
     /// <exception cref="ObjectDisposedException">The region has been disposed.</exception>
     void Unmap(ulong offset, ulong length);
 }

@@ -136,7 +136,7 @@ public sealed partial class GuestMemorySnapshot
         try
         {
             ulong offset = region.BackingOffset + (range.Start.Value - region.Range.Start.Value);
-            ulong first = PageMath.RoundDown(offset, PageMath.PageSize);
+            ulong first = PageMath.RoundDown(offset, PageMath.HostPageSize);
 
             // SAFETY: whole pages of the backing's mapping, which has them and stays while it is in use; their contents are kept.
             _ = LibC.Madvise(backing.Mapping + first, (nuint)(offset + range.Length - first), MemoryAdvice.PopulateWrite);

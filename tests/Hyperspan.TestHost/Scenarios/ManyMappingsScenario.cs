@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hyperspan.TestHost.Storms;
 
 namespace Hyperspan.TestHost.Scenarios;
 
@@ -8,7 +9,7 @@ namespace Hyperspan.TestHost.Scenarios;
 /// </summary>
 public sealed class ManyMappingsScenario : IScenario
 {
-    private const ulong Page = 4096;
+    private static readonly ulong Page = MemoryZoo.HostPage;
 
     public string Name => "many-mappings";
 

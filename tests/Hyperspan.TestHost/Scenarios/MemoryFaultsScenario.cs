@@ -11,9 +11,10 @@ namespace Hyperspan.TestHost.Scenarios;
 /// </summary>
 public sealed unsafe class MemoryFaultsScenario : IScenario
 {
-    private const ulong Page = MemoryZoo.Page;
     private const int Threads = 4;
     private const int AtLeast = 20;
+
+    private static readonly ulong Page = MemoryZoo.HostPage;
 
     public string Name => "memory-faults";
 

@@ -8,6 +8,9 @@ internal static class MemoryZoo
 {
     public const ulong Page = 4096;
 
+    /// <summary>The size of the pages that the system maps by: 4 KiB, on arm64 also 16 or 64.</summary>
+    public static readonly ulong HostPage = (ulong)Environment.SystemPageSize;
+
     public static IReadOnlyList<string> Paths { get; } =
         ["direct", "shared", "guarded", "file", "foreign", "table", "bitmap", "bitmap-guarded", "blocking", "slice"];
 

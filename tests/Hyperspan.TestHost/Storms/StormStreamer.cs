@@ -15,13 +15,13 @@ internal sealed class StormStreamer(StormCrew crew, int seed) : StormWorker("str
         GuestMemory memory = world.Memory;
         for (int i = 0; i < _pages.Length; i++)
         {
-            _pages[i] = (ulong)Random.Next((int)StormWorld.Pages);
+            _pages[i] = (ulong)Random.Next((int)(StormWorld.Length / GuestAddress.PageSize));
         }
 
-        int length = 1 + Random.Next(5 * (int)StormWorld.Page);
-        ulong offset = (ulong)Random.Next((int)StormWorld.Page);
+        int length = 1 + Random.Next(5 * GuestAddress.PageSize);
+        ulong offset = (ulong)Random.Next(GuestAddress.PageSize);
         var range = new GuestRange(Address(length), (ulong)length);
-        PagedRangeBuffer[] list = [new(_pages.AsMemory(0, 2), offset, StormWorld.Page), new(_pages.AsMemory(2), offset, (ulong)length / 2)];
+        PagedRangeBuffer[] list = [new(_pages.AsMemory(0, 2), offset, GuestAddress.PageSize), new(_pages.AsMemory(2), offset, (ulong)length / 2)];
         switch (Random.Next(8))
         {
             case 0:

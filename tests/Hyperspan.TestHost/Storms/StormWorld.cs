@@ -10,15 +10,18 @@ namespace Hyperspan.TestHost.Storms;
 /// </summary>
 internal sealed class StormWorld : IDisposable
 {
-    public const ulong Page = MemoryZoo.Page;
     public const ulong SparsePages = 16;
     public const ulong FilePages = 8;
     public const ulong StayingPages = 4;
     public const ulong Pages = SparsePages + FilePages + StayingPages;
-    public const ulong Length = Pages * Page;
 
     /// <summary>Much more than is used, so that a single world that leaks shows in the address space.</summary>
     public const ulong Reserved = 1UL << 30;
+
+    /// <summary>The size of a page of the system's: what comes and goes does by these.</summary>
+    public static readonly ulong Page = MemoryZoo.HostPage;
+
+    public static readonly ulong Length = Pages * Page;
 
     public StormWorld(byte pattern)
     {

@@ -7,7 +7,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class DiscardTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [LinuxFact]
     public void Pages_go_back_to_the_system_and_read_as_zeros()
@@ -69,7 +69,8 @@ public sealed unsafe class DiscardTests
             pinned.ShouldBe(5 * Page);
             ram.TryDiscard(6 * Page, Page, out pinned).ShouldBeFalse();
             pinned.ShouldBe(6 * Page);
-            Should.Throw<InvalidOperationException>(() => ram.Discard(4 * Page, 2 * Page)).Message.ShouldBe("'ram': cannot discard 0x4000-0x6000: page 5 is pinned.");
+            Should.Throw<InvalidOperationException>(() => ram.Discard(4 * Page, 2 * Page)).Message
+                .ShouldBe($"'ram': cannot discard 0x{4 * Page:x}-0x{6 * Page:x}: page {5 * SelfProbe.GuestPages} is pinned.");
             byte[] bytes = new byte[16 * Page];
             memory.Read(0, bytes);
             bytes.AsSpan().ContainsAnyExcept((byte)0x5a).ShouldBeFalse("nothing of it has gone");
@@ -115,6 +116,22 @@ public sealed unsafe class DiscardTests
         discarding.Join();
     }
 
+    /// <summary>Also where they are no whole pages of the system.</summary>
+    [LinuxFact]
+    public void Pages_of_4_KiB_become_zeros_and_those_beside_them_stay()
+    {
+        const ulong Part = GuestAddress.PageSize;
+        using SharedBacking ram = NewRam(4);
+        using GuestMemory memory = new(ram, name: null, leaveOpen: true);
+        memory.Fill(0, 0x5a, 4 * Page);
+        ram.Discard(Part, Part);
+        ram.Discard(Page + Part, (2 * Page) - Part);
+        byte[] expected = [.. Enumerable.Repeat((byte)0x5a, 4 * (int)Page)];
+        expected.AsSpan((int)Part, (int)Part).Clear();
+        expected.AsSpan((int)(Page + Part), (int)((2 * Page) - Part)).Clear();
+        memory.Read(0, expected.Length).AsSpan().SequenceEqual(expected).ShouldBeTrue();
+    }
+
     [LinuxFact]
     public void Whoever_keeps_track_of_writes_is_told()
     {
@@ -122,7 +139,7 @@ public sealed unsafe class DiscardTests
         using GuestMemory memory = new(ram, name: null, leaveOpen: true);
         using var log = new DirtyLog(memory);
         log.Start();
-        ram.Discard(3 * Page, 2 * Page);
+        ram.Discard(3 * GuestAddress.PageSize, 2 * GuestAddress.PageSize);
         DirtyLogTests.Pages(log.Collect()).ShouldBe([3UL, 4UL]);
     }
 

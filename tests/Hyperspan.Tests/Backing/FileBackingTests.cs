@@ -5,7 +5,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class FileBackingTests : IDisposable
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
     private readonly TemporaryFile _temporary = new(0);
 
     public void Dispose() => _temporary.Dispose();
@@ -52,8 +52,8 @@ public sealed unsafe class FileBackingTests : IDisposable
     [Fact]
     public void A_part_of_the_file_from_an_offset()
     {
-        byte[] bytes = new byte[16384 + 9];
-        bytes[4096] = 1;
+        byte[] bytes = new byte[(4 * Page) + 9];
+        bytes[Page] = 1;
         bytes[^1] = 9;
         File.WriteAllBytes(_temporary.Path, bytes);
         using SafeFileHandle file = File.OpenHandle(_temporary.Path);
@@ -115,11 +115,11 @@ public sealed unsafe class FileBackingTests : IDisposable
     [Fact]
     public void Truncation_takes_pages_away_and_dispose_takes_all()
     {
-        File.WriteAllBytes(_temporary.Path, new byte[3 * 4096]);
+        File.WriteAllBytes(_temporary.Path, new byte[3 * Page]);
         FileBacking memory = new FileBacking(_temporary.Path);
         using (FileStream stream = new(_temporary.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            stream.SetLength(4097);
+            stream.SetLength((long)Page + 1);
         }
 
         SelfProbe.Access(memory.Mapping).ShouldBe("r-");

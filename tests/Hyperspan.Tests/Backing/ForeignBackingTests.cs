@@ -7,7 +7,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class ForeignBackingTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void A_peer_that_can_shrink_the_file_makes_it_memory_that_may_fault()
@@ -33,7 +33,7 @@ public sealed unsafe class ForeignBackingTests
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(
             () => new ForeignBacking(file, Page, Page + 101, new() { Name = "peer" }));
         e.Message.ShouldBe(
-            "'peer': cannot map the file for 0x0-0x1065: the file has 0x2064 bytes, which ends before offset 0x1000 + length 0x1065");
+            $"'peer': cannot map the file for 0x0-0x{Page + 101:x}: the file has 0x{(2 * Page) + 100:x} bytes, which ends before offset 0x{Page:x} + length 0x{Page + 101:x}");
         e.ErrorNumber.ShouldBe(0);
         e.ErrorName.ShouldBe("");
         Should.Throw<GuestMemoryMappingException>(() => new ForeignBacking(file, 3 * Page, Page));
@@ -74,7 +74,7 @@ public sealed unsafe class ForeignBackingTests
     {
         // Any file system that is not the kernel's own memory: the sender may have mounted it.
         string path = Path.Combine(AppContext.BaseDirectory, "foreign-" + Guid.NewGuid().ToString("N"));
-        File.WriteAllBytes(path, new byte[4096]);
+        File.WriteAllBytes(path, new byte[Page]);
         try
         {
             using SafeFileHandle file = File.OpenHandle(path);

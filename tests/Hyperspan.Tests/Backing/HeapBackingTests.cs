@@ -5,7 +5,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class HeapBackingTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Theory]
     [InlineData(true)]
@@ -13,7 +13,7 @@ public sealed unsafe class HeapBackingTests
     public void Is_zeroed_aligned_rounded_and_never_faults(bool onLinux)
     {
         using HeapBacking memory = new(10_000, new HeapBackingOptions { Alignment = 1 << 16 }, onLinux);
-        memory.Length.ShouldBe(3 * Page);
+        memory.Length.ShouldBe(3UL * GuestAddress.PageSize);
         ((ulong)memory.Mapping % (1 << 16)).ShouldBe(0UL);
         memory.FaultBehavior.ShouldBe(FaultBehavior.Never);
         memory.Name.ShouldBe("heap");

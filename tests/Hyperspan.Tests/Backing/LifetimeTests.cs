@@ -8,8 +8,9 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class LifetimeTests
 {
-    private const ulong Page = SelfProbe.Page;
     private const ulong Size = 1UL << 40;
+
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void Addresses_stay_taken_after_dispose_and_are_free_after_collection()

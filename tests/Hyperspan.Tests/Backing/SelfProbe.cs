@@ -9,7 +9,14 @@ namespace Hyperspan.Tests.Backing;
 /// <summary>Looks at this process's own memory from outside, so that a page that is not there is an answer and not a crash.</summary>
 internal static unsafe class SelfProbe
 {
-    internal const ulong Page = 4096;
+    /// <summary>The size of the pages that the system maps by: 4 KiB, on arm64 also 16 or 64.</summary>
+    internal static readonly ulong Page = (ulong)Environment.SystemPageSize;
+
+    /// <summary>How many pages of 4 KiB, which are what pins and page numbers count, are one of those.</summary>
+    internal static readonly ulong GuestPages = Page / GuestAddress.PageSize;
+
+    /// <summary>The numbers of the first 4 KiB of pages of the system.</summary>
+    internal static ulong[] FirstIn(params ulong[] pages) => [.. pages.Select(page => page * GuestPages)];
 
     /// <summary>What the kernel may do with a page on behalf of this process: "--", "r-" or "rw".</summary>
     internal static string Access(byte* address) => !CanRead(address) ? "--" : CanWrite(address) ? "rw" : "r-";
@@ -65,16 +72,15 @@ internal static unsafe class SelfProbe
     internal static ulong Resident(byte* start, ulong length)
     {
         using SafeFileHandle map = File.OpenHandle("/proc/self/pagemap");
-        ulong size = (ulong)Environment.SystemPageSize;
-        byte[] entries = new byte[length / size * 8];
-        RandomAccess.Read(map, entries, (long)((ulong)start / size * 8)).ShouldBe(entries.Length);
+        byte[] entries = new byte[length / Page * 8];
+        RandomAccess.Read(map, entries, (long)((ulong)start / Page * 8)).ShouldBe(entries.Length);
         ulong present = 0;
         for (int i = 7; i < entries.Length; i += 8)
         {
             present += (ulong)entries[i] >> 7;
         }
 
-        return present * size;
+        return present * Page;
     }
 
     /// <summary>All addresses that this process has taken, in bytes.</summary>

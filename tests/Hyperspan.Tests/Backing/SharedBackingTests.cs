@@ -9,15 +9,16 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class SharedBackingTests
 {
-    private const ulong Page = SelfProbe.Page;
     private const MemoryFileFlags HugeFile =
         MemoryFileFlags.CloseOnExec | MemoryFileFlags.AllowSealing | MemoryFileFlags.HugeTlb | MemoryFileFlags.Huge2MiB;
+
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void Is_zeroed_rounded_to_pages_named_and_cannot_fault()
     {
-        using SharedBacking memory = new(Page + 1, new() { Name = "vram" });
-        memory.Length.ShouldBe(2 * Page);
+        using SharedBacking memory = new(GuestAddress.PageSize + 1, new() { Name = "vram" });
+        memory.Length.ShouldBe(2UL * GuestAddress.PageSize);
         memory.Name.ShouldBe("vram");
         memory.IsWritable.ShouldBeTrue();
         memory.IsPinnable.ShouldBeTrue();

@@ -7,7 +7,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class SparseBackingFileTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void Parts_of_a_file_are_shared_with_it_and_its_handle_is_not_needed_afterwards()
@@ -86,14 +86,14 @@ public sealed unsafe class SparseBackingFileTests
     public void A_refused_file_leaves_what_was_mapped()
     {
         using var temporary = new TemporaryFile(0);
-        File.WriteAllBytes(temporary.Path, new byte[8192]);
+        File.WriteAllBytes(temporary.Path, new byte[2 * Page]);
         using SafeFileHandle readOnly = File.OpenHandle(temporary.Path);
         using SparseBacking mapping = new(8 * Page, new() { Name = "ram" });
         mapping.Commit(0, 2 * Page);
         mapping.Mapping[Page] = 5;
         int descriptors = SelfProbe.SettledDescriptors();
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, readOnly, 0, 2 * Page, writable: true));
-        e.Message.ShouldStartWith("'ram': cannot map a file at 0x0-0x2000: EACCES (");
+        e.Message.ShouldStartWith($"'ram': cannot map a file at 0x0-0x{2 * Page:x}: EACCES (");
         e.Message.ShouldEndWith("; the file is not open for reading and writing");
         mapping.Mapping[Page].ShouldBe((byte)5);
         SelfProbe.OpenDescriptors().ShouldBe(descriptors);
@@ -108,7 +108,7 @@ public sealed unsafe class SparseBackingFileTests
         SelfProbe.Access(mapping.Mapping + (2 * Page)).ShouldBe("r-");
 
         Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 4 * Page)).Message
-            .ShouldBe("'ram': cannot decommit 0x0-0x4000: page 2 maps a file; unmap it instead.");
+            .ShouldBe($"'ram': cannot decommit 0x0-0x{4 * Page:x}: page {2 * SelfProbe.GuestPages} maps a file; unmap it instead.");
         mapping.Mapping[Page].ShouldBe((byte)5);
     }
 

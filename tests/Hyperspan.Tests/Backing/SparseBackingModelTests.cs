@@ -10,7 +10,7 @@ namespace Hyperspan.Tests.Backing;
 public sealed unsafe class SparseBackingModelTests
 {
     private const int Pages = 12;
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     private enum Operation
     {
@@ -100,11 +100,11 @@ public sealed unsafe class SparseBackingModelTests
                     model[first].Value = next++;
                     break;
                 case Operation.Lock:
-                    mapping.PinPages([(ulong)first], AccessType.Read, out _).IsFailure.ShouldBeFalse();
+                    mapping.PinPages(SelfProbe.FirstIn((ulong)first), AccessType.Read, out _).IsFailure.ShouldBeFalse();
                     model[first].Locked++;
                     break;
                 case Operation.Unlock when model[first].Locked > 0:
-                    mapping.UnpinPages([(ulong)first]);
+                    mapping.UnpinPages(SelfProbe.FirstIn((ulong)first));
                     model[first].Locked--;
                     break;
             }
@@ -119,7 +119,7 @@ public sealed unsafe class SparseBackingModelTests
                     at[0].ShouldBe(model[i].FilePage >= 0 ? fileBytes[model[i].FilePage] : model[i].Value, $"page {i} after {operation} {first}+{count}");
                 }
 
-                mapping.IsPinned((ulong)i).ShouldBe(model[i].Locked > 0);
+                mapping.IsPinned((ulong)i * SelfProbe.GuestPages).ShouldBe(model[i].Locked > 0);
             }
 
             int shareable = mapping.GetShareableRegions().Sum(region => (int)(region.Length / Page));

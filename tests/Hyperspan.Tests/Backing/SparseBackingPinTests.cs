@@ -5,7 +5,7 @@ namespace Hyperspan.Tests.Backing;
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class SparseBackingPinTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void Pinned_pages_refuse_whatever_would_take_them_away()
@@ -14,24 +14,25 @@ public sealed unsafe class SparseBackingPinTests
         using SafeFileHandle file = SelfProbe.MemoryFile(16 * Page);
         mapping.Commit(0, 8 * Page);
         mapping.MapFile(8 * Page, file, 0, 4 * Page, writable: true);
-        Lock(mapping, 9, 3, 5).ShouldBeTrue();
+        Lock(mapping, SelfProbe.FirstIn(9, 3, 5)).ShouldBeTrue();
         mapping.Mapping[3 * Page] = 1;
-        (string Name, Action Run)[] refused =
+        (string Name, ulong First, ulong Count, ulong Pinned, Action<ulong, ulong> Run)[] refused =
         [
-            ("unmap 0x0-0x10000: page 3", () => mapping.Unmap(0, 16 * Page)),
-            ("unmap 0x4000-0xa000: page 5", () => mapping.Unmap(4 * Page, 6 * Page)),
-            ("unmap 0x9000-0xa000: page 9", () => mapping.Unmap(9 * Page, Page)),
-            ("decommit 0x3000-0x4000: page 3", () => mapping.Decommit(3 * Page, Page)),
-            ("protect 0x0-0x4000: page 3", () => mapping.Protect(0, 4 * Page, Protection.Read)),
-            ("protect 0x3000-0x4000: page 3", () => mapping.Protect(3 * Page, Page, Protection.None)),
-            ("commit 0x3000-0x4000: page 3", () => mapping.Commit(3 * Page, Page, Protection.Read)),
-            ("commit 0x8000-0xa000: page 9", () => mapping.Commit(8 * Page, 2 * Page)),
-            ("map zeros at 0x2000-0x4000: page 3", () => mapping.MapZero(2 * Page, 2 * Page)),
-            ("map a file at 0x5000-0x6000: page 5", () => mapping.MapFile(5 * Page, file, 0, Page, writable: true)),
+            ("unmap", 0, 16, 3, mapping.Unmap),
+            ("unmap", 4, 6, 5, mapping.Unmap),
+            ("unmap", 9, 1, 9, mapping.Unmap),
+            ("decommit", 3, 1, 3, mapping.Decommit),
+            ("protect", 0, 4, 3, (offset, length) => mapping.Protect(offset, length, Protection.Read)),
+            ("protect", 3, 1, 3, (offset, length) => mapping.Protect(offset, length, Protection.None)),
+            ("commit", 3, 1, 3, (offset, length) => mapping.Commit(offset, length, Protection.Read)),
+            ("commit", 8, 2, 9, mapping.Commit),
+            ("map zeros at", 2, 2, 3, mapping.MapZero),
+            ("map a file at", 5, 1, 5, (offset, length) => mapping.MapFile(offset, file, 0, length, writable: true)),
         ];
-        foreach ((string name, Action run) in refused)
+        foreach ((string name, ulong first, ulong count, ulong pinned, Action<ulong, ulong> run) in refused)
         {
-            Should.Throw<InvalidOperationException>(run).Message.ShouldBe($"'ram': cannot {name} is pinned.");
+            Should.Throw<InvalidOperationException>(() => run(first * Page, count * Page)).Message
+                .ShouldBe($"'ram': cannot {name} 0x{first * Page:x}-0x{(first + count) * Page:x}: page {pinned * SelfProbe.GuestPages} is pinned.");
         }
 
         mapping.Mapping[3 * Page].ShouldBe((byte)1);
@@ -41,7 +42,7 @@ public sealed unsafe class SparseBackingPinTests
         // The pages between are free.
         mapping.Unmap(4 * Page, Page);
         mapping.Unmap(6 * Page, 3 * Page);
-        mapping.UnpinPages([9, 3, 5]);
+        mapping.UnpinPages(SelfProbe.FirstIn(9, 3, 5));
         mapping.Unmap(0, 16 * Page);
     }
 
@@ -50,7 +51,7 @@ public sealed unsafe class SparseBackingPinTests
     {
         using SparseBacking mapping = new(8 * Page);
         mapping.MapZero(Page, Page);
-        Lock(mapping, 0, 1, 2);
+        Lock(mapping, SelfProbe.FirstIn(0, 1, 2));
         mapping.Commit(0, Page);
         mapping.Commit(0, 2 * Page);
         SelfProbe.Access(mapping.Mapping).ShouldBe("rw");
@@ -58,7 +59,7 @@ public sealed unsafe class SparseBackingPinTests
         mapping.MapZero(2 * Page, Page);
         mapping.Protect(2 * Page, Page, Protection.ReadWrite);
         Should.Throw<InvalidOperationException>(() => mapping.MapZero(2 * Page, Page));
-        mapping.UnpinPages([0, 1, 2]);
+        mapping.UnpinPages(SelfProbe.FirstIn(0, 1, 2));
     }
 
     [Fact]
@@ -91,7 +92,7 @@ public sealed unsafe class SparseBackingPinTests
     [InlineData(ulong.MaxValue, ulong.MaxValue)]
     public void A_page_past_the_end_fails_the_pin_of_all(ulong page, ulong address)
     {
-        using SparseBacking mapping = new(8 * Page);
+        using SparseBacking mapping = new(8 * GuestAddress.PageSize);
         BackingResult result = mapping.PinPages([0, page, 1], AccessType.Read, out bool unpinRequired);
         result.IsFailure.ShouldBeTrue();
         result.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);

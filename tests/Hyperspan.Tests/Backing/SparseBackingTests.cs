@@ -1,9 +1,11 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Hyperspan.Tests.Backing;
 
 [Collection(nameof(LifetimeTests))]
 public sealed unsafe class SparseBackingTests
 {
-    private const ulong Page = SelfProbe.Page;
+    private static readonly ulong Page = SelfProbe.Page;
 
     [Fact]
     public void Reserves_far_more_than_there_is_memory_and_takes_none()
@@ -134,7 +136,7 @@ public sealed unsafe class SparseBackingTests
         mapping.Mapping[Page].ShouldBe((byte)6);
 
         InvalidOperationException e = Should.Throw<InvalidOperationException>(() => mapping.Protect(2 * Page, 4 * Page, Protection.Read));
-        e.Message.ShouldBe("'ram': cannot protect 0x2000-0x6000: page 4 is not mapped; commit it instead.");
+        e.Message.ShouldBe($"'ram': cannot protect 0x{2 * Page:x}-0x{6 * Page:x}: page {4 * SelfProbe.GuestPages} is not mapped; commit it instead.");
         SelfProbe.Access(mapping.Mapping + (3 * Page)).ShouldBe("rw");
     }
 
@@ -155,7 +157,7 @@ public sealed unsafe class SparseBackingTests
         foreach (Action<ulong, ulong> operation in operations)
         {
             Should.Throw<ArgumentException>(() => operation(1, Page)).Message.ShouldStartWith("offset 0x1 is not a multiple");
-            Should.Throw<ArgumentException>(() => operation(0, Page + 8)).Message.ShouldStartWith("length 0x1008 is not a multiple");
+            Should.Throw<ArgumentException>(() => operation(0, 4096 + 8)).Message.ShouldStartWith("length 0x1008 is not a multiple");
             Should.Throw<ArgumentOutOfRangeException>(() => operation(9 * Page, 0)).ParamName.ShouldBe("offset");
             Should.Throw<ArgumentOutOfRangeException>(() => operation(8 * Page, Page)).ParamName.ShouldBe("length");
             Should.Throw<ArgumentOutOfRangeException>(() => operation(0, 9 * Page)).ParamName.ShouldBe("length");
@@ -167,6 +169,12 @@ public sealed unsafe class SparseBackingTests
             operation(0, 0);
         }
 
+        // Nothing of what is there is nothing too.
+        mapping.Commit(0, 8 * Page);
+        mapping.Mapping[3 * Page] = 1;
+        operations.ForEach(operation => operation(3 * Page, 0));
+        mapping.Mapping[3 * Page].ShouldBe((byte)1);
+
         Should.Throw<ArgumentOutOfRangeException>(() => new SparseBacking(0));
         Should.Throw<ArgumentException>(() => new SparseBacking(4095));
         Should.Throw<ArgumentOutOfRangeException>(() => new SparseBacking(ulong.MaxValue - 4095));
@@ -176,6 +184,64 @@ public sealed unsafe class SparseBackingTests
         Should.Throw<ArgumentOutOfRangeException>(() => new SparseBacking(Page, new() { FaultBehavior = FaultBehavior.Never }));
         using SparseBacking blocking = new(Page, new() { FaultBehavior = FaultBehavior.MayBlock });
         blocking.FaultBehavior.ShouldBe(FaultBehavior.MayBlock);
+    }
+
+    /// <summary>The kernel itself does to all of the last page what it is asked for a part of it.</summary>
+    [SkippableFact]
+    public void Parts_of_pages_of_the_system_are_refused_and_nothing_beside_them_changes()
+    {
+        const ulong Part = GuestAddress.PageSize;
+        Skip.If(Page == Part, "the system maps by pages of 4 KiB");
+        using SparseBacking mapping = new((4 * Page) + Part, new() { Name = "ram" });
+        using SafeFileHandle file = SelfProbe.MemoryFile(8 * Page);
+        string hint = $"; this system maps by pages of 0x{Page:x} bytes";
+        mapping.Commit(0, 2 * Page);
+        new Span<byte>(mapping.Mapping, 2 * (int)Page).Fill(5);
+        Action<ulong, ulong>[] operations =
+        [
+            mapping.Commit,
+            mapping.Decommit,
+            mapping.Unmap,
+            mapping.MapZero,
+            (offset, length) => mapping.Protect(offset, length, Protection.None),
+            (offset, length) => mapping.MapFile(offset, file, 0, length, writable: true),
+        ];
+        foreach (Action<ulong, ulong> operation in operations)
+        {
+            foreach ((ulong offset, ulong length) in ((ulong, ulong)[])[(0, Part), (Part, Part), (Part, Page - Part), (Page, Page + Part), (Part, (4 * Page))])
+            {
+                GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => operation(offset, length));
+                e.ErrorName.ShouldBe("EINVAL");
+                e.Message.ShouldStartWith("'ram': cannot ");
+                e.Message.ShouldEndWith(hint);
+            }
+
+            operation(Part, 0);
+        }
+
+        Should.Throw<GuestMemoryMappingException>(() => mapping.MapFile(0, file, Part, Page, writable: true)).Message
+            .ShouldEndWith(hint + ", of a file too, where it begins at 0x1000");
+        new Span<byte>(mapping.Mapping, 2 * (int)Page).ContainsAnyExcept((byte)5).ShouldBeFalse();
+        SelfProbe.Access(mapping.Mapping + (2 * Page) - 1).ShouldBe("rw");
+        SelfProbe.Access(mapping.Mapping + (2 * Page)).ShouldBe("--");
+
+        // Where the mapping ends, a part is all there is.
+        mapping.Commit(3 * Page, Page + Part);
+        mapping.Mapping[mapping.Length - 1] = 6;
+        mapping.MapFile(4 * Page, file, 0, Part, writable: true);
+        mapping.GetShareableRegions().ShouldHaveSingleItem().Length.ShouldBe(Part);
+        mapping.MapZero(4 * Page, Part);
+        mapping.Protect(4 * Page, Part, Protection.None);
+        mapping.Unmap(4 * Page, Part);
+        SelfProbe.Access(mapping.Mapping + (4 * Page)).ShouldBe("--");
+
+        // What changes nothing takes the page that the part is of.
+        mapping.Prefault(Page - Part, Part, AccessType.Write);
+        mapping.Prefault(3 * Page, Part, AccessType.Write);
+        mapping.AdviseHugePages(Part, Part, HugePageAdvice.Avoid);
+        SelfProbe.Resident(mapping.Mapping, 4 * Page).ShouldBe(3 * Page);
+        Should.Throw<GuestMemoryMappingException>(() => mapping.Prefault((2 * Page) + Part, Part, AccessType.Write)).Message
+            .ShouldEndWith("; a page does not permit the access");
     }
 
     [Fact]
@@ -208,7 +274,7 @@ public sealed unsafe class SparseBackingTests
         SelfProbe.Resident(mapping.Mapping, 64 * Page).ShouldBe(32 * Page);
 
         GuestMemoryMappingException e = Should.Throw<GuestMemoryMappingException>(() => mapping.Prefault(31 * Page, 2 * Page, AccessType.Read));
-        e.Message.ShouldStartWith("'sparse': cannot prefault 0x1f000-0x21000: E");
+        e.Message.ShouldStartWith($"'sparse': cannot prefault 0x{31 * Page:x}-0x{33 * Page:x}: E");
         mapping.MapZero(40 * Page, Page);
         mapping.Prefault(40 * Page, Page, AccessType.Read);
         Should.Throw<GuestMemoryMappingException>(() => mapping.Prefault(40 * Page, Page, AccessType.Write));

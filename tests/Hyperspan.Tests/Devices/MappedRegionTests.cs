@@ -1,4 +1,5 @@
 using Hyperspan.Devices;
+using Hyperspan.Tests.Backing;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -17,7 +18,7 @@ public sealed class MappedRegionTests : IDisposable
     {
         _space.AddHandler(new GuestRange(0x10_0000, 0x10_0000), _device);
         _file = File.OpenHandle(_temporary.Path, FileMode.Open, FileAccess.ReadWrite);
-        RandomAccess.Write(_file, MemoryAssert.Pattern(4 * (int)Page), 0);
+        RandomAccess.Write(_file, MemoryAssert.Pattern(4 * (int)SelfProbe.Page), 0);
     }
 
     public void Dispose()
@@ -29,28 +30,29 @@ public sealed class MappedRegionTests : IDisposable
     [Fact]
     public void A_region_shows_what_is_mapped_into_it()
     {
-        (IMappableGuestMemory guest, IMappedMemoryRegion region) = _space.CreateRegion(4 * Page, "bar0");
+        ulong unit = SelfProbe.Page;
+        (IMappableGuestMemory guest, IMappedMemoryRegion region) = _space.CreateRegion(4 * unit, "bar0");
         using (guest)
         {
-            region.Length.ShouldBe(4 * Page);
-            region.Map(0, _file, Page, 2 * Page, writable: true);
+            region.Length.ShouldBe(4 * unit);
+            region.Map(0, _file, unit, 2 * unit, writable: true);
             guest.MapToGuest(0x10_0000, writable: true);
-            ReadFromSpace(0x10_0000).ShouldBe(ReadFromFile(Page));
-            _space.Write(0x10_1008, 0x55UL);
-            BitConverter.ToUInt64(ReadFromFile(2 * Page), 8).ShouldBe(0x55UL);
+            ReadFromSpace(0x10_0000).ShouldBe(ReadFromFile(unit));
+            _space.Write(0x10_0008 + unit, 0x55UL);
+            BitConverter.ToUInt64(ReadFromFile(2 * unit), 8).ShouldBe(0x55UL);
 
             // Where nothing is mapped it fails; it does not reach the handler.
-            _space.TryRead(0x10_2000, new byte[1], out GuestMemoryFault fault).ShouldBeFalse();
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_2000);
+            _space.TryRead(0x10_0000 + (2 * unit), new byte[1], out GuestMemoryFault fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0000 + (2 * unit));
 
             // Over a part of what is there.
-            region.Map(Page, _file, 0, Page, writable: true);
-            ReadFromSpace(0x10_0000).ShouldBe(ReadFromFile(Page));
-            ReadFromSpace(0x10_1000).ShouldBe(ReadFromFile(0));
-            region.Unmap(0, Page);
-            region.Unmap(0, 4 * Page);
-            _space.TryRead(0x10_1000, new byte[1], out fault).ShouldBeFalse();
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_1000);
+            region.Map(unit, _file, 0, unit, writable: true);
+            ReadFromSpace(0x10_0000).ShouldBe(ReadFromFile(unit));
+            ReadFromSpace(0x10_0000 + unit).ShouldBe(ReadFromFile(0));
+            region.Unmap(0, unit);
+            region.Unmap(0, 4 * unit);
+            _space.TryRead(0x10_0000 + unit, new byte[1], out fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0000 + unit);
             _device.Log.ShouldBeEmpty();
         }
 

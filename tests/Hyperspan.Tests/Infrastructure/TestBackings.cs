@@ -1,3 +1,5 @@
+using Hyperspan.Tests.Backing;
+
 namespace Hyperspan.Tests;
 
 /// <summary>A sparse mapping with optional bitmaps, as a user's own backing would wrap one.</summary>
@@ -73,7 +75,7 @@ internal sealed class FaultingBacking(ulong length) : MappedBacking(new SparseBa
             return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);
         }
 
-        ulong page = fault.Offset & ~0xfffUL;
+        ulong page = fault.Offset & ~(SelfProbe.Page - 1);
         if (fault.Offset >= 2 * quarter)
         {
             if (fault.IsWrite)
@@ -81,11 +83,11 @@ internal sealed class FaultingBacking(ulong length) : MappedBacking(new SparseBa
                 return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);
             }
 
-            Sparse.MapZero(page, 4096);
+            Sparse.MapZero(page, SelfProbe.Page);
         }
         else
         {
-            Sparse.Commit(page, 4096);
+            Sparse.Commit(page, SelfProbe.Page);
         }
 
         return PageFaultAction.Retry;

@@ -1,3 +1,4 @@
+using Hyperspan.Tests.Backing;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 
@@ -58,23 +59,25 @@ public sealed class FileTransferTests : IDisposable
     [Fact]
     public void Paged_ranges_are_locked_run_by_run()
     {
-        var mapping = new SparseBacking(16 * Page);
-        mapping.Commit(0, 16 * Page);
+        ulong unit = SelfProbe.Page;
+        ulong other = 9 * SelfProbe.GuestPages;
+        var mapping = new SparseBacking(16 * unit);
+        mapping.Commit(0, 16 * unit);
         using GuestMemory memory = new(mapping, "ram");
-        var range = new PagedRange([3, 4, 9], 100, (2 * Page) + 50);
+        var range = new PagedRange([3, 4, other], 100, (2 * Page) + 50);
         using (PinnedMemory locked = memory.Pin(range, AccessType.Write))
         {
             locked.Count.ShouldBe(2);
             locked.Vectors[0].Length.ShouldBe((nuint)((2 * Page) - 100));
             locked.Vectors[1].Length.ShouldBe((nuint)150);
             mapping.IsPinned(3).ShouldBeTrue();
-            mapping.IsPinned(9).ShouldBeTrue();
+            mapping.IsPinned(other).ShouldBeTrue();
         }
 
         mapping.IsPinned(3).ShouldBeFalse();
-        mapping.Decommit(9 * Page, Page);
+        mapping.Decommit(9 * unit, unit);
         memory.TryPin(range, AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 9 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 9 * unit);
         fault.HasRange.ShouldBeFalse();
         mapping.IsPinned(3).ShouldBeFalse("undone");
         memory.TryPin(new PagedRange([ulong.MaxValue], 0, 1), AccessType.Read, out _, out fault).ShouldBeFalse();

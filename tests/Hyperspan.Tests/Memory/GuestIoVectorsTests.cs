@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Hyperspan.Tests.Backing;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 
@@ -77,22 +78,23 @@ public class GuestIoVectorsTests
     {
         using var image = new TemporaryFile(0);
         using var ram = new TemporaryFile(0);
-        File.WriteAllBytes(image.Path, Pattern(8 * 4096));
-        File.WriteAllBytes(ram.Path, new byte[8 * 4096]);
+        ulong unit = SelfProbe.Page;
+        File.WriteAllBytes(image.Path, Pattern(8 * (int)unit));
+        File.WriteAllBytes(ram.Path, new byte[8 * unit]);
         using SafeFileHandle file = File.OpenHandle(image.Path, FileMode.Open, FileAccess.ReadWrite);
         using GuestMemory memory = new(new FileBacking(ram.Path, FileAccess.ReadWrite), "guest");
         using var vectors = new GuestIoVectors(AccessType.Write);
-        Add(vectors, memory, 0, 8 * Page);
+        Add(vectors, memory, 0, 8 * unit);
         using (var truncating = new FileStream(ram.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            truncating.SetLength(3 * 4096);
+            truncating.SetLength(3 * (long)unit);
         }
 
         vectors.TryReadFrom(file, 0, out FileTransfer transfer).ShouldBeFalse();
-        transfer.Transferred.ShouldBe(3 * Page);
-        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * Page);
+        transfer.Transferred.ShouldBe(3 * unit);
+        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * unit);
         transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
-        transfer.ToString().ShouldStartWith("0x3000 of 0x8000 bytes transferred: guest memory 'guest': write error");
+        transfer.ToString().ShouldStartWith($"0x{3 * unit:x} of 0x{8 * unit:x} bytes transferred: guest memory 'guest': write error");
         Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());
     }
 

@@ -1,6 +1,8 @@
 using FsCheck;
 using FsCheck.Fluent;
 
+using Hyperspan.Tests.Backing;
+
 namespace Hyperspan.Tests;
 
 /// <summary>One test for each hole that the field notes found in a peer, named after it.</summary>
@@ -11,11 +13,12 @@ public class HolesOfPeersTests
     [Fact]
     public void Locks_taken_through_a_slice_reach_the_backing()
     {
-        SparseBacking mapping = Committed(4);
+        ulong unit = SelfProbe.Page;
+        SparseBacking mapping = Committed(4 * SelfProbe.GuestPages);
         using GuestMemory memory = new(mapping, "ram");
-        using PinnedMemory locked = memory.Slice(Page, 2 * Page).Slice(0, Page).PinPages([0], AccessType.Read);
-        mapping.IsPinned(1).ShouldBeTrue();
-        Should.Throw<InvalidOperationException>(() => mapping.Unmap(Page, Page));
+        using PinnedMemory locked = memory.Slice(unit, 2 * unit).Slice(0, unit).PinPages([0], AccessType.Read);
+        mapping.IsPinned(SelfProbe.GuestPages).ShouldBeTrue();
+        Should.Throw<InvalidOperationException>(() => mapping.Unmap(unit, unit));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Hyperspan.Tests.Backing;
+
 namespace Hyperspan.Tests;
 
 /// <summary>Locks: what they prevent, what they hand out, and that failing ones leave nothing behind.</summary>
@@ -8,19 +10,20 @@ public class PinTests
     [Fact]
     public void Pinned_pages_refuse_unmap_protect_decommit()
     {
-        SparseBacking mapping = Committed(8);
+        ulong unit = SelfProbe.Page;
+        SparseBacking mapping = Committed(8 * SelfProbe.GuestPages);
         using GuestMemory memory = new(mapping, "ram");
-        PinnedMemory locked = memory.PinPages([2, 5, 2], AccessType.Write);
+        PinnedMemory locked = memory.PinPages(SelfProbe.FirstIn(2, 5, 2), AccessType.Write);
         locked.Count.ShouldBe(3);
         locked.Length.ShouldBe(3 * Page);
-        Should.Throw<InvalidOperationException>(() => mapping.Unmap(2 * Page, Page)).Message.ShouldContain("2");
-        Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 8 * Page));
-        Should.Throw<InvalidOperationException>(() => mapping.Protect(5 * Page, Page, Protection.Read));
-        mapping.Decommit(3 * Page, Page);
+        Should.Throw<InvalidOperationException>(() => mapping.Unmap(2 * unit, unit)).Message.ShouldContain($"page {2 * SelfProbe.GuestPages} ");
+        Should.Throw<InvalidOperationException>(() => mapping.Decommit(0, 8 * unit));
+        Should.Throw<InvalidOperationException>(() => mapping.Protect(5 * unit, unit, Protection.Read));
+        mapping.Decommit(3 * unit, unit);
         locked.Dispose();
         locked.Dispose();
-        mapping.Unmap(0, 8 * Page);
-        memory.TryRead(2 * Page, out byte _).ShouldBeFalse();
+        mapping.Unmap(0, 8 * unit);
+        memory.TryRead(2 * unit, out byte _).ShouldBeFalse();
     }
 
     [Fact]
@@ -63,22 +66,24 @@ public class PinTests
     [Fact]
     public void When_the_nth_page_fails_the_first_ones_are_undone()
     {
-        SparseBacking mapping = Committed(8);
-        mapping.Decommit(6 * Page, Page);
+        ulong unit = SelfProbe.Page;
+        ulong hole = 6 * SelfProbe.GuestPages, end = 8 * SelfProbe.GuestPages;
+        SparseBacking mapping = Committed(end);
+        mapping.Decommit(6 * unit, unit);
         using GuestMemory memory = new(mapping, "ram");
-        memory.TryPinPages([1, 2, 6], AccessType.Read, out PinnedMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryPinPages([1, 2, hole], AccessType.Read, out PinnedMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
         none.ShouldBeNull();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * unit);
         fault.Operation.ShouldBe(GuestMemoryOperation.Pin);
         fault.HasRange.ShouldBeFalse();
         mapping.IsPinned(1).ShouldBeFalse();
-        memory.TryPinPages([1, 9], AccessType.Read, out _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 9 * Page);
+        memory.TryPinPages([1, end + 1], AccessType.Read, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, (end + 1) * Page);
         memory.TryPinPages([1, ulong.MaxValue], AccessType.Read, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
-        memory.TryPin(0, 8 * Page, AccessType.Read, out _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * Page);
-        for (ulong page = 0; page < 8; page++)
+        memory.TryPin(0, 8 * unit, AccessType.Read, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * unit);
+        for (ulong page = 0; page < end; page++)
         {
             mapping.IsPinned(page).ShouldBeFalse();
         }
@@ -127,12 +132,13 @@ public class PinTests
     [Fact]
     public void Pins_take_an_access_type_and_probe_for_it()
     {
-        SparseBacking mapping = Committed(4);
-        mapping.Protect(Page, Page, Protection.Read);
+        ulong unit = SelfProbe.Page;
+        SparseBacking mapping = Committed(4 * SelfProbe.GuestPages);
+        mapping.Protect(unit, unit, Protection.Read);
         using GuestMemory memory = new(mapping, "ram");
-        memory.PinPages([1], AccessType.Read).Dispose();
-        memory.TryPinPages([1], AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, Page);
+        memory.PinPages(SelfProbe.FirstIn(1), AccessType.Read).Dispose();
+        memory.TryPinPages(SelfProbe.FirstIn(1), AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, unit);
     }
 
     [Fact]

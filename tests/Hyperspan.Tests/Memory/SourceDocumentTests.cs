@@ -1,3 +1,5 @@
+using Hyperspan.Tests.Backing;
+
 using static Hyperspan.Tests.MemoryAssert;
 
 namespace Hyperspan.Tests;
@@ -75,17 +77,19 @@ public class SourceDocumentTests
     [Fact]
     public void Handler_makes_pages_appear_or_refuses()
     {
-        using var backing = new FaultingBacking(4 * Page);
+        // What a handler puts in place is whole pages of the system's.
+        ulong unit = SelfProbe.Page;
+        using var backing = new FaultingBacking(4 * unit);
         using GuestMemory memory = new(backing, "test");
 
         Refused(memory.TryWrite(0, (byte)0, out GuestMemoryFault fault), fault, 0);
-        Refused(memory.TryRead(Page - 1, out byte _, out fault), fault, Page - 1);
-        memory.Read<byte>(Page);
-        memory.Write(Page, (byte)0);
-        Refused(memory.TryWrite((3 * Page) - 1, (ushort)0, out fault), fault, (3 * Page) - 1);
-        Refused(memory.TryRead((3 * Page) - 1, out ushort _, out fault), fault, 3 * Page);
-        memory.Read<byte>((3 * Page) - 1);
-        Refused(memory.TryWrite((3 * Page) - 1, (byte)0, out fault), fault, (3 * Page) - 1);
+        Refused(memory.TryRead(unit - 1, out byte _, out fault), fault, unit - 1);
+        memory.Read<byte>(unit);
+        memory.Write(unit, (byte)0);
+        Refused(memory.TryWrite((3 * unit) - 1, (ushort)0, out fault), fault, (3 * unit) - 1);
+        Refused(memory.TryRead((3 * unit) - 1, out ushort _, out fault), fault, 3 * unit);
+        memory.Read<byte>((3 * unit) - 1);
+        Refused(memory.TryWrite((3 * unit) - 1, (byte)0, out fault), fault, (3 * unit) - 1);
 
         static void Refused(bool done, GuestMemoryFault fault, ulong address)
         {
@@ -164,7 +168,7 @@ public class SourceDocumentTests
         var mapping = new SparseBacking(4 * MiB);
         mapping.Commit(0, MiB);
         mapping.Commit(2 * MiB, MiB);
-        mapping.Commit((3 * MiB) + Page, MiB - Page);
+        mapping.Commit((3 * MiB) + SelfProbe.Page, MiB - SelfProbe.Page);
         return new MappedBacking(mapping);
     }
 

@@ -8,7 +8,6 @@ namespace Hyperspan.Tests.Resilience;
 public class EdgeOfHoleTests
 {
     private const int MaxLength = 300;
-    private const ulong Hole = HoleInMemory.Page;
 
     // Of the good bytes before the hole, those that any access here can reach, and a few before.
     private const int Reach = MaxLength + 16;
@@ -16,6 +15,8 @@ public class EdgeOfHoleTests
     private const byte Old = 0x11;
     private const byte New = 0xee;
     private const byte Elsewhere = 0x77;
+
+    private static readonly ulong Hole = HoleInMemory.Page;
 
     /// <summary>An operation on <c>length</c> bytes from <c>start</c>; answers whether it succeeded, and whether all is as it has to be.</summary>
     private delegate bool Operation(GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact);

@@ -1,3 +1,5 @@
+using Hyperspan.Tests.Backing;
+
 namespace Hyperspan.Tests.Resilience;
 
 /// <summary>What a breakage of the library could do unnoticed, until these tests.</summary>
@@ -30,13 +32,14 @@ public sealed class FoundByMutationTests
     [LinuxFact]
     public void Copy_to_higher_addresses_names_the_lowest_of_several_faults()
     {
-        var mapping = new SparseBacking(8 * Page);
-        mapping.Commit(0, 8 * Page);
-        mapping.Decommit(2 * Page, Page);
-        mapping.Decommit(5 * Page, Page);
+        ulong unit = SelfProbe.Page;
+        var mapping = new SparseBacking(8 * unit);
+        mapping.Commit(0, 8 * unit);
+        mapping.Decommit(2 * unit, unit);
+        mapping.Decommit(5 * unit, unit);
         using var memory = new GuestMemory(mapping, "ram");
-        memory.TryCopyTo(0, memory, 8, 7 * Page, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
+        memory.TryCopyTo(0, memory, 8, 7 * unit, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * unit);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Tests.Backing;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Resilience;
@@ -7,7 +8,8 @@ namespace Hyperspan.Tests.Resilience;
 /// <summary>A memory whose second page, of two or more, cannot be accessed, for different reasons.</summary>
 internal sealed class HoleInMemory : IDisposable
 {
-    public const ulong Page = 4096;
+    /// <summary>The size of a page of the system's: what goes, goes by these.</summary>
+    public static readonly ulong Page = SelfProbe.Page;
 
     public HoleInMemory(string reason)
     {
@@ -50,7 +52,13 @@ internal sealed class HoleInMemory : IDisposable
         mapping.Commit(0, 3 * Page);
         if (reason == "restricted")
         {
-            return new MappedBacking(mapping, [0b101]);
+            byte[] bits = new byte[((3 * SelfProbe.GuestPages) + 7) / 8];
+            for (ulong page = 0; page < 3 * SelfProbe.GuestPages; page++)
+            {
+                bits[page / 8] |= (byte)(page / SelfProbe.GuestPages == 1 ? 0 : 1 << (int)(page % 8));
+            }
+
+            return new MappedBacking(mapping, bits);
         }
 
         mapping.Decommit(Page, Page);

@@ -61,8 +61,8 @@ public sealed class LiveDiscardTests : IDisposable
         {
             Captured = () =>
             {
-                ram.Discard(Page, Length - Page);
-                LibC.Lseek(ram.Handle, (long)Page, SeekFrom.Data).ShouldBe(-1);
+                ram.Discard(SelfProbe.Page, Length - SelfProbe.Page);
+                LibC.Lseek(ram.Handle, (long)SelfProbe.Page, SeekFrom.Data).ShouldBe(-1);
             },
         });
         memory.Read<ulong>(0).ShouldBe(1UL);

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 
 using Hyperspan.Interop.Linux;
 using Hyperspan.Snapshots;
+using Hyperspan.Tests.Backing;
 using Hyperspan.Tests.Infrastructure;
 
 using Microsoft.Win32.SafeHandles;
@@ -123,14 +124,14 @@ public sealed class LiveSaveTests : IDisposable
         using GuestMemory memory = Make("heap");
         memory.Fill(0, 1, Length);
         using SafeFileHandle full = File.OpenHandle("/dev/full", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        using (var image = new LiveMemoryImage(memory, skipUnreadable: false, full, memorySlots: 3))
+        using (var image = new LiveMemoryImage(memory, skipUnreadable: false, full, memorySlots: 3 * SelfProbe.GuestPages))
         {
             image.Capture();
             memory.Write(0, 5UL);
-            memory.Write(Page, 5UL);
+            memory.Write(SelfProbe.Page, 5UL);
             image.Read(0, 1, new byte[Page]);
             memory.Fill(0, 2, Length);
-            image.KeptBytes.ShouldBe(3 * Page);
+            image.KeptBytes.ShouldBe(3 * SelfProbe.Page);
             Should.Throw<IOException>(() => image.Read(0, 1, new byte[Page])).Message.ShouldContain("No space left");
         }
 
@@ -210,19 +211,20 @@ public sealed class LiveSaveTests : IDisposable
     {
         using GuestMemory memory = Make("shared");
         memory.Fill(0, 1, Length);
-        using GuestMemory slice = memory.Slice(10 * Page, 20 * Page);
+        ulong unit = SelfProbe.Page;
+        using GuestMemory slice = memory.Slice(10 * unit, 20 * unit);
         byte[] expected = SnapshotBed.BytesOf(slice);
         using FileStream spill = SpillFile.Create(_bed.PathOf(""));
         using (var image = new LiveMemoryImage(slice, skipUnreadable: false, spill.SafeFileHandle))
         {
             image.Capture();
             memory.Fill(0, 2, Length);
-            image.KeptBytes.ShouldBe(20 * Page);
+            image.KeptBytes.ShouldBe(20 * unit);
         }
 
-        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * Page) });
+        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * unit) });
         using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
-        byte[] bytes = new byte[20 * Page];
+        byte[] bytes = new byte[20 * unit];
         snapshot.Read(0, bytes);
         bytes.ShouldAllBe(value => value == 2);
         expected.ShouldAllBe(value => value == 1);

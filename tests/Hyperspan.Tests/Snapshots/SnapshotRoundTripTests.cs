@@ -161,14 +161,15 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         var mapping = new SparseBacking(1 << 20);
-        mapping.Commit(0x1000, 0x3000);
-        mapping.MapZero(0x8000, 0x1000);
+        ulong unit = SelfProbe.Page;
+        mapping.Commit(unit, 3 * unit);
+        mapping.MapZero(8 * unit, unit);
         using var memory = new GuestMemory(mapping, "sparse");
-        memory.Write(0x2ff8, ulong.MaxValue);
+        memory.Write((3 * unit) - 8, ulong.MaxValue);
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.UnreadablePages.ShouldBe(0UL);
         using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
-        snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000, 0x1000)]);
+        snapshot.GetStoredRanges().ShouldBe([new GuestRange((3 * unit) - SnapshotBed.Page, SnapshotBed.Page)]);
     }
 
     /// <summary>What the kernel says of its own pages, which may be larger: else all of the memory is read, or pages are taken for absent that are not.</summary>
@@ -197,19 +198,20 @@ public sealed class SnapshotRoundTripTests : IDisposable
     public async Task Memory_that_was_truncated_fails_or_is_left_out()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
-        File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * 4096)]);
+        ulong unit = SelfProbe.Page;
+        File.WriteAllBytes(_bed.PathOf("file"), [.. Enumerable.Repeat((byte)7, 8 * (int)unit)]);
         using var memory = new GuestMemory(new FileBacking(_bed.PathOf("file"), options: new FileBackingOptions { CopyOnWrite = true }), "file");
         using (FileStream file = File.Open(_bed.PathOf("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
-            file.SetLength(4 * 4096);
+            file.SetLength(4 * (long)unit);
         }
 
         GuestMemoryException failure = await Should.ThrowAsync<GuestMemoryException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("a")));
-        failure.Fault.Address.ShouldBe(new GuestAddress(4 * 4096));
+        failure.Fault.Address.ShouldBe(new GuestAddress(4 * unit));
         _bed.Names().ShouldBe(["file"]);
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { SkipUnreadable = true });
-        saved.UnreadablePages.ShouldBe(4UL);
-        saved.StoredPages.ShouldBe(4UL);
+        saved.UnreadablePages.ShouldBe(4 * SelfProbe.GuestPages);
+        saved.StoredPages.ShouldBe(4 * SelfProbe.GuestPages);
     }
 
     [Fact]
