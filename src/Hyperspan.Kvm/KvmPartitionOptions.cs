@@ -4,7 +4,8 @@ namespace Hyperspan.Kvm;
 public sealed class KvmPartitionOptions
 {
     /// <summary>Gets the name used in errors and for threads.</summary>
-    public string Name { get; init; } = "partition";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "partition";
 
     /// <summary>
     /// Gets a value indicating whether the kernel emulates the two 8259, the I/O APIC and a local APIC for each processor. Without them a processor that halts comes back

@@ -20,7 +20,8 @@ public sealed class MachineOptions
     public string? Initrd { get; init; }
 
     /// <summary>Gets the kernel's command line.</summary>
-    public string CommandLine { get; init; } = "";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string CommandLine { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "";
 
     /// <summary>Gets the amount of memory in bytes: a multiple of 4096, 2 MiB or more. What the guest does not touch takes none of this machine's.</summary>
     public ulong Memory { get; init; } = 512UL << 20;
@@ -29,7 +30,8 @@ public sealed class MachineOptions
     public int Processors { get; init; } = 1;
 
     /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most sixteen. They stay the caller's.</summary>
-    public IReadOnlyList<IVirtioDevice> Devices { get; init; } = [];
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public IReadOnlyList<IVirtioDevice> Devices { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = [];
 
     /// <summary>
     /// Gets what is called when a device's queue fails, with the reason, on its thread; and, once a second at most for each queue, when requests have failed because their
@@ -38,5 +40,6 @@ public sealed class MachineOptions
     public Action<string>? OnDeviceFailure { get; init; }
 
     /// <summary>Gets the name used in errors and for threads.</summary>
-    public string Name { get; init; } = "machine";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "machine";
 }

@@ -186,6 +186,11 @@ public sealed partial class VirtualMachine : IDisposable
     private static void Check(MachineOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Devices.Count, MostDevices, nameof(options));
+        foreach (IVirtioDevice device in options.Devices)
+        {
+            ArgumentNullException.ThrowIfNull(device, nameof(options));
+        }
+
         if (options.Restore is not null)
         {
             return;

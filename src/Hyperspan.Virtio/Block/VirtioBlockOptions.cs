@@ -10,7 +10,8 @@ public sealed record VirtioBlockOptions
     public ushort MaxQueueSize { get; init; } = 1024;
 
     /// <summary>Gets the identity that the guest sees as the disk's serial number: printable ASCII, at most 20 characters. The default is <c>hyperspan</c>.</summary>
-    public string Id { get; init; } = "hyperspan";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Id { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "hyperspan";
 
     /// <summary>Gets what the disk is called where its figures are published (<see cref="VirtioBlockDevice.MeterName"/>). The default is <see cref="Id"/>.</summary>
     public string? Name { get; init; }

@@ -7,7 +7,8 @@ namespace Hyperspan;
 public sealed class ForeignBackingOptions
 {
     /// <summary>Gets the name used in faults.</summary>
-    public string Name { get; init; } = "foreign";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "foreign";
 
     /// <summary>Gets a value indicating whether the memory can be written. The default is yes.</summary>
     public bool Writable { get; init; } = true;

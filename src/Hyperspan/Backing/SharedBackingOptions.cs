@@ -7,7 +7,8 @@ namespace Hyperspan;
 public sealed class SharedBackingOptions
 {
     /// <summary>Gets the name used in faults and in <c>/proc/self/maps</c> (as <c>/memfd:name</c>).</summary>
-    public string Name { get; init; } = "shared";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "shared";
 
     /// <summary>Gets the size of the pages that it is made of, from the system's pool of huge pages. The default is ordinary pages.</summary>
     public HugePageSize HugePages { get; init; }

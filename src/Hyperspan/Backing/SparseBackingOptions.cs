@@ -7,7 +7,8 @@ namespace Hyperspan;
 public sealed class SparseBackingOptions
 {
     /// <summary>Gets the name used in faults and, where the kernel can show it, in <c>/proc/self/maps</c>.</summary>
-    public string Name { get; init; } = "sparse";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "sparse";
 
     /// <summary>Gets the alignment of the mapping in bytes: a power of two from 4 KiB to 1 GiB. The default is 4 KiB.</summary>
     public ulong Alignment { get; init; } = PageMath.PageSize;

@@ -16,7 +16,8 @@ public sealed class DumpOptions
     public bool SkipZero { get; init; }
 
     /// <summary>Gets the registers of the processors, for a note each (NT_PRSTATUS) of an ELF core file or a kdump.</summary>
-    public IReadOnlyList<X64Registers> Processors { get; init; } = [];
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public IReadOnlyList<X64Registers> Processors { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = [];
 
     /// <summary>
     /// Gets what a Linux kernel says about itself, as text (<c>OSRELEASE=…</c>), for the note VMCOREINFO of an ELF core file or a kdump.

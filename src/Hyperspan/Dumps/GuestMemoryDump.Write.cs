@@ -82,9 +82,14 @@ public sealed partial class GuestMemoryDump
     private static Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (options.Format > DumpFormat.Kdump)
+        if (options.Format is < DumpFormat.Raw or > DumpFormat.Kdump)
         {
             throw new ArgumentOutOfRangeException(nameof(options), options.Format, "There is no such format.");
+        }
+
+        foreach (X64Registers registers in options.Processors)
+        {
+            ArgumentNullException.ThrowIfNull(registers, nameof(options));
         }
 
         return Task.Run(

@@ -161,6 +161,7 @@ public sealed partial class GuestMemorySnapshot
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (SnapshotSection section in sections)
         {
+            ArgumentNullException.ThrowIfNull(section, nameof(sections));
             if (!names.Add(section.Name))
             {
                 throw new ArgumentException($"Two sections are named '{section.Name}'.", nameof(sections));

@@ -13,5 +13,6 @@ public sealed class OnDemandOptions
     public TimeSpan PageTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Gets the name of the memory, used in errors.</summary>
-    public string Name { get; init; } = "restored";
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "restored";
 }

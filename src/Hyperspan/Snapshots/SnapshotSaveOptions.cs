@@ -28,7 +28,8 @@ public sealed class SnapshotSaveOptions
     public bool SkipUnreadable { get; init; }
 
     /// <summary>Gets what else is kept in the snapshot.</summary>
-    public IReadOnlyList<SnapshotSection> Sections { get; init; } = [];
+    /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
+    public IReadOnlyList<SnapshotSection> Sections { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = [];
 
     /// <summary>
     /// Gets what is called when the moment has come as of which
