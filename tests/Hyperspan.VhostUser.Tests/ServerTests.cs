@@ -32,6 +32,15 @@ public sealed class ServerTests : IDisposable
         _log.Events.Last().Kind.ShouldBe(VhostUserEventKind.Stopped);
     }
 
+    [Fact]
+    public void A_socket_path_is_not_what_comes_before_a_null_character()
+    {
+        using var device = new TestDevice();
+        Should.Throw<ArgumentException>(() => new VhostUserServer(_path + "\0.sock", device)).ParamName.ShouldBe("path");
+        File.Exists(_path).ShouldBeFalse();
+        Should.Throw<ArgumentException>(() => VhostUserFrontEnd.Connect(_path + "\0.sock")).ParamName.ShouldBe("path");
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -111,10 +111,13 @@ public sealed partial class VhostUserFrontEnd
 
     /// <summary>Reads the device's configuration.</summary>
     /// <param name="offset">The first byte.</param>
-    /// <param name="length">How many bytes.</param>
+    /// <param name="length">How many bytes; at most 256, as the protocol has it.</param>
     /// <returns>The bytes.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative or more.</exception>
     public byte[] GetConfig(int offset, int length)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MessageRule.LongestConfig);
         byte[] payload = new byte[MessageRule.ConfigHeader + length];
         MemoryMarshal.Write(payload, new NumberPair((uint)offset, (uint)length));
         Send(VhostUserMessage.GetConfig, payload);

@@ -59,10 +59,11 @@ public sealed partial class VhostUserFrontEnd : IDisposable
     /// <exception cref="SocketException">There is none.</exception>
     public static VhostUserFrontEnd Connect(string socketPath, TimeSpan? timeout = null)
     {
+        UnixDomainSocketEndPoint address = UnixListener.AddressOf(socketPath);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            socket.Connect(new UnixDomainSocketEndPoint(socketPath));
+            socket.Connect(address);
             return new VhostUserFrontEnd(socket, timeout);
         }
         catch

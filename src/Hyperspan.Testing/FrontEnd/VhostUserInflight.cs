@@ -15,7 +15,7 @@ namespace Hyperspan.Testing;
 public sealed class VhostUserInflight(SafeFileHandle file, ulong length, ulong offset, ushort queueCount, ushort queueSize) : IDisposable
 {
     /// <summary>Gets the file.</summary>
-    public SafeFileHandle File { get; } = file;
+    public SafeFileHandle File { get; } = file ?? throw new ArgumentNullException(nameof(file));
 
     /// <summary>Gets the length in bytes.</summary>
     public ulong Length { get; } = length;

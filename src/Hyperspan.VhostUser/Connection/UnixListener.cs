@@ -33,17 +33,7 @@ internal sealed class UnixListener : IDisposable
 
     internal static UnixListener Listen(string path, int backlog, VhostUserOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        UnixDomainSocketEndPoint address;
-        try
-        {
-            address = new UnixDomainSocketEndPoint(path);
-        }
-        catch (ArgumentOutOfRangeException e)
-        {
-            throw new ArgumentException($"The socket path '{path}' is too long.", nameof(path), e);
-        }
-
+        UnixDomainSocketEndPoint address = AddressOf(path);
         if (options.ReplaceStaleSocket && IsStale(path, address))
         {
             File.Delete(path);
@@ -66,6 +56,28 @@ internal sealed class UnixListener : IDisposable
             listener?.Dispose();
             socket.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Gets the address that a path is.</summary>
+    /// <exception cref="ArgumentException">
+    /// The path is empty or too long, or the system would take a part of it: a null character ends it, unless it begins an abstract name.
+    /// </exception>
+    internal static UnixDomainSocketEndPoint AddressOf(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (path.IndexOf('\0', StringComparison.Ordinal) > 0)
+        {
+            throw new ArgumentException("A socket path has no null character in it.", nameof(path));
+        }
+
+        try
+        {
+            return new UnixDomainSocketEndPoint(path);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new ArgumentException($"The socket path '{path}' is too long.", nameof(path), e);
         }
     }
 

@@ -15,6 +15,9 @@ internal sealed unsafe class MessageChannel
     // What is not received is closed by the kernel, and the message is refused: more than any message has is enough.
     private const int MaximumDescriptors = 32;
 
+    // The kernel's SCM_MAX_FD.
+    private const int MostSent = 253;
+
     private readonly SafeHandle _socket;
     private readonly EventDescriptor _stop;
     private readonly int _timeout;
@@ -43,8 +46,20 @@ internal sealed unsafe class MessageChannel
     }
 
     /// <summary>Sends bytes and descriptors as one message.</summary>
+    /// <exception cref="ArgumentException">There are more descriptors than the kernel passes with one message.</exception>
+    /// <exception cref="ArgumentNullException">One of the descriptors is null.</exception>
     internal ChannelResult Send(ReadOnlySpan<byte> bytes, params ReadOnlySpan<SafeHandle> descriptors)
     {
+        if (descriptors.Length > MostSent)
+        {
+            throw new ArgumentException($"{descriptors.Length} descriptors are more than the {MostSent} that go with one message.", nameof(descriptors));
+        }
+
+        foreach (SafeHandle descriptor in descriptors)
+        {
+            ArgumentNullException.ThrowIfNull(descriptor, nameof(descriptors));
+        }
+
         int held = 0;
         byte* control = stackalloc byte[ControlHeader.SpaceFor(descriptors.Length)];
         bool[] added = new bool[descriptors.Length];

@@ -142,6 +142,11 @@ public sealed unsafe class RawDiskImage : IDiskImage
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(options);
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException("A path has no null character in it.", nameof(path));
+        }
+
         bool readOnly = options.ReadOnly;
         HyperspanEnvironment.Demand(HyperspanAbility.VhostUser);
 
@@ -218,8 +223,14 @@ public sealed unsafe class RawDiskImage : IDiskImage
     public DiskResult Flush() => _flushes.Flush();
 
     /// <inheritdoc/>
+    /// <remarks>What is not all inside the image fails with EIO, and changes nothing.</remarks>
     public DiskResult Discard(ulong offset, ulong length)
     {
+        if (!IsInside(offset, length))
+        {
+            return DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
+        }
+
         // A hint: where the file system has no holes there is nothing to do, nor for the parts of blocks at its ends.
         if (TryAllocate(FileAllocation.PunchHole, offset, length, ref _cannotPunch, out int error) || error == 0)
         {
@@ -232,8 +243,14 @@ public sealed unsafe class RawDiskImage : IDiskImage
     }
 
     /// <inheritdoc/>
+    /// <remarks>What is not all inside the image fails with EIO, and changes nothing.</remarks>
     public DiskResult WriteZeroes(ulong offset, ulong length, bool mayUnmap)
     {
+        if (!IsInside(offset, length))
+        {
+            return DiskResult.FromErrorNumber(ErrorNumber.InputOutput);
+        }
+
         DiskResult result = ZeroWhole(offset, length, mayUnmap);
         (ulong inner, ulong innerLength) = (offset, length);
         if (result.Succeeded || !TryInner(result.ErrorNumber, ref inner, ref innerLength))
@@ -249,6 +266,12 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
 
         return result.Succeeded ? WriteZeroBytes(inner + innerLength, offset + length - inner - innerLength) : result;
+    }
+
+    private bool IsInside(ulong offset, ulong length)
+    {
+        ulong end = Length;
+        return offset <= end && length <= end - offset;
     }
 
     private DiskResult ZeroWhole(ulong offset, ulong length, bool mayUnmap)

@@ -23,6 +23,37 @@ public class RawDiskImageTests
     }
 
     [Fact]
+    public void A_path_is_not_what_comes_before_a_null_character()
+    {
+        using var file = new TemporaryFile(4096);
+        Should.Throw<ArgumentException>(() => RawDiskImage.Open(file.Path + "\0.img")).ParamName.ShouldBe("path");
+    }
+
+    [Theory]
+    [InlineData(4096, 512)]
+    [InlineData(8192, 512)]
+    [InlineData(512, 4096)]
+    [InlineData(512, ulong.MaxValue - 511)]
+    [InlineData(ulong.MaxValue - 511, 512)]
+    [InlineData(ulong.MaxValue - 511, 4096)]
+    [InlineData(ulong.MaxValue - 4095, 8192)]
+    [InlineData(63, ulong.MaxValue - 1)]
+    public void What_is_not_all_inside_is_neither_zeroed_nor_discarded(ulong offset, ulong length)
+    {
+        byte[] content = [.. Enumerable.Repeat((byte)7, 4096)];
+        using var file = new TemporaryFile(content);
+        using (RawDiskImage image = RawDiskImage.Open(file.Path))
+        {
+            image.Discard(offset, length).ErrorNumber.ShouldBe(ErrorNumber.InputOutput);
+            image.WriteZeroes(offset, length, mayUnmap: false).ErrorNumber.ShouldBe(ErrorNumber.InputOutput);
+            image.WriteZeroes(offset, length, mayUnmap: true).ErrorNumber.ShouldBe(ErrorNumber.InputOutput);
+            image.Discard(4096, 0).Succeeded.ShouldBe(image.WriteZeroes(4096, 0, mayUnmap: true).Succeeded);
+        }
+
+        File.ReadAllBytes(file.Path).ShouldBe(content);
+    }
+
+    [Fact]
     public void Another_instance_is_refused()
     {
         using var file = new TemporaryFile(4096);
