@@ -56,5 +56,7 @@ internal static unsafe class ProcessStart
         }
     }
 
-    private static bool IsInherited(int descriptor) => LibC.Fcntl(descriptor, FileCommand.GetDescriptorFlags, 0) is >= 0 and var flags && (flags & CloseOnExec) == 0;
+    /// <summary>Whether a descriptor is one that the process was started with. Elsewhere than on Linux nobody can say.</summary>
+    internal static bool IsInherited(int descriptor) =>
+        !OperatingSystem.IsLinux() || LibC.Fcntl(descriptor, FileCommand.GetDescriptorFlags, 0) is >= 0 and var flags && (flags & CloseOnExec) == 0;
 }

@@ -31,6 +31,38 @@ public sealed class BadInputTests : IDisposable
         new FileInfo(image).Length.ShouldBe(size);
     }
 
+    [LinuxTheory]
+    [InlineData("serve", "block", "--socket", "s", "--image", "i", "--queues", "abc")]
+    [InlineData("serve", "block", "--socket", "s", "--image", "i", "--queues", "99999999999")]
+    [InlineData("serve", "entropy", "--fd", "99999999999")]
+    [InlineData("serve", "entropy", "--fd", "1k")]
+    [InlineData("run", "--kernel", "k", "--processors", "1.5")]
+    public void Number_that_is_none_is_not_said_in_types(params string[] arguments)
+    {
+        ToolResult result = ToolProcess.Run(arguments);
+        result.ShouldEndWith(2);
+        result.Error.ShouldContain($"{arguments[^2]}: '{arguments[^1]}' is no whole number");
+        result.Error.ShouldNotContain("System.");
+    }
+
+    [LinuxTheory]
+    [InlineData("--metrics")]
+    [InlineData("--console")]
+    public void Socket_in_a_folder_that_is_not_there(string option)
+    {
+        string device = option == "--console" ? "console" : "entropy";
+        ToolResult result = ToolProcess.Run("serve", device, "--socket", _folder.PathOf("s"), option, "unix:" + _folder.PathOf("none/s"));
+        ShouldSay(result, $"the directory {_folder.PathOf("none")} does not exist");
+        _folder.Names().ShouldBeEmpty();
+    }
+
+    [LinuxFact]
+    public void Place_of_a_machine_that_is_no_file()
+    {
+        string kernel = _folder.CreateImage("kernel", 4096);
+        ShouldSay(ToolProcess.Run("run", "--kernel", kernel, "--save", "/dev/null"), "--save: '/dev/null' is no regular file");
+    }
+
     [LinuxFact]
     public void Image_that_is_a_directory()
     {

@@ -59,6 +59,7 @@ public sealed class ProcessStartTests : IDisposable
 
     [LinuxTheory]
     [InlineData("doctor", ">/dev/full", 1)]
+    [InlineData("serve block --print-capabilities", ">/dev/full", 1)]
     [InlineData("demo --json", ">/dev/full", 1)]
     [InlineData("demo", "1>&-", 0)]
     [InlineData("doctor", "0<&- 1>&- 2>&-", 0)]

@@ -265,6 +265,18 @@ public sealed class ServeTests : IDisposable
     }
 
     [LinuxFact]
+    public void Descriptor_that_is_not_open_is_said_to_be_that()
+    {
+        // The runtime has files of its own among the low numbers, of which nobody has said anything.
+        for (int descriptor = 20; descriptor < 24; descriptor++)
+        {
+            ToolResult result = ToolProcess.Run("serve", "entropy", "--fd", $"{descriptor}");
+            result.ShouldEndWith(2);
+            result.Error.ShouldContain($"descriptor {descriptor}: is not open");
+        }
+    }
+
+    [LinuxFact]
     public void Socket_whose_queue_is_full_is_in_use()
     {
         using var busy = new System.Net.Sockets.Socket(

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 
 using Hyperspan.Tool.Output;
 
@@ -13,30 +14,9 @@ internal static class CommandTree
 
     internal static int Run(string[] arguments)
     {
-        if (BackEndConvention.IsQuestion(arguments))
-        {
-            Console.Out.WriteLine(BackEndConvention.Capabilities);
-            return ExitCode.Success;
-        }
-
-        string[] complete = BackEndConvention.Complete(arguments);
-        RootCommand root = Create(complete is [ServeName, ..]);
-        ParseResult result = root.Parse(complete);
-        if (result.Action is ParseErrorAction)
-        {
-            foreach (string message in result.Errors.Select(error => error.Message).Distinct(StringComparer.Ordinal))
-            {
-                Terminal.Error(message);
-            }
-
-            Console.Error.WriteLine($"Try '{PathOf(result.CommandResult.Command)} --help'.");
-            return ExitCode.BadInput;
-        }
-
         try
         {
-            // Signals are the commands' own business: each knows what it has to put in order.
-            return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+            return ParseAndRun(arguments);
         }
         catch (InvalidInputException e)
         {
@@ -57,6 +37,43 @@ internal static class CommandTree
             Terminal.Error("no more threads (RLIMIT_NPROC, pids of the control group) or open files (RLIMIT_NOFILE) are allowed here, or memory is short");
             return ExitCode.Failure;
         }
+    }
+
+    private static int ParseAndRun(string[] arguments)
+    {
+        if (BackEndConvention.IsQuestion(arguments))
+        {
+            Console.Out.WriteLine(BackEndConvention.Capabilities);
+            return ExitCode.Success;
+        }
+
+        string[] complete = BackEndConvention.Complete(arguments);
+        RootCommand root = Create(complete is [ServeName, ..]);
+        ParseResult result = root.Parse(complete);
+        if (result.Action is ParseErrorAction)
+        {
+            foreach (string message in result.Errors.Select(MessageOf).Distinct(StringComparer.Ordinal))
+            {
+                Terminal.Error(message);
+            }
+
+            Console.Error.WriteLine($"Try '{PathOf(result.CommandResult.Command)} --help'.");
+            return ExitCode.BadInput;
+        }
+
+        // Signals are the commands' own business: each knows what it has to put in order.
+        return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>Says what was given instead of a number, without the name of a type of .NET.</summary>
+    private static string MessageOf(ParseError error)
+    {
+        return error.SymbolResult is OptionResult { Tokens: [{ Value: string text }] } option && NumberOf(option.Option.ValueType)
+            && error.Message.Contains(option.Option.ValueType.ToString(), StringComparison.Ordinal)
+            ? $"{option.Option.Name}: '{text}' is no whole number that is small enough."
+            : error.Message;
+
+        static bool NumberOf(Type type) => type == typeof(int) || type == typeof(int?);
     }
 
     /// <summary>Makes the commands.</summary>

@@ -55,7 +55,7 @@ internal sealed class MetricsServer : IDisposable
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {
-            throw new InvalidInputException($"--metrics: {address}: {e.Message}", e);
+            throw new InvalidInputException($"--metrics: {(address.Path is { } path ? $"unix:{SocketProblem.Describe(path, e)}" : $"{address}: {e.Message}")}", e);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
+using Hyperspan.Interop.Linux;
 using Hyperspan.Kvm;
 using Hyperspan.Snapshots;
 using Hyperspan.Tool.Output;
@@ -130,6 +131,11 @@ internal sealed class GuestRun : IDisposable
         if (path.Length == 0 || Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
         {
             throw new InvalidInputException($"--save: '{path}' is no file in a folder that exists");
+        }
+
+        if (FileStatusCall.Of(path, followsLink: true) is { Type: not FileType.Regular })
+        {
+            throw new InvalidInputException($"--save: '{path}' is no regular file");
         }
 
         foreach (string? used in (IEnumerable<string?>)[_options.Kernel, _options.Initrd, .. _options.Disks.Select(disk => ParseDisk(disk).Path)])

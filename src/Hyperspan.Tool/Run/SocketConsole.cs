@@ -1,5 +1,7 @@
 using System.Net.Sockets;
 
+using Hyperspan.Tool.Serve;
+
 namespace Hyperspan.Tool.Run;
 
 /// <summary>
@@ -26,7 +28,7 @@ internal sealed class SocketConsole : IConsoleEndPoint
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             _listener.Dispose();
-            throw new InvalidInputException($"--console: {path}: {e.Message}", e);
+            throw new InvalidInputException($"--console: {SocketProblem.Describe(path, e)}", e);
         }
     }
 

@@ -51,6 +51,12 @@ internal static class GivenSocket
             throw new InvalidInputException($"--fd: {descriptor} is no descriptor");
         }
 
+        // One that is closed on exec was not inherited: it is a file of the runtime's own by now, and not to be closed.
+        if (!ProcessStart.IsInherited(descriptor))
+        {
+            throw new InvalidInputException($"{name}: is not open");
+        }
+
         try
         {
             var socket = new Socket(new SafeSocketHandle(descriptor, ownsHandle: true));
