@@ -7,17 +7,30 @@ namespace Hyperspan.Kvm;
 /// <summary>One queue behind virtio-mmio: what the driver says about it, and, once it is ready, the thread that serves it.</summary>
 internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
 {
+    // Who ends: whoever waits for the thread has given up for good, or the thread has ended before that.
+    private const int Abandoned = 1;
+    private const int Ended = 2;
+
+    // Of requests that do not return, so many are named.
+    private const int MostNamed = 4;
+
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     private readonly string _name;
     private readonly int _index;
     private readonly Action _notify;
     private readonly Action<string> _failed;
+    private readonly Action<string> _told;
     private readonly BufferFailureLog _bufferFailures;
     private Thread? _thread;
     private VirtQueue? _queue;
+    private IOverlappedQueueHandler? _overlapped;
     private CancellationTokenSource? _stopping;
     private bool _isResetting;
+    private bool _isPausing;
     private bool _hasEnded;
     private bool _hasFailed;
+    private int _abandonment;
     private long _requests;
 
     internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed, Action<string> told)
@@ -26,6 +39,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         _index = index;
         _notify = notify;
         _failed = failed;
+        _told = told;
         _bufferFailures = new BufferFailureLog((text, _) => told($"{name}, queue {index}: {text}"));
     }
 
@@ -49,14 +63,22 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     /// <summary>Gets a value indicating whether it is being reset by itself: requests may still be in flight.</summary>
     internal bool IsResetting => Volatile.Read(ref _isResetting);
 
+    /// <summary>Gets or sets what says whether <see cref="Dispose"/> is to wait any longer for what is in flight.</summary>
+    internal Func<bool> MayWaitToEnd { get; set; } = static () => true;
+
+    /// <summary>Gets what is called when its thread has ended after a pause that was given up: it may be served again.</summary>
+    internal Action? OnLateEnd { get; init; }
+
     internal long Requests => Interlocked.Read(ref _requests);
+
+    private bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
 
     internal VirtQueueLayout Layout => new(Size, Descriptors, Driver, Device);
 
     public void Notify()
     {
-        // A driver that resets the queue is not notified for it any more.
-        if (!IsResetting)
+        // A driver that resets the queue is not notified for it any more, and where nobody waited for it there is none.
+        if (!IsResetting && !IsAbandoned)
         {
             _notify();
         }
@@ -73,8 +95,10 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         var queue = new VirtQueue(memory, Layout, VirtioFeatures.ForQueue(features), Position?.Next, Position?.Used ?? start) { Notifier = this };
         _queue = queue;
         IVirtioQueueHandler handler = device.CreateQueueHandler(_index, features);
+        _overlapped = handler as IOverlappedQueueHandler;
         _stopping = new CancellationTokenSource();
         _hasEnded = false;
+        _abandonment = 0;
         CancellationToken stop = _stopping.Token;
         var thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
         thread.Start();
@@ -83,14 +107,21 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         _thread = thread;
     }
 
-    /// <summary>Stops after the request at hand, and forgets what the driver said.</summary>
-    internal void Reset()
+    /// <summary>Stops once nothing is in flight, and forgets what the driver said.</summary>
+    /// <param name="mayWait">Whether to wait any longer.</param>
+    /// <returns>Whether it is done; else it is on its way there.</returns>
+    internal bool TryReset(Func<bool> mayWait)
     {
-        Stop();
+        if (!TryStop(mayWait))
+        {
+            return false;
+        }
+
         Size = 0;
         Descriptors = Driver = Device = 0;
         IsReady = false;
         Volatile.Write(ref _isResetting, false);
+        return true;
     }
 
     /// <summary>Begins to reset it alone, without waiting: what is in flight is asked to end, and returned; nothing more is taken.</summary>
@@ -98,7 +129,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     {
         if (_thread is null)
         {
-            Reset();
+            TryReset(static () => true);
             return;
         }
 
@@ -113,7 +144,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         // What is left of the thread waits for nothing.
         if (IsResetting && Volatile.Read(ref _hasEnded))
         {
-            Reset();
+            TryReset(static () => true);
         }
     }
 
@@ -121,38 +152,105 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     /// Stops once nothing is in flight, and remembers where it was. One that is broken stays so until it is reset: nothing is remembered of it. One that is being reset is so
     /// afterwards.
     /// </summary>
-    internal void Pause()
+    /// <param name="mayWait">Whether to wait any longer.</param>
+    /// <returns>Whether it is done; else it is once what is in flight has returned, and <see cref="Settle"/> finds it so.</returns>
+    internal bool TryPause(Func<bool> mayWait)
     {
         if (IsResetting)
         {
-            Reset();
+            return TryReset(mayWait);
         }
-        else if (_thread is not null)
+
+        if (_thread is not null)
         {
-            Halt();
-            Position = _queue is { IsBroken: false, InFlight: 0 } queue ? (queue.NextAvailable, queue.UsedIndex) : null;
-            _hasFailed = Position is null;
+            Volatile.Write(ref _isPausing, true);
+            if (!TryHalt(mayWait))
+            {
+                return false;
+            }
+
+            Remember();
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes note that its thread has ended after a pause that was given up.</summary>
+    internal void Settle()
+    {
+        if (_isPausing && !IsResetting && Volatile.Read(ref _hasEnded) && TryHalt(static () => true))
+        {
+            Remember();
         }
     }
 
-    internal void Stop()
+    /// <summary>Stops once nothing is in flight.</summary>
+    /// <param name="mayWait">Whether to wait any longer.</param>
+    /// <returns>Whether it is done.</returns>
+    internal bool TryStop(Func<bool> mayWait)
     {
-        Halt();
+        if (!TryHalt(mayWait))
+        {
+            return false;
+        }
+
         Position = null;
         _hasFailed = false;
+        _isPausing = false;
+        return true;
     }
 
-    private void Halt()
+    /// <summary>Stops; or leaves its thread to itself, where <see cref="MayWaitToEnd"/> says so.</summary>
+    public void Dispose()
+    {
+        if (!TryStop(MayWaitToEnd) && Interlocked.CompareExchange(ref _abandonment, Abandoned, 0) == 0)
+        {
+            string requests = Describe();
+            _overlapped?.Abandon();
+            _told($"{requests} does not end, and is left to itself");
+            return;
+        }
+
+        // A thread that ended at the last moment waits for nothing any more.
+        TryStop(static () => true);
+        _bufferFailures.End();
+        Kick.Dispose();
+    }
+
+    /// <summary>Names what is in flight.</summary>
+    internal string Describe()
+    {
+        string requests = _overlapped?.DescribeInFlight(TimeSpan.Zero, MostNamed) is { Count: > 0 } names ? string.Join("; ", names) : "a request";
+        return $"{_name}, queue {_index}: {requests}";
+    }
+
+    private void Remember()
+    {
+        Position = _queue is { IsBroken: false, InFlight: 0 } queue ? (queue.NextAvailable, queue.UsedIndex) : null;
+        _hasFailed = Position is null;
+        _isPausing = false;
+    }
+
+    private bool TryHalt(Func<bool> mayWait)
     {
         if (_thread is { } thread)
         {
             _stopping!.Cancel();
             Kick.Signal();
-            thread.Join();
+            while (!thread.Join(Look))
+            {
+                if (!mayWait())
+                {
+                    return false;
+                }
+            }
+
             _thread = null;
             _stopping.Dispose();
             Kick.Take();
         }
+
+        return true;
     }
 
     private void Process(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
@@ -179,7 +277,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
                 Process(queue, handler, stop);
                 if (queue.IsBroken)
                 {
-                    _failed($"{_name}, queue {_index}: {queue.Error}");
+                    Fail(queue.Error.ToString());
                     break;
                 }
 
@@ -197,16 +295,34 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         }
         catch (Exception e)
         {
-            _failed($"{_name}, queue {_index}: {e.Message}");
+            Fail(e.Message);
         }
 
-        End(queue, handler);
+        Drain(queue, handler);
         Volatile.Write(ref _hasEnded, true);
+
+        // The last step, which tells whoever waits for the thread from one that has gone on without it.
+        if (Interlocked.CompareExchange(ref _abandonment, Ended, 0) == Abandoned)
+        {
+            Kick.Dispose();
+        }
+        else if (Volatile.Read(ref _isPausing))
+        {
+            OnLateEnd?.Invoke();
+        }
+    }
+
+    private void Fail(string reason)
+    {
+        if (!IsAbandoned)
+        {
+            _failed($"{_name}, queue {_index}: {reason}");
+        }
     }
 
     /// <summary>Waits for what is in flight, and returns it: before the ring is anybody else's, and before what it uses is released.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "A device that fails asks its driver for a reset; the machine goes on.")]
-    private void End(VirtQueue queue, IVirtioQueueHandler handler)
+    private void Drain(VirtQueue queue, IVirtioQueueHandler handler)
     {
         var overlapped = handler as IOverlappedQueueHandler;
         var stopped = new CancellationToken(canceled: true);
@@ -236,7 +352,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
             catch (Exception e)
             {
                 // What else is in flight is waited for all the same.
-                _failed($"{_name}, queue {_index}: {e.Message}");
+                Fail(e.Message);
                 isDrained = overlapped!.InFlight == 0;
             }
         }
@@ -247,14 +363,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         }
         catch (Exception e)
         {
-            _failed($"{_name}, queue {_index}: {e.Message}");
+            Fail(e.Message);
         }
-    }
-
-    public void Dispose()
-    {
-        Stop();
-        _bufferFailures.End();
-        Kick.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 using Hyperspan.Virtio;
@@ -13,14 +14,22 @@ public sealed partial class VirtioMmioTransport
     /// <summary>
     /// Stops the queues once nothing is in flight, and remembers where they were: nothing writes to the guest's memory then. While no processor runs. Idempotent.
     /// </summary>
+    /// <exception cref="TimeoutException">A request does not return in time. <see cref="Resume"/> goes on.</exception>
+    /// <exception cref="InvalidOperationException">The machine has ended.</exception>
     internal void Pause()
     {
         lock (_lock)
         {
             _isPaused = true;
+            Func<bool> patience = Patience();
             foreach (VirtioMmioQueue queue in _queues)
             {
-                queue.Pause();
+                if (!queue.TryPause(() => MayWaitForGuest() && patience()))
+                {
+                    throw MayWaitForGuest()
+                        ? new TimeoutException($"{queue.Describe()} does not end within {StopTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)} seconds")
+                        : new InvalidOperationException("The machine has ended.");
+                }
             }
         }
     }

@@ -10,8 +10,8 @@ namespace Hyperspan.Kvm;
 /// <summary>A virtio device behind memory-mapped registers, version 2 (virtio 1.2, section 4.2): the same device objects that vhost-user serves.</summary>
 /// <remarks>
 /// Register accesses may come from any thread. Each queue is served by a thread of its own, woken by a doorbell that the kernel rings. What the driver gets wrong (a ring outside
-/// memory, a broken chain) sets DEVICE_NEEDS_RESET and stops that queue alone. A reset waits until the requests at hand are done; that of a single queue (VIRTIO_F_RING_RESET) is
-/// begun by a write to QueueReset, which waits for nothing, and is over when that register reads as zero.
+/// memory, a broken chain) sets DEVICE_NEEDS_RESET and stops that queue alone. A reset waits until the requests at hand are done, or this is disposed; that of a single queue
+/// (VIRTIO_F_RING_RESET) is begun by a write to QueueReset, which waits for nothing, and is over when that register reads as zero.
 /// </remarks>
 public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
 {
@@ -40,6 +40,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     private uint _interruptStatus;
     private uint _generation;
     private bool _isPaused;
+    private bool _isEnding;
+    private bool _hasEnded;
 
     /// <summary>Initializes a new instance of the <see cref="VirtioMmioTransport"/> class and puts it into a partition.</summary>
     /// <param name="partition">The partition; its registers appear in <see cref="KvmPartition.Memory"/>.</param>
@@ -79,7 +81,11 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         _device = device;
         _memory = memory;
         _interrupt = interrupt;
-        _queues = [.. Enumerable.Range(0, device.QueueCount).Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell))];
+        _queues =
+        [
+            .. Enumerable.Range(0, device.QueueCount)
+                .Select(index => new VirtioMmioQueue(name, index, () => Raise(UsedBuffer), OnQueueFailed, Tell) { OnLateEnd = StartLater }),
+        ];
     }
 
     /// <summary>Gets the number of requests served.</summary>
@@ -90,6 +96,13 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// accessed, after which the queue goes on.
     /// </summary>
     public Action<string>? OnFailure { get; set; }
+
+    /// <summary>
+    /// Gets how long requests in flight are waited for when this is disposed, or its machine paused. Those that have not returned by then are left to themselves at the end: with
+    /// their memory and the thread of their queue, which stay until they return. The default is 30 seconds.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
+    public TimeSpan StopTimeout { get; init => field = MachineOptions.Positive(value); } = MachineOptions.DefaultStopTimeout;
 
     /// <summary>Gets what is offered to the driver: what the device can do, and what is this transport's, of which no device needs to know.</summary>
     private ulong Offered => _device.OfferedFeatures | VirtioFeatures.RingReset;
@@ -143,9 +156,13 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         }
     }
 
-    /// <summary>Takes the device out of the partition, once its requests at hand are done. The device itself stays. Idempotent.</summary>
+    /// <summary>
+    /// Takes the device out of the partition, once its requests at hand are done, or <see cref="StopTimeout"/> is over: <see cref="OnFailure"/> is told of those that are not. The
+    /// device itself stays. Idempotent.
+    /// </summary>
     public void Dispose()
     {
+        BeginEnd();
         foreach (IDisposable registration in _registrations)
         {
             registration.Dispose();
@@ -154,11 +171,28 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         _registrations.Clear();
         lock (_lock)
         {
-            foreach (VirtioMmioQueue queue in _queues)
+            if (!_hasEnded)
             {
-                queue.Dispose();
+                _hasEnded = true;
+                Func<bool> mayWait = Patience();
+                foreach (VirtioMmioQueue queue in _queues)
+                {
+                    queue.MayWaitToEnd = mayWait;
+                    queue.Dispose();
+                }
             }
         }
+    }
+
+    /// <summary>The machine ends: a processor that waits for a request in a register's write goes on without. By any thread.</summary>
+    internal void BeginEnd() => Volatile.Write(ref _isEnding, true);
+
+    private bool MayWaitForGuest() => !Volatile.Read(ref _isEnding);
+
+    private Func<bool> Patience()
+    {
+        long start = Stopwatch.GetTimestamp();
+        return () => Stopwatch.GetElapsedTime(start) < StopTimeout;
     }
 
     private uint Read(int offset) => offset switch
@@ -273,8 +307,10 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     {
         if (!ready)
         {
-            queue.Stop();
-            queue.IsReady = false;
+            if (queue.TryStop(MayWaitForGuest))
+            {
+                queue.IsReady = false;
+            }
         }
         else if (!queue.IsReady)
         {
@@ -321,13 +357,14 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     /// <summary>Serves what is ready, once the driver is.</summary>
     private void StartReady()
     {
-        if (_isPaused || (_status & (DriverOk | FeaturesOk)) != (DriverOk | FeaturesOk))
+        if (_isPaused || Volatile.Read(ref _isEnding) || (_status & (DriverOk | FeaturesOk)) != (DriverOk | FeaturesOk))
         {
             return;
         }
 
         foreach (VirtioMmioQueue queue in _queues)
         {
+            queue.Settle();
             if (queue is { IsReady: true, IsServed: false })
             {
                 try
@@ -343,11 +380,32 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         }
     }
 
+    /// <summary>A pause was given up, and the request that it waited for has returned: the thread of a queue has ended, and is followed by another.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A queue that cannot be served asks its driver for a reset; the machine goes on.")]
+    private void StartLater() => ThreadPool.QueueUserWorkItem(_ =>
+    {
+        lock (_lock)
+        {
+            try
+            {
+                StartReady();
+            }
+            catch (Exception e)
+            {
+                RequireReset(e.Message);
+            }
+        }
+    });
+
     private void Reset()
     {
         foreach (VirtioMmioQueue queue in _queues)
         {
-            queue.Reset();
+            if (!queue.TryReset(MayWaitForGuest))
+            {
+                // The machine ends.
+                return;
+            }
         }
 
         _device.Reset();

@@ -39,7 +39,22 @@ public sealed class MachineOptions
     /// </summary>
     public Action<string>? OnDeviceFailure { get; init; }
 
+    /// <summary>
+    /// Gets how long requests of devices that are in flight are waited for: when the machine is paused, which fails then, or disposed, which leaves them to themselves, with their
+    /// memory and the thread of their queue, until they return. The default is 30 seconds.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is not positive.</exception>
+    public TimeSpan StopTimeout { get; init => field = Positive(value); } = DefaultStopTimeout;
+
+    internal static TimeSpan DefaultStopTimeout => TimeSpan.FromSeconds(30);
+
     /// <summary>Gets the name used in errors and for threads.</summary>
     /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
     public string Name { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "machine";
+
+    internal static TimeSpan Positive(TimeSpan value)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(value, TimeSpan.Zero);
+        return value;
+    }
 }

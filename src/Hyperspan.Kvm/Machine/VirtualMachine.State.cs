@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 using Hyperspan.Snapshots;
@@ -8,6 +9,8 @@ namespace Hyperspan.Kvm;
 public sealed partial class VirtualMachine
 {
     private const string PartitionSection = "partition";
+
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
 
     // Guards how many processors are in the machine's threads, and how many of these wait.
     private readonly object _gate = new();
@@ -21,6 +24,7 @@ public sealed partial class VirtualMachine
     /// clocks go on. Waits for it. Several pauses hold until as many are resumed. Before <see cref="Run"/> too.
     /// </summary>
     /// <exception cref="InvalidOperationException">The machine has ended.</exception>
+    /// <exception cref="TimeoutException">A request of a device does not return within <see cref="MachineOptions.StopTimeout"/>. The machine goes on.</exception>
     public void Pause()
     {
         lock (_gate)
@@ -35,11 +39,21 @@ public sealed partial class VirtualMachine
                 processor.Interrupt();
             }
 
+            long start = Stopwatch.GetTimestamp();
             lock (_gate)
             {
                 while (_parked < _running && !_end.Task.IsCompleted)
                 {
-                    Monitor.Wait(_gate);
+                    // A processor may wait for a request in the write that resets a device.
+                    TimeSpan left = _options.StopTimeout - Stopwatch.GetElapsedTime(start);
+                    if (left <= TimeSpan.Zero)
+                    {
+                        throw new TimeoutException(string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{_running - _parked} of {_running} processors wait for a device for more than {_options.StopTimeout.TotalSeconds} seconds"));
+                    }
+
+                    Monitor.Wait(_gate, left < Longest ? left : Longest);
                 }
             }
 
@@ -54,9 +68,17 @@ public sealed partial class VirtualMachine
             throw;
         }
 
-        foreach (VirtioMmioTransport transport in _transports)
+        try
         {
-            transport.Pause();
+            foreach (VirtioMmioTransport transport in _transports)
+            {
+                transport.Pause();
+            }
+        }
+        catch
+        {
+            Resume();
+            throw;
         }
     }
 
@@ -93,6 +115,7 @@ public sealed partial class VirtualMachine
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
     /// <exception cref="InvalidOperationException">The machine has ended.</exception>
+    /// <exception cref="TimeoutException">A request of a device does not return within <see cref="MachineOptions.StopTimeout"/>. The machine goes on.</exception>
     /// <exception cref="KvmException">The kernel does not give a part of the state.</exception>
     /// <exception cref="ArgumentException">A section has the name of one of the machine's; or the path is that of the snapshot this one would be a difference to.</exception>
     /// <exception cref="IOException">The file could not be written.</exception>

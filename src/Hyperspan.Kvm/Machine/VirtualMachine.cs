@@ -151,6 +151,13 @@ public sealed partial class VirtualMachine : IDisposable
         using (cancellationToken.Register(() => End(new MachineEnd(MachineEndKind.Stopped))))
         {
             MachineEnd end = _end.Task.GetAwaiter().GetResult();
+
+            // A processor may wait for a request in the write that resets a device.
+            foreach (VirtioMmioTransport transport in _transports)
+            {
+                transport.BeginEnd();
+            }
+
             foreach (VirtualProcessor processor in processors)
             {
                 processor.Interrupt();
@@ -168,7 +175,7 @@ public sealed partial class VirtualMachine : IDisposable
     /// <summary>Presses the power button: a guest that listens to it shuts down.</summary>
     public void PressPowerButton() => _button.Signal();
 
-    /// <summary>Ends the machine; devices finish the requests at hand. Idempotent.</summary>
+    /// <summary>Ends the machine; devices finish the requests at hand, for as long as <see cref="MachineOptions.StopTimeout"/> allows. Idempotent.</summary>
     public void Dispose()
     {
         foreach (VirtioMmioTransport transport in _transports)
@@ -264,6 +271,7 @@ public sealed partial class VirtualMachine : IDisposable
             _transports.Add(new VirtioMmioTransport(_partition, places[i].Address, device, _memory, Connect(places[i].Line).Signal, name)
             {
                 OnFailure = _options.OnDeviceFailure,
+                StopTimeout = _options.StopTimeout,
             });
         }
 

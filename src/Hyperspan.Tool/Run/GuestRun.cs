@@ -261,7 +261,8 @@ internal sealed class GuestRun : IDisposable
             await machine.SaveAsync(path).ConfigureAwait(false);
             _saved = true;
         }
-        catch (Exception e) when (e is IOException or KvmException or GuestMemoryException or UnauthorizedAccessException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is IOException or KvmException or GuestMemoryException or UnauthorizedAccessException or InvalidOperationException or ArgumentException
+            or TimeoutException)
         {
             Terminal.Error($"the machine could not be saved: {e.Message}");
         }

@@ -19,10 +19,14 @@ internal sealed class MmioBed : IDisposable
 
     private int _interrupts;
 
-    internal MmioBed(IVirtioDevice device, GuestMemory? memory = null)
+    internal MmioBed(IVirtioDevice device, GuestMemory? memory = null, TimeSpan? stopTimeout = null)
     {
         Memory = memory ?? GuestMemory.Allocate(1 << 20);
-        Transport = new VirtioMmioTransport(device, Memory, () => Interlocked.Increment(ref _interrupts), "test") { OnFailure = Failures.Enqueue };
+        Transport = new VirtioMmioTransport(device, Memory, () => Interlocked.Increment(ref _interrupts), "test")
+        {
+            OnFailure = Failures.Enqueue,
+            StopTimeout = stopTimeout ?? Patience,
+        };
     }
 
     internal GuestMemory Memory { get; }
