@@ -107,6 +107,27 @@ public sealed class ServeDeviceTests : IDisposable
         File.Exists(terminal).ShouldBeFalse();
     }
 
+    [LinuxFact]
+    public void A_consoles_socket_takes_the_place_of_one_that_nobody_listens_on_and_is_all_that_is_removed()
+    {
+        string terminal = _folder.PathOf("t");
+        using var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        left.Bind(new UnixDomainSocketEndPoint(terminal));
+        using (ToolProcess server = Start(out _, "console", "--console", "unix:" + terminal))
+        {
+            ToolResult refused = ToolProcess.Run("serve", "console", "--socket", _folder.PathOf("other"), "--console", "unix:" + terminal);
+            refused.ShouldEndWith(2);
+            refused.Error.ShouldContain($"--console: {terminal}: exists already");
+            File.Delete(terminal);
+            File.WriteAllText(terminal, "somebody's");
+            server.Signal(Terminate);
+            server.WaitForExit().ShouldEndWith(0);
+        }
+
+        File.ReadAllText(terminal).ShouldBe("somebody's");
+        File.Delete(terminal);
+    }
+
     [LinuxTheory]
     [InlineData("--console", "nonsense")]
     [InlineData("--console", "unix:")]

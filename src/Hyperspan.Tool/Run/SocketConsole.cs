@@ -1,33 +1,30 @@
 using System.Net.Sockets;
 
 using Hyperspan.Tool.Serve;
+using Hyperspan.VhostUser;
 
 namespace Hyperspan.Tool.Run;
 
 /// <summary>
-/// A Unix socket that one program at a time may connect to. What comes while nobody is, is dropped; while somebody is who does not read, the guest is held up.
+/// A Unix socket that one program at a time may connect to, in the place of one that nobody listens on any more. What comes while nobody is, is dropped; while somebody is who
+/// does not read, the guest is held up.
 /// </summary>
 internal sealed class SocketConsole : IConsoleEndPoint
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
 
-    private readonly string _path;
-    private readonly Socket _listener;
+    private readonly UnixListener _listener;
     private Socket? _client;
     private bool _disposed;
 
     internal SocketConsole(string path)
     {
-        _path = path;
-        _listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            _listener.Bind(new UnixDomainSocketEndPoint(path));
-            _listener.Listen(1);
+            _listener = UnixListener.Listen(path, backlog: 1, new VhostUserOptions { ReplaceStaleSocket = true });
         }
-        catch (Exception e) when (e is SocketException or ArgumentException)
+        catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            _listener.Dispose();
             throw new InvalidInputException($"--console: {SocketProblem.Describe(path, e)}", e);
         }
     }
@@ -96,12 +93,11 @@ internal sealed class SocketConsole : IConsoleEndPoint
         Volatile.Write(ref _disposed, true);
         _listener.Dispose();
         Interlocked.Exchange(ref _client, null)?.Dispose();
-        File.Delete(_path);
     }
 
     private Socket Accept()
     {
-        Socket client = _listener.Accept();
+        Socket client = _listener.Socket.Accept();
         client.Blocking = false;
         Volatile.Write(ref _client, client);
         return client;
