@@ -144,8 +144,9 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
         // A full pipe has no room for anything before a whole page of the system's has been taken from it.
         byte* page = stackalloc byte[GuestAddress.PageSize];
+        int wanted = _isPipe ? 2 * Environment.SystemPageSize : GuestAddress.PageSize;
         MakeNonBlocking();
-        for (int taken = 0; taken < 2 * Environment.SystemPageSize; taken += GuestAddress.PageSize)
+        for (int taken = 0; taken < wanted; taken += GuestAddress.PageSize)
         {
             Take(page, GuestAddress.PageSize);
         }
