@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 
 using Hyperspan.Interop.Linux;
 
@@ -14,6 +15,9 @@ namespace Hyperspan.Snapshots;
 internal sealed class ReplacedFile : IDisposable
 {
     private const int BufferLength = 0;
+
+    // Of 255 bytes that a name may have, what is added to that of the place takes 39.
+    private const int LongestNameKept = 216;
 
     private readonly string _path;
     private readonly string _temporary;
@@ -35,7 +39,9 @@ internal sealed class ReplacedFile : IDisposable
 
         RegularFile.RequireReplaceable(_path);
         string folder = Path.GetDirectoryName(_path)!;
-        _temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(_path)}.{Guid.NewGuid():n}.part"));
+        string name = Path.GetFileName(_path);
+        string kept = Encoding.UTF8.GetByteCount(name) <= LongestNameKept ? $"{name}." : "";
+        _temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".{kept}{Guid.NewGuid():n}.part"));
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = BufferLength };
         if (!OperatingSystem.IsWindows())
         {

@@ -63,6 +63,22 @@ public sealed class SnapshotRoundTripTests : IDisposable
         _bed.Names().ShouldBe(["b", "d"]);
     }
 
+    /// <summary>What is written first, beside it, has a name as well.</summary>
+    [LinuxTheory]
+    [InlineData(216)]
+    [InlineData(217)]
+    [InlineData(255)]
+    public void Is_saved_by_a_name_as_long_as_a_name_can_be(int length)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(SnapshotBed.Page);
+        memory.Write(8, 0x1234_5678UL);
+        string name = "\u00fc" + new string('n', length - 2);
+        memory.Save(_bed.PathOf(name));
+        using GuestMemory restored = Snapshot.Restore(_bed.PathOf(name));
+        restored.Read<ulong>(8).ShouldBe(0x1234_5678UL);
+        _bed.Names().ShouldBe([name]);
+    }
+
     [Fact]
     public void Memory_that_may_only_be_read_is_restored_as_such()
     {
