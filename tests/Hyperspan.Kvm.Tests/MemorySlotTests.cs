@@ -1,4 +1,6 @@
+using Hyperspan.Devices;
 using Hyperspan.Kvm.Tests.Infrastructure;
+using Iced.Intel;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -219,6 +221,67 @@ public sealed class MemorySlotTests
         memory.Read<uint>(0).ShouldBe(0x77u);
     }
 
+    /// <summary>What a device maps into its region changes while the guest sees it; then the guest sees it elsewhere, may only read it, and has it no more.</summary>
+    [SkippableFact]
+    public void A_device_shows_the_guest_a_region_and_changes_what_is_in_it()
+    {
+        const ushort Stop = 0x99;
+        using var guest = new GuestProgram(a =>
+        {
+            Label next = a.CreateLabel();
+            a.mov(ebx, (uint)Elsewhere);
+            a.mov(__dword_ptr[rbx], 0x1234);
+            a.Label(ref next);
+            a.mov(dx, Stop);
+            a.@out(dx, al);
+            a.mov(eax, __dword_ptr[rbx]);
+            a.mov(__dword_ptr[(long)GuestProgram.Data], eax);
+            a.mov(__dword_ptr[rbx + 0x1004], 0x55);
+            a.jmp(next);
+        }, Stopping);
+        using SafeFileHandle first = MemoryFile(0x1000), second = MemoryFile(0x3000);
+        RandomAccess.Write(second, BitConverter.GetBytes(0x77), 0x1000);
+        (IMappableGuestMemory view, IMappedMemoryRegion region) = guest.Partition.CreateRegion(0x1_0000, "bar");
+        region.Map(0, first, 0, 0x1000, writable: true);
+        view.MapToGuest(Elsewhere, writable: true);
+        Should.Throw<InvalidOperationException>(() => view.MapToGuest(Elsewhere, writable: true));
+        VirtualProcessor processor = guest.Processor();
+        processor.Run().Address.ShouldBe(Stop);
+        Word(first, 0).ShouldBe(0x1234u);
+
+        // Another file in its place, and nothing behind it.
+        region.Map(0, second, 0x1000, 0x1000, writable: true);
+        processor.Run().Kind.ShouldBe(KvmExitKind.MemoryFault);
+        guest.Memory.Read<uint>(GuestProgram.Data).ShouldBe(0x77u);
+        region.Map(0x1000, second, 0x2000, 0x1000, writable: true);
+        processor.Run().Address.ShouldBe(Stop);
+        Word(second, 0x2004).ShouldBe(0x55u);
+
+        // Elsewhere, to be read: the store goes to the device.
+        view.UnmapFromGuest();
+        guest.Partition.Slots.Count.ShouldBe(1);
+        view.MapToGuest(Elsewhere + 0x10_0000, writable: true);
+        view.UnmapFromGuest();
+        view.MapToGuest(Elsewhere, writable: false);
+        RandomAccess.Write(second, new byte[4], 0x2004);
+        processor.Run().ShouldSatisfyAllConditions(exit => exit.Kind.ShouldBe(KvmExitKind.MemoryMapped), exit => exit.Address.ShouldBe((ulong)Elsewhere + 0x1004));
+        Word(second, 0x2004).ShouldBe(0u);
+
+        view.Dispose();
+        view.Dispose();
+        guest.Partition.Slots.Count.ShouldBe(1);
+        Should.Throw<ObjectDisposedException>(() => view.MapToGuest(Elsewhere, writable: true));
+        Should.Throw<ObjectDisposedException>(() => region.Map(0, first, 0, 0x1000, writable: true));
+        Should.Throw<ArgumentOutOfRangeException>(() => guest.Partition.CreateRegion(0x1234, "odd"));
+
+        // One that outlives its partition.
+        (IMappableGuestMemory last, _) = guest.Partition.CreateRegion(0x1000, "last");
+        last.MapToGuest(Elsewhere, writable: true);
+        guest.Partition.Dispose();
+        last.Dispose();
+        Should.Throw<ObjectDisposedException>(() => guest.Partition.CreateRegion(0x1000, "late"));
+    }
+
     [SkippableFact]
     public void A_file_is_memory_and_truncating_it_stops_the_processor()
     {
@@ -306,4 +369,18 @@ public sealed class MemorySlotTests
     private static void ShouldSee(GuestProgram guest, ulong first, ulong second) => Eventually.True(
         () => guest.Memory.Read<ulong>(GuestProgram.Data) == first && guest.Memory.Read<ulong>(GuestProgram.Data + 8) == second,
         $"the guest sees {first} and {second}");
+
+    private static SafeFileHandle MemoryFile(long length)
+    {
+        SafeFileHandle file = File.OpenHandle(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, FileOptions.DeleteOnClose);
+        RandomAccess.SetLength(file, length);
+        return file;
+    }
+
+    private static uint Word(SafeFileHandle file, long offset)
+    {
+        byte[] bytes = new byte[4];
+        RandomAccess.Read(file, bytes, offset).ShouldBe(4);
+        return BitConverter.ToUInt32(bytes);
+    }
 }

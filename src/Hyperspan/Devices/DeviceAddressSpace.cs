@@ -150,13 +150,7 @@ public sealed partial class DeviceAddressSpace : IMemoryMapper, IDoorbellRegistr
     /// <remarks>The region is a <see cref="SparseBacking"/>: faults at pages where nothing is mapped are recovered from. Linux only.</remarks>
     public (IMappableGuestMemory Guest, IMappedMemoryRegion Region) CreateRegion(ulong length, string name)
     {
-        ArgumentNullException.ThrowIfNull(name);
-        if (length == 0 || length % GuestAddress.PageSize != 0)
-        {
-            throw new ArgumentOutOfRangeException(nameof(length), length, "The length must be a multiple of 4096, and not zero.");
-        }
-
-        var region = new MappedRegion(this, length, name);
+        var region = new MappedRegion(length, name, (address, memory, writable) => AddMemory(address, memory, new GuestRange(0, length), writable));
         return (region, region);
     }
 

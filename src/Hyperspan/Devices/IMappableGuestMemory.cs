@@ -20,6 +20,7 @@ public interface IMappableGuestMemory : IDisposable
     void MapToGuest(GuestAddress address, bool writable);
 
     /// <summary>Takes the region out of the guest's sight. Does nothing where it is not mapped.</summary>
+    /// <exception cref="InvalidOperationException">A page is pinned, for a partition on a hypervisor. It stays mapped; disposing fails in the same way.</exception>
     /// <remarks>When the method has returned, no access that starts afterwards sees the region; one under way may.</remarks>
     void UnmapFromGuest();
 }

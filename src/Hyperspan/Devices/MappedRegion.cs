@@ -3,19 +3,30 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Devices;
 
-/// <summary>Both sides of a region that a device shows to the guest, over a sparse mapping.</summary>
+/// <summary>Both sides of a region that a device shows to the guest, over a sparse mapping. Where the guest sees memory, whoever makes it says.</summary>
 internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
 {
     private readonly Lock _lock = new();
-    private readonly DeviceAddressSpace _space;
+    private readonly Func<GuestAddress, GuestMemory, bool, IDisposable> _show;
     private readonly SparseBacking _mapping;
     private readonly GuestMemory _memory;
     private IDisposable? _registration;
     private bool _disposed;
 
-    internal MappedRegion(DeviceAddressSpace space, ulong length, string name)
+    /// <summary>Initializes a new instance of the <see cref="MappedRegion"/> class.</summary>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="name">The name used in errors.</param>
+    /// <param name="show">Shows all of a memory to the guest, at an address, writable or not, until what it returns is disposed.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The length is zero or no multiple of 4096.</exception>
+    internal MappedRegion(ulong length, string name, Func<GuestAddress, GuestMemory, bool, IDisposable> show)
     {
-        _space = space;
+        ArgumentNullException.ThrowIfNull(name);
+        if (length == 0 || length % GuestAddress.PageSize != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(length), length, "The length must be a multiple of 4096, and not zero.");
+        }
+
+        _show = show;
         _mapping = new SparseBacking(length, new SparseBackingOptions { Name = name });
         _memory = new GuestMemory(_mapping, name);
     }
@@ -32,7 +43,7 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
                 throw new InvalidOperationException($"The memory '{_memory.Name}' is mapped to the guest already.");
             }
 
-            _registration = _space.AddMemory(address, _memory, new GuestRange(0, Length), writable);
+            _registration = _show(address, _memory, writable);
         }
     }
 
@@ -54,9 +65,9 @@ internal sealed class MappedRegion : IMappableGuestMemory, IMappedMemoryRegion
     {
         using (UninterruptedLock.Enter(_lock))
         {
-            _disposed = true;
             _registration?.Dispose();
             _registration = null;
+            _disposed = true;
         }
 
         // Accesses under way end with a fault of kind Disposed. The mapping goes with the memory.
