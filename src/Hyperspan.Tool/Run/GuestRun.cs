@@ -62,7 +62,7 @@ internal sealed class GuestRun : IDisposable
 
         // The first machine is made before the terminal is touched: what is wrong is said on one as it was.
         VirtualMachine machine = Create();
-        if (KvmPartition.WhyNoKernels() is { } why)
+        if (_restored is null && KvmPartition.WhyNoKernels() is { } why)
         {
             Terminal.Error($"{why}: Linux takes very long to boot here, or does not");
         }
