@@ -1,6 +1,5 @@
 using Hyperspan.Devices;
 using Hyperspan.Interop.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Kvm;
 
@@ -48,55 +47,17 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
             return Keep(registered.Dispose);
         }
 
-        SafeFileHandle descriptor = doorbell.EventFileDescriptor!;
-        KvmIoEventfd made;
-        bool held = false;
-        try
+        uint flags = (value is null ? 0 : KvmIoEventfd.DataMatch) | (port ? KvmIoEventfd.PortIo : 0);
+        void Set(int descriptor, uint how, string operation)
         {
-            // Held until it is unregistered: its number must not become another file's before.
-            descriptor.DangerousAddRef(ref held);
-            var request = new KvmIoEventfd
-            {
-                Value = value ?? 0,
-                Address = address.Value,
-                Length = length ?? 0,
-                Descriptor = (int)descriptor.DangerousGetHandle(),
-                Flags = (value is null ? 0 : KvmIoEventfd.DataMatch) | (port ? KvmIoEventfd.PortIo : 0),
-            };
-            Request(KvmRequest.IoEventfd, &request, $"KVM_IOEVENTFD at {address}");
-            made = request;
-        }
-        catch
-        {
-            if (held)
-            {
-                descriptor.DangerousRelease();
-            }
-
-            registered.Dispose();
-            throw;
+            var request = new KvmIoEventfd { Value = value ?? 0, Address = address.Value, Length = length ?? 0, Descriptor = descriptor, Flags = how };
+            Request(KvmRequest.IoEventfd, &request, operation);
         }
 
-        return Keep(() =>
-        {
-            try
-            {
-                Unregister(made);
-            }
-            finally
-            {
-                descriptor.DangerousRelease();
-                registered.Dispose();
-            }
-        });
-    }
-
-    private void Unregister(KvmIoEventfd request)
-    {
-        if (!_handle.IsClosed)
-        {
-            request.Flags |= KvmIoEventfd.Deassign;
-            Request(KvmRequest.IoEventfd, &request, "KVM_IOEVENTFD");
-        }
+        return Hold(
+            doorbell.EventFileDescriptor!,
+            descriptor => Set(descriptor, flags, $"KVM_IOEVENTFD at {address}"),
+            descriptor => Set(descriptor, flags | KvmIoEventfd.Deassign, "KVM_IOEVENTFD"),
+            registered.Dispose);
     }
 }

@@ -1,5 +1,4 @@
 using Hyperspan.Interop.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Kvm;
 
@@ -35,37 +34,10 @@ public sealed unsafe partial class KvmPartition
     {
         ArgumentNullException.ThrowIfNull(source);
         RequireController();
-        SafeFileHandle handle = source.Handle;
-        KvmIrqfd made;
-        bool held = false;
-        try
-        {
-            handle.DangerousAddRef(ref held);
-            var request = new KvmIrqfd { Descriptor = (int)handle.DangerousGetHandle(), Gsi = line };
-            Request(KvmRequest.Irqfd, &request, $"KVM_IRQFD to line {line}");
-            made = request;
-        }
-        catch
-        {
-            if (held)
-            {
-                handle.DangerousRelease();
-            }
-
-            throw;
-        }
-
-        return Keep(() =>
-        {
-            try
-            {
-                Disconnect(made);
-            }
-            finally
-            {
-                handle.DangerousRelease();
-            }
-        });
+        return Hold(
+            source.Handle,
+            descriptor => SetInterruptEvent(descriptor, line, flags: 0, $"KVM_IRQFD to line {line}"),
+            descriptor => SetInterruptEvent(descriptor, line, KvmIrqfd.Deassign, "KVM_IRQFD"));
     }
 
     /// <summary>Sends a message-signaled interrupt.</summary>
@@ -151,13 +123,10 @@ public sealed unsafe partial class KvmPartition
         }
     }
 
-    private void Disconnect(KvmIrqfd request)
+    private void SetInterruptEvent(int descriptor, uint line, uint flags, string operation)
     {
-        if (!_handle.IsClosed)
-        {
-            request.Flags = KvmIrqfd.Deassign;
-            Request(KvmRequest.Irqfd, &request, "KVM_IRQFD");
-        }
+        var request = new KvmIrqfd { Descriptor = descriptor, Gsi = line, Flags = flags };
+        Request(KvmRequest.Irqfd, &request, operation);
     }
 
     private void RequireController()

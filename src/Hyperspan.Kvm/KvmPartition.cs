@@ -301,6 +301,52 @@ public sealed unsafe partial class KvmPartition : IDisposable
         return registration;
     }
 
+    /// <summary>
+    /// Registers a descriptor with the kernel, and holds it until that is undone: its number must not become another file's before. When the partition has been closed, the kernel
+    /// has forgotten it already.
+    /// </summary>
+    /// <param name="descriptor">The descriptor.</param>
+    /// <param name="register">Registers its number.</param>
+    /// <param name="unregister">Undoes that.</param>
+    /// <param name="after">What else is undone then, or where it fails.</param>
+    private Registration Hold(SafeFileHandle descriptor, Action<int> register, Action<int> unregister, Action? after = null)
+    {
+        int number;
+        bool held = false;
+        try
+        {
+            descriptor.DangerousAddRef(ref held);
+            number = (int)descriptor.DangerousGetHandle();
+            register(number);
+        }
+        catch
+        {
+            if (held)
+            {
+                descriptor.DangerousRelease();
+            }
+
+            after?.Invoke();
+            throw;
+        }
+
+        return Keep(() =>
+        {
+            try
+            {
+                if (!_handle.IsClosed)
+                {
+                    unregister(number);
+                }
+            }
+            finally
+            {
+                descriptor.DangerousRelease();
+                after?.Invoke();
+            }
+        });
+    }
+
     private void Forget(Registration registration)
     {
         lock (_lock)
