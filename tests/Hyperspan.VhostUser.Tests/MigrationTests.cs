@@ -118,7 +118,7 @@ public sealed class MigrationTests : IDisposable
         {
             driver.Submit(number);
             queue.Kick();
-            while (_memory.Memory.ReadAcquire<ushort>(driver.Layout.UsedRing + 2) != (ushort)(number + 1))
+            while (_memory.Memory.VolatileRead<ushort>(driver.Layout.UsedRing + 2) != (ushort)(number + 1))
             {
                 Thread.SpinWait(1);
             }

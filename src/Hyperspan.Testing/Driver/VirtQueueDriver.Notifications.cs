@@ -22,8 +22,8 @@ public sealed partial class VirtQueueDriver
         // Full fence: the available index must be visible before the device's wish is read; the mirror image of VirtQueue.EnableNotifications.
         Interlocked.MemoryBarrier();
         bool wanted = _eventIndex
-            ? VirtQueue.IsPassed(_memory.ReadAcquire<Le16>(AvailableEvent), _available, _kicked)
-            : (_memory.ReadAcquire<Le16>(Layout.UsedRing) & 1) == 0;
+            ? VirtQueue.IsPassed(_memory.VolatileRead<Le16>(AvailableEvent), _available, _kicked)
+            : (_memory.VolatileRead<Le16>(Layout.UsedRing) & 1) == 0;
         _kicked = _available;
         return wanted;
     }
@@ -38,16 +38,16 @@ public sealed partial class VirtQueueDriver
         }
         else if (_eventIndex)
         {
-            _memory.WriteRelease(UsedEvent, (Le16)_used);
+            _memory.VolatileWrite(UsedEvent, (Le16)_used);
         }
         else
         {
-            _memory.WriteRelease(Layout.AvailableRing, (ushort)0);
+            _memory.VolatileWrite(Layout.AvailableRing, (ushort)0);
         }
 
         // Full fence: the wish must be visible before the used index is read; the mirror image of VirtQueue.ShouldNotify.
         Interlocked.MemoryBarrier();
-        return _isPacked ? IsPackedUsed(out _) : _memory.ReadAcquire<Le16>(Layout.UsedRing + 2) != _used;
+        return _isPacked ? IsPackedUsed(out _) : _memory.VolatileRead<Le16>(Layout.UsedRing + 2) != _used;
     }
 
     /// <summary>Tells the device that it need not notify. A hint; notifications may still come.</summary>
@@ -60,11 +60,11 @@ public sealed partial class VirtQueueDriver
         else if (_eventIndex)
         {
             // As far away as possible: it is passed only half the range of indices from here.
-            _memory.WriteRelease(UsedEvent, (Le16)(ushort)(_used + 0x8000));
+            _memory.VolatileWrite(UsedEvent, (Le16)(ushort)(_used + 0x8000));
         }
         else
         {
-            _memory.WriteRelease(Layout.AvailableRing, (Le16)1);
+            _memory.VolatileWrite(Layout.AvailableRing, (Le16)1);
         }
     }
 

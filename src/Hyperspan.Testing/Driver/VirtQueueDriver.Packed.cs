@@ -46,7 +46,7 @@ public sealed partial class VirtQueueDriver
             flags |= (i == descriptors.Length - 1 ? 0 : Descriptor.Next) | PackedDescriptor.AvailableFlags(place.Wrap);
             GuestAddress at = Layout.DescriptorTable + (16UL * place.Index);
             _memory.Write(at, (Le64)address);
-            _memory.WriteRelease(at + 8, (Le64)PackedDescriptor.Pack(length, id, (ushort)flags));
+            _memory.VolatileWrite(at + 8, (Le64)PackedDescriptor.Pack(length, id, (ushort)flags));
         }
 
         _counts[id] = (ushort)descriptors.Length;
@@ -87,7 +87,7 @@ public sealed partial class VirtQueueDriver
     private bool IsPackedUsed(out PackedDescriptor used)
     {
         // Acquire: the data are read after the flags that cover them.
-        used = PackedDescriptor.Unpack(0, _memory.ReadAcquire<Le64>(Layout.DescriptorTable + (16UL * _usedPlace.Index) + 8));
+        used = PackedDescriptor.Unpack(0, _memory.VolatileRead<Le64>(Layout.DescriptorTable + (16UL * _usedPlace.Index) + 8));
         return _usedPlace.IsUsed(used.Flags);
     }
 
@@ -100,7 +100,7 @@ public sealed partial class VirtQueueDriver
 
         // Full fence: as for a split queue.
         Interlocked.MemoryBarrier();
-        uint events = _memory.ReadAcquire<Le32>(Layout.UsedRing);
+        uint events = _memory.VolatileRead<Le32>(Layout.UsedRing);
         bool wanted = (ushort)(events >> 16) switch
         {
             Disabled => false,
@@ -111,5 +111,5 @@ public sealed partial class VirtQueueDriver
         return wanted;
     }
 
-    private void WriteDriverEvents(ushort flags, ushort place) => _memory.WriteRelease(Layout.AvailableRing, (Le32)(place | ((uint)flags << 16)));
+    private void WriteDriverEvents(ushort flags, ushort place) => _memory.VolatileWrite(Layout.AvailableRing, (Le32)(place | ((uint)flags << 16)));
 }

@@ -154,7 +154,7 @@ public sealed partial class VirtQueueDriver
         _available++;
 
         // Release: entry and descriptors are seen before the index that covers them.
-        _memory.WriteRelease(Layout.AvailableRing + 2, (Le16)_available);
+        _memory.VolatileWrite(Layout.AvailableRing + 2, (Le16)_available);
         return true;
     }
 
@@ -171,7 +171,7 @@ public sealed partial class VirtQueueDriver
         }
 
         // Acquire: the entry and the data are read after the index that covers them.
-        if (_memory.ReadAcquire<Le16>(Layout.UsedRing + 2) == _used)
+        if (_memory.VolatileRead<Le16>(Layout.UsedRing + 2) == _used)
         {
             return false;
         }

@@ -41,7 +41,7 @@ public sealed partial class VirtQueue
         bool wanted;
         if (_eventIndex)
         {
-            if (!_memory.TryReadAcquire(_usedEvent, out Le16 usedEvent) && !TryReadFieldSlowly(_usedEvent, out usedEvent))
+            if (!_memory.TryVolatileRead(_usedEvent, out Le16 usedEvent) && !TryReadFieldSlowly(_usedEvent, out usedEvent))
             {
                 return AnnounceBroken();
             }
@@ -50,7 +50,7 @@ public sealed partial class VirtQueue
         }
         else
         {
-            if (!_memory.TryReadAcquire(_availableFlags, out Le16 flags) && !TryReadFieldSlowly(_availableFlags, out flags))
+            if (!_memory.TryVolatileRead(_availableFlags, out Le16 flags) && !TryReadFieldSlowly(_availableFlags, out flags))
             {
                 return AnnounceBroken();
             }

@@ -93,7 +93,7 @@ public sealed partial class VirtQueue
 
         // Acquire: what this descriptor covers is read after it. One load has length, name and flags.
         ulong place = PlaceOf(_nextPlace.Index);
-        if ((!_memory.TryReadAcquire(place + 8, out Le64 rest) && !ReadRestSlowly(place + 8, out rest)) || !IsAvailable(rest))
+        if ((!_memory.TryVolatileRead(place + 8, out Le64 rest) && !ReadRestSlowly(place + 8, out rest)) || !IsAvailable(rest))
         {
             return false;
         }
@@ -280,7 +280,7 @@ public sealed partial class VirtQueue
     private bool PublishPacked()
     {
         // Release: later entries of the batch, and the data in the buffers, are seen before it.
-        if (!_memory.TryWriteRelease(_firstStaged, (Le64)_firstStagedRest) && !PublishSlowly())
+        if (!_memory.TryVolatileWrite(_firstStaged, (Le64)_firstStagedRest) && !PublishSlowly())
         {
             return false;
         }
@@ -304,7 +304,7 @@ public sealed partial class VirtQueue
     /// <summary>What could not be accessed at first: asked for again for the reason.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ReadRestSlowly(ulong place, out Le64 rest) =>
-        _memory.TryReadAcquire(place, out rest, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileRead(place, out rest, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ReadAddressSlowly(ulong place, out Le64 address) =>
@@ -320,7 +320,7 @@ public sealed partial class VirtQueue
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool PublishSlowly() =>
-        _memory.TryWriteRelease(_firstStaged, (Le64)_firstStagedRest, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileWrite(_firstStaged, (Le64)_firstStagedRest, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     private void ThrowIfPacked()
     {

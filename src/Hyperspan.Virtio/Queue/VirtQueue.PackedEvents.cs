@@ -28,7 +28,7 @@ public sealed partial class VirtQueue
 
         // Full fence: as for a split queue, the descriptors must be visible before the driver's wish is read.
         Interlocked.MemoryBarrier();
-        if (!_memory.TryReadAcquire(_driverEvents, out Le32 events) && !ReadEventsSlowly(out events))
+        if (!_memory.TryVolatileRead(_driverEvents, out Le32 events) && !ReadEventsSlowly(out events))
         {
             return AnnounceBroken();
         }
@@ -70,7 +70,7 @@ public sealed partial class VirtQueue
     private bool LooksAvailable()
     {
         ulong place = PlaceOf(_nextPlace.Index) + 8;
-        return (_memory.TryReadAcquire(place, out Le64 rest) || ReadRestSlowly(place, out rest)) && IsAvailable(rest);
+        return (_memory.TryVolatileRead(place, out Le64 rest) || ReadRestSlowly(place, out rest)) && IsAvailable(rest);
     }
 
     private bool WriteDeviceEvents(ushort flags, ushort place)
@@ -81,7 +81,7 @@ public sealed partial class VirtQueue
             return true;
         }
 
-        if (!_memory.TryWriteRelease(_deviceEvents, (Le32)value) && !WriteEventsSlowly(value))
+        if (!_memory.TryVolatileWrite(_deviceEvents, (Le32)value) && !WriteEventsSlowly(value))
         {
             return false;
         }
@@ -92,9 +92,9 @@ public sealed partial class VirtQueue
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ReadEventsSlowly(out Le32 events) =>
-        _memory.TryReadAcquire(_driverEvents, out events, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileRead(_driverEvents, out events, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool WriteEventsSlowly(uint value) =>
-        _memory.TryWriteRelease(_deviceEvents, (Le32)value, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileWrite(_deviceEvents, (Le32)value, out GuestMemoryFault fault) || RingFailed(null, fault);
 }

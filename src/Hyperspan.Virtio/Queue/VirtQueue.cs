@@ -126,7 +126,7 @@ public sealed partial class VirtQueue
         {
             _used = index;
         }
-        else if (memory.TryReadAcquire(_usedIndexAddress, out Le16 published, out GuestMemoryFault fault))
+        else if (memory.TryVolatileRead(_usedIndexAddress, out Le16 published, out GuestMemoryFault fault))
         {
             _used = published;
         }
@@ -236,20 +236,20 @@ public sealed partial class VirtQueue
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryReadField(GuestAddress address, out Le16 value) =>
-        _memory.TryReadAcquire(address, out value) || TryReadFieldSlowly(address, out value);
+        _memory.TryVolatileRead(address, out value) || TryReadFieldSlowly(address, out value);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryReadFieldSlowly(GuestAddress address, out Le16 value) =>
-        _memory.TryReadAcquire(address, out value, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileRead(address, out value, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     /// <summary>Writes a field of a ring; see <see cref="TryReadField"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryWriteField(GuestAddress address, Le16 value) =>
-        _memory.TryWriteRelease(address, value) || TryWriteFieldSlowly(address, value);
+        _memory.TryVolatileWrite(address, value) || TryWriteFieldSlowly(address, value);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryWriteFieldSlowly(GuestAddress address, Le16 value) =>
-        _memory.TryWriteRelease(address, value, out GuestMemoryFault fault) || RingFailed(null, fault);
+        _memory.TryVolatileWrite(address, value, out GuestMemoryFault fault) || RingFailed(null, fault);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool RingFailed(ushort? head, in GuestMemoryFault fault)

@@ -63,10 +63,10 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">The memory could not be read, or the address is misaligned.</exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public T ReadAcquire<T>(GuestAddress address)
+    public T VolatileRead<T>(GuestAddress address)
         where T : unmanaged
     {
-        if (!TryReadAcquire(address, out T value, out GuestMemoryFault fault))
+        if (!TryVolatileRead(address, out T value, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
@@ -74,7 +74,7 @@ public sealed unsafe partial class GuestMemory
         return value;
     }
 
-    /// <summary>Reads a value with acquire ordering; see <see cref="ReadAcquire{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <summary>Reads a value with acquire ordering; see <see cref="VolatileRead{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The value.</param>
@@ -82,7 +82,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether it was read.</returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryReadAcquire<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
+    public bool TryVolatileRead<T>(GuestAddress address, out T value, out GuestMemoryFault fault)
         where T : unmanaged
     {
         // Every read of an aligned value is one load with acquire ordering: what remains is to refuse the others.
@@ -95,14 +95,14 @@ public sealed unsafe partial class GuestMemory
         return false;
     }
 
-    /// <summary>Reads a value with acquire ordering; see <see cref="ReadAcquire{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
+    /// <summary>Reads a value with acquire ordering; see <see cref="VolatileRead{T}(GuestAddress)"/>. Neither throws nor allocates when memory cannot be read.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The value, or the default where it could not be read.</param>
     /// <returns>Whether it was read.</returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryReadAcquire<T>(GuestAddress address, out T value)
+    public bool TryVolatileRead<T>(GuestAddress address, out T value)
         where T : unmanaged
     {
         if (IsAtomic<T>(address.Value))
@@ -121,17 +121,17 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="GuestMemoryException">The memory could not be written, or the address is misaligned.</exception>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void WriteRelease<T>(GuestAddress address, T value)
+    public void VolatileWrite<T>(GuestAddress address, T value)
         where T : unmanaged
     {
-        if (!TryWriteRelease(address, value, out GuestMemoryFault fault))
+        if (!TryVolatileWrite(address, value, out GuestMemoryFault fault))
         {
             Throw(fault);
         }
     }
 
     /// <summary>
-    /// Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.
+    /// Writes a value with release ordering; see <see cref="VolatileWrite{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.
     /// </summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
@@ -140,18 +140,18 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether it was written.</returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryWriteRelease<T>(GuestAddress address, T value, out GuestMemoryFault fault)
+    public bool TryVolatileWrite<T>(GuestAddress address, T value, out GuestMemoryFault fault)
         where T : unmanaged =>
         CheckAtomic<T>(address.Value, GuestMemoryOperation.Write, out fault) && TryWrite(address, value, out fault);
 
-    /// <summary>Writes a value with release ordering; see <see cref="WriteRelease{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
+    /// <summary>Writes a value with release ordering; see <see cref="VolatileWrite{T}(GuestAddress, T)"/>. Neither throws nor allocates when memory cannot be written.</summary>
     /// <typeparam name="T">A type of 1, 2, 4 or 8 bytes.</typeparam>
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">The value.</param>
     /// <returns>Whether it was written.</returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryWriteRelease<T>(GuestAddress address, T value)
+    public bool TryVolatileWrite<T>(GuestAddress address, T value)
         where T : unmanaged => IsAtomic<T>(address.Value) && TryWrite(address, value);
 
     /// <summary>Whether a value can be accessed by one instruction; see <see cref="CheckAtomic{T}"/>.</summary>

@@ -89,7 +89,7 @@ public sealed class QueueResetTests : IDisposable
         _bed[Register.QueueReady] = 1;
         _bed[Register.QueueNotify] = 0;
         MmioBed.Eventually(() => _bed.Transport.Requests == 6);
-        MmioBed.Eventually(() => _bed.Memory.ReadAcquire<ushort>(driver.Layout.UsedRing + 2) == 3);
+        MmioBed.Eventually(() => _bed.Memory.VolatileRead<ushort>(driver.Layout.UsedRing + 2) == 3);
     }
 
     [LinuxFact]

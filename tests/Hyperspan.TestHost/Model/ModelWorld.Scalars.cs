@@ -82,7 +82,7 @@ internal sealed unsafe partial class ModelWorld
     {
         if (IsRefusedAsMisaligned<T>(view, address))
         {
-            bool read = view.Real.TryReadAcquire(address, out T _, out GuestMemoryFault misaligned);
+            bool read = view.Real.TryVolatileRead(address, out T _, out GuestMemoryFault misaligned);
             JudgeMisaligned(view, address, sizeof(T), read, misaligned, GuestMemoryOperation.Read);
             return;
         }
@@ -91,8 +91,8 @@ internal sealed unsafe partial class ModelWorld
         GuestMemoryFault fault;
         T value = default;
         bool succeeded = throws
-            ? Throwing(() => value = view.Real.ReadAcquire<T>(address), out fault)
-            : view.Real.TryReadAcquire(address, out value, out fault);
+            ? Throwing(() => value = view.Real.VolatileRead<T>(address), out fault)
+            : view.Real.TryVolatileRead(address, out value, out fault);
         Judge(succeeded, fault, expected, GuestMemoryOperation.Read, (address, (ulong)sizeof(T)));
         JudgeValue(view, address, succeeded, value);
     }
@@ -122,7 +122,7 @@ internal sealed unsafe partial class ModelWorld
     {
         if (IsRefusedAsMisaligned<T>(view, address))
         {
-            bool written = view.Real.TryWriteRelease(address, value, out GuestMemoryFault misaligned);
+            bool written = view.Real.TryVolatileWrite(address, value, out GuestMemoryFault misaligned);
             JudgeMisaligned(view, address, sizeof(T), written, misaligned, GuestMemoryOperation.Write);
             return;
         }
@@ -130,8 +130,8 @@ internal sealed unsafe partial class ModelWorld
         ExpectedFault? expected = view.Check(address, (ulong)sizeof(T), AccessType.Write);
         GuestMemoryFault fault;
         bool succeeded = throws
-            ? Throwing(() => view.Real.WriteRelease(address, value), out fault)
-            : view.Real.TryWriteRelease(address, value, out fault);
+            ? Throwing(() => view.Real.VolatileWrite(address, value), out fault)
+            : view.Real.TryVolatileWrite(address, value, out fault);
         Judge(succeeded, fault, expected, GuestMemoryOperation.Write, (address, (ulong)sizeof(T)));
         Settle(view, address, Bits(in value), expected);
     }

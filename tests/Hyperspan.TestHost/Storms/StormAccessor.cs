@@ -57,7 +57,7 @@ internal sealed class StormAccessor(StormCrew crew, int seed) : StormWorker("acc
                 break;
             case 9:
                 writes = false;
-                succeeded = memory.TryReadAcquire(Address(4) & ~3UL, out uint small, out fault);
+                succeeded = memory.TryVolatileRead(Address(4) & ~3UL, out uint small, out fault);
                 right = world.MayHold(small);
                 break;
             default:

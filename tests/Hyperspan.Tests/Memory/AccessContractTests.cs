@@ -191,15 +191,15 @@ public sealed class AccessContractTests : IDisposable
         {
             memory.TryCompareExchange(address, 0UL, 0x1111_1111_1111_1111UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
-            memory.TryReadAcquire(address, out ulong _, out fault).ShouldBeFalse();
+            memory.TryVolatileRead(address, out ulong _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
-            memory.TryWriteRelease(address, 0UL, out fault).ShouldBeFalse();
+            memory.TryVolatileWrite(address, 0UL, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
         }
 
         memory.Read(0, 16).ShouldAllBe(b => b == 0x11);
-        memory.WriteRelease(8, 7u);
-        memory.ReadAcquire<uint>(8).ShouldBe(7u);
+        memory.VolatileWrite(8, 7u);
+        memory.VolatileRead<uint>(8).ShouldBe(7u);
         Should.Throw<NotSupportedException>(() => memory.CompareExchange(0, Guid.Empty, Guid.Empty)).Message.ShouldContain("16 bytes");
     }
 

@@ -35,8 +35,8 @@ public sealed class AllocationTests
             memory.Fill(0x300, 7, 5000);
             memory.TryClear(0x300, 5000);
             memory.TryProbe(0, 8192, AccessType.Write, out _);
-            memory.TryReadAcquire(8, out ulong _, out _);
-            memory.TryWriteRelease(8, 1UL, out _);
+            memory.TryVolatileRead(8, out ulong _, out _);
+            memory.TryVolatileWrite(8, 1UL, out _);
             memory.ReadUInt32LittleEndian(8);
             memory.WriteUInt32BigEndian(8, 5);
         });

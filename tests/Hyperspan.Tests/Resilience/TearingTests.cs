@@ -88,13 +88,13 @@ public sealed class TearingTests
             for (ushort index = 1; !Volatile.Read(ref over); index++)
             {
                 // Half a ring ahead at most, so that an entry that is looked at is not the one that is written.
-                while ((ushort)(index - memory.ReadAcquire<ushort>(At + 2)) > Entries / 2 && !Volatile.Read(ref over))
+                while ((ushort)(index - memory.VolatileRead<ushort>(At + 2)) > Entries / 2 && !Volatile.Read(ref over))
                 {
                     Thread.SpinWait(1);
                 }
 
                 memory.Write(Page + (ulong)(index % Entries * 8), index * 0x0001000100010001UL);
-                memory.WriteRelease(At, index);
+                memory.VolatileWrite(At, index);
             }
         });
         ushort done = 0;
@@ -102,7 +102,7 @@ public sealed class TearingTests
         string? odd = null;
         for (var clock = Stopwatch.StartNew(); (clock.Elapsed < Budget || seen == 0) && odd is null;)
         {
-            ushort index = memory.ReadAcquire<ushort>(At);
+            ushort index = memory.VolatileRead<ushort>(At);
             for (; done != index; seen++)
             {
                 done++;
@@ -110,7 +110,7 @@ public sealed class TearingTests
                 odd ??= entry == done * 0x0001000100010001UL ? null : $"entry {done} is {entry:x}";
             }
 
-            memory.WriteRelease(At + 2, done);
+            memory.VolatileWrite(At + 2, done);
         }
 
         Volatile.Write(ref over, value: true);

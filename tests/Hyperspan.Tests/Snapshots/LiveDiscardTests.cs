@@ -97,9 +97,9 @@ public sealed class LiveDiscardTests : IDisposable
         {
             for (ulong round = 1; !stop.IsCancellationRequested; round++)
             {
-                memory.WriteRelease(A, round);
-                memory.WriteRelease(C, round);
-                memory.WriteRelease(D, round);
+                memory.VolatileWrite(A, round);
+                memory.VolatileWrite(C, round);
+                memory.VolatileWrite(D, round);
                 ram.Discard(A, Page);
             }
         });

@@ -85,7 +85,7 @@ public sealed class DirtyLogTests
         log.Start();
         memory.Read<int>(0);
         memory.Read(Page, new byte[5000]);
-        memory.ReadAcquire<int>(8);
+        memory.VolatileRead<int>(8);
         memory.TryRead(9 * Page, out int _).ShouldBeFalse();
         memory.TryWrite(9 * Page, 1).ShouldBeFalse();
         log.Collect().Count.ShouldBe(0UL);

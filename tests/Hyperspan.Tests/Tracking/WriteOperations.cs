@@ -15,7 +15,7 @@ internal static unsafe class WriteOperations
             ["last value"] = (static memory => memory.TryWrite((16 * Page) - 4, 1u, out _).ShouldBeTrue(), (16 * Page) - 4, 4),
             ["value over pages"] = (static memory => memory.Write((3 * Page) - 4, 1UL), (3 * Page) - 4, 8),
             ["large value"] = (static memory => memory.Write((5 * Page) - 8, default(Int128)), (5 * Page) - 8, 16),
-            ["release"] = (static memory => memory.WriteRelease(4 * Page, (ushort)1), 4 * Page, 2),
+            ["release"] = (static memory => memory.VolatileWrite(4 * Page, (ushort)1), 4 * Page, 2),
             ["big-endian"] = (static memory => memory.WriteUInt32BigEndian(4 * Page, 1), 4 * Page, 4),
             ["no bytes"] = (static memory => memory.Write(4 * Page, []), 0, 0),
             ["short bytes"] = (static memory => memory.Write(Page - 3, new byte[20]), Page - 3, 20),

@@ -51,7 +51,7 @@ internal sealed class TestDriver
     internal void Offer(ushort head)
     {
         _memory.Write(Layout.AvailableRing + 4 + (2UL * (uint)(_available % Layout.Size)), head);
-        _memory.WriteRelease(Layout.AvailableRing + 2, ++_available);
+        _memory.VolatileWrite(Layout.AvailableRing + 2, ++_available);
     }
 
     /// <summary>Counts a head that was offered once more, with the request that it had, as submitted.</summary>
@@ -74,7 +74,7 @@ internal sealed class TestDriver
         var done = new List<ulong>();
         while (true)
         {
-            ushort index = _memory.ReadAcquire<ushort>(Layout.UsedRing + 2);
+            ushort index = _memory.VolatileRead<ushort>(Layout.UsedRing + 2);
             if (_used == index)
             {
                 // Ask to be notified about the next one, then look again: the device may just have missed it.

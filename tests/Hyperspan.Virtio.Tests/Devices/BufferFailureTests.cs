@@ -202,7 +202,7 @@ public class BufferFailureTests
         bed.Memory.Write(layout.DescriptorTable, Refused);
         bed.Memory.Write(layout.DescriptorTable + 8, 16UL | (4UL << 32));
         bed.Memory.Write(layout.AvailableRing + 4, (ushort)0);
-        bed.Memory.WriteRelease(layout.AvailableRing + 2, (ushort)1);
+        bed.Memory.VolatileWrite(layout.AvailableRing + 2, (ushort)1);
         bed.Process().Error!.Value.Kind.ShouldBe(VirtQueueErrorKind.RingFault);
         bed.BufferFailures.ShouldBe(0U);
     }

@@ -346,7 +346,7 @@ public class PackedQueueTests
     public void Full_fences_stand_between_a_store_and_the_look_at_the_other_side()
     {
         CallOrder.ShouldBeFenced(typeof(VirtQueue), "EnablePackedNotifications", before: ["WriteDeviceEvents"], after: ["LooksAvailable"]);
-        CallOrder.ShouldBeFenced(typeof(VirtQueue), "ShouldNotifyPacked", before: [], after: [nameof(GuestMemory.TryReadAcquire)]);
-        CallOrder.ShouldBeFenced(typeof(VirtQueueDriver), "NeedsPackedKick", before: [], after: [nameof(GuestMemory.ReadAcquire)]);
+        CallOrder.ShouldBeFenced(typeof(VirtQueue), "ShouldNotifyPacked", before: [], after: [nameof(GuestMemory.TryVolatileRead)]);
+        CallOrder.ShouldBeFenced(typeof(VirtQueueDriver), "NeedsPackedKick", before: [], after: [nameof(GuestMemory.VolatileRead)]);
     }
 }

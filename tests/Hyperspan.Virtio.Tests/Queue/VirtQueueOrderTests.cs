@@ -65,11 +65,11 @@ public class VirtQueueOrderTests
         CallOrder.ShouldBeFenced(
             typeof(VirtQueue), nameof(VirtQueue.EnableNotifications), before: ["WriteAvailableEvent", "WriteUsedFlags"], after: ["FindAvailable"]);
         CallOrder.ShouldBeFenced(
-            typeof(VirtQueue), nameof(VirtQueue.ShouldNotify), before: [], after: [nameof(GuestMemory.TryReadAcquire)]);
+            typeof(VirtQueue), nameof(VirtQueue.ShouldNotify), before: [], after: [nameof(GuestMemory.TryVolatileRead)]);
         CallOrder.ShouldBeFenced(
-            typeof(VirtQueueDriver), nameof(VirtQueueDriver.EnableCallbacks), before: [nameof(GuestMemory.WriteRelease)], after: [nameof(GuestMemory.ReadAcquire)]);
+            typeof(VirtQueueDriver), nameof(VirtQueueDriver.EnableCallbacks), before: [nameof(GuestMemory.VolatileWrite)], after: [nameof(GuestMemory.VolatileRead)]);
         CallOrder.ShouldBeFenced(
-            typeof(VirtQueueDriver), nameof(VirtQueueDriver.NeedsKick), before: [], after: [nameof(GuestMemory.ReadAcquire)]);
+            typeof(VirtQueueDriver), nameof(VirtQueueDriver.NeedsKick), before: [], after: [nameof(GuestMemory.VolatileRead)]);
     }
 
     [Fact]
