@@ -23,7 +23,7 @@ public sealed class DemoTests
         root.GetProperty("seconds").GetDouble().ShouldBeLessThan(30);
 
         JsonElement fault = root.GetProperty("fault");
-        fault.GetProperty("deviceKind").GetString().ShouldBe("NotMapped");
+        fault.GetProperty("deviceKind").GetString().ShouldBe("Unmapped");
         fault.GetProperty("deviceCause").GetString().ShouldBe("BusError");
         fault.GetProperty("device").GetString()!.ShouldStartWith("connection 1: memory lost: ");
         fault.GetProperty("guest").GetString()!.ShouldContain("SIGBUS");

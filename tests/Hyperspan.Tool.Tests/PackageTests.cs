@@ -58,7 +58,7 @@ public sealed partial class PackageTests : IDisposable
     private static partial Regex CodeBlocks();
 
     [GeneratedRegex(
-        $@"\nFalse {nameof(GuestMemoryFaultKind.NotMapped)}\n(?<count>[0-9]+) methods compiled as they were called$",
+        $@"\nFalse {nameof(GuestMemoryFaultKind.Unmapped)}\n(?<count>[0-9]+) methods compiled as they were called$",
         RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex CompiledMethods();
 

@@ -301,7 +301,7 @@ public sealed class MemoryTests : IDisposable
                 queue.WaitForError(Harness.Patience).ShouldBeTrue();
                 VhostUserEvent end = harness.End();
                 end.Kind.ShouldBe(VhostUserEventKind.MemoryLost, end.ToString());
-                end.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+                end.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped);
                 end.ToString().ShouldContain("SIGBUS");
                 harness.FrontEnd.WaitForClose().ShouldBeTrue();
             }

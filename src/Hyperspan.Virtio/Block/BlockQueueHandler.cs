@@ -188,7 +188,7 @@ internal sealed partial class BlockQueueHandler : RequestQueueHandler
     }
 
     /// <summary>Whether it is not the buffer that is refused: the guest's memory has gone under the device, as its owner never lets it.</summary>
-    private static bool IsGone(in GuestMemoryFault fault) => fault.Kind is GuestMemoryFaultKind.NotMapped or GuestMemoryFaultKind.Disposed;
+    private static bool IsGone(in GuestMemoryFault fault) => fault.Kind is GuestMemoryFaultKind.Unmapped or GuestMemoryFaultKind.Disposed;
 
     /// <summary>Writes the status.</summary>
     /// <returns>How many bytes were written in all.</returns>

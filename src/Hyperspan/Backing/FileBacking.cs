@@ -8,7 +8,7 @@ namespace Hyperspan;
 /// <summary>A file as memory: firmware, a snapshot, persistent memory.</summary>
 /// <remarks>
 /// <para>
-/// Accesses are guarded: should the file become shorter, those past its new end fail with <see cref="GuestMemoryFaultKind.NotMapped"/> and cause
+/// Accesses are guarded: should the file become shorter, those past its new end fail with <see cref="GuestMemoryFaultKind.Unmapped"/> and cause
 /// <see cref="FaultCause.BusError"/>. The length is exact: bytes past it are out of range, even in the last page.
 /// </para>
 /// <para>

@@ -10,7 +10,7 @@ namespace Hyperspan;
 /// <para>
 /// The other process is not trusted: it may truncate the file, or serve it itself and never answer. Unless the file carries the seal against
 /// shrinking (fcntl(2), <c>F_SEAL_SHRINK</c>), accesses are guarded; one to a page that is gone fails with
-/// <see cref="GuestMemoryFaultKind.NotMapped"/> and cause <see cref="FaultCause.BusError"/>.
+/// <see cref="GuestMemoryFaultKind.Unmapped"/> and cause <see cref="FaultCause.BusError"/>.
 /// </para>
 /// <para>
 /// On Windows the file is the handle of a section, or of a file, for which a section is made. A section cannot shrink; accesses are guarded all the same, since its pages may fail

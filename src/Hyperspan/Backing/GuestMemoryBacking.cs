@@ -62,7 +62,7 @@ public abstract partial class GuestMemoryBacking
     /// <returns>
     /// Whether to fail, to retry, or to call the fallback method for the rest of the access. The default fails with
     /// <see cref="GuestMemoryFaultKind.Restricted"/>, with <see cref="GuestMemoryFaultKind.ReadOnly"/> where a page that refused to be written can be read,
-    /// and otherwise with <see cref="GuestMemoryFaultKind.NotMapped"/>.
+    /// and otherwise with <see cref="GuestMemoryFaultKind.Unmapped"/>.
     /// </returns>
     /// <remarks>An exception thrown here ends the access with a fault of kind <see cref="GuestMemoryFaultKind.Other"/> that carries it.</remarks>
     protected internal virtual unsafe PageFaultAction OnPageFault(in PageFault fault)
@@ -75,7 +75,7 @@ public abstract partial class GuestMemoryBacking
         // SAFETY: a guarded load of one byte inside the mapping, which stays reserved.
         bool readable = fault is { IsWrite: true, Cause: FaultCause.SegmentationFault }
             && Guard.ProbeRead(Mapping + fault.Offset, FaultBehavior == FaultBehavior.MayBlock).Ok;
-        return PageFaultAction.Fail(readable ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.NotMapped);
+        return PageFaultAction.Fail(readable ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Unmapped);
     }
 
     /// <summary>Reads without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>

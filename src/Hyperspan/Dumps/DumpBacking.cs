@@ -20,7 +20,7 @@ internal sealed class DumpBacking(DumpMemory image, GuestRange range, string nam
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            return BackingResult.Fail(GuestMemoryFaultKind.NotMapped, offset, e);
+            return BackingResult.Fail(GuestMemoryFaultKind.Unmapped, offset, e);
         }
     }
 }

@@ -26,7 +26,7 @@ public enum GuestMemoryFaultKind : byte
     NotShared,
 
     /// <summary>Nothing is mapped at the page, or what was mapped there is gone (unmapped, decommitted, past the end of a truncated file).</summary>
-    NotMapped,
+    Unmapped,
 
     /// <summary>A write reached memory that may only be read.</summary>
     ReadOnly,

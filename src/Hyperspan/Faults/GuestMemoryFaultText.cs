@@ -24,7 +24,7 @@ internal static class GuestMemoryFaultText
             GuestMemoryFaultKind.VtlProtected => "protected by a higher virtual trust level",
             GuestMemoryFaultKind.NotPrivate => "shared memory accessed by a private address",
             GuestMemoryFaultKind.NotShared => "private memory accessed by a shared address",
-            GuestMemoryFaultKind.NotMapped => "page not mapped",
+            GuestMemoryFaultKind.Unmapped => "page not mapped",
             GuestMemoryFaultKind.NotTranslated => "no translation",
             GuestMemoryFaultKind.ReadOnly when fault.Cause == FaultCause.Translation => "translation permits no write",
             GuestMemoryFaultKind.Restricted when fault.Cause == FaultCause.Translation => "translation permits no read",

@@ -166,7 +166,7 @@ internal sealed class GuestMemoryImage : MemoryImage, IDisposable
 
     /// <summary>A page that a sparse mapping has only reserved is no memory, and so not unreadable.</summary>
     private static bool IsReserved(GuestMemoryRegion region, in GuestMemoryFault fault) =>
-        region.Backing is SparseBacking && fault is { Kind: GuestMemoryFaultKind.NotMapped, Cause: FaultCause.SegmentationFault };
+        region.Backing is SparseBacking && fault is { Kind: GuestMemoryFaultKind.Unmapped, Cause: FaultCause.SegmentationFault };
 
     /// <summary>The first address of a region that can hold something, in a chunk or after it.</summary>
     private bool TryNextPart(int region, ulong chunk, out ulong address)

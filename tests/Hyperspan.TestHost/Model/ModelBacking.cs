@@ -115,8 +115,8 @@ internal sealed unsafe partial class ModelBacking : IDisposable
 
         return _states[page] switch
         {
-            PageState.Hole or PageState.None => Fault(GuestMemoryFaultKind.NotMapped, FaultCause.SegmentationFault),
-            PageState.PastEnd => Fault(GuestMemoryFaultKind.NotMapped, FaultCause.BusError),
+            PageState.Hole or PageState.None => Fault(GuestMemoryFaultKind.Unmapped, FaultCause.SegmentationFault),
+            PageState.PastEnd => Fault(GuestMemoryFaultKind.Unmapped, FaultCause.BusError),
             PageState.ReadOnly when write => Fault(GuestMemoryFaultKind.ReadOnly, FaultCause.SegmentationFault),
             PageState.Refused => Fault(GuestMemoryFaultKind.Other, FaultCause.SegmentationFault),
             PageState.ReadOnlyZeros when write => Fault(GuestMemoryFaultKind.Other, FaultCause.SegmentationFault),

@@ -121,7 +121,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
                 }
             }
 
-            GuestMemoryFaultKind kind = readOnly ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.NotMapped;
+            GuestMemoryFaultKind kind = readOnly ? GuestMemoryFaultKind.ReadOnly : GuestMemoryFaultKind.Unmapped;
             FaultCause cause = bad == 9 * Page ? FaultCause.BusError : FaultCause.SegmentationFault;
             if (succeeded || fault.Kind != kind || fault.Address?.Value != expected || (fault.Cause != cause && Guarding.Guard.UsesMachineCode))
             {

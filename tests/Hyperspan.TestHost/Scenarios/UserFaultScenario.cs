@@ -143,7 +143,7 @@ public sealed unsafe class UserFaultScenario : IScenario
         {
             if (Faults is null || !Faults.Populate(Mapping + (fault.Offset & ~(Page - 1)), Pattern))
             {
-                return PageFaultAction.Fail(GuestMemoryFaultKind.NotMapped);
+                return PageFaultAction.Fail(GuestMemoryFaultKind.Unmapped);
             }
 
             Interlocked.Increment(ref _populated);

@@ -82,7 +82,7 @@ internal sealed class StormWorld : IDisposable
         // By system calls, the one signal is not told from the other; and a page of the file that is back when it is asked about passes for one that can only be read.
         bool bySegv = fault.Cause == FaultCause.SegmentationFault;
         bool byBus = Guard.UsesMachineCode ? fault.Cause == FaultCause.BusError : bySegv;
-        bool kind = fault.Kind == GuestMemoryFaultKind.NotMapped || (writes && bySegv && fault.Kind == GuestMemoryFaultKind.ReadOnly);
+        bool kind = fault.Kind == GuestMemoryFaultKind.Unmapped || (writes && bySegv && fault.Kind == GuestMemoryFaultKind.ReadOnly);
         return kind && (address.Value / Page) switch
         {
             < SparsePages => bySegv || byBus,

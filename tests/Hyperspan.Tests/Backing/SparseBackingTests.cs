@@ -320,9 +320,9 @@ public sealed unsafe class SparseBackingTests
         using SparseBacking mapping = new(8 * Page);
         mapping.MapZero(0, Page);
         Kind(0, AccessType.Write, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.ReadOnly);
-        Kind(Page, AccessType.Write, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.NotMapped);
-        Kind(0, AccessType.Read, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.NotMapped);
-        Kind(0, AccessType.Write, FaultCause.BusError).ShouldBe(GuestMemoryFaultKind.NotMapped);
+        Kind(Page, AccessType.Write, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.Unmapped);
+        Kind(0, AccessType.Read, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.Unmapped);
+        Kind(0, AccessType.Write, FaultCause.BusError).ShouldBe(GuestMemoryFaultKind.Unmapped);
         mapping.OnPageFault(new PageFault(0, 1, AccessType.Write, BitmapFailure: true, FaultCause.AccessBitmap))
             .FaultKind.ShouldBe(GuestMemoryFaultKind.Restricted);
 

@@ -17,7 +17,7 @@ public sealed unsafe class WindowsBackingTests
         using var sparse = new SparseBacking(16 * Page);
         using var memory = new GuestMemory(sparse, "sparse");
         memory.TryRead(4 * Page, out uint _, out GuestMemoryFault fault).ShouldBeFalse();
-        (fault.Kind, fault.Cause, AddressOf(fault)).ShouldBe((GuestMemoryFaultKind.NotMapped, FaultCause.SegmentationFault, 4 * Page));
+        (fault.Kind, fault.Cause, AddressOf(fault)).ShouldBe((GuestMemoryFaultKind.Unmapped, FaultCause.SegmentationFault, 4 * Page));
 
         sparse.Commit(4 * Page, 4 * Page);
         memory.Write((4 * Page) + 8, 0x1234u);

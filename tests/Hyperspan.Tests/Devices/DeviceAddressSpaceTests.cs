@@ -225,10 +225,10 @@ public class DeviceAddressSpaceTests
         var space = new DeviceAddressSpace("vm");
         using IDisposable registration = space.AddMemory(0x10_0000, memory, new GuestRange(0x800, 2 * Page));
         space.TryRead(0x10_0700, new byte[0x200], out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0800);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x10_0800);
         (fault.Start, fault.Length, fault.MemoryName, fault.BackingName).ShouldBe((new GuestAddress(0x10_0700), 0x200UL, "vm", "sparse"));
         space.TryWrite(0x10_0800, new byte[4], out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0800);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x10_0800);
         memory.Dispose();
         space.TryRead(0x10_0000, new byte[4], out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);

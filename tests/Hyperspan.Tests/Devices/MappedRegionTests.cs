@@ -43,7 +43,7 @@ public sealed class MappedRegionTests : IDisposable
 
             // Where nothing is mapped it fails; it does not reach the handler.
             _space.TryRead(0x10_0000 + (2 * unit), new byte[1], out GuestMemoryFault fault).ShouldBeFalse();
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0000 + (2 * unit));
+            fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x10_0000 + (2 * unit));
 
             // Over a part of what is there.
             region.Map(unit, _file, 0, unit, writable: true);
@@ -52,7 +52,7 @@ public sealed class MappedRegionTests : IDisposable
             region.Unmap(0, unit);
             region.Unmap(0, 4 * unit);
             _space.TryRead(0x10_0000 + unit, new byte[1], out fault).ShouldBeFalse();
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x10_0000 + unit);
+            fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x10_0000 + unit);
             _device.Log.ShouldBeEmpty();
         }
 

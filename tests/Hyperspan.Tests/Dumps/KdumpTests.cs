@@ -155,7 +155,7 @@ public sealed class KdumpTests : IDisposable
             using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("x"));
             using GuestMemory memory = dump.CreateMemory();
             memory.TryRead(0, new byte[8], out GuestMemoryFault fault).ShouldBeFalse();
-            fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+            fault.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped);
             Should.Throw<GuestMemoryException>(() => memory.Read<ulong>(0)).ToString().ShouldContain($"compressed by {name}");
         }
     }

@@ -62,7 +62,7 @@ public sealed unsafe class CallerBufferTests : IDisposable
         _memory.TryRead(6 * Page, new Span<byte>(_own.Mapping + (4 * Page), 4 * Page), out GuestMemoryFault fault).ShouldBeFalse();
         ShouldBeOwn(fault, GuestMemoryOperation.Read, 6 * Page, 4 * Page);
         _memory.TryRead(6 * Page, new Span<byte>(_own.Mapping + (2 * Page), 4 * Page), out fault).ShouldBeFalse();
-        fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped);
         fault.Address.ShouldBe(8UL * Page);
     }
 

@@ -122,7 +122,7 @@ public class CopyPathTests
         using GuestMemory memory = new(sparse, "holes");
         byte[] source = Pattern(Size - 4096);
         memory.TryWrite(at, source, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, missing * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, missing * Page);
         sparse.Commit(missing * Page, Page);
         byte[] all = new byte[Size];
         memory.Read(0, all);

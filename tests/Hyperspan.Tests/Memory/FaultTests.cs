@@ -51,13 +51,13 @@ public class FaultTests
                 memory.TryFill(start, 1, (ulong)length, out GuestMemoryFault filled).ShouldBe(!reaches);
                 if (reaches)
                 {
-                    fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
-                    written.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
-                    filled.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
+                    fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
+                    written.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
+                    filled.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
                 }
             }
 
-            memory.ReadBytesFault((2 * Page) + 5, length).ShouldBeFault(GuestMemoryFaultKind.NotMapped, (2 * Page) + 5);
+            memory.ReadBytesFault((2 * Page) + 5, length).ShouldBeFault(GuestMemoryFaultKind.Unmapped, (2 * Page) + 5);
         }
     }
 
@@ -74,13 +74,13 @@ public class FaultTests
         }
 
         GuestMemoryFault fault = memory.ReadBytesFault(100, 10 * 4096);
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 5 * Page);
         fault.Cause.ShouldBe(FaultCause.BusError);
         fault.ToString().ShouldContain("SIGBUS");
         memory.TryRead(5 * Page, out ulong _, out fault).ShouldBeFalse();
         fault.Cause.ShouldBe(FaultCause.BusError);
         memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 5 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 5 * Page);
         memory.TryCompareExchange(6 * Page, 1, 2, out _, out _, out fault).ShouldBeFalse();
         memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
     }
@@ -106,7 +106,7 @@ public class FaultTests
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 2 * Page);
         mapping.Protect(2 * Page, Page, Protection.None);
         memory.TryRead(2 * Page, out uint _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
         mapping.Protect(2 * Page, Page, Protection.ReadWrite);
         memory.Read<uint>(2 * Page).ShouldBe(9u);
 
@@ -140,7 +140,7 @@ public class FaultTests
         using GuestMemory memory = new(mapping, "ram");
         byte[] data = Pattern(3 * 4096);
         memory.TryWrite(0, data, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
         memory.Read(0, 4096).ShouldBe(data.AsSpan(0, 4096).ToArray());
     }
 
@@ -259,19 +259,19 @@ public class FaultTests
         using GuestMemory target = GuestMemory.Allocate(4 * Page);
         source.TryCopyTo(0, target, 16, 2 * Page, out GuestMemoryFault fault).ShouldBeFalse();
         fault.MemoryName.ShouldBe("source");
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
         fault.Start.ShouldBe(new GuestAddress(0));
         fault.Length.ShouldBe(2 * Page);
         target.TryCopyTo(0, source, 8, 2 * Page, out fault).ShouldBeFalse();
         fault.MemoryName.ShouldBe("source");
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
         fault.Operation.ShouldBe(GuestMemoryOperation.Copy);
         fault.Start.ShouldBe(new GuestAddress(8));
 
         // Going down because of an overlap, the lowest failing address is reported all the same.
         holes.Commit(2 * Page, Page);
         source.TryCopyTo(0, source, 8, 4 * Page - 8, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
     }
 
     private delegate PageFaultAction Handler(in PageFault fault);

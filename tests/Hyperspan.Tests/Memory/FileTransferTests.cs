@@ -77,7 +77,7 @@ public sealed class FileTransferTests : IDisposable
         mapping.IsPinned(3).ShouldBeFalse();
         mapping.Decommit(9 * unit, unit);
         memory.TryPin(range, AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 9 * unit);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 9 * unit);
         fault.HasRange.ShouldBeFalse();
         mapping.IsPinned(3).ShouldBeFalse("undone");
         memory.TryPin(new PagedRange([ulong.MaxValue], 0, 1), AccessType.Read, out _, out fault).ShouldBeFalse();

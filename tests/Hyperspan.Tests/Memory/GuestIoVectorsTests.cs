@@ -92,7 +92,7 @@ public class GuestIoVectorsTests
 
         vectors.TryReadFrom(file, 0, out FileTransfer transfer).ShouldBeFalse();
         transfer.Transferred.ShouldBe(3 * unit);
-        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 3 * unit);
+        transfer.Fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 3 * unit);
         transfer.Fault.Cause.ShouldBe(FaultCause.BusError);
         transfer.ToString().ShouldStartWith($"0x{3 * unit:x} of 0x{8 * unit:x} bytes transferred: guest memory 'guest': write error");
         Should.Throw<GuestMemoryException>(() => transfer.ThrowIfFailed());

@@ -73,7 +73,7 @@ public class PinTests
         using GuestMemory memory = new(mapping, "ram");
         memory.TryPinPages([1, 2, hole], AccessType.Read, out PinnedMemory? none, out GuestMemoryFault fault).ShouldBeFalse();
         none.ShouldBeNull();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * unit);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 6 * unit);
         fault.Operation.ShouldBe(GuestMemoryOperation.Pin);
         fault.HasRange.ShouldBeFalse();
         mapping.IsPinned(1).ShouldBeFalse();
@@ -82,7 +82,7 @@ public class PinTests
         memory.TryPinPages([1, ulong.MaxValue], AccessType.Read, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
         memory.TryPin(0, 8 * unit, AccessType.Read, out _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 6 * unit);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 6 * unit);
         for (ulong page = 0; page < end; page++)
         {
             mapping.IsPinned(page).ShouldBeFalse();

@@ -40,7 +40,7 @@ public sealed class PinUndoTests
         (byNumber
             ? memory.TryPinPages([0, 1, 2], AccessType.Write, out _, out fault)
             : memory.TryPin(0, 3 * Page, AccessType.Write, out _, out fault)).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
         sparse.IsPinned(0).ShouldBeFalse();
         throwing.Dispose();
         throwing.Released.ShouldBeTrue("the use of the backing that threw is over");
@@ -77,7 +77,7 @@ public sealed class PinUndoTests
         bool locked = memory.TryPin(0, 16UL << 30, AccessType.Write, out _, out GuestMemoryFault fault);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         locked.ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0);
         backing.MostHeld.ShouldBeLessThanOrEqualTo(64);
         allocated.ShouldBeLessThan(16 << 10);
     }
@@ -93,7 +93,7 @@ public sealed class PinUndoTests
         bool locked = memory.TryPinPages(pages, AccessType.Read, out _, out GuestMemoryFault fault);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         locked.ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0);
         allocated.ShouldBeLessThan(16 << 10);
     }
 
@@ -109,7 +109,7 @@ public sealed class PinUndoTests
         sparse.Decommit(hole * Page, Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, sparse).LeaveBackingsOpen().Build();
         memory.TryPin(10, (300 * Page) - 20, AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, hole == 0 ? 10 : hole * Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, hole == 0 ? 10 : hole * Page);
         sparse.Unmap(0, 300 * Page);
     }
 

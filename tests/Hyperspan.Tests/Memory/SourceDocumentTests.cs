@@ -33,7 +33,7 @@ public class SourceDocumentTests
         memory.Read(2 * MiB, (int)MiB).ShouldBe(mebibyte);
 
         memory.TryRead(MiB, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped);
         fault.Cause.ShouldBe(FaultCause.SegmentationFault);
         Should.Throw<GuestMemoryException>(() => memory.Read<byte>(MiB)).Address.ShouldBe(new GuestAddress(MiB));
     }

@@ -23,7 +23,7 @@ public sealed class ScaleTests
         }
 
         memory.TryRead(1UL << 38, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped);
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped);
         memory.End.ShouldBe(Tebibyte);
     }
 

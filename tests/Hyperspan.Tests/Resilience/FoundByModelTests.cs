@@ -27,9 +27,9 @@ public sealed class FoundByModelTests
         using var memory = new GuestMemory(mapping, "ram");
         byte[] bytes = Pattern(length);
         memory.TryWrite(Page - 8, bytes, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 8);
         memory.TryFill(Page - 8, 0xff, (ulong)length, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 8);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 8);
         memory.Read(Page, (int)(2 * Page)).ShouldAllBe(value => value == 0);
     }
 
@@ -50,9 +50,9 @@ public sealed class FoundByModelTests
         mapping.Decommit(0, Page);
         using var memory = new GuestMemory(new MappedBacking(mapping, [0b01]), "ram");
         memory.TryRead(Page - 4, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 4);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 4);
         memory.TryWrite(Page - 4, 1UL, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page - 4);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 4);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class FoundByMutationTests
         mapping.Decommit(5 * unit, unit);
         using var memory = new GuestMemory(mapping, "ram");
         memory.TryCopyTo(0, memory, 8, 7 * unit, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 2 * unit);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * unit);
     }
 
     [Fact]

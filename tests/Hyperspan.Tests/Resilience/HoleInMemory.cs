@@ -17,8 +17,8 @@ internal sealed class HoleInMemory : IDisposable
         (Kind, Cause) = reason switch
         {
             "restricted" => (GuestMemoryFaultKind.Restricted, FaultCause.AccessBitmap),
-            "truncated file" or "truncated foreign" when Guard.UsesMachineCode => (GuestMemoryFaultKind.NotMapped, FaultCause.BusError),
-            _ => (GuestMemoryFaultKind.NotMapped, FaultCause.SegmentationFault),
+            "truncated file" or "truncated foreign" when Guard.UsesMachineCode => (GuestMemoryFaultKind.Unmapped, FaultCause.BusError),
+            _ => (GuestMemoryFaultKind.Unmapped, FaultCause.SegmentationFault),
         };
     }
 

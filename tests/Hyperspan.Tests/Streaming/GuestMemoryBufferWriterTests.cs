@@ -109,7 +109,7 @@ public class GuestMemoryBufferWriterTests
         writer.GetSpan(8).Fill(9);
         writer.Advance(8);
         writer.TryFlush(out StreamingFault fault).ShouldBeFalse();
-        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x1000);
+        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x1000);
         Should.Throw<MemoryStreamingException>(() => writer.GetSpan(0x100));
         (writer.Flushed, writer.Buffered).ShouldBe((0UL, 8));
         mapping.Commit(0x1000, 0x1000);

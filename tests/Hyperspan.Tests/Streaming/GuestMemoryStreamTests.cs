@@ -133,7 +133,7 @@ public class GuestMemoryStreamTests
         static void Inner(IOException e, ulong address)
         {
             GuestMemoryException inner = e.InnerException.ShouldBeOfType<GuestMemoryException>();
-            inner.Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, address);
+            inner.Fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, address);
             e.Message.ShouldBe(inner.Message);
         }
     }

@@ -46,7 +46,7 @@ public class StreamingFaultTests
         // Across pages that do not meet, with the first bytes there.
         paged = new PagedReader(memory, new PagedRange([1UL, 2], Page - 4, 8));
         paged.TryRead(out ulong value, out StreamingFault fault).ShouldBeFalse();
-        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x2000);
+        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x2000);
         value.ShouldBe(0UL);
         paged.Remaining.ShouldBe(8UL);
 
@@ -274,7 +274,7 @@ public class StreamingFaultTests
     private static void ShouldFailAtHole(StreamingFault fault, ulong requested, ulong remaining)
     {
         fault.Kind.ShouldBe(StreamingFaultKind.Memory);
-        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x2000);
+        fault.MemoryFault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x2000);
         (fault.Requested, fault.Remaining).ShouldBe((requested, remaining));
     }
 

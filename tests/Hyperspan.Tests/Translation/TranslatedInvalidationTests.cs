@@ -262,7 +262,7 @@ public sealed class TranslatedInvalidationTests
         protected internal override PageFaultAction OnPageFault(in PageFault fault)
         {
             handler();
-            return PageFaultAction.Fail(GuestMemoryFaultKind.NotMapped);
+            return PageFaultAction.Fail(GuestMemoryFaultKind.Unmapped);
         }
 
         protected override void Release() => _nothing.Dispose();

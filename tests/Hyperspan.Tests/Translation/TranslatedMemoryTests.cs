@@ -141,10 +141,10 @@ public sealed class TranslatedMemoryTests : IDisposable
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
         (fault.TargetAddress, fault.Cause).ShouldBe((new GuestAddress((4 * Page) + 8), FaultCause.Check));
         translated.Memory.TryRead(4090, new byte[100], out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
         (fault.TargetAddress, fault.BackingName).ShouldBe((new GuestAddress(Page), "sparse"));
         translated.Memory.TryPin(4090, 100, AccessType.Read, out _, out fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, Page);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page);
         fault.TargetAddress.ShouldBe(new GuestAddress(Page));
     }
 

@@ -31,7 +31,7 @@ public class TruncatedMemoryTests
         result.Requests.ShouldBe(0u);
         result.Error!.Value.Kind.ShouldBe(left == 0x1000 ? VirtQueueErrorKind.RingFault : VirtQueueErrorKind.BufferFault);
         GuestMemoryFault fault = result.MemoryFault!.Value;
-        fault.Kind.ShouldBe(GuestMemoryFaultKind.NotMapped, fault.ToString());
+        fault.Kind.ShouldBe(GuestMemoryFaultKind.Unmapped, fault.ToString());
         fault.Address!.Value.Value.ShouldBeGreaterThanOrEqualTo((ulong)left);
         handler.Process(queue, CancellationToken.None).Error.ShouldNotBeNull("it stays broken");
 

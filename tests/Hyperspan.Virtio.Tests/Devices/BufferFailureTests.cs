@@ -374,7 +374,7 @@ public class BufferFailureTests
             RefusalKind.Translated => GuestMemoryFaultKind.NotTranslated,
             RefusalKind.ReadOnly => GuestMemoryFaultKind.ReadOnly,
             RefusalKind.Restricted => GuestMemoryFaultKind.Restricted,
-            _ => GuestMemoryFaultKind.NotMapped,
+            _ => GuestMemoryFaultKind.Unmapped,
         });
     }
 }

@@ -137,7 +137,7 @@ public unsafe class PagedAccessTests
         Thrown(m => m.Fill(List(), 1));
         Thrown(m => m.Clear(List()));
 
-        void Thrown(Action<GuestMemory> access) => Should.Throw<GuestMemoryException>(() => access(memory)).Fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x4000);
+        void Thrown(Action<GuestMemory> access) => Should.Throw<GuestMemoryException>(() => access(memory)).Fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x4000);
 
         static PagedRange Range() => new(new ulong[] { 8, 2, 3, 4, 5 }, 0x10, (5 * Page) - 0x10);
 
@@ -145,7 +145,7 @@ public unsafe class PagedAccessTests
 
         static void Check(GuestMemoryFault fault, string operation)
         {
-            fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x4000);
+            fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x4000);
             fault.HasRange.ShouldBeFalse();
             fault.ToString().ShouldStartWith($"guest memory 'sparse': {operation} error: failed to access memory at 0x4000: page not mapped");
         }
@@ -156,7 +156,7 @@ public unsafe class PagedAccessTests
     {
         using GuestMemory memory = Sparse(hole: 4);
         memory.TryFill(new PagedRange(new ulong[] { 8, 3, 4, 6 }, 0, 4 * Page), 0xaa, out GuestMemoryFault fault).ShouldBeFalse();
-        fault.ShouldBeFault(GuestMemoryFaultKind.NotMapped, 0x4000);
+        fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 0x4000);
         memory.Read(0x8000, Page).ShouldAllBe(b => b == 0xaa);
         memory.Read(0x6000, Page).ShouldAllBe(b => b == 0);
     }
