@@ -198,7 +198,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         {
             if (locked.AllowsSpans)
             {
-                foreach (ReadOnlyMemory<byte> piece in locked.ReadOnlyPieces)
+                foreach (ReadOnlyMemory<byte> piece in locked.ReadOnlySegments)
                 {
                     intact &= !piece.Span.ContainsAnyExcept(pattern);
                 }

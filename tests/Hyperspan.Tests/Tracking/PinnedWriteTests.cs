@@ -63,7 +63,7 @@ public sealed class PinnedWriteTests : IDisposable
     {
         _log.Start();
         PinnedMemory locked = _memory.Pin(0, 2 * Page, AccessType.Write);
-        using (locked.Pieces[0].Pin())
+        using (locked.Segments[0].Pin())
         {
             locked.Dispose();
             Collect().ShouldBe([0UL, 1UL]);
