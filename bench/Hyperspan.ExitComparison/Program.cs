@@ -31,7 +31,7 @@ internal static class Program
         ram.Write(Code, (ReadOnlySpan<byte>)[0xf4]);
         using var partition = new KvmPartition();
         partition.Map(ram);
-        VirtualProcessor processor = partition.CreateVcpu(0);
+        VirtualProcessor processor = partition.CreateProcessor(0);
         SpecialRegisters special = processor.GetSpecialRegisters();
         special.Cs = special.Cs with { Base = 0, Selector = 0 };
         special.Ds = special.Ds with { Base = Register, Selector = (ushort)(Register >> 4) };

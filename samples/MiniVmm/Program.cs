@@ -26,7 +26,7 @@ partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) =>
 using var bell = new EventFile();
 using IDisposable registration = partition.RegisterDoorbell(Hello.Doorbell, 1, sizeof(uint), DoorbellEvent.FromEventFileDescriptor(bell.Handle));
 
-VirtualProcessor processor = partition.CreateVcpu();
+VirtualProcessor processor = partition.CreateProcessor();
 processor.SetCpuid(partition.GetSupportedCpuid().ForProcessor(0, 1));
 SpecialRegisters special = processor.GetSpecialRegisters();
 special.Cs = SegmentRegister.Code64(0x08);

@@ -9,7 +9,7 @@ public readonly record struct KvmExit
     public KvmExitKind Kind { get; init; }
 
     /// <summary>
-    /// Gets the guest-physical address of the access (<see cref="KvmExitKind.MemoryMapped"/>; <see cref="KvmExitKind.MemoryFault"/>, where the kernel says
+    /// Gets the guest-physical address of the access (<see cref="KvmExitKind.Mmio"/>; <see cref="KvmExitKind.MemoryFault"/>, where the kernel says
     /// it), or its port.
     /// </summary>
     public ulong Address { get; init; }
@@ -39,7 +39,7 @@ public readonly record struct KvmExit
     /// <returns>The text.</returns>
     public override string ToString() => Kind switch
     {
-        KvmExitKind.MemoryMapped or KvmExitKind.Port => string.Create(
+        KvmExitKind.Mmio or KvmExitKind.Port => string.Create(
             CultureInfo.InvariantCulture, $"{Kind}: {(IsWrite ? "write" : "read")} of {Length} at 0x{Address:x}, value 0x{Value:x}{(Fault is { } fault ? $": {fault}" : "")}"),
         KvmExitKind.MemoryFault when Address != 0 => string.Create(CultureInfo.InvariantCulture, $"{Kind} at 0x{Address:x}"),
         KvmExitKind.SystemEvent => $"{Kind}: {SystemEvent}",

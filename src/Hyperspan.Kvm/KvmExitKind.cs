@@ -16,7 +16,7 @@ public enum KvmExitKind
     SystemEvent,
 
     /// <summary>It accessed an address that no device answers, or whose device failed, in a partition that stops for that (<see cref="UnclaimedAccess.Stop"/>).</summary>
-    MemoryMapped,
+    Mmio,
 
     /// <summary>The same at a port.</summary>
     Port,

@@ -22,7 +22,7 @@ public sealed unsafe partial class KvmPartition
             BootLoader.WriteProcessorTables(memory);
             memory.Write(KernelCode, KernelCodeBytes);
             using var partition = new KvmPartition(memory, new KvmPartitionOptions { Unclaimed = UnclaimedAccess.Stop });
-            VirtualProcessor processor = partition.CreateVcpu();
+            VirtualProcessor processor = partition.CreateProcessor();
             processor.SetCpuid(partition.GetSupportedCpuid());
             BootLoader.StartInLongMode(processor, KernelCode, vectors: true);
             KvmExit exit = processor.Run();

@@ -22,7 +22,7 @@ namespace Hyperspan.Kvm;
 /// using var partition = new KvmPartition();
 /// partition.Map(ram);
 /// partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, data) => Console.Write((char)data[0]), "console");
-/// VirtualProcessor processor = partition.CreateVcpu();
+/// VirtualProcessor processor = partition.CreateProcessor();
 /// processor.SetRegisters(new GeneralRegisters { Rip = 0x1000, Rflags = 2 });
 /// KvmExit exit = processor.Run();
 /// </code>
@@ -167,15 +167,15 @@ public sealed unsafe partial class KvmPartition : IDisposable
         }
     }
 
-    /// <summary>Makes the next processor: its number is one more than the highest there ever was, beginning with zero; see <see cref="CreateVcpu(uint)"/>.</summary>
+    /// <summary>Makes the next processor: its number is one more than the highest there ever was, beginning with zero; see <see cref="CreateProcessor(uint)"/>.</summary>
     /// <returns>The processor; it is disposed with the partition, at the latest.</returns>
     /// <exception cref="KvmException">The kernel refused: there are too many.</exception>
     /// <exception cref="ObjectDisposedException">The partition has been disposed.</exception>
-    public VirtualProcessor CreateVcpu()
+    public VirtualProcessor CreateProcessor()
     {
         lock (_lock)
         {
-            return CreateVcpu(_nextProcessor);
+            return CreateProcessor(_nextProcessor);
         }
     }
 
@@ -184,7 +184,7 @@ public sealed unsafe partial class KvmPartition : IDisposable
     /// <returns>The processor; it is disposed with the partition, at the latest.</returns>
     /// <exception cref="KvmException">The kernel refused: the number is in use or too large.</exception>
     /// <exception cref="ObjectDisposedException">The partition has been disposed.</exception>
-    public VirtualProcessor CreateVcpu(uint id)
+    public VirtualProcessor CreateProcessor(uint id)
     {
         lock (_lock)
         {

@@ -145,7 +145,7 @@ public sealed unsafe partial class VirtualProcessor
     {
         int length = (int)Math.Min(run->MmioLength, 8u);
         var data = new Span<byte>(run->MmioData, length);
-        return Access(_partition.Memory, KvmExitKind.MemoryMapped, run->MmioAddress, data, run->MmioIsWrite != 0);
+        return Access(_partition.Memory, KvmExitKind.Mmio, run->MmioAddress, data, run->MmioIsWrite != 0);
     }
 
     /// <summary>Answers an access to a port, or as many as a string instruction makes at once.</summary>

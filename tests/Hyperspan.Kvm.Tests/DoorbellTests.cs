@@ -39,7 +39,7 @@ public sealed class DoorbellTests
         any.Take().ShouldBe(2UL);
         port.Take().ShouldBe(1UL);
         seen.ShouldBe(["0:08000000", "0:0700", "port:03"]);
-        processor.Statistics.MemoryMapped.ShouldBe(2);
+        processor.Statistics.Mmio.ShouldBe(2);
 
         // Taken away, it is the device's.
         seen.Clear();

@@ -115,7 +115,7 @@ public sealed class ExitTests
 
         // Nobody answers for the second page: ones, and both parts are one exit.
         KvmExit exit = guest.Processor().Run();
-        exit.Kind.ShouldBe(KvmExitKind.MemoryMapped);
+        exit.Kind.ShouldBe(KvmExitKind.Mmio);
         exit.Address.ShouldBe(GuestProgram.Device + 0x1000);
         exit.Fault!.Value.Kind.ShouldBe(GuestMemoryFaultKind.OutOfRange);
         guest.Partition.Processors[0].Run().Address.ShouldBe(0x99UL);
@@ -133,7 +133,7 @@ public sealed class ExitTests
         }, Stopping);
         VirtualProcessor processor = guest.Processor();
         KvmExit exit = processor.Run();
-        (exit.Kind, exit.Address, exit.Length, exit.IsWrite, exit.Value).ShouldBe((KvmExitKind.MemoryMapped, GuestProgram.Device, 4, false, 0xffff_ffffUL));
+        (exit.Kind, exit.Address, exit.Length, exit.IsWrite, exit.Value).ShouldBe((KvmExitKind.Mmio, GuestProgram.Device, 4, false, 0xffff_ffffUL));
         GeneralRegisters registers = processor.GetRegisters();
         registers.Rax.ShouldBe(0xffff_ffffUL);
         registers.Rip.ShouldBe(GuestProgram.Code + 5 + 2);

@@ -165,7 +165,7 @@ public sealed class InterruptionTests
         Should.Throw<ObjectDisposedException>(() => processor.GetRegisters());
         guest.Partition.Processors.ShouldBeEmpty();
         guest.Partition.Dispose();
-        Should.Throw<ObjectDisposedException>(() => guest.Partition.CreateVcpu(5));
+        Should.Throw<ObjectDisposedException>(() => guest.Partition.CreateProcessor(5));
         Should.Throw<ObjectDisposedException>(() => guest.Partition.Map(guest.Memory));
     }
 }

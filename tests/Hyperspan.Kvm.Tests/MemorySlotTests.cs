@@ -264,7 +264,7 @@ public sealed class MemorySlotTests
         view.UnmapFromGuest();
         view.MapToGuest(Elsewhere, writable: false);
         RandomAccess.Write(second, new byte[4], 0x2004);
-        processor.Run().ShouldSatisfyAllConditions(exit => exit.Kind.ShouldBe(KvmExitKind.MemoryMapped), exit => exit.Address.ShouldBe((ulong)Elsewhere + 0x1004));
+        processor.Run().ShouldSatisfyAllConditions(exit => exit.Kind.ShouldBe(KvmExitKind.Mmio), exit => exit.Address.ShouldBe((ulong)Elsewhere + 0x1004));
         Word(second, 0x2004).ShouldBe(0u);
 
         view.Dispose();
@@ -334,7 +334,7 @@ public sealed class MemorySlotTests
         VirtualProcessor processor = guest.Processor();
         processor.Run().Value.ShouldBe(0xabcdUL);
         mapping.Unmap();
-        processor.Run().Kind.ShouldBe(KvmExitKind.MemoryMapped);
+        processor.Run().Kind.ShouldBe(KvmExitKind.Mmio);
     }
 
     [SkippableFact]

@@ -22,7 +22,7 @@ public sealed class RegisterTests
     {
         Need.Kvm();
         using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true, IntervalTimer = true });
-        VirtualProcessor processor = partition.CreateVcpu(0);
+        VirtualProcessor processor = partition.CreateProcessor(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         var general = new GeneralRegisters
         {
@@ -84,11 +84,11 @@ public sealed class RegisterTests
         processor.SetEvents(processor.GetEvents() with { NmiPending = 1 });
         processor.GetEvents().NmiPending.ShouldBe((byte)1);
         processor.GetActivity().ShouldBe(ProcessorActivity.Runnable);
-        partition.CreateVcpu(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
-        VirtualProcessor next = partition.CreateVcpu();
+        partition.CreateProcessor(1).GetActivity().ShouldBe(ProcessorActivity.Uninitialized);
+        VirtualProcessor next = partition.CreateProcessor();
         next.Id.ShouldBe(2u);
         next.Dispose();
-        partition.CreateVcpu().Id.ShouldBe(3u);
+        partition.CreateProcessor().Id.ShouldBe(3u);
 
         LocalApicState apic = processor.GetLocalApic();
         apic.Write(0x80, 0x20);
@@ -102,7 +102,7 @@ public sealed class RegisterTests
     {
         Need.Kvm();
         using var partition = new KvmPartition();
-        VirtualProcessor processor = partition.CreateVcpu(0);
+        VirtualProcessor processor = partition.CreateProcessor(0);
         processor.SetCpuid(partition.GetSupportedCpuid());
         const uint SystemCallTarget = 0xc000_0082;
         processor.SetModelSpecificRegisters(new ModelSpecificRegister(SystemCallTarget, 0x1234));

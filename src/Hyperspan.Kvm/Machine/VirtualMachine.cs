@@ -72,7 +72,7 @@ public sealed partial class VirtualMachine : IDisposable
             MmioDevicePlace[] places = AddDevices();
             for (uint i = 0; i < (uint)_layout.Processors; i++)
             {
-                _partition.CreateVcpu(i);
+                _partition.CreateProcessor(i);
             }
 
             if (options.Restore is not null)

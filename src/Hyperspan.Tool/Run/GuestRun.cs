@@ -180,7 +180,7 @@ internal sealed class GuestRun : IDisposable
             ProcessorStatistics of = statistics.Processors[i];
             Console.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"processor {i}: {of.Entries} entries, {of.Port} port, {of.MemoryMapped} memory-mapped, {of.Unclaimed} of them unclaimed, {of.Signals} signals, {of.Other} other"));
+                $"processor {i}: {of.Entries} entries, {of.Port} port, {of.Mmio} memory-mapped, {of.Unclaimed} of them unclaimed, {of.Signals} signals, {of.Other} other"));
         }
 
         for (int i = 0; i < statistics.DeviceRequests.Count; i++)

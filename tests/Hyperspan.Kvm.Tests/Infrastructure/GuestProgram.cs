@@ -39,7 +39,7 @@ internal sealed class GuestProgram : IDisposable
     /// <summary>Makes a processor that is to begin at the program, in ring 0 or 3 (with all ports allowed).</summary>
     internal VirtualProcessor Processor(uint id = 0, int ring = 3, ulong start = Code)
     {
-        VirtualProcessor processor = Partition.CreateVcpu(id);
+        VirtualProcessor processor = Partition.CreateProcessor(id);
         processor.SetCpuid(Partition.GetSupportedCpuid().ForProcessor(id, 2));
         Start(processor, ring, start);
         return processor;
