@@ -47,7 +47,7 @@ internal static class Restoring
 
     private static async Task SaveAsync(string program, string snapshot)
     {
-        using var machine = new VirtualMachine(new MachineOptions { Kernel = program, Memory = Memory });
+        using var machine = new VirtualMachine(new MachineOptions { KernelPath = program, MemorySize = Memory });
         byte[] page = new byte[1 << 20];
         for (ulong at = Counter + 0x10_0000; at < Memory; at += (ulong)page.Length)
         {

@@ -14,20 +14,20 @@ public readonly record struct MachineLayout
 
     internal MachineLayout(ulong memory, int processors, int devices, KernelFormat format)
     {
-        Memory = memory;
-        Processors = processors;
-        Devices = devices;
+        MemorySize = memory;
+        ProcessorCount = processors;
+        DeviceCount = devices;
         Format = format;
     }
 
     /// <summary>Gets the amount of memory in bytes.</summary>
-    public ulong Memory { get; }
+    public ulong MemorySize { get; }
 
     /// <summary>Gets the number of processors.</summary>
-    public int Processors { get; }
+    public int ProcessorCount { get; }
 
     /// <summary>Gets the number of devices.</summary>
-    public int Devices { get; }
+    public int DeviceCount { get; }
 
     /// <summary>Gets what kind of program it was started with.</summary>
     public KernelFormat Format { get; }
@@ -42,12 +42,12 @@ public readonly record struct MachineLayout
         ArgumentNullException.ThrowIfNull(snapshot);
         var state = new StateReader("the machine", StateReader.Section(snapshot, Section));
         MachineLayout layout = state.Value<MachineLayout>(StateItem.Layout);
-        if (layout.Memory < LeastMemory || layout.Memory % GuestAddress.PageSize != 0 || layout.Processors is < 1 or > MostProcessors || !Enum.IsDefined(layout.Format))
+        if (layout.MemorySize < LeastMemory || layout.MemorySize % GuestAddress.PageSize != 0 || layout.ProcessorCount is < 1 or > MostProcessors || !Enum.IsDefined(layout.Format))
         {
             throw state.Damaged(StateItem.Layout);
         }
 
-        return snapshot.Regions.Select(static region => (region.Range.Start.Value, region.Range.Length)).SequenceEqual(BootLayout.Parts(layout.Memory))
+        return snapshot.Regions.Select(static region => (region.Range.Start.Value, region.Range.Length)).SequenceEqual(BootLayout.Parts(layout.MemorySize))
             ? layout
             : throw new InvalidStateException("the snapshot's memory is not that of the machine in it");
     }

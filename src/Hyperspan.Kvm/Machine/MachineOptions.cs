@@ -7,7 +7,7 @@ namespace Hyperspan.Kvm;
 public sealed class MachineOptions
 {
     /// <summary>Gets the file with the program that it starts: see <see cref="KernelFormat"/>. Not read where a machine is restored.</summary>
-    public string? Kernel { get; init; }
+    public string? KernelPath { get; init; }
 
     /// <summary>
     /// Gets a snapshot that <see cref="VirtualMachine.SaveAsync"/> made, for a machine that goes on from there, or <see langword="null"/>. It says how much memory and how many
@@ -17,17 +17,17 @@ public sealed class MachineOptions
     public GuestMemorySnapshot? Restore { get; init; }
 
     /// <summary>Gets the file with the initial file system of a Linux kernel, if there is one.</summary>
-    public string? Initrd { get; init; }
+    public string? InitrdPath { get; init; }
 
     /// <summary>Gets the kernel's command line.</summary>
     /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
     public string CommandLine { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = "";
 
     /// <summary>Gets the amount of memory in bytes: a multiple of 4096, 2 MiB or more. What the guest does not touch takes none of this machine's.</summary>
-    public ulong Memory { get; init; } = 512UL << 20;
+    public ulong MemorySize { get; init; } = 512UL << 20;
 
     /// <summary>Gets the number of processors, 1 to 255.</summary>
-    public int Processors { get; init; } = 1;
+    public int ProcessorCount { get; init; } = 1;
 
     /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most sixteen. They stay the caller's.</summary>
     /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>

@@ -47,22 +47,22 @@ public sealed partial class VirtualMachine : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         Check(options);
         _options = options;
-        KernelImage? kernel = options.Restore is null ? KernelImage.Open(options.Kernel!) : null;
-        _layout = kernel is null ? MachineLayout.Read(options.Restore!) : new MachineLayout(options.Memory, options.Processors, options.Devices.Count, kernel.Format);
-        if (_layout.Devices != options.Devices.Count)
+        KernelImage? kernel = options.Restore is null ? KernelImage.Open(options.KernelPath!) : null;
+        _layout = kernel is null ? MachineLayout.Read(options.Restore!) : new MachineLayout(options.MemorySize, options.ProcessorCount, options.Devices.Count, kernel.Format);
+        if (_layout.DeviceCount != options.Devices.Count)
         {
-            throw new InvalidStateException($"the machine was saved with {_layout.Devices} devices, and {options.Devices.Count} are given");
+            throw new InvalidStateException($"the machine was saved with {_layout.DeviceCount} devices, and {options.Devices.Count} are given");
         }
 
-        (string, byte[])? initrd = kernel is not null && options.Initrd is { } path
-            ? (path, KernelImage.Read(path, options.Memory, BootLoader.InitrdTooLong))
+        (string, byte[])? initrd = kernel is not null && options.InitrdPath is { } path
+            ? (path, KernelImage.Read(path, options.MemorySize, BootLoader.InitrdTooLong))
             : null;
         _partition = new KvmPartition(new KvmPartitionOptions { Name = options.Name, InterruptController = true, IntervalTimer = true });
         try
         {
             CpuidTable cpuid = _partition.GetSupportedCpuid();
             CheckProcessor(cpuid);
-            _memory = options.Restore?.Map("ram") ?? BootLayout.CreateMemory("ram", _layout.Memory);
+            _memory = options.Restore?.Map("ram") ?? BootLayout.CreateMemory("ram", _layout.MemorySize);
             _parts.Add(_memory);
             _partition.Map(_memory);
             Console = new SerialPort(Connect(SerialPort.Line).Signal);
@@ -70,7 +70,7 @@ public sealed partial class VirtualMachine : IDisposable
             _button = Connect(PowerPorts.ButtonLine);
             AddPowerPorts();
             MmioDevicePlace[] places = AddDevices();
-            for (uint i = 0; i < (uint)_layout.Processors; i++)
+            for (uint i = 0; i < (uint)_layout.ProcessorCount; i++)
             {
                 _partition.CreateProcessor(i);
             }
@@ -81,11 +81,11 @@ public sealed partial class VirtualMachine : IDisposable
             }
             else
             {
-                byte[] tables = AcpiTables.Create(BootLayout.Tables, _layout.Processors, places);
-                BootLoader.Load(_memory, kernel!, options.Kernel!, initrd, options.CommandLine, tables, _layout.Memory);
+                byte[] tables = AcpiTables.Create(BootLayout.Tables, _layout.ProcessorCount, places);
+                BootLoader.Load(_memory, kernel!, options.KernelPath!, initrd, options.CommandLine, tables, _layout.MemorySize);
                 foreach (VirtualProcessor processor in _partition.Processors)
                 {
-                    processor.SetCpuid(cpuid.ForProcessor(processor.Id, _layout.Processors));
+                    processor.SetCpuid(cpuid.ForProcessor(processor.Id, _layout.ProcessorCount));
                 }
 
                 BootLoader.Start(_partition.Processors[0], kernel!);
@@ -203,35 +203,35 @@ public sealed partial class VirtualMachine : IDisposable
             return;
         }
 
-        ArgumentException.ThrowIfNullOrEmpty(options.Kernel, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Memory, MachineLayout.LeastMemory, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfNotEqual(options.Memory % GuestAddress.PageSize, 0UL, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.Processors, 1, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Processors, MachineLayout.MostProcessors, nameof(options));
+        ArgumentException.ThrowIfNullOrEmpty(options.KernelPath, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MemorySize, MachineLayout.LeastMemory, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(options.MemorySize % GuestAddress.PageSize, 0UL, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.ProcessorCount, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.ProcessorCount, MachineLayout.MostProcessors, nameof(options));
     }
 
     private void CheckProcessor(CpuidTable cpuid)
     {
         int bits = cpuid.TryFind(0x8000_0008, 0, out CpuidEntry entry) ? (int)(entry.Eax & 0xff) : 36;
-        ulong end = _layout.Memory > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_layout.Memory - BootLayout.LowMemoryEnd) : _layout.Memory;
+        ulong end = _layout.MemorySize > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_layout.MemorySize - BootLayout.LowMemoryEnd) : _layout.MemorySize;
         if (bits < 64 && end >> bits != 0)
         {
             throw new MachineException(string.Create(
-                CultureInfo.InvariantCulture, $"0x{_layout.Memory:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
+                CultureInfo.InvariantCulture, $"0x{_layout.MemorySize:x} bytes of memory are too much: the processor's physical addresses have {bits} bits"));
         }
 
         long here = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (_layout.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _layout.Memory / TableShare > (ulong)here)
+        if (_layout.Format is KernelFormat.LinuxImage or KernelFormat.PvhElf && _layout.MemorySize / TableShare > (ulong)here)
         {
             throw new MachineException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"0x{_layout.Memory:x} bytes of memory are too much: "
+                $"0x{_layout.MemorySize:x} bytes of memory are too much: "
                 + $"a kernel's tables take a {TableShare}th of it, and this machine has 0x{here:x}"));
         }
 
-        if (_layout.Processors > _partition.Capabilities.Processors)
+        if (_layout.ProcessorCount > _partition.Capabilities.Processors)
         {
-            throw new MachineException($"{_layout.Processors} processors are too many: this kernel's KVM has up to {_partition.Capabilities.Processors} processors");
+            throw new MachineException($"{_layout.ProcessorCount} processors are too many: this kernel's KVM has up to {_partition.Capabilities.Processors} processors");
         }
     }
 

@@ -157,7 +157,7 @@ internal sealed class GuestRun : IDisposable
         try
         {
             snapshot = Snapshot.Open(path);
-            return (snapshot, MachineLayout.Read(snapshot).Processors);
+            return (snapshot, MachineLayout.Read(snapshot).ProcessorCount);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -195,12 +195,12 @@ internal sealed class GuestRun : IDisposable
         {
             return new VirtualMachine(new MachineOptions
             {
-                Kernel = _options.Kernel,
+                KernelPath = _options.Kernel,
                 Restore = _restored,
-                Initrd = _options.Initrd,
+                InitrdPath = _options.Initrd,
                 CommandLine = _options.Append,
-                Memory = _options.Memory,
-                Processors = _options.Processors,
+                MemorySize = _options.Memory,
+                ProcessorCount = _options.Processors,
                 Devices = _devices,
                 OnDeviceFailure = Terminal.Error,
             });

@@ -278,6 +278,6 @@ public sealed class MachineStateTests : IDisposable
             File.WriteAllBytes(_program, code.ToArray());
         }
 
-        return new VirtualMachine(new MachineOptions { Kernel = _program, Memory = 4 << 20, Processors = processors });
+        return new VirtualMachine(new MachineOptions { KernelPath = _program, MemorySize = 4 << 20, ProcessorCount = processors });
     }
 }

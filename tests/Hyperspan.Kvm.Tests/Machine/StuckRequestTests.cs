@@ -120,8 +120,8 @@ public sealed class StuckRequestTests : IDisposable
         using var stop = new CancellationTokenSource();
         using (var machine = new VirtualMachine(new MachineOptions
         {
-            Kernel = _program,
-            Memory = 4 << 20,
+            KernelPath = _program,
+            MemorySize = 4 << 20,
             Devices = [_device],
             StopTimeout = Short,
             OnDeviceFailure = failures.Add,

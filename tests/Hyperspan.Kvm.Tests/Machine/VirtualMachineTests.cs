@@ -82,7 +82,7 @@ public sealed class VirtualMachineTests : IDisposable
     {
         Need.Kvm();
         File.WriteAllBytes(_path, KernelImageTests.Elf(note: false, Assembled(64, 0x20_0000, PowerOff)));
-        using (var machine = new VirtualMachine(new MachineOptions { Kernel = _path, Memory = 8 << 20 }))
+        using (var machine = new VirtualMachine(new MachineOptions { KernelPath = _path, MemorySize = 8 << 20 }))
         {
             machine.Format.ShouldBe(KernelFormat.Elf);
             machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
@@ -99,7 +99,7 @@ public sealed class VirtualMachineTests : IDisposable
             a.ud2();
         });
         File.WriteAllBytes(_path, KernelImageTests.Elf(note: true, code));
-        using (var machine = new VirtualMachine(new MachineOptions { Kernel = _path, Memory = 8 << 20 }))
+        using (var machine = new VirtualMachine(new MachineOptions { KernelPath = _path, MemorySize = 8 << 20 }))
         {
             machine.Format.ShouldBe(KernelFormat.PvhElf);
             machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
@@ -140,6 +140,6 @@ public sealed class VirtualMachineTests : IDisposable
     private VirtualMachine Flat(Action<Assembler> program, int processors = 1, ulong memory = 4 << 20)
     {
         File.WriteAllBytes(_path, Assembled(64, 0x10_0000, program));
-        return new VirtualMachine(new MachineOptions { Kernel = _path, Memory = memory, Processors = processors });
+        return new VirtualMachine(new MachineOptions { KernelPath = _path, MemorySize = memory, ProcessorCount = processors });
     }
 }
