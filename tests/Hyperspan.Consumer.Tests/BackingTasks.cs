@@ -48,7 +48,7 @@ public class BackingTasks
 
         // <guide>
         backing.Allow(2, read: true, write: false);                                 // clears a bit
-        await GuestMemory.SynchronizeRestrictionsAsync(CancellationToken.None);     // from here on no write lands there
+        await GuestMemory.SynchronizeRestrictionsAsync();                           // from here on no write lands there
         memory.Read<uint>(2 * Page).ShouldBe(7u);
         memory.TryWrite(2 * Page, 8u, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);

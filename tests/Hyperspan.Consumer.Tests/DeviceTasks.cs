@@ -61,7 +61,7 @@ public class DeviceTasks
         string path = Path.Combine(Path.GetTempPath(), $"hs-{Guid.NewGuid():N}.sock");
         using var device = new Entropy();
         await using var server = new VhostUserServer(path, device);
-        Task serving = server.RunAsync(CancellationToken.None);
+        Task serving = server.RunAsync();
 
         var shared = new SharedBacking(16 * Page);
         using var memory = new GuestMemory(shared, "guest");

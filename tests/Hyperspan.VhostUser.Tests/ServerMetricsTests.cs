@@ -37,7 +37,7 @@ public sealed class ServerMetricsTests : IDisposable
         using var device = new TestDevice();
         using (var server = new VhostUserServer(_path, device))
         {
-            Task run = server.RunAsync(CancellationToken.None);
+            Task run = server.RunAsync();
             using (VhostUserFrontEnd frontend = VhostUserFrontEnd.Connect(_path))
             {
                 frontend.Negotiate();

@@ -48,7 +48,7 @@ public sealed class ServerTests : IDisposable
     {
         using var device = new TestDevice();
         var server = new VhostUserServer(_path, device, new VhostUserOptions { OnEvent = _log.Add });
-        Task run = server.RunAsync(CancellationToken.None);
+        Task run = server.RunAsync();
         Harness.Eventually(() => _log.Count(VhostUserEventKind.Listening) == 1, "it listens");
         using VhostUserFrontEnd? frontend = connected ? VhostUserFrontEnd.Connect(_path) : null;
         if (frontend is not null)
@@ -71,7 +71,7 @@ public sealed class ServerTests : IDisposable
     {
         using var device = new TestDevice();
         var server = new VhostUserServer(_path, device);
-        Task run = running ? server.RunAsync(CancellationToken.None) : Task.CompletedTask;
+        Task run = running ? server.RunAsync() : Task.CompletedTask;
         using VhostUserFrontEnd? frontend = running ? VhostUserFrontEnd.Connect(_path) : null;
         if (frontend is not null)
         {
@@ -272,7 +272,7 @@ public sealed class ServerTests : IDisposable
         await stop.CancelAsync();
         await run.WaitAsync(Harness.Patience);
         devices.Select(device => device.IsDisposed).ShouldBe([true, false, true]);
-        Should.Throw<InvalidOperationException>(() => server.Run(CancellationToken.None));
+        Should.Throw<InvalidOperationException>(() => server.Run());
     }
 
     public void Dispose()

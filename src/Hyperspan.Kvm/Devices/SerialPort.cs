@@ -55,7 +55,7 @@ public sealed partial class SerialPort : IMmioHandler
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>How many there were: one at least.</returns>
     /// <exception cref="OperationCanceledException">The wait was ended, and nothing has been sent before.</exception>
-    public async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    public async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
     {
         while (true)
         {
@@ -74,7 +74,7 @@ public sealed partial class SerialPort : IMmioHandler
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The wait.</returns>
     /// <exception cref="OperationCanceledException">The wait was ended; some of the bytes may have been sent.</exception>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
     {
         while (true)
         {

@@ -119,7 +119,7 @@ public sealed partial class VirtualMachine : IDisposable
     /// <param name="cancellationToken">Stops it: at once, as if its plug were pulled. Requests of devices at hand are done when this is disposed.</param>
     /// <returns>How it ended. The processors are out of the guest then.</returns>
     /// <exception cref="InvalidOperationException">It has been run before.</exception>
-    public MachineEnd Run(CancellationToken cancellationToken)
+    public MachineEnd Run(CancellationToken cancellationToken = default)
     {
         if (Interlocked.Exchange(ref _started, true))
         {
@@ -171,6 +171,13 @@ public sealed partial class VirtualMachine : IDisposable
             return end;
         }
     }
+
+    /// <summary>Does what <see cref="Run"/> does, on a thread of its own.</summary>
+    /// <param name="cancellationToken">Stops it: at once, as if its plug were pulled.</param>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="InvalidOperationException">It has been run before.</exception>
+    public Task<MachineEnd> RunAsync(CancellationToken cancellationToken = default) =>
+        Task.Factory.StartNew(() => Run(cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Presses the power button: a guest that listens to it shuts down.</summary>
     public void PressPowerButton() => _button.Signal();

@@ -116,7 +116,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="InvalidOperationException">It runs already, or has been disposed.</exception>
     /// <exception cref="IOException">The listening socket failed.</exception>
-    public void Run(CancellationToken cancellationToken)
+    public void Run(CancellationToken cancellationToken = default)
     {
         if (Interlocked.CompareExchange(ref _state, Running, New) != New)
         {
@@ -156,7 +156,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     /// <summary>Does what <see cref="Run"/> does, on a thread of its own.</summary>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>A task that ends when serving has.</returns>
-    public Task RunAsync(CancellationToken cancellationToken) =>
+    public Task RunAsync(CancellationToken cancellationToken = default) =>
         Task.Factory.StartNew(() => Run(cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Tells the front end that is being served that the device's configuration changed. May be called from any thread.</summary>

@@ -71,7 +71,7 @@ public sealed class VirtioConsoleDevice : IVirtioDevice
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>How many there were: one at least, unless there is no room for any.</returns>
     /// <exception cref="OperationCanceledException">The wait was ended, and nothing was taken.</exception>
-    public async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    public async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
     {
         while (true)
         {
@@ -91,7 +91,7 @@ public sealed class VirtioConsoleDevice : IVirtioDevice
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The wait.</returns>
     /// <exception cref="OperationCanceledException">The wait was ended; some of the bytes may have been sent.</exception>
-    public async ValueTask WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    public async ValueTask WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken = default)
     {
         while (!source.IsEmpty)
         {

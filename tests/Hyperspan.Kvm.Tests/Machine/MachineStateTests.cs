@@ -53,7 +53,7 @@ public sealed class MachineStateTests : IDisposable
         using GuestMemorySnapshot end = Snapshot.Open(_snapshot);
         using var ending = new VirtualMachine(new MachineOptions { Restore = end });
         ending.Memory.Write(End, 1UL);
-        ending.Run(CancellationToken.None).ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
+        ending.Run().ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
     }
 
     [SkippableFact]
@@ -64,7 +64,7 @@ public sealed class MachineStateTests : IDisposable
         try
         {
             using VirtualMachine machine = Create();
-            Task<MachineEnd> running = Task.Run(() => machine.Run(CancellationToken.None));
+            Task<MachineEnd> running = machine.RunAsync();
             WaitFor(machine, Counter, 1000);
             await machine.SaveAsync(_snapshot);
             using (GuestMemorySnapshot since = Snapshot.Open(_snapshot))
@@ -80,7 +80,7 @@ public sealed class MachineStateTests : IDisposable
             using GuestMemorySnapshot snapshot = Snapshot.Open(second);
             using var again = new VirtualMachine(new MachineOptions { Restore = snapshot });
             again.Memory.Write(End, 1UL);
-            again.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+            again.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
         }
         finally
         {
@@ -95,7 +95,7 @@ public sealed class MachineStateTests : IDisposable
         using VirtualMachine machine = Create(2);
         Should.Throw<InvalidOperationException>(machine.Resume);
         machine.Pause();
-        Task<MachineEnd> running = Task.Run(() => machine.Run(CancellationToken.None));
+        Task<MachineEnd> running = machine.RunAsync();
         machine.Pause();
         machine.Resume();
         Thread.Sleep(20);

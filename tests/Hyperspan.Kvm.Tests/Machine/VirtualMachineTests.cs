@@ -29,11 +29,11 @@ public sealed class VirtualMachineTests : IDisposable
 
             PowerOff(a);
         });
-        machine.Run(CancellationToken.None).ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
+        machine.Run().ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
         byte[] buffer = new byte[64];
         Encoding.ASCII.GetString(buffer, 0, await machine.Console.ReadAsync(buffer, CancellationToken.None)).ShouldBe("hello");
         machine.Statistics.Processors[0].Port.ShouldBe(6);
-        Should.Throw<InvalidOperationException>(() => machine.Run(CancellationToken.None));
+        Should.Throw<InvalidOperationException>(() => machine.Run());
     }
 
     [SkippableFact]
@@ -48,12 +48,12 @@ public sealed class VirtualMachineTests : IDisposable
             a.hlt();
         }))
         {
-            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.Reset);
+            machine.Run().Kind.ShouldBe(MachineEndKind.Reset);
         }
 
         using (VirtualMachine machine = Flat(a => a.ud2()))
         {
-            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.Reset);
+            machine.Run().Kind.ShouldBe(MachineEndKind.Reset);
         }
 
         using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
@@ -72,7 +72,7 @@ public sealed class VirtualMachineTests : IDisposable
             a.mov(eax, unchecked((int)0xd800_0000));
             a.jmp(rax);
         });
-        MachineEnd end = machine.Run(CancellationToken.None);
+        MachineEnd end = machine.Run();
         end.Kind.ShouldBe(MachineEndKind.Failed);
         end.Reason.ShouldNotBeNull().ShouldContain("processor 0 at 0xd8000000");
     }
@@ -85,7 +85,7 @@ public sealed class VirtualMachineTests : IDisposable
         using (var machine = new VirtualMachine(new MachineOptions { KernelPath = _path, MemorySize = 8 << 20 }))
         {
             machine.Format.ShouldBe(KernelFormat.Elf);
-            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+            machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
         }
 
         // The mark of the start information decides.
@@ -102,7 +102,7 @@ public sealed class VirtualMachineTests : IDisposable
         using (var machine = new VirtualMachine(new MachineOptions { KernelPath = _path, MemorySize = 8 << 20 }))
         {
             machine.Format.ShouldBe(KernelFormat.PvhElf);
-            machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+            machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
         }
     }
 
@@ -114,7 +114,7 @@ public sealed class VirtualMachineTests : IDisposable
         using VirtualMachine machine = Flat(PowerOff, memory: 64UL << 30);
         machine.Memory.Write(High + (60UL << 30), 1u);
         machine.Memory.Regions.Count.ShouldBe(2);
-        machine.Run(CancellationToken.None).Kind.ShouldBe(MachineEndKind.PoweredOff);
+        machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
     }
 
     private static void PowerOff(Assembler a)
