@@ -11,7 +11,7 @@ try
     FileBacking disk = new FileBacking(path, FileAccess.ReadWrite);
 
     // RAM at zero, a file at 1 MiB.
-    using GuestMemory memory = new GuestMemoryBuilder("guest").Add(0, ram).Add(1 << 20, disk).Build();
+    using GuestMemory memory = new GuestMemoryBuilder("guest").AddRegion(0, ram).AddRegion(1 << 20, disk).Build();
 
     memory.Write(0x2ffc, 0x1122334455667788UL);
     Show("across a page", memory.TryRead(0x2ffc, out ulong value, out GuestMemoryFault fault), $"0x{value:x}", fault);

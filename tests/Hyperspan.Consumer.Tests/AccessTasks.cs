@@ -12,8 +12,8 @@ public class AccessTasks
     public void Make_memory_with_two_regions_and_a_hole()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(640 << 10))
-            .Add(MiB, new HeapBacking(3 * MiB))
+            .AddRegion(0, new HeapBacking(640 << 10))
+            .AddRegion(MiB, new HeapBacking(3 * MiB))
             .Build();
         memory.Contains(0, 640 << 10).ShouldBeTrue();
         memory.Contains(MiB).ShouldBeTrue();

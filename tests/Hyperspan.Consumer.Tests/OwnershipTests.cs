@@ -33,10 +33,10 @@ public class OwnershipTests
         using var own = new HeapBacking(2 * Page);
         using var both = new HeapBacking(2 * Page);
         GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, kept, 0, Page, Protection.Read, leaveOpen: true)
-            .Add(0x10000, own)
-            .Add(0x20000, both, Page, Page, Protection.ReadWrite, leaveOpen: true)
-            .Add(0x30000, both, 0, Page)
+            .AddRegion(0, kept, 0, Page, Protection.Read, leaveOpen: true)
+            .AddRegion(0x10000, own)
+            .AddRegion(0x20000, both, Page, Page, Protection.ReadWrite, leaveOpen: true)
+            .AddRegion(0x30000, both, 0, Page)
             .Build();
         memory.Length.ShouldBe(5 * Page);
         memory.End.ShouldBe(0x31000UL);

@@ -42,8 +42,8 @@ public sealed class LiveSaveTests
     {
         using GuestProgram guest = Counting();
         using GuestMemory memory = new GuestMemoryBuilder("counted")
-            .Add(0, new HeapBacking(Pages * 0x1000UL))
-            .Add(Second, new SharedBacking(Pages * 0x1000UL))
+            .AddRegion(0, new HeapBacking(Pages * 0x1000UL))
+            .AddRegion(Second, new SharedBacking(Pages * 0x1000UL))
             .Build();
         guest.Partition.Map(Elsewhere, memory, readOnly: false);
         var running = new RunningProcessor(guest.Processor());

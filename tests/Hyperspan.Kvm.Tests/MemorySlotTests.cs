@@ -69,7 +69,7 @@ public sealed class MemorySlotTests
         using var partition = new KvmPartition();
         using var ram = new GuestMemory(new HeapBacking(0x1000), "ram");
         partition.Map(0x5000, ram, readOnly: false);
-        using var two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x1000)).Add(0x5000, new HeapBacking(0x1000)).Build();
+        using var two = new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(0x1000)).AddRegion(0x5000, new HeapBacking(0x1000)).Build();
         Should.Throw<InvalidOperationException>(() => partition.Map(two));
         partition.Slots.Select(slot => slot.Range.Start.Value).ShouldBe([0x5000UL]);
     }
@@ -181,7 +181,7 @@ public sealed class MemorySlotTests
             a.mov(__qword_ptr[(long)GuestProgram.Data + 8], rcx);
             a.jmp(loop);
         });
-        using var ram = new GuestMemoryBuilder("two").Add(0, new SharedBacking(0x10_0000)).Add(0x10_0000, new SharedBacking(0x10_0000)).Build();
+        using var ram = new GuestMemoryBuilder("two").AddRegion(0, new SharedBacking(0x10_0000)).AddRegion(0x10_0000, new SharedBacking(0x10_0000)).Build();
         ram.Write(0, 1UL);
         ram.Write(0x10_0000, 2UL);
         MemoryMapping mapping = guest.Partition.Map(Elsewhere, ram, readOnly: false);

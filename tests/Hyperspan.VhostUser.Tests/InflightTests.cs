@@ -383,7 +383,7 @@ public sealed class InflightTests : IDisposable
     private void Refused(ushort size, Action<GuestMemory> prepare, TestDriver driver, string reason)
     {
         using var record = new SharedBacking(0x1000);
-        using var access = new GuestMemoryBuilder("record").LeaveBackingsOpen().Add(0, record).Build();
+        using var access = new GuestMemoryBuilder("record").LeaveBackingsOpen().AddRegion(0, record).Build();
         prepare(access);
         InvalidMessageTests.Refused(
             harness =>

@@ -74,7 +74,7 @@ internal static unsafe class Memories
         ulong size = Window.Size / (ulong)count;
         for (int i = 0; i < count; i++)
         {
-            builder.Add((ulong)i * size, backing, (ulong)i * size, i == count - 1 ? backing.Length - ((ulong)i * size) : size);
+            builder.AddRegion((ulong)i * size, backing, (ulong)i * size, i == count - 1 ? backing.Length - ((ulong)i * size) : size);
         }
 
         return new Measured(builder.Build(), backing);

@@ -53,7 +53,7 @@ internal static class BootLayout
             ulong offset = 0;
             foreach ((ulong start, ulong part) in Parts(length))
             {
-                builder.Add(start, backing, backingOffset: offset, length: part);
+                builder.AddRegion(start, backing, backingOffset: offset, length: part);
                 offset += part;
             }
 

@@ -74,7 +74,7 @@ internal sealed class DemoMemory : IDisposable
         GuestMemoryBuilder builder = new GuestMemoryBuilder("guest").LeaveBackingsOpen();
         foreach (DemoRegion region in regions)
         {
-            builder.Add(region.Start, region.Backing, region.BackingOffset, region.Length);
+            builder.AddRegion(region.Start, region.Backing, region.BackingOffset, region.Length);
         }
 
         return builder.Build();

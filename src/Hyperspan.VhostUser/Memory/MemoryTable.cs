@@ -21,7 +21,7 @@ internal sealed class MemoryTable
         var builder = new GuestMemoryBuilder("guest").LeaveBackingsOpen();
         foreach (Entry entry in entries)
         {
-            builder.Add(entry.Start, entry.Backing);
+            builder.AddRegion(entry.Start, entry.Backing);
         }
 
         Memory = builder.Build();

@@ -97,7 +97,7 @@ public sealed partial class GuestMemoryDump : IDisposable
         var builder = new GuestMemoryBuilder(System.IO.Path.GetFileName(Path));
         foreach (SnapshotRegion region in _regions.All)
         {
-            builder.Add(region.Range.Start, new DumpBacking(image, region.Range, region.Name), protection: Protection.Read);
+            builder.AddRegion(region.Range.Start, new DumpBacking(image, region.Range, region.Name), protection: Protection.Read);
         }
 
         return builder.Build();

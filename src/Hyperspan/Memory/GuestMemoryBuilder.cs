@@ -12,8 +12,8 @@ namespace Hyperspan;
 /// RAM below and above the hole for 32-bit devices:
 /// <code>
 /// using GuestMemory memory = new GuestMemoryBuilder("ram")
-///     .Add(0, ram, backingOffset: 0, length: 3UL &lt;&lt; 30)
-///     .Add(1UL &lt;&lt; 32, ram, backingOffset: 3UL &lt;&lt; 30, length: 1UL &lt;&lt; 30)
+///     .AddRegion(0, ram, backingOffset: 0, length: 3UL &lt;&lt; 30)
+///     .AddRegion(1UL &lt;&lt; 32, ram, backingOffset: 3UL &lt;&lt; 30, length: 1UL &lt;&lt; 30)
 ///     .Build();
 /// </code>
 /// </example>
@@ -48,6 +48,26 @@ public sealed class GuestMemoryBuilder
         return this;
     }
 
+    /// <summary>Adds a region of zeroed memory of this process: a <see cref="HeapBacking"/>, which the memory owns.</summary>
+    /// <param name="start">The guest-physical address of the first byte. Usually a multiple of 4096.</param>
+    /// <param name="length">The length in bytes, rounded up to whole pages of 4096 bytes. An empty region adds nothing.</param>
+    /// <returns>This builder.</returns>
+    /// <exception cref="ArgumentException">The region wraps past 2^64, or shares a page with another; or the length is more than can be mapped.</exception>
+    /// <exception cref="GuestMemoryMappingException">The system has not so much memory or address space left.</exception>
+    public GuestMemoryBuilder AddRegion(GuestAddress start, ulong length)
+    {
+        var backing = new HeapBacking(length);
+        try
+        {
+            return AddRegion(start, backing);
+        }
+        catch
+        {
+            backing.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Adds a region that shows all of a backing. The same backing may be added more than once.</summary>
     /// <param name="start">
     /// The guest-physical address of the first byte. Usually a multiple of 4096; natural alignment of values is that of the backing's mapping.
@@ -56,7 +76,7 @@ public sealed class GuestMemoryBuilder
     /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
-    public GuestMemoryBuilder Add(GuestAddress start, GuestMemoryBacking backing, Protection? protection = null) =>
+    public GuestMemoryBuilder AddRegion(GuestAddress start, GuestMemoryBacking backing, Protection? protection = null) =>
         Insert(MemoryRegion.Create(start.Value, backing, 0, null, protection ?? Protection.ReadWriteExecute, leaveOpen: false));
 
     /// <summary>Adds a region that shows a part of a backing. The same backing may be added more than once.</summary>
@@ -69,7 +89,7 @@ public sealed class GuestMemoryBuilder
     /// <param name="protection">What accesses are permitted; without the right to write, writes fail with <see cref="GuestMemoryFaultKind.ReadOnly"/>.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
-    public GuestMemoryBuilder Add(GuestAddress start, GuestMemoryBacking backing, ulong backingOffset, ulong length, Protection? protection = null) =>
+    public GuestMemoryBuilder AddRegion(GuestAddress start, GuestMemoryBacking backing, ulong backingOffset, ulong length, Protection? protection = null) =>
         Insert(MemoryRegion.Create(start.Value, backing, backingOffset, length, protection ?? Protection.ReadWriteExecute, leaveOpen: false));
 
     /// <summary>Adds a region that shows a part of a backing, and says who disposes that. The same backing may be added more than once.</summary>
@@ -83,7 +103,7 @@ public sealed class GuestMemoryBuilder
     /// <param name="leaveOpen">Whether the backing stays open when the memory is disposed; it does not where another region of the memory says otherwise.</param>
     /// <returns>This builder.</returns>
     /// <exception cref="ArgumentException">The part is not in the backing, is misaligned, wraps past 2^64, or shares a page with another region.</exception>
-    public GuestMemoryBuilder Add(
+    public GuestMemoryBuilder AddRegion(
         GuestAddress start, GuestMemoryBacking backing, ulong backingOffset, ulong length, Protection protection, bool leaveOpen) =>
         Insert(MemoryRegion.Create(start.Value, backing, backingOffset, length, protection, leaveOpen));
 
@@ -129,7 +149,7 @@ public sealed class GuestMemoryBuilder
         {
             if (backings[i] is { } backing)
             {
-                Add((ulong)i * regionSize, backing, 0, lengths[i]);
+                AddRegion((ulong)i * regionSize, backing, 0, lengths[i]);
             }
         }
 

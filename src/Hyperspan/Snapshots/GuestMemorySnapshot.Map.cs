@@ -38,13 +38,13 @@ public sealed partial class GuestMemorySnapshot
             {
                 if (!region.IsAligned)
                 {
-                    builder.Add(region.Range.Start, Copy(region), protection: region.Protection);
+                    builder.AddRegion(region.Range.Start, Copy(region), protection: region.Protection);
                     continue;
                 }
 
                 var backing = new MappedSnapshotBacking(region, behavior);
                 backings.Add(backing);
-                builder.Add(region.Range.Start, backing, protection: region.Protection);
+                builder.AddRegion(region.Range.Start, backing, protection: region.Protection);
             }
 
             MapRuns(backings);

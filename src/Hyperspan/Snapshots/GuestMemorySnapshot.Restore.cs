@@ -32,8 +32,8 @@ public sealed partial class GuestMemorySnapshot
             foreach (SnapshotRegion region in Regions)
             {
                 backings.Add(new HeapBacking(region.Range.Length, new HeapBackingOptions { Name = region.Name, ExactLength = true }));
-                writable.Add(region.Range.Start, backings[^1]);
-                copy.Add(region.Range.Start, backings[^1], protection: region.Protection);
+                writable.AddRegion(region.Range.Start, backings[^1]);
+                copy.AddRegion(region.Range.Start, backings[^1], protection: region.Protection);
             }
 
             using (GuestMemory memory = writable.Build())

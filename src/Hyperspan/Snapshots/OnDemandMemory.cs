@@ -77,12 +77,12 @@ public sealed class OnDemandMemory : IDisposable
             {
                 OnDemandBacking backing = pages.Add(region);
                 made.Add(backing);
-                builder.Add(region.Range.Start, backing, protection: region.Protection);
+                builder.AddRegion(region.Range.Start, backing, protection: region.Protection);
             }
 
             foreach (SnapshotRegion region in snapshot?.Regions.Where(region => !region.IsAligned) ?? [])
             {
-                builder.Add(region.Range.Start, snapshot!.Copy(region), protection: region.Protection);
+                builder.AddRegion(region.Range.Start, snapshot!.Copy(region), protection: region.Protection);
             }
 
             return new OnDemandMemory(pages, builder.Build());

@@ -191,7 +191,7 @@ internal sealed unsafe partial class ModelWorld : IDisposable
 
         foreach (ModelRegion region in regions)
         {
-            builder.Add(region.Start, region.Backing.Real, (ulong)region.Offset, region.Length, region.Protection);
+            builder.AddRegion(region.Start, region.Backing.Real, (ulong)region.Offset, region.Length, region.Protection);
         }
 
         return new ModelView(builder.Build(), regions, strict, parent: null);

@@ -70,7 +70,7 @@ public sealed unsafe partial class GuardForeignFaultScenario : IScenario
         FileBacking truncated = new FileBacking(file, FileAccess.ReadWrite);
         _ = LibC.Ftruncate(file, 0);
         var hole = new SparseBacking(Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, hole).Add(Page, truncated).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, hole).AddRegion(Page, truncated).Build();
         if (!Guard.UsesMachineCode)
         {
             Console.WriteLine(Guard.Description);

@@ -23,7 +23,7 @@ public sealed class ManyMappingsScenario : IScenario
         }
 
         using var sparse = new SparseBacking((ulong)most * 4 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, sparse).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, sparse).LeaveBackingsOpen().Build();
         using var file = new SharedBacking(Page);
         List<GuestMemoryBacking> many = [];
         Action<ulong> make = arguments[0] switch

@@ -44,7 +44,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
         mapping.Decommit(5 * Page, Page);
         mapping.Protect(7 * Page, Page, Protection.Read);
         _ = Interop.Linux.LibC.Ftruncate(file, (long)Page);
-        using GuestMemory memory = new GuestMemoryBuilder("faulty").Add(0, mapping).Add(8 * Page, truncated).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("faulty").AddRegion(0, mapping).AddRegion(8 * Page, truncated).Build();
         crew.StartCollector();
         crew.StartNullCatcher();
         using var done = new CountdownEvent(Threads);

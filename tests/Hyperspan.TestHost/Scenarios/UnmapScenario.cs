@@ -17,7 +17,7 @@ public sealed class UnmapScenario : IScenario
         };
         (backing as SparseBacking)?.Commit(0, Length);
         using var other = new HeapBacking(4096);
-        GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).Add(1UL << 30, other).LeaveBackingsOpen().Build();
+        GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).AddRegion(1UL << 30, other).LeaveBackingsOpen().Build();
         GuestMemory slice = memory.Slice(4096, 8192);
         GuestMemoryView view = memory.View(0, 4096);
         if (!CanAccess(memory, 8) || !CanAccess(slice, 8))

@@ -30,7 +30,7 @@ public sealed unsafe class UserFaultScenario : IScenario
         }
 
         backing.Faults = signal ? faults : null;
-        using GuestMemory memory = new GuestMemoryBuilder("lazy").LeaveBackingsOpen().Add(0, backing).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("lazy").LeaveBackingsOpen().AddRegion(0, backing).Build();
         var crew = new StormCrew();
         var served = new long[1];
         if (!signal)

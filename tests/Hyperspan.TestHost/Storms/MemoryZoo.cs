@@ -27,9 +27,9 @@ internal static class MemoryZoo
             "file" => new GuestMemory(FromFile(length), "file"),
             "foreign" => new GuestMemory(Foreign(length), "foreign"),
             "table" => new GuestMemoryBuilder("table")
-                .Add(0, Committed(length), backingOffset: 0, length: Page)
-                .Add(Page, new HeapBacking(length), backingOffset: 0, length: Page)
-                .Add(2 * Page, new SharedBacking(length), backingOffset: 0, length: length - (2 * Page))
+                .AddRegion(0, Committed(length), backingOffset: 0, length: Page)
+                .AddRegion(Page, new HeapBacking(length), backingOffset: 0, length: Page)
+                .AddRegion(2 * Page, new SharedBacking(length), backingOffset: 0, length: length - (2 * Page))
                 .Build(),
             "bitmap" => new GuestMemory(new RestrictedBacking(new HeapBacking(length)), "bitmap"),
             "bitmap-guarded" => new GuestMemory(new RestrictedBacking(Committed(length)), "bitmap-guarded"),

@@ -36,9 +36,9 @@ internal sealed class StormWorld : IDisposable
         Sparse.Commit(0, SparsePages * Page);
         FileBacking file = new FileBacking(File, FileAccess.ReadWrite);
         Memory = new GuestMemoryBuilder("storm")
-            .Add(0, Sparse, backingOffset: 0, length: SparsePages * Page)
-            .Add(SparsePages * Page, file)
-            .Add((SparsePages + FilePages) * Page, new HeapBacking(StayingPages * Page))
+            .AddRegion(0, Sparse, backingOffset: 0, length: SparsePages * Page)
+            .AddRegion(SparsePages * Page, file)
+            .AddRegion((SparsePages + FilePages) * Page, new HeapBacking(StayingPages * Page))
             .Build();
     }
 

@@ -56,7 +56,7 @@ public sealed unsafe class BackingDisposalTests
         var throwing = new ThrowingBacking();
         using var sparse = new SparseBacking(3 * 4096);
         sparse.Commit(0, 3 * 4096);
-        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, sparse).Add(3 * 4096, throwing).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, sparse).AddRegion(3 * 4096, throwing).Build();
         PinnedMemory locked = memory.Pin(0, 4 * 4096, AccessType.Write);
         Should.Throw<NotSupportedException>(locked.Dispose);
         Enumerable.Range(0, 3).ShouldAllBe(page => !sparse.IsPinned((ulong)page));
@@ -75,7 +75,7 @@ public sealed unsafe class BackingDisposalTests
         var builder = new GuestMemoryBuilder("three");
         for (int i = 0; i < backings.Length; i++)
         {
-            builder.Add((ulong)i << 20, backings[i]);
+            builder.AddRegion((ulong)i << 20, backings[i]);
         }
 
         GuestMemory memory = builder.Build();
@@ -89,7 +89,7 @@ public sealed unsafe class BackingDisposalTests
     public void Of_several_exceptions_the_first_comes_out()
     {
         RefusingBacking[] backings = [new(), new() { Exception = new InvalidDataException() }];
-        GuestMemory memory = new GuestMemoryBuilder("two").Add(0, backings[0]).Add(1 << 20, backings[1]).Build();
+        GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, backings[0]).AddRegion(1 << 20, backings[1]).Build();
         Should.Throw<NotSupportedException>(memory.Dispose);
         backings.ShouldAllBe(backing => backing.Releases == 1);
     }
@@ -103,7 +103,7 @@ public sealed unsafe class BackingDisposalTests
 
         // By the last lock, after it was asked for.
         var locked = new RefusingBacking();
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, locked).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, locked).LeaveBackingsOpen().Build();
         PinnedMemory pages = memory.Pin(0, 8, AccessType.Read);
         memory.Dispose();
         locked.DisposeAndUnmap();
@@ -118,7 +118,7 @@ public sealed unsafe class BackingDisposalTests
     public void What_the_last_use_throws_is_the_fault_of_the_call_that_was_under_way(string call)
     {
         var backing = new RefusingBacking(hasMapping: call == "handler");
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         backing.DisposesItself = true;
         GuestMemory? view = null;
         bool done = call == "slice"
@@ -142,11 +142,11 @@ public sealed unsafe class BackingDisposalTests
         inner.ShouldAllBe(one => one.IsDisposed);
 
         GuestMemoryBacking[] backings = [new HeapBacking(4096), new SparseBacking(4096)];
-        GuestMemory open = new GuestMemoryBuilder("open").Add(0, backings[0]).Add(4096, backings[1]).LeaveBackingsOpen().Build();
+        GuestMemory open = new GuestMemoryBuilder("open").AddRegion(0, backings[0]).AddRegion(4096, backings[1]).LeaveBackingsOpen().Build();
         InterruptWhileWaiting(AttachLock(backings[0]), open.Dispose);
         backings.ShouldAllBe(backing => !backing.HasLiveAttachments);
 
-        GuestMemory owning = new GuestMemoryBuilder("owning").Add(0, backings[0]).Add(4096, backings[1]).Build();
+        GuestMemory owning = new GuestMemoryBuilder("owning").AddRegion(0, backings[0]).AddRegion(4096, backings[1]).Build();
         InterruptWhileWaiting(AttachLock(backings[0]), owning.Dispose);
         backings.ShouldAllBe(backing => backing.IsDisposed);
     }

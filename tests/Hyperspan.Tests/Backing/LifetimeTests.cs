@@ -81,7 +81,7 @@ public sealed unsafe class LifetimeTests
         [MethodImpl(MethodImplOptions.NoInlining)]
         static void Attach(HeapBacking memory)
         {
-            GuestMemory guest = new GuestMemoryBuilder("guest").Add(0, memory).Build();
+            GuestMemory guest = new GuestMemoryBuilder("guest").AddRegion(0, memory).Build();
             memory.HasLiveAttachments.ShouldBeTrue();
             memory.TryAccess(0, (_, _) => { }).ShouldBeFalse();
             GC.KeepAlive(guest);

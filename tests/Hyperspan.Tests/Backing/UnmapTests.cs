@@ -36,7 +36,7 @@ public sealed unsafe class UnmapTests
     {
         GuestMemoryBacking backing = Make(kind);
         ulong address = (ulong)backing.Mapping;
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         PinnedMemory locked = memory.Pin(4096, 8192, AccessType.Read);
         memory.Dispose();
         backing.DisposeAndUnmap();
@@ -60,7 +60,7 @@ public sealed unsafe class UnmapTests
     {
         GuestMemoryBacking backing = Make(kind);
         ulong address = (ulong)backing.Mapping;
-        GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         backing.DisposeAndUnmap();
         IsTaken(address).ShouldBeTrue();
         memory.TryRead(8, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -77,7 +77,7 @@ public sealed unsafe class UnmapTests
     {
         GuestMemoryBacking backing = Make(kind);
         ulong address = (ulong)backing.Mapping;
-        GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         GuestMemory slice = memory.Slice(4096, 8192);
         memory.Dispose();
         backing.DisposeAndUnmap();

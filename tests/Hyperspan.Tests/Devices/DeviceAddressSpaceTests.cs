@@ -27,9 +27,9 @@ public class DeviceAddressSpaceTests
     public void All_regions_of_a_memory_keep_their_addresses()
     {
         using GuestMemory ram = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(2 * Page))
-            .Add(2 * Page, new HeapBacking(Page), protection: Protection.Read)
-            .Add(0x1_0000, new HeapBacking(Page))
+            .AddRegion(0, new HeapBacking(2 * Page))
+            .AddRegion(2 * Page, new HeapBacking(Page), protection: Protection.Read)
+            .AddRegion(0x1_0000, new HeapBacking(Page))
             .Build();
         var space = new DeviceAddressSpace("vm");
         IDisposable registration = space.AddMemory(ram);
@@ -142,7 +142,7 @@ public class DeviceAddressSpaceTests
         using IDisposable above = space.AddMemory(0x8000, other, new GuestRange(0, 1));
 
         // All or nothing: the region at zero is not added, because the one behind it overlaps.
-        using GuestMemory two = new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(0x6000, new HeapBacking(Page)).Build();
+        using GuestMemory two = new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(Page)).AddRegion(0x6000, new HeapBacking(Page)).Build();
         Should.Throw<InvalidOperationException>(() => space.AddMemory(two));
         Unclaimed(space, 0);
 
@@ -158,7 +158,7 @@ public class DeviceAddressSpaceTests
     {
         const ulong Top = ulong.MaxValue - Page + 1;
         using GuestMemory ram = GuestMemory.Allocate(Page);
-        using GuestMemory last = new GuestMemoryBuilder("last").Add(Top, new HeapBacking(Page)).Build();
+        using GuestMemory last = new GuestMemoryBuilder("last").AddRegion(Top, new HeapBacking(Page)).Build();
         (last.End, last.Last).ShouldBe((0UL, GuestAddress.MaxValue));
         last.Regions[0].Range.ShouldBe(new GuestRange(Top, Page));
 

@@ -48,8 +48,8 @@ public sealed class DumpTests : IDisposable
     public async Task Bare_bytes_are_at_their_addresses()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0x4000, new HeapBacking(0x3000))
-            .Add(0x20_0800, new HeapBacking(100, new HeapBackingOptions { ExactLength = true }))
+            .AddRegion(0x4000, new HeapBacking(0x3000))
+            .AddRegion(0x20_0800, new HeapBacking(100, new HeapBackingOptions { ExactLength = true }))
             .Build();
         memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);

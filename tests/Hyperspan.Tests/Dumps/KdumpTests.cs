@@ -83,8 +83,8 @@ public sealed class KdumpTests : IDisposable
     {
         // Bytes that do not shrink, pages that are zero, a page that is memory in part, and a gap of many windows of the bitmap.
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0x3000, new HeapBacking(0x9_0000))
-            .Add(0x40_0000_0800, new HeapBacking(0x1100, new HeapBackingOptions { ExactLength = true }))
+            .AddRegion(0x3000, new HeapBacking(0x9_0000))
+            .AddRegion(0x40_0000_0800, new HeapBacking(0x1100, new HeapBackingOptions { ExactLength = true }))
             .Build();
         byte[] noise = new byte[0x8000];
         var random = new Random(7);
@@ -133,7 +133,7 @@ public sealed class KdumpTests : IDisposable
     [Fact]
     public async Task Addresses_that_no_processor_has_are_refused_and_nothing_is_left()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(1UL << 52, new HeapBacking(4096)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(1UL << 52, new HeapBacking(4096)).Build();
         await Should.ThrowAsync<IOException>(() => GuestMemoryDump.WriteAsync(memory, _bed.PathOf("k"), new DumpOptions { Format = DumpFormat.Kdump }));
         await Should.ThrowAsync<ArgumentOutOfRangeException>(() => GuestMemoryDump.WriteAsync(memory, _bed.PathOf("k"), new DumpOptions { Format = (DumpFormat)9 }));
         _bed.Names().ShouldBeEmpty();

@@ -28,7 +28,7 @@ public sealed class AccessContractTests : IDisposable
             "fallback" => new(new FallbackBacking((int)(4 * Page)), "ram"),
             "bitmap" => new(new MappedBacking(Committed(), [0xff]), "ram"),
             "table" => new GuestMemoryBuilder("ram")
-                .Add(0, new HeapBacking(Page)).Add(Page, Committed(), backingOffset: 0, length: Page).Add(2 * Page, new HeapBacking(2 * Page)).Build(),
+                .AddRegion(0, new HeapBacking(Page)).AddRegion(Page, Committed(), backingOffset: 0, length: Page).AddRegion(2 * Page, new HeapBacking(2 * Page)).Build(),
             "blocking" => new(Committed(FaultBehavior.MayBlock), "ram"),
             _ => throw new ArgumentException(path, nameof(path)),
         };

@@ -15,7 +15,7 @@ public class ArrayTests
     [InlineData(5000)]
     public void Values_come_back_as_they_were_written_at_any_address(int count)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(5 * Page)).Add(5 * Page, new HeapBacking(20 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(5 * Page)).AddRegion(5 * Page, new HeapBacking(20 * Page)).Build();
         long[] values = [.. Enumerable.Range(0, count).Select(i => i * 0x0102_0304_0506_0709L)];
         foreach (ulong at in (ulong[])[0, 8, 4091, (5 * Page) - 4])
         {

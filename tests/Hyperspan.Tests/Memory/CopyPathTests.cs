@@ -156,7 +156,7 @@ public class CopyPathTests
         {
             "guarded" => new GuestMemory(PinTests.Committed(Size / 4096), kind),
             "restricted" => new GuestMemory(restricted!, kind),
-            "second region" => new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(start, new HeapBacking(Size)).Build(),
+            "second region" => new GuestMemoryBuilder(kind).AddRegion(0, new HeapBacking(Page)).AddRegion(start, new HeapBacking(Size)).Build(),
             _ => GuestMemory.Allocate(Size),
         };
     }

@@ -117,7 +117,7 @@ public class FaultTests
     [Fact]
     public void Writes_to_read_only_regions_and_backings_are_refused()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Pattern(4096)), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").AddRegion(0, new HeapBacking(Pattern(4096)), protection: Protection.Read).Build();
         memory.Read(0, 4096).ShouldBe(Pattern(4096));
         memory.TryWrite(8, 1UL, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
@@ -223,7 +223,7 @@ public class FaultTests
     public void Fallback_failures_keep_kind_and_address()
     {
         var device = new FallbackBacking(4096) { Hole = 100 };
-        using GuestMemory memory = new GuestMemoryBuilder("io").Add(0x10000, device).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("io").AddRegion(0x10000, device).Build();
         memory.TryRead(0x10000 + 90, new byte[20], out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 0x10000 + 100);
         fault.Cause.ShouldBe(FaultCause.Backing);

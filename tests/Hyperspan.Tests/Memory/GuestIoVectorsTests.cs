@@ -18,7 +18,7 @@ public class GuestIoVectorsTests
         byte[] content = Pattern(5 * 4096 + 100);
         File.WriteAllBytes(temporary.Path, content);
         using SafeFileHandle file = File.OpenHandle(temporary.Path, FileMode.Open, FileAccess.ReadWrite);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, PinTests.Committed(4)).Add(4 * Page, new HeapBacking(8 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, PinTests.Committed(4)).AddRegion(4 * Page, new HeapBacking(8 * Page)).Build();
         using var vectors = new GuestIoVectors(AccessType.Write, 1);
         Add(vectors, memory, 3 * Page + 50, 5000);
         Add(vectors, memory, 9 * Page, 300);
@@ -138,8 +138,8 @@ public class GuestIoVectorsTests
         File.WriteAllBytes(temporary.Path, Pattern(3 * 4096));
         using SafeFileHandle file = File.OpenHandle(temporary.Path);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(4 * Page), protection: Protection.Read)
-            .Add(4 * Page, new HeapBacking(Page))
+            .AddRegion(0, new HeapBacking(4 * Page), protection: Protection.Read)
+            .AddRegion(4 * Page, new HeapBacking(Page))
             .Build();
         using var vectors = new GuestIoVectors(AccessType.Read);
         Add(vectors, memory, 4 * Page, 100);

@@ -84,7 +84,7 @@ public class HolesOfPeersTests
     public void Accesses_cross_regions_of_any_layout()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(3 * Page, new HeapBacking(Page)).Add(0, Committed(3)).Add(4 * Page, new FallbackBacking((int)(5 * Page))).Build();
+            .AddRegion(3 * Page, new HeapBacking(Page)).AddRegion(0, Committed(3)).AddRegion(4 * Page, new FallbackBacking((int)(5 * Page))).Build();
         byte[] data = MemoryAssert.Pattern((int)(8 * Page));
         memory.Write(10, data);
         memory.Read(10, data.Length).ShouldBe(data);
@@ -93,7 +93,7 @@ public class HolesOfPeersTests
     [Fact]
     public void Memory_of_several_regions_can_be_shared()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new SharedBacking(Page)).Add(1UL << 32, new SharedBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new SharedBacking(Page)).AddRegion(1UL << 32, new SharedBacking(Page)).Build();
         memory.GetShareableRegions().Count.ShouldBe(2);
     }
 

@@ -15,8 +15,8 @@ public class LayoutTests
     {
         var ram = new HeapBacking(64 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, ram, backingOffset: 0, length: 48 * Page)
-            .Add(4 * GiB, ram, backingOffset: 48 * Page, length: ram.Length - (48 * Page))
+            .AddRegion(0, ram, backingOffset: 0, length: 48 * Page)
+            .AddRegion(4 * GiB, ram, backingOffset: 48 * Page, length: ram.Length - (48 * Page))
             .Build();
         memory.Write((48 * Page) - 8, 1UL);
         memory.Write(4 * GiB, 2UL);
@@ -30,17 +30,31 @@ public class LayoutTests
     }
 
     [Fact]
+    public void Regions_without_a_backing_are_memory_of_this_process()
+    {
+        GuestMemoryBuilder builder = new GuestMemoryBuilder("ram").AddRegion(0, Page).AddRegion(4 * GiB, 100).AddRegion(8 * GiB, 0);
+        Should.Throw<ArgumentException>(() => builder.AddRegion(4 * GiB, Page));
+        GuestMemory memory = builder.Build();
+        memory.Write(4 * GiB, 2UL);
+        memory.Read<ulong>(4 * GiB).ShouldBe(2UL);
+        memory.Read<ulong>(Page - 8).ShouldBe(0UL);
+        memory.Regions.Select(r => r.Range.ToString()).ShouldBe(["0x0-0x1000", "0x100000000-0x100001000"]);
+        memory.Dispose();
+        memory.Regions.ShouldAllBe(static region => region.Backing is HeapBacking && region.Backing.IsDisposed);
+    }
+
+    [Fact]
     public void Touching_regions_are_crossed_unless_strict()
     {
         byte[] data = Pattern(3000);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page)).AddRegion(Page, new HeapBacking(Page)).Build();
         memory.Write(Page - 1500, data);
         memory.Read(Page - 1500, 3000).ShouldBe(data);
         memory.Write(Page - 3, 0x0102_0304_0506_0708UL);
         memory.Read<ulong>(Page - 3).ShouldBe(0x0102_0304_0506_0708UL);
         memory.Read<Guid>(Page - 7).ShouldBe(new Guid(memory.Read(Page - 7, 16)));
 
-        using GuestMemory strict = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Strict().Build();
+        using GuestMemory strict = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page)).AddRegion(Page, new HeapBacking(Page)).Strict().Build();
         strict.IsStrict.ShouldBeTrue();
         strict.ReadBytesFault(Page - 1, 2).ShouldBeFault(GuestMemoryFaultKind.CrossesRegions, Page);
         strict.TryRead(Page - 3, out ulong _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -55,8 +69,8 @@ public class LayoutTests
     {
         GuestMemoryBuilder builder = new();
         builder.Build().Name.ShouldBe("empty");
-        builder.Add(GiB, new HeapBacking(Page, new HeapBackingOptions { Name = "high" }));
-        builder.Add(0, new HeapBacking(Page, new HeapBackingOptions { Name = "low" }));
+        builder.AddRegion(GiB, new HeapBacking(Page, new HeapBackingOptions { Name = "high" }));
+        builder.AddRegion(0, new HeapBacking(Page, new HeapBackingOptions { Name = "low" }));
         using GuestMemory memory = builder.Build();
         memory.Name.ShouldBe("low");
         memory.ReadBytesFault(Page, 1).MemoryName.ShouldBe("low");
@@ -68,7 +82,7 @@ public class LayoutTests
         var builder = new GuestMemoryBuilder("slots");
         for (ulong i = 0; i < 512; i++)
         {
-            builder.Add((i * 37 * GiB) + ((i % 7) * Page), new HeapBacking(Page));
+            builder.AddRegion((i * 37 * GiB) + ((i % 7) * Page), new HeapBacking(Page));
         }
 
         using GuestMemory memory = builder.Build();
@@ -92,7 +106,7 @@ public class LayoutTests
     [Fact]
     public void Regions_reach_the_top_of_the_address_space()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapBacking(Page)).Add(ulong.MaxValue - (Page - 1), new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("top").AddRegion(0, new HeapBacking(Page)).AddRegion(ulong.MaxValue - (Page - 1), new HeapBacking(Page)).Build();
         memory.Write(ulong.MaxValue, (byte)5);
         memory.Read<byte>(ulong.MaxValue).ShouldBe((byte)5);
         memory.TryRead(ulong.MaxValue, out ushort _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -120,11 +134,11 @@ public class LayoutTests
                 ulong end = start + ((ulong)count * Page);
                 if (placed.Any(p => start < p.End && p.Start < end))
                 {
-                    Should.Throw<ArgumentException>(() => builder.Add(start, Shared, backingOffset: 0, length: (ulong)count * Page));
+                    Should.Throw<ArgumentException>(() => builder.AddRegion(start, Shared, backingOffset: 0, length: (ulong)count * Page));
                     continue;
                 }
 
-                builder.Add(start, Shared, backingOffset: 0, length: (ulong)count * Page);
+                builder.AddRegion(start, Shared, backingOffset: 0, length: (ulong)count * Page);
                 placed.Add((start, end));
             }
 
@@ -149,13 +163,13 @@ public class LayoutTests
     public void Builders_refuse_what_cannot_be()
     {
         var heap = new HeapBacking(4 * Page);
-        var builder = new GuestMemoryBuilder("ram").Add(8 * Page, heap);
-        Refused(() => builder.Add(11 * Page, heap), "shares a page");
-        Refused(() => builder.Add(5 * Page, heap), "shares a page");
-        Refused(() => builder.Add(0, heap, backingOffset: 12, length: 4), "page size");
-        Refused(() => builder.Add(0, heap, backingOffset: 8 * Page, length: Page), "not in the backing");
-        Refused(() => builder.Add(0, heap, backingOffset: 0, length: 5 * Page), "not in the backing");
-        Refused(() => builder.Add(ulong.MaxValue - Page, heap), "past 2^64");
+        var builder = new GuestMemoryBuilder("ram").AddRegion(8 * Page, heap);
+        Refused(() => builder.AddRegion(11 * Page, heap), "shares a page");
+        Refused(() => builder.AddRegion(5 * Page, heap), "shares a page");
+        Refused(() => builder.AddRegion(0, heap, backingOffset: 12, length: 4), "page size");
+        Refused(() => builder.AddRegion(0, heap, backingOffset: 8 * Page, length: Page), "not in the backing");
+        Refused(() => builder.AddRegion(0, heap, backingOffset: 0, length: 5 * Page), "not in the backing");
+        Refused(() => builder.AddRegion(ulong.MaxValue - Page, heap), "past 2^64");
         Refused(() => builder.AddEqualRegions(3 * Page, heap), "not a power of 2");
         Refused(() => builder.AddEqualRegions(2048, heap), "smaller than a page");
         Refused(() => builder.AddEqualRegions(Page, heap), "too large");
@@ -186,8 +200,8 @@ public class LayoutTests
         memory.Read<byte>(5).ShouldBe((byte)6);
 
         NoMapping(new GuestMemory(new SparseBacking(Page), "sparse"));
-        NoMapping(new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(Page)).Build());
-        NoMapping(new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Page), protection: Protection.Read).Build());
+        NoMapping(new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(Page)).AddRegion(Page, new HeapBacking(Page)).Build());
+        NoMapping(new GuestMemoryBuilder("rom").AddRegion(0, new HeapBacking(Page), protection: Protection.Read).Build());
         NoMapping(GuestMemory.Empty);
         memory.Dispose();
         NoMapping(memory);
@@ -202,7 +216,7 @@ public class LayoutTests
     [Fact]
     public void Io_addresses_follow_regions_and_slices()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("dma").Add(0, new HeapBacking(Page)).Add(GiB, new IovaBacking()).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("dma").AddRegion(0, new HeapBacking(Page)).AddRegion(GiB, new IovaBacking()).Build();
         memory.GetIova(GiB + 5).ShouldBe(0x7000_0005UL);
         memory.GetIova(0).ShouldBeNull();
         memory.GetIova(Page).ShouldBeNull();

@@ -94,7 +94,7 @@ public class PinTests
     {
         SparseBacking low = Committed(4);
         SparseBacking high = Committed(4);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, low).Add(4 * Page, high).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, low).AddRegion(4 * Page, high).Build();
         GuestMemory view = memory.Slice(Page, 6 * Page).Slice(Page, 4 * Page);
         using (view.PinPages([1, 2], AccessType.Write))
         {
@@ -177,8 +177,8 @@ public class PinTests
     public void Writable_pieces_are_handed_out_only_by_pins_for_writing()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(2 * Page), protection: Protection.Read)
-            .Add(2 * Page, new HeapBacking(2 * Page))
+            .AddRegion(0, new HeapBacking(2 * Page), protection: Protection.Read)
+            .AddRegion(2 * Page, new HeapBacking(2 * Page))
             .Build();
         using (PinnedMemory reading = memory.Pin(Page + 8, 2 * Page, AccessType.Read))
         {
@@ -200,7 +200,7 @@ public class PinTests
     {
         var low = new CountingBacking();
         var high = new CountingBacking();
-        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, low).Add(Page, high).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, low).AddRegion(Page, high).Build();
         PinnedMemory locked = memory.PinPages([0, 1], AccessType.Read);
         ReadOnlyMemory<byte> piece = locked.ReadOnlySegments[0];
         int unlockedMeanwhile = -1;
@@ -276,7 +276,7 @@ public class PinTests
     public void Whether_memory_can_be_pinned_is_asked_first()
     {
         var refusing = new RefusingBacking();
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(Page, refusing).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page)).AddRegion(Page, refusing).Build();
         memory.IsPinnable.ShouldBeFalse();
         memory.TryPinPages([0, 1], AccessType.Read, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPinnable, Page);
@@ -307,8 +307,8 @@ public class PinTests
     {
         using GuestMemory memory = by == "region"
             ? new GuestMemoryBuilder("ram")
-                .Add(0, new HeapBacking(2 * Page))
-                .Add(2 * Page, new HeapBacking(2 * Page), protection: new Protection(read: false, write: true, execute: false))
+                .AddRegion(0, new HeapBacking(2 * Page))
+                .AddRegion(2 * Page, new HeapBacking(2 * Page), protection: new Protection(read: false, write: true, execute: false))
                 .Build()
             : new GuestMemory(new MappedBacking(Committed(4), [0b0011], [0b1111]), "ram");
         memory.TryRead(2 * Page, out byte _).ShouldBeFalse();

@@ -11,7 +11,7 @@ public sealed class PinUndoTests
     public void A_backing_that_throws_when_it_is_asked_for_spans_leaves_nothing_pinned(bool byNumber)
     {
         using var backing = new UnwillingBacking(Committed(4)) { ThrowWhenAskedForSpans = true };
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         PinnedMemory? none;
         GuestMemoryFault fault;
         (byNumber
@@ -35,7 +35,7 @@ public sealed class PinUndoTests
         using SparseBacking sparse = Committed(1);
         using var throwing = new UnwillingBacking(Committed(1)) { ThrowOnUnlock = true };
         using var empty = new SparseBacking(Page);
-        using GuestMemory memory = new GuestMemoryBuilder("three").Add(0, sparse).Add(Page, throwing).Add(2 * Page, empty).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("three").AddRegion(0, sparse).AddRegion(Page, throwing).AddRegion(2 * Page, empty).LeaveBackingsOpen().Build();
         GuestMemoryFault fault;
         (byNumber
             ? memory.TryPinPages([0, 1, 2], AccessType.Write, out _, out fault)
@@ -51,7 +51,7 @@ public sealed class PinUndoTests
     {
         using SparseBacking sparse = Committed(2);
         using var throwing = new UnwillingBacking(Committed(1)) { ThrowOnUnlock = true };
-        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, sparse).Add(2 * Page, throwing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, sparse).AddRegion(2 * Page, throwing).LeaveBackingsOpen().Build();
         using var vectors = new GuestIoVectors(AccessType.Write);
         vectors.Add(memory, 0, 3 * Page);
         Should.Throw<NotSupportedException>(vectors.Clear);
@@ -67,7 +67,7 @@ public sealed class PinUndoTests
     public void Where_the_first_page_is_not_there_hardly_any_is_pinned_and_hardly_anything_allocated()
     {
         using var backing = new UnwillingBacking(new SparseBacking(16UL << 30));
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         for (int warm = 0; warm < 2; warm++)
         {
             memory.TryPin(0, 1 << 20, AccessType.Write, out _, out _).ShouldBeFalse();
@@ -86,7 +86,7 @@ public sealed class PinUndoTests
     public void A_long_list_whose_first_page_is_not_there_allocates_hardly_anything()
     {
         using var sparse = new SparseBacking(16UL << 30);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, sparse).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, sparse).LeaveBackingsOpen().Build();
         ulong[] pages = [.. Enumerable.Range(0, 1 << 20).Select(page => (ulong)page)];
         memory.TryPinPages(pages, AccessType.Read, out _, out _).ShouldBeFalse();
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -107,7 +107,7 @@ public sealed class PinUndoTests
     {
         using SparseBacking sparse = Committed(300);
         sparse.Decommit(hole * Page, Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, sparse).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, sparse).LeaveBackingsOpen().Build();
         memory.TryPin(10, (300 * Page) - 20, AccessType.Write, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, hole == 0 ? 10 : hole * Page);
         sparse.Unmap(0, 300 * Page);
@@ -121,7 +121,7 @@ public sealed class PinUndoTests
     public void A_long_pin_is_released_page_by_page_as_it_was_taken(ulong pages)
     {
         using var backing = new UnwillingBacking(Committed(pages));
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
         PinnedMemory first = memory.Pin(0, pages * Page, AccessType.Write);
         backing.Held.ShouldBe((int)pages);
         PinnedMemory second = memory.Pin(0, 1, AccessType.Read);

@@ -64,7 +64,7 @@ public sealed unsafe class RegionCheckTests : IDisposable
     private static GuestMemory Make(string way, GuestMemoryBacking backing) => way switch
     {
         "constructor" => new GuestMemory(backing, "odd"),
-        "builder" => new GuestMemoryBuilder("odd").Add(0, backing).Build(),
+        "builder" => new GuestMemoryBuilder("odd").AddRegion(0, backing).Build(),
         _ => new GuestMemoryBuilder("odd").AddEqualRegions(2 * Page, backing).Build(),
     };
 

@@ -14,8 +14,8 @@ public class RegionLookupTests
     {
         var builder = new GuestMemoryBuilder("ram");
         using GuestMemory memory = (strict ? builder.Strict() : builder)
-            .Add(0, new FallbackBacking((int)Page)).Add(Page, new HeapBacking(Page)).Add(8 * Page, new HeapBacking(Page))
-            .Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+            .AddRegion(0, new FallbackBacking((int)Page)).AddRegion(Page, new HeapBacking(Page)).AddRegion(8 * Page, new HeapBacking(Page))
+            .AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         ulong[] addresses = [0, 1, Page - 1, Page, (2 * Page) - 1, 2 * Page, (8 * Page) - 1, 8 * Page, (9 * Page) - 1, 9 * Page, 0xffff_ffff_ffff_f000, ulong.MaxValue];
         ulong[] lengths = [0, 1, 2, Page, Page + 1, 2 * Page, (2 * Page) + 1, ulong.MaxValue];
         foreach (ulong at in addresses)
@@ -37,7 +37,7 @@ public class RegionLookupTests
     {
         var low = new HeapBacking(16 * Page);
         var high = new FallbackBacking((int)Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(2 * Page, low, 4 * Page, 8 * Page).Add(64 * Page, high).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(2 * Page, low, 4 * Page, 8 * Page).AddRegion(64 * Page, high).Build();
         memory.TryFindRegion(2 * Page, out GuestMemoryRegion? region).ShouldBeTrue();
         (region.Backing, region.BackingOffset, region.Range, region.Slot).ShouldBe((low, 4 * Page, new GuestRange(2 * Page, 8 * Page), 0u));
         memory.TryFindRegion((65 * Page) - 1, out region).ShouldBeTrue();
@@ -59,7 +59,9 @@ public class RegionLookupTests
     {
         var low = new HeapBacking(4 * Page);
         var high = new SparseBacking(4 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, low).Add(64 * Page, high, Page, 2 * Page).Add(128 * Page, new FallbackBacking((int)Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram")
+            .AddRegion(0, low).AddRegion(64 * Page, high, Page, 2 * Page).AddRegion(128 * Page, new FallbackBacking((int)Page))
+            .Build();
         memory.Write(100, 0x1234);
         memory.TryGetMapping(100, out byte* pointer, out ulong length).ShouldBeTrue();
         (*(int*)pointer).ShouldBe(0x1234);

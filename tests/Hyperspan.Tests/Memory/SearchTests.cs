@@ -33,7 +33,7 @@ public class SearchTests
     [Fact]
     public void What_is_there_ends_with_the_memory_and_with_the_address_space()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("top").Add(0, new HeapBacking(Page)).Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("top").AddRegion(0, new HeapBacking(Page)).AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         memory.ReadAvailable(Page - 9, new byte[100]).ShouldBe(9);
         memory.ReadAvailable(0xffff_ffff_ffff_fff9, new byte[100], out GuestMemoryFault fault).ShouldBe(7);
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, null);
@@ -47,7 +47,8 @@ public class SearchTests
     public void All_occurrences_are_found_across_regions_and_past_holes()
     {
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(2 * Page)).Add(2 * Page, new HeapBacking(Page)).Add(16 * Page, new HeapBacking(Page)).Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+            .AddRegion(0, new HeapBacking(2 * Page)).AddRegion(2 * Page, new HeapBacking(Page))
+            .AddRegion(16 * Page, new HeapBacking(Page)).AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         GuestAddress[] places = [0, 100, 102, (2 * Page) - 1, (3 * Page) - 3, 16 * Page, (17 * Page) - 3, 0xffff_ffff_ffff_fffd];
         foreach (GuestAddress place in places)
         {
@@ -98,7 +99,7 @@ public class SearchTests
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(Page, Page);
         mapping.Commit(3 * Page, Page);
-        using GuestMemory memory = new GuestMemoryBuilder("odd").Add(0x1800, mapping).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("odd").AddRegion(0x1800, mapping).Build();
         memory.Write(0x1800 + Page, "needle"u8);
         memory.Write(0x1800 + (3 * Page), "needle"u8);
         memory.FindAll("needle"u8).ShouldBe([0x1800 + Page, 0x1800 + (3 * Page)]);
@@ -113,7 +114,7 @@ public class SearchTests
     [InlineData(100_000, 100_000UL)]
     public void Bytes_are_found_wherever_they_lie(int count, ulong offset)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(32 * Page)).Add(32 * Page, new HeapBacking(32 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(32 * Page)).AddRegion(32 * Page, new HeapBacking(32 * Page)).Build();
         byte[] value = [.. Enumerable.Range(0, count).Select(i => (byte)(1 + (i % 250)))];
         memory.Write(1000 + offset, value);
         memory.IndexOf(1000, 200_000, value).ShouldBe(new GuestAddress(1000 + offset));
@@ -180,7 +181,7 @@ public class SearchTests
     [InlineData(70_000)]
     public void Bytes_are_equal_if_each_is(int count)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(8 * Page)).Add(8 * Page, new HeapBacking(32 * Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(8 * Page)).AddRegion(8 * Page, new HeapBacking(32 * Page)).Build();
         byte[] value = Pattern(count, seed: 7);
         memory.Write(99, value);
         memory.SequenceEqual(99, value).ShouldBeTrue();
@@ -222,7 +223,7 @@ public class SearchTests
     [Fact]
     public void The_last_bytes_below_the_end_of_addresses_are_compared()
     {
-        using GuestMemory memory = new GuestMemoryBuilder().Add(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder().AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
         memory.Fill(0xffff_ffff_ffff_f000, 0x11, Page);
         memory.SequenceEqual(0xffff_ffff_ffff_f000, Enumerable.Repeat((byte)0x11, (int)Page).ToArray()).ShouldBeTrue();
         memory.TrySequenceEqual(0xffff_ffff_ffff_fff9, new byte[8], out _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -263,7 +264,7 @@ public class SearchTests
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, Page);
         mapping.Commit(3 * Page, Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, mapping).Add(0x10_0000, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, mapping).AddRegion(0x10_0000, new HeapBacking(Page)).Build();
         memory.Write(Page - 20, "Hello, \u007fworld\n|~|!!!"u8);
         memory.Write(3 * Page, (byte)'A');
         Dump(Page - 20, 40).ShouldBe(

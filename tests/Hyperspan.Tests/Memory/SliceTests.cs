@@ -14,7 +14,7 @@ public class SliceTests
     [InlineData(13UL)]
     public void Addresses_are_relative_and_bounds_hold(ulong start)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(2 * Page)).Add(2 * Page, Committed(2)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(2 * Page)).AddRegion(2 * Page, Committed(2)).Build();
         byte[] all = Pattern((int)(4 * Page));
         memory.Write(0, all);
         GuestMemory view = memory.Slice(start, 2 * Page);
@@ -55,7 +55,7 @@ public class SliceTests
     [Fact]
     public void Ranges_that_are_not_all_memory_are_refused()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(2 * Page, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page)).AddRegion(2 * Page, new HeapBacking(Page)).Build();
         Refused(memory, 0, Page + 1, Page);
         Refused(memory, Page, 1, Page);
         Refused(memory, 2 * Page, ulong.MaxValue, 3 * Page);
@@ -81,7 +81,7 @@ public class SliceTests
     public void Faults_handlers_and_fallbacks_are_forwarded_with_addresses_of_their_own()
     {
         using var faulting = new FaultingBacking(16 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0x10_0000, faulting).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0x10_0000, faulting).Build();
         GuestMemory view = memory.Slice(0x10_0000 + (3 * Page) + 8, 4 * Page);
         view.TryRead(0, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Other, 0);
@@ -144,7 +144,7 @@ public class SliceTests
         var low = new SharedBacking(4 * Page);
         var high = new SharedBacking(4 * Page);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, low).Add(4 * Page, new HeapBacking(Page)).Add(5 * Page, high, protection: Protection.Read).Build();
+            .AddRegion(0, low).AddRegion(4 * Page, new HeapBacking(Page)).AddRegion(5 * Page, high, protection: Protection.Read).Build();
         memory.GetShareableRegions().Select(r => (r.Start, r.Length, r.FileOffset, r.Writable))
             .ShouldBe([(0UL, 4 * Page, 0UL, true), (5 * Page, 4 * Page, 0UL, false)]);
         memory.GetShareableRegions()[1].Handle.ShouldBeSameAs(high.Handle);
@@ -220,7 +220,7 @@ public class SliceTests
         foreach (int closed in Enumerable.Range(0, 5))
         {
             using var backing = new OwnSliceBacking();
-            GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, backing).LeaveBackingsOpen().Build();
+            GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, backing).LeaveBackingsOpen().Build();
             GuestMemory outer = memory.Slice(Page, Page);
             GuestMemory inner = outer.Slice(64, 128);
             GuestMemory innermost = inner.Slice(1, 2);
@@ -272,7 +272,7 @@ public class SliceTests
     {
         // The backing stays open, and so does what the view was asked of.
         using var heap = new HeapBacking(4 * Page);
-        using GuestMemory origin = new GuestMemoryBuilder("origin").Add(0, heap).LeaveBackingsOpen().Build();
+        using GuestMemory origin = new GuestMemoryBuilder("origin").AddRegion(0, heap).LeaveBackingsOpen().Build();
         GuestMemory middle = origin.Slice(Page / 2, 3 * Page);
         GuestMemory made = middle.Slice(Page / 4, Page);
         using var outer = new GuestMemory(new ForwardingBacking(Page, made), "outer");

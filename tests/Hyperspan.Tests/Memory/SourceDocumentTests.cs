@@ -106,7 +106,7 @@ public class SourceDocumentTests
         var heap = new HeapBacking(0x10000);
         var pattern = new byte[0x10000];
         Array.Fill(pattern, (byte)0x42);
-        using (GuestMemory memory = new GuestMemoryBuilder("heap").Add(0, heap).LeaveBackingsOpen().Build())
+        using (GuestMemory memory = new GuestMemoryBuilder("heap").AddRegion(0, heap).LeaveBackingsOpen().Build())
         {
             memory.Write(0, pattern);
             heap.TryAccess(0, (_, _) => { }).ShouldBeFalse("a memory refers to it");
@@ -160,7 +160,7 @@ public class SourceDocumentTests
     }
 
     private static GuestMemory BytesAt(ulong address, int size) =>
-        new GuestMemoryBuilder("slice").Add(address, new HeapBacking(new byte[size])).Build();
+        new GuestMemoryBuilder("slice").AddRegion(address, new HeapBacking(new byte[size])).Build();
 
     // 0 to 1 MiB RAM, 1 to 2 MiB empty, 2 to 3 MiB RAM, a page empty, RAM up to 4 MiB.
     private static MappedBacking HoledMapping()

@@ -150,7 +150,7 @@ public class UpdateTests
             "sparse" => new GuestMemory(Committed(), "sparse"),
             "restricted" => new GuestMemory(new MappedBacking(Committed(), [0xff]), "restricted"),
             "fallback" => new GuestMemory(new FallbackBacking((int)Page), "fallback"),
-            _ => new GuestMemoryBuilder("two").Add(0, new HeapBacking(Page)).Add(4 * Page, new HeapBacking(Page)).Build(),
+            _ => new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(Page)).AddRegion(4 * Page, new HeapBacking(Page)).Build(),
         };
     }
 

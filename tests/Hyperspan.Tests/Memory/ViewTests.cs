@@ -62,7 +62,7 @@ public class ViewTests
     [Fact]
     public void What_is_not_all_memory_has_no_view()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page)).Add(2 * Page, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page)).AddRegion(2 * Page, new HeapBacking(Page)).Build();
         memory.TryView(0, Page + 1, out GuestMemoryView view, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, Page);
         view.Length.ShouldBe(0UL);

@@ -170,7 +170,7 @@ public sealed class AllocationTests
             case "translated":
                 return new TranslatedMemory(GuestMemory.Allocate(Size), new PageMap().Map(0, 0, Size / GuestAddress.PageSize)).Memory;
             case "regions":
-                return new GuestMemoryBuilder("regions").Add(0, new HeapBacking(Size / 2)).Add(Size / 2, new HeapBacking(Size / 2)).Build();
+                return new GuestMemoryBuilder("regions").AddRegion(0, new HeapBacking(Size / 2)).AddRegion(Size / 2, new HeapBacking(Size / 2)).Build();
             default:
                 return new GuestMemory(new FallbackBacking((int)Size), "fallback");
         }

@@ -36,7 +36,7 @@ public sealed class ScaleTests
         for (int i = 0; i < 512; i++)
         {
             // In reverse order in the backing, so that no two touch on both sides.
-            builder.Add((ulong)i << 30, ram, (ulong)(511 - i) * 4096, 4096);
+            builder.AddRegion((ulong)i << 30, ram, (ulong)(511 - i) * 4096, 4096);
         }
 
         using GuestMemory memory = builder.Build();

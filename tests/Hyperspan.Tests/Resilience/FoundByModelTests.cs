@@ -36,7 +36,7 @@ public sealed class FoundByModelTests
     [Fact]
     public void Lock_for_reading_of_memory_that_may_not_be_read_is_not_called_read_only()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(Page), protection: Protection.None).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(Page), protection: Protection.None).Build();
         memory.TryRead(0, out byte _, out GuestMemoryFault read).ShouldBeFalse();
         memory.TryPin(0, 1, AccessType.Read, out _, out GuestMemoryFault locked).ShouldBeFalse();
         locked.Kind.ShouldBe(read.Kind);
@@ -61,8 +61,8 @@ public sealed class FoundByModelTests
         const int Length = 3 * 4096;
         using var shared = new HeapBacking(4 * Page);
         using var own = new HeapBacking(Page);
-        using GuestMemory plain = new GuestMemoryBuilder("plain").LeaveBackingsOpen().Add(0, shared).Build();
-        using GuestMemory shifted = new GuestMemoryBuilder("shifted").LeaveBackingsOpen().Add(0, own).Add(Page, shared).Build();
+        using GuestMemory plain = new GuestMemoryBuilder("plain").LeaveBackingsOpen().AddRegion(0, shared).Build();
+        using GuestMemory shifted = new GuestMemoryBuilder("shifted").LeaveBackingsOpen().AddRegion(0, own).AddRegion(Page, shared).Build();
         byte[] bytes = Pattern((int)(5 * Page));
         shifted.Write(0, bytes);
         shifted.CopyTo(Page - 8, plain, 0, Length);
@@ -116,6 +116,6 @@ public sealed class FoundByModelTests
     private static GuestMemory TwiceRestricted()
     {
         var backing = new MappedBacking(Committed(4), [0xff]);
-        return new GuestMemoryBuilder("ram").Add(0, backing).Add(8 * Page, backing).Build();
+        return new GuestMemoryBuilder("ram").AddRegion(0, backing).AddRegion(8 * Page, backing).Build();
     }
 }

@@ -46,7 +46,7 @@ public sealed class FoundByMutationTests
     public void Direct_memory_is_closed_with_its_backing()
     {
         var backing = new HeapBacking(Page);
-        using GuestMemory memory = new GuestMemoryBuilder("ram").LeaveBackingsOpen().Add(0, backing).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("ram").LeaveBackingsOpen().AddRegion(0, backing).Build();
         memory.Write(0, 7u);
         backing.Dispose();
         memory.TryRead(0, out uint _, out GuestMemoryFault fault).ShouldBeFalse();

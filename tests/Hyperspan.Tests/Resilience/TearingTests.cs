@@ -183,7 +183,7 @@ public sealed class TearingTests
             "guarded" => new GuestMemory(Committed(), path),
             "blocking" => new GuestMemory(Committed(FaultBehavior.MayBlock), path),
             "bitmap" => new GuestMemory(new MappedBacking(Committed(), [0xff]), path),
-            "table" => new GuestMemoryBuilder(path).Add(0, new HeapBacking(Page)).Add(Page, new HeapBacking(3 * Page)).Build(),
+            "table" => new GuestMemoryBuilder(path).AddRegion(0, new HeapBacking(Page)).AddRegion(Page, new HeapBacking(3 * Page)).Build(),
             _ => throw new ArgumentException(path, nameof(path)),
         };
 

@@ -134,8 +134,8 @@ public sealed class LiveDiscardTests : IDisposable
     public async Task Several_savings_and_who_gives_back_do_not_hold_up_each_other()
     {
         SharedBacking[] ram = [.. Enumerable.Range(0, 2).Select(_ => new SharedBacking(16 * Page, new SharedBackingOptions { IsDiscardable = true }))];
-        using GuestMemory forward = new GuestMemoryBuilder("forward").Add(0, ram[0]).Add(1 << 20, ram[1]).LeaveBackingsOpen().Build();
-        using GuestMemory backward = new GuestMemoryBuilder("backward").Add(0, ram[1]).Add(1 << 20, ram[0]).LeaveBackingsOpen().Build();
+        using GuestMemory forward = new GuestMemoryBuilder("forward").AddRegion(0, ram[0]).AddRegion(1 << 20, ram[1]).LeaveBackingsOpen().Build();
+        using GuestMemory backward = new GuestMemoryBuilder("backward").AddRegion(0, ram[1]).AddRegion(1 << 20, ram[0]).LeaveBackingsOpen().Build();
         using var stop = new CancellationTokenSource();
         Task giving = Task.Run(() =>
         {

@@ -186,7 +186,7 @@ public sealed class LiveSaveTests : IDisposable
     public void Each_page_is_as_it_was_where_regions_share_it()
     {
         var backing = new SharedBacking(64 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("twice").Add(0, backing).Add(0x1000_0000, backing).Add(0x1_0000_0000, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("twice").AddRegion(0, backing).AddRegion(0x1000_0000, backing).AddRegion(0x1_0000_0000, new HeapBacking(Page)).Build();
         SnapshotBed.Scribble(memory, new Random(1), 300);
         byte[] expected = SnapshotBed.BytesOf(memory);
         using FileStream spill = SpillFile.Create(_bed.PathOf(""));
@@ -304,7 +304,7 @@ public sealed class LiveSaveTests : IDisposable
         }
 
         // What nobody writes need not be held.
-        using GuestMemory firmware = new GuestMemoryBuilder("with firmware").Add(0, new HeapBacking(Page)).Add(0x10_0000, new FileBacking(onDisk.Path)).Build();
+        using GuestMemory firmware = new GuestMemoryBuilder("with firmware").AddRegion(0, new HeapBacking(Page)).AddRegion(0x10_0000, new FileBacking(onDisk.Path)).Build();
         await Snapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
         _bed.Names().ShouldBe(["firmware"]);
     }
@@ -312,7 +312,7 @@ public sealed class LiveSaveTests : IDisposable
     [SkippableFact]
     public async Task What_something_else_watches_is_refused_and_goes_on_being_watched()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("both").Add(0, new HeapBacking(Page)).Add(0x10_0000, new HeapBacking(Page)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("both").AddRegion(0, new HeapBacking(Page)).AddRegion(0x10_0000, new HeapBacking(Page)).Build();
         using GuestMemory watched = memory.Slice(0x10_0000, Page);
         using var log = new DirtyLog(watched, scope: DirtyLogScope.Mapping);
         try

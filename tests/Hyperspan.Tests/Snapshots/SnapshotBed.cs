@@ -34,10 +34,10 @@ public sealed class SnapshotBed : IDisposable
     /// Four regions: one at zero on a memory file, one above a hole on the heap, one that begins in the middle of a page, one that has the last byte there is.
     /// </summary>
     public static GuestMemory CreateMemory() => new GuestMemoryBuilder("ram")
-        .Add(0, OperatingSystem.IsLinux() ? new SharedBacking(600 * Page) : new HeapBacking(600 * Page))
-        .Add(0x1_0000_0000, new HeapBacking(300 * Page))
-        .Add(0x2_0000_0800, new HeapBacking(5000, new HeapBackingOptions { ExactLength = true, Name = "odd" }))
-        .Add(ulong.MaxValue - ((3 * Page) - 1), new HeapBacking(3 * Page))
+        .AddRegion(0, OperatingSystem.IsLinux() ? new SharedBacking(600 * Page) : new HeapBacking(600 * Page))
+        .AddRegion(0x1_0000_0000, new HeapBacking(300 * Page))
+        .AddRegion(0x2_0000_0800, new HeapBacking(5000, new HeapBackingOptions { ExactLength = true, Name = "odd" }))
+        .AddRegion(ulong.MaxValue - ((3 * Page) - 1), new HeapBacking(3 * Page))
         .Build();
 
     /// <summary>Writes into some pages, clears others, leaves most.</summary>

@@ -82,7 +82,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     [Fact]
     public void Memory_that_may_only_be_read_is_restored_as_such()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0x1000, new HeapBacking([1, 2, 3, 4]), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").AddRegion(0x1000, new HeapBacking([1, 2, 3, 4]), protection: Protection.Read).Build();
         memory.Save(_bed.PathOf("a"));
         using GuestMemory restored = Snapshot.Restore(_bed.PathOf("a"));
         restored.Read<uint>(0x1000).ShouldBe(0x0403_0201u);
@@ -111,7 +111,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         File.WriteAllBytes(path, [.. Enumerable.Repeat((byte)7, 3 * (int)SnapshotBed.Page)]);
         string link = _bed.PathOf("link");
         File.CreateSymbolicLink(link, path);
-        using GuestMemory memory = new GuestMemoryBuilder("vm").Add(0, new HeapBacking(SnapshotBed.Page)).Add(0x10_0000, new FileBacking(path)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("vm").AddRegion(0, new HeapBacking(SnapshotBed.Page)).AddRegion(0x10_0000, new FileBacking(path)).Build();
         foreach (string place in (string[])[path, link, Path.Combine(Path.GetDirectoryName(path)!, ".", "ram")])
         {
             (await Should.ThrowAsync<ArgumentException>(() => memory.SaveAsync(place))).Message.ShouldContain("holds the memory itself");

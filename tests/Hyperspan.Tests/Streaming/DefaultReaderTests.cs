@@ -109,7 +109,7 @@ public class DefaultReaderTests
         const ulong Half = 1UL << 40;
         using var sparse = new SparseBacking(2 * Half);
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, sparse).Add(2 * Half, sparse, Half, Half).Add(3 * Half, sparse, 0, Half).LeaveBackingsOpen().Build();
+            .AddRegion(0, sparse).AddRegion(2 * Half, sparse, Half, Half).AddRegion(3 * Half, sparse, 0, Half).LeaveBackingsOpen().Build();
         memory.TryCopyTo(0, memory, 2 * Half, 2 * Half, out GuestMemoryFault fault).ShouldBeFalse();
         (fault.Kind, fault.Operation).ShouldBe((GuestMemoryFaultKind.Other, GuestMemoryOperation.Copy));
         fault.Exception.ShouldBeOfType<NotSupportedException>();

@@ -176,7 +176,7 @@ public class StreamingFaultTests
     [Fact]
     public void Read_only_memory_is_a_fault_of_the_memory()
     {
-        using GuestMemory memory = new GuestMemoryBuilder("rom").Add(0, new HeapBacking(Page), protection: Protection.Read).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("rom").AddRegion(0, new HeapBacking(Page), protection: Protection.Read).Build();
         var writer = new RangeWriter(memory, new GuestRange(0, Page));
         writer.TryWrite(1, out StreamingFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(StreamingFaultKind.Memory);

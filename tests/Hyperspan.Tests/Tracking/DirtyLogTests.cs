@@ -118,12 +118,12 @@ public sealed class DirtyLogTests
         using var heap = new HeapBacking(8 * Page);
         using GuestMemory twice = new GuestMemoryBuilder("twice")
             .LeaveBackingsOpen()
-            .Add(0, heap, backingOffset: 0, length: 4 * Page)
-            .Add(0x10_0000, heap, backingOffset: 2 * Page, length: heap.Length - (2 * Page))
+            .AddRegion(0, heap, backingOffset: 0, length: 4 * Page)
+            .AddRegion(0x10_0000, heap, backingOffset: 2 * Page, length: heap.Length - (2 * Page))
             .Build();
         using var log = new DirtyLog(twice);
         log.Start();
-        using GuestMemory later = new GuestMemoryBuilder("later").LeaveBackingsOpen().Add(0, heap).Build();
+        using GuestMemory later = new GuestMemoryBuilder("later").LeaveBackingsOpen().AddRegion(0, heap).Build();
         later.Write(3 * Page, 1);
         later.Write(5 * Page, 1);
         Pages(log.Collect()).ShouldBe([3UL, 0x101UL, 0x103UL]);
@@ -134,8 +134,8 @@ public sealed class DirtyLogTests
     {
         const ulong Large = 2 << 20;
         using GuestMemory memory = new GuestMemoryBuilder("apart")
-            .Add(Page, new HeapBacking(4 * Large))
-            .Add(0x1_0000_0000, new HeapBacking(Large))
+            .AddRegion(Page, new HeapBacking(4 * Large))
+            .AddRegion(0x1_0000_0000, new HeapBacking(Large))
             .Build();
         using var log = new DirtyLog(memory, Large);
         log.Start();
@@ -181,7 +181,9 @@ public sealed class DirtyLogTests
     public void After_its_end_the_gates_are_calm_and_the_backing_has_nobody_to_tell()
     {
         using var heap = new HeapBacking(4 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen().Add(0, heap, backingOffset: 0, length: Page).Add(2 * Page, heap, Page, Page).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").LeaveBackingsOpen()
+            .AddRegion(0, heap, backingOffset: 0, length: Page).AddRegion(2 * Page, heap, Page, Page)
+            .Build();
         using (var first = new DirtyLog(memory))
         using (var second = new DirtyLog(memory))
         {
@@ -272,12 +274,12 @@ public sealed class DirtyLogTests
     {
         ulong length = (ulong)LongRun.Count(64, 1024) << 20;
         using GuestMemory memory = new GuestMemoryBuilder("ram")
-            .Add(0, new HeapBacking(length / 4))
-            .Add(0x1_0000_0000, new SharedBacking(length - (length / 4)))
+            .AddRegion(0, new HeapBacking(length / 4))
+            .AddRegion(0x1_0000_0000, new SharedBacking(length - (length / 4)))
             .Build();
         using GuestMemory copy = new GuestMemoryBuilder("copy")
-            .Add(0, new HeapBacking(length / 4))
-            .Add(0x1_0000_0000, new HeapBacking(length - (length / 4)))
+            .AddRegion(0, new HeapBacking(length / 4))
+            .AddRegion(0x1_0000_0000, new HeapBacking(length - (length / 4)))
             .Build();
         using var log = new DirtyLog(memory);
         log.Start();
@@ -344,7 +346,7 @@ public sealed class DirtyLogTests
     [InlineData(0x10_0000)]
     public void A_value_over_two_pages_marks_both_where_the_first_is_marked_already(ulong start)
     {
-        using GuestMemory memory = new GuestMemoryBuilder("two").Add(0, new HeapBacking(0x8000)).Add(0x10_0000, new HeapBacking(0x8000)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(0x8000)).AddRegion(0x10_0000, new HeapBacking(0x8000)).Build();
         using var log = new DirtyLog(memory);
         log.Start();
         foreach (Action<ulong> write in (Action<ulong>[])[
@@ -364,7 +366,7 @@ public sealed class DirtyLogTests
     {
         var backing = new HeapBacking(0x10000);
         using var whole = new GuestMemory(backing);
-        using GuestMemory memory = new GuestMemoryBuilder("parts").Add(0, backing, 0x5000, 0x2000).Add(0x10_0000, backing, 0x9000, 0x2000).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("parts").AddRegion(0, backing, 0x5000, 0x2000).AddRegion(0x10_0000, backing, 0x9000, 0x2000).Build();
         using var log = new DirtyLog(memory);
         log.Start();
         foreach (ulong start in (ulong[])[0, 0x10_0000])

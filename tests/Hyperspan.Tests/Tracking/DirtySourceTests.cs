@@ -9,7 +9,7 @@ public sealed class DirtySourceTests
     public void What_a_source_reports_is_collected_by_each_log_of_the_backing()
     {
         var backing = new HeapBacking(16 * Page);
-        using var memory = new GuestMemoryBuilder("ram").Add(0x10_0000, backing, backingOffset: 4 * Page, length: 8 * Page).Build();
+        using var memory = new GuestMemoryBuilder("ram").AddRegion(0x10_0000, backing, backingOffset: 4 * Page, length: 8 * Page).Build();
         using var log = new DirtyLog(memory);
         using var other = new DirtyLog(memory);
         var source = new Source(backing);

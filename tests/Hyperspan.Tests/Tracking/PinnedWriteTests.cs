@@ -8,7 +8,7 @@ public sealed class PinnedWriteTests : IDisposable
 {
     private const ulong Page = TrackedMemories.Page;
 
-    private readonly GuestMemory _memory = new GuestMemoryBuilder("ram").Add(0, new HeapBacking(8 * Page)).Add(8 * Page, new SharedBacking(8 * Page)).Build();
+    private readonly GuestMemory _memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(8 * Page)).AddRegion(8 * Page, new SharedBacking(8 * Page)).Build();
     private readonly DirtyLog _log;
 
     public PinnedWriteTests() => _log = new DirtyLog(_memory);
@@ -117,7 +117,7 @@ public sealed class PinnedWriteTests : IDisposable
     public void An_observer_is_told_of_each_write_until_it_ends()
     {
         using var heap = new HeapBacking(4 * Page);
-        using GuestMemory memory = new GuestMemoryBuilder("twice").LeaveBackingsOpen().Add(0, heap).Add(0x10_0000, heap, Page, Page).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("twice").LeaveBackingsOpen().AddRegion(0, heap).AddRegion(0x10_0000, heap, Page, Page).Build();
         var told = new Recorder();
         using (memory.ObserveWrites(told))
         {

@@ -32,12 +32,12 @@ internal static class TrackedMemories
             case "regions":
                 // Regions that touch, of several kinds; the second shows the heap from its second page on.
                 return Whole(new GuestMemoryBuilder(kind)
-                    .Add(0, Committed(FaultBehavior.MayFault), backingOffset: 0, length: 3 * Page)
-                    .Add(3 * Page, new HeapBacking(Length), backingOffset: Page, length: 5 * Page)
-                    .Add(8 * Page, new SharedBacking(8 * Page))
+                    .AddRegion(0, Committed(FaultBehavior.MayFault), backingOffset: 0, length: 3 * Page)
+                    .AddRegion(3 * Page, new HeapBacking(Length), backingOffset: Page, length: 5 * Page)
+                    .AddRegion(8 * Page, new SharedBacking(8 * Page))
                     .Build());
             case "second region":
-                root = new GuestMemoryBuilder(kind).Add(0, new HeapBacking(Page)).Add(0x10_0000, new HeapBacking(Length)).Build();
+                root = new GuestMemoryBuilder(kind).AddRegion(0, new HeapBacking(Page)).AddRegion(0x10_0000, new HeapBacking(Length)).Build();
                 return (root.Slice(0x10_0000, Length), root, 0x10_0000);
             case "slice":
                 root = new GuestMemory(new HeapBacking(Length + (4 * Page)), kind);

@@ -172,7 +172,7 @@ public sealed class TranslatedInvalidationTests
             entered.Set();
             go.Wait();
         });
-        using var ram = new GuestMemoryBuilder("ram").Add(0, backing).Add(Page, new HeapBacking(Page)).Build();
+        using var ram = new GuestMemoryBuilder("ram").AddRegion(0, backing).AddRegion(Page, new HeapBacking(Page)).Build();
         using var translated = new TranslatedMemory(ram, new PageMap().Map(0, 0).Map(1, 1));
         Thread reading = Run(() => translated.Memory.TryRead(0, out ulong _));
         entered.Wait();

@@ -130,8 +130,8 @@ public sealed class TranslatedMemoryTests : IDisposable
     public void What_the_memory_below_refuses_is_refused_with_its_kind_and_both_addresses()
     {
         using var below = new GuestMemoryBuilder("below")
-            .Add(0, new SparseBacking(4 * Page))
-            .Add(4 * Page, new HeapBacking(4 * Page), Protection.Read)
+            .AddRegion(0, new SparseBacking(4 * Page))
+            .AddRegion(4 * Page, new HeapBacking(4 * Page), Protection.Read)
             .Build();
         using var translated = new TranslatedMemory(below, _map);
         translated.Memory.Name.ShouldBe("below");

@@ -285,8 +285,8 @@ public sealed class VirtioBlockRequestTests : IDisposable
     public void Memory_that_refuses_a_buffer_fails_the_request_alone()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
-            .Add(0, new HeapBacking(0x80000))
-            .Add(0x80000, new HeapBacking(0x1000), protection: new Protection(read: true, write: false, execute: false))
+            .AddRegion(0, new HeapBacking(0x80000))
+            .AddRegion(0x80000, new HeapBacking(0x1000), protection: new Protection(read: true, write: false, execute: false))
             .Build();
         var rings = new VirtQueueDriver(memory, 0x1000, 8);
         var queue = new VirtQueue(memory, rings.Layout);

@@ -21,16 +21,16 @@ internal sealed class RefusingMemory : IDisposable
                 Memory = new TranslatedMemory(target, new OneRefused()).Memory;
                 break;
             case RefusalKind.ReadOnly:
-                Memory = Own(Below().Add(Page, new HeapBacking(0x1000), protection: Protection.Read).Build());
+                Memory = Own(Below().AddRegion(Page, new HeapBacking(0x1000), protection: Protection.Read).Build());
                 break;
             case RefusalKind.Restricted:
-                Memory = Own(Below().Add(Page, new RestrictedBacking()).Build());
+                Memory = Own(Below().AddRegion(Page, new RestrictedBacking()).Build());
                 break;
             default:
                 var file = Own(new TemporaryFile(0x1000));
                 using (SafeFileHandle handle = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
                 {
-                    Memory = Own(Below().Add(Page, new ForeignBacking(handle, 0, 0x1000)).Build());
+                    Memory = Own(Below().AddRegion(Page, new ForeignBacking(handle, 0, 0x1000)).Build());
                     RandomAccess.SetLength(handle, 0);
                 }
 
@@ -48,7 +48,7 @@ internal sealed class RefusingMemory : IDisposable
         }
     }
 
-    private static GuestMemoryBuilder Below() => new GuestMemoryBuilder("guest").Add(0, new HeapBacking(Page));
+    private static GuestMemoryBuilder Below() => new GuestMemoryBuilder("guest").AddRegion(0, new HeapBacking(Page));
 
     private T Own<T>(T owned)
         where T : IDisposable

@@ -221,9 +221,9 @@ public sealed class VirtQueueChainTests : IDisposable
     public void Buffers_may_reach_the_last_byte_and_cross_touching_regions()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
-            .Add(0, new HeapBacking(0x10000))
-            .Add(0x10000, new HeapBacking(0x10000))
-            .Add(0x30000, new HeapBacking(0x10000))
+            .AddRegion(0, new HeapBacking(0x10000))
+            .AddRegion(0x10000, new HeapBacking(0x10000))
+            .AddRegion(0x30000, new HeapBacking(0x10000))
             .Build();
         using var bed = new QueueBed(memory: memory);
         bed.Describe(0, 0x30000, 0x10000, Next, 1);
@@ -244,8 +244,8 @@ public sealed class VirtQueueChainTests : IDisposable
     public void A_strict_memory_has_no_buffers_across_regions()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test").Strict()
-            .Add(0, new HeapBacking(0x10000))
-            .Add(0x10000, new HeapBacking(0x10000))
+            .AddRegion(0, new HeapBacking(0x10000))
+            .AddRegion(0x10000, new HeapBacking(0x10000))
             .Build();
         using var bed = new QueueBed(memory: memory);
         bed.Describe(0, 0xF000, 0x1001);
@@ -257,7 +257,7 @@ public sealed class VirtQueueChainTests : IDisposable
     public void More_than_four_gigabytes_in_all()
     {
         // A region of 3 GiB, of which nothing is touched.
-        using GuestMemory memory = new GuestMemoryBuilder("test").Add(0, new SharedBacking(3UL << 30)).Build();
+        using GuestMemory memory = new GuestMemoryBuilder("test").AddRegion(0, new SharedBacking(3UL << 30)).Build();
         using var bed = new QueueBed(memory: memory);
         bed.Describe(0, 0, 0x8000_0000, Next, 1);
         bed.Describe(1, 0, 0x8000_0000, Write);

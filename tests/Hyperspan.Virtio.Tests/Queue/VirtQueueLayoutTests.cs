@@ -54,8 +54,8 @@ public class VirtQueueLayoutTests
     public void Gaps_and_read_only_memory_are_no_place_for_rings()
     {
         using GuestMemory memory = new GuestMemoryBuilder("test")
-            .Add(0, new HeapBacking(0x1000))
-            .Add(0x2000, new HeapBacking(0x1000), protection: new Protection(read: true, write: false, execute: false))
+            .AddRegion(0, new HeapBacking(0x1000))
+            .AddRegion(0x2000, new HeapBacking(0x1000), protection: new Protection(read: true, write: false, execute: false))
             .Build();
         new VirtQueueLayout(8, 0xFC0, 0, 0x100).TryValidate(memory, out VirtQueueError error).ShouldBeFalse();
         error.Kind.ShouldBe(VirtQueueErrorKind.RingOutsideMemory);

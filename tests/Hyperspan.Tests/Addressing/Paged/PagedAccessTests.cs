@@ -257,9 +257,9 @@ public unsafe class PagedAccessTests
     };
 
     private static GuestMemoryBuilder Regions() => new GuestMemoryBuilder("ram")
-        .Add(0, new HeapBacking(4 * Page))
-        .Add(4 * Page, new FallbackBacking(2 * Page))
-        .Add(6 * Page, Committed(4 * Page));
+        .AddRegion(0, new HeapBacking(4 * Page))
+        .AddRegion(4 * Page, new FallbackBacking(2 * Page))
+        .AddRegion(6 * Page, Committed(4 * Page));
 
     private static GuestMemory Sparse(ulong? hole)
     {
