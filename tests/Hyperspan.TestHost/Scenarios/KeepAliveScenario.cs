@@ -94,7 +94,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "write":
                 return memory.TryWrite(16, Wide);
             case "exchange":
-                return memory.TryCompareExchange(0, Wide, Wide, out _, out value, out _) && value == Wide;
+                return memory.TryCompareExchange(0, Wide, Wide, out value, out _) && value == Wide;
             case "bytes":
                 // Two pages; the second is waited for after the first was read.
                 byte[] bytes = new byte[Page + 100];

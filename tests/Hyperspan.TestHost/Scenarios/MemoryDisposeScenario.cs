@@ -127,7 +127,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
                     succeeded = memory.TryFill(address, pattern, (ulong)length, out fault);
                     break;
                 case 5:
-                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out _, out value, out fault);
+                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out value, out fault);
                     intact = value == wide;
                     break;
                 case 6:

@@ -113,7 +113,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
                         break;
                     case 7:
                         expected = bad + (below & ~7UL);
-                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out _, out ulong _, out fault);
+                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out ulong _, out fault);
                         break;
                     default:
                         succeeded = memory.TryCopyTo(0, memory, start, length, out fault);

@@ -40,7 +40,7 @@ internal sealed class StormAccessor(StormCrew crew, int seed) : StormWorker("acc
                 break;
             case 5:
                 bool set = Random.Next(2) == 0;
-                succeeded = memory.TryCompareExchange(Address(8) & ~7UL, set ? world.Wide : 0, set ? 0 : world.Wide, out _, out value, out fault);
+                succeeded = memory.TryCompareExchange(Address(8) & ~7UL, set ? world.Wide : 0, set ? 0 : world.Wide, out value, out fault);
                 right = world.MayHold(value);
                 break;
             case 6:

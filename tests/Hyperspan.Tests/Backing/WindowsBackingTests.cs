@@ -166,7 +166,7 @@ public sealed unsafe class WindowsBackingTests
         sparse.MapZero(0, 3 * Page);
         memory.Read<uint>(0).ShouldBe(0u);
         memory.TryWrite(2 * Page, 1u).ShouldBeFalse();
-        memory.TryCompareExchange(2 * Page, 0u, 0u, out _, out uint _, out _).ShouldBeFalse();
+        memory.TryCompareExchange(2 * Page, 0u, 0u, out uint _, out _).ShouldBeFalse();
         sparse.Commit(2 * Page, Page);
         memory.Write(2 * Page, 7u);
         memory.Read<uint>(2 * Page).ShouldBe(7u);

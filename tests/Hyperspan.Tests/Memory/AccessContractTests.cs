@@ -189,7 +189,7 @@ public sealed class AccessContractTests : IDisposable
         memory.Fill(0, 0x11, Page);
         foreach (ulong address in new ulong[] { 1, 4, Page - 4 })
         {
-            memory.TryCompareExchange(address, 0UL, 0x1111_1111_1111_1111UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
+            memory.TryCompareExchange(address, 0UL, 0x1111_1111_1111_1111UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
             memory.TryVolatileRead(address, out ulong _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
@@ -262,7 +262,7 @@ public sealed class AccessContractTests : IDisposable
                 ulong bad = (4 * Page) - 4 + ((ulong)i * 8);
                 bool any = memory.TryRead(bad, out ulong _) | memory.TryRead(bad, out uint _, out _) & bad > 4 * Page
                     | memory.TryRead(bad, buffer) | memory.TryWrite(bad, 1UL) | memory.TryWrite(bad, buffer)
-                    | memory.TryFill(bad, 0, 16) | memory.TryCompareExchange(bad, 1UL, 2UL, out _, out _, out _)
+                    | memory.TryFill(bad, 0, 16) | memory.TryCompareExchange(bad, 1UL, 2UL, out _, out _)
                     | memory.TryCopyTo(bad, memory, 0, 16, out _) | memory.TryProbe(bad, 16, AccessType.Write, out _);
                 if (any)
                 {
@@ -286,7 +286,7 @@ public sealed class AccessContractTests : IDisposable
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         memory.TryFill(0, 1, 10, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        memory.TryCompareExchange(0, 1, 2, out _, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(0, 1, 2, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         view.TryRead(0, out int _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);

@@ -81,7 +81,7 @@ public class FaultTests
         fault.Cause.ShouldBe(FaultCause.BusError);
         memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 5 * Page);
-        memory.TryCompareExchange(6 * Page, 1, 2, out _, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(6 * Page, 1, 2, out _, out fault).ShouldBeFalse();
         memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
     }
 
@@ -124,7 +124,7 @@ public class FaultTests
         memory.TryWrite(8, new byte[100], out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
         memory.TryFill(8, 0, 100, out fault).ShouldBeFalse();
-        memory.TryCompareExchange(8, 1UL, 2UL, out _, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 2UL, out _, out fault).ShouldBeFalse();
         memory.TryProbeWritable(0, out fault).ShouldBeFalse();
         memory.TryPin(0, 100, AccessType.Write, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
@@ -244,7 +244,7 @@ public class FaultTests
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryFill(4, 1, 1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
-        memory.TryCompareExchange(4, 1u, 1u, out _, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(4, 1u, 1u, out _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryPinPages([0], AccessType.Read, out _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPinnable, 0);

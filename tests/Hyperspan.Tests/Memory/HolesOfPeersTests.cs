@@ -101,7 +101,7 @@ public class HolesOfPeersTests
     public void A_compare_exchange_without_a_fallback_is_a_clear_fault()
     {
         using GuestMemory memory = new(new FallbackBacking(4096) { SupportsCompareExchange = false }, "io");
-        memory.TryCompareExchange(8, 1UL, 0UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 0UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 8);
         memory.Write(8, 5UL);
         memory.Read<ulong>(8).ShouldBe(5UL, "plain accesses work");

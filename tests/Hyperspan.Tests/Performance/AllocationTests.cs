@@ -54,7 +54,7 @@ public sealed class AllocationTests
         AssertNoAllocation(() =>
         {
             memory.CompareExchange(8, 1UL, 0UL);
-            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _, out _);
+            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _);
         });
     }
 
@@ -75,8 +75,8 @@ public sealed class AllocationTests
             memory.TryWrite(Outside, bytes, out _).ShouldBeCheap(expected: false);
             memory.TryFill(Outside, 1, 10).ShouldBeCheap(expected: false);
             memory.TryProbe(Outside, 10, AccessType.Read, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
             memory.TrySlice(Outside, 10, allowPreemptivePinning: false, out _, out _).ShouldBeCheap(expected: false);
         });
     }
@@ -106,7 +106,7 @@ public sealed class AllocationTests
             memory.TryWrite(Size, 1UL, out _).ShouldBeCheap(expected: false);
             memory.TryWrite(Size - 10, bytes, out _).ShouldBeCheap(expected: false);
             memory.TryFill(Size - 10, 1, 100, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
             memory.TryProbe(0, Size + 1, AccessType.Write, out _).ShouldBeCheap(expected: false);
         });
     }

@@ -98,7 +98,7 @@ public sealed class FoundByModelTests
             closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
             closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
             closed.TryFill(0, 1, 100, out fault).ShouldBeFalse();
-            closed.TryCompareExchange(0, 0UL, 1UL, out _, out _, out fault).ShouldBeFalse();
+            closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
         }
 
         memory.Read<ulong>(16).ShouldBe(0UL);

@@ -102,7 +102,7 @@ public sealed class TranslatedMemoryTests : IDisposable
         _ram.Fill(0, 0x5a, 16 * Page);
         Memory.Read<ulong>(Iova + Page).ShouldBe(0x5a5a_5a5a_5a5a_5a5aUL);
         Refused(Memory.TryWrite(Iova + Page, 1UL, out GuestMemoryFault fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
-        Refused(Memory.TryCompareExchange(Iova + Page + 8, 1, 1, out _, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page + 8);
+        Refused(Memory.TryCompareExchange(Iova + Page + 8, 1, 1, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page + 8);
         Refused(Memory.TryWrite(Iova + 4000, new byte[500], out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
         Refused(Memory.TryFill(Iova + 4000, 1, 500, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
         Refused(Memory.TryPin(Iova + 4000, 500, AccessType.Write, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
@@ -393,7 +393,7 @@ public sealed class TranslatedMemoryTests : IDisposable
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
             memory.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
-            memory.TryCompareExchange(8, 1, 1, out _, out _, out fault).ShouldBeFalse();
+            memory.TryCompareExchange(8, 1, 1, out _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 8);
             memory.TryPin(0, 10, AccessType.Read, out _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
