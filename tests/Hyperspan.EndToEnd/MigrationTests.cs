@@ -9,6 +9,9 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
 {
     private const int ImageMiB = 16;
 
+    // QEMU's emulated processors lose a page at times as a guest is migrated, with QEMU's own disk as well: seen once in 24 to 50 migrations on a busy machine.
+    private const int Attempts = 3;
+
     private static readonly int Migrations = Environment.GetEnvironmentVariable("HYPERSPAN_LONG") == "1" ? 20 : 3;
 
     private readonly ITestOutputHelper _output = output;
@@ -28,6 +31,22 @@ public sealed class MigrationTests(ITestOutputHelper output) : GuestTest(output)
 
         // QEMU 7.2's loses a request at times as the guest leaves it: "vu_panic: Error writing eventfd".
         Skip.If(server == DiskServer.StorageDaemon && !Servers.IsReferenceAsked, "HYPERSPAN_E2E_REFERENCE=1 migrates a guest of QEMU's storage daemon too");
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await MigrateAsync(server, qemu, queues, packed);
+                return;
+            }
+            catch (GuestCrashException crash) when (attempt < Attempts)
+            {
+                _output.WriteLine($"Once more: {crash.Message}");
+            }
+        }
+    }
+
+    private async Task MigrateAsync(DiskServer server, string? qemu, int queues, bool packed)
+    {
         await using GuestScenario scenario = await StartAsync(
             server,
             folder => DiskImage.CreateEmpty(folder, ImageMiB),

@@ -1,4 +1,4 @@
 namespace Hyperspan.EndToEnd.Harness;
 
 /// <summary>The guest, its machine or a back end did not do what the scenario needs.</summary>
-internal sealed class EndToEndException(string message) : Exception(message);
+internal class EndToEndException(string message) : Exception(message);
