@@ -7,10 +7,6 @@ namespace Hyperspan.Kvm;
 /// <summary>One queue behind virtio-mmio: what the driver says about it, and, once it is ready, the thread that serves it.</summary>
 internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
 {
-    // Who ends: whoever waits for the thread has given up for good, or the thread has ended before that.
-    private const int Abandoned = 1;
-    private const int Ended = 2;
-
     // Of requests that do not return, so many are named.
     private const int MostNamed = 4;
 
@@ -30,7 +26,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     private bool _isPausing;
     private bool _hasEnded;
     private bool _hasFailed;
-    private int _abandonment;
+    private Abandonment _abandonment;
     private long _requests;
 
     internal VirtioMmioQueue(string name, int index, Action notify, Action<string> failed, Action<string> told)
@@ -71,7 +67,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
 
     internal long Requests => Interlocked.Read(ref _requests);
 
-    private bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
+    private bool IsAbandoned => _abandonment.IsAbandoned;
 
     internal VirtQueueLayout Layout => new(Size, Descriptors, Driver, Device);
 
@@ -98,7 +94,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         _overlapped = handler as IOverlappedQueueHandler;
         _stopping = new CancellationTokenSource();
         _hasEnded = false;
-        _abandonment = 0;
+        _abandonment.Reset();
         CancellationToken stop = _stopping.Token;
         var thread = new Thread(() => Serve(queue, handler, stop)) { IsBackground = true, Name = $"{_name} queue {_index}" };
         thread.Start();
@@ -203,7 +199,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     /// <summary>Stops; or leaves its thread to itself, where <see cref="MayWaitToEnd"/> says so.</summary>
     public void Dispose()
     {
-        if (!TryStop(MayWaitToEnd) && Interlocked.CompareExchange(ref _abandonment, Abandoned, 0) == 0)
+        if (!TryStop(MayWaitToEnd) && _abandonment.TryAbandon())
         {
             string requests = Describe();
             _overlapped?.Abandon();
@@ -253,9 +249,8 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         return true;
     }
 
-    private void Process(VirtQueue queue, IVirtioQueueHandler handler, CancellationToken stop)
+    private void Account(QueueProcessResult result)
     {
-        QueueProcessResult result = handler.Process(queue, stop);
         Interlocked.Add(ref _requests, result.Requests);
         _bufferFailures.Add(result);
         if (result.Notify)
@@ -274,7 +269,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
             HyperspanEnvironment.PrepareThread();
             while (!stop.IsCancellationRequested)
             {
-                Process(queue, handler, stop);
+                Account(handler.Process(queue, stop));
                 if (queue.IsBroken)
                 {
                     Fail(queue.Error.ToString());
@@ -298,11 +293,15 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
             Fail(e.Message);
         }
 
-        Drain(queue, handler);
+        if (overlapped is not null)
+        {
+            QueueDrain.Run(overlapped, queue, Account, e => Fail(e.Message));
+        }
+
+        Release(handler);
         Volatile.Write(ref _hasEnded, true);
 
-        // The last step, which tells whoever waits for the thread from one that has gone on without it.
-        if (Interlocked.CompareExchange(ref _abandonment, Ended, 0) == Abandoned)
+        if (!_abandonment.TryEnd())
         {
             Kick.Dispose();
         }
@@ -320,43 +319,9 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         }
     }
 
-    /// <summary>Waits for what is in flight, and returns it: before the ring is anybody else's, and before what it uses is released.</summary>
     [SuppressMessage("Design", "CA1031", Justification = "A device that fails asks its driver for a reset; the machine goes on.")]
-    private void Drain(VirtQueue queue, IVirtioQueueHandler handler)
+    private void Release(IVirtioQueueHandler handler)
     {
-        var overlapped = handler as IOverlappedQueueHandler;
-        var stopped = new CancellationToken(canceled: true);
-        bool isCancelled = false;
-        bool isDrained = overlapped is null;
-        while (!isDrained)
-        {
-            try
-            {
-                if (!isCancelled)
-                {
-                    isCancelled = true;
-                    overlapped!.CancelRequests();
-                }
-
-                // Once at least: what was completed since the last look is returned.
-                Process(queue, handler, stopped);
-                while (overlapped!.InFlight > 0)
-                {
-                    overlapped.Wait(kick: null, stopping: null, timeoutMilliseconds: -1);
-                    Process(queue, handler, stopped);
-                }
-
-                overlapped.Rest();
-                isDrained = true;
-            }
-            catch (Exception e)
-            {
-                // What else is in flight is waited for all the same.
-                Fail(e.Message);
-                isDrained = overlapped!.InFlight == 0;
-            }
-        }
-
         try
         {
             handler.Dispose();

@@ -26,10 +26,6 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     // Of requests that do not return, so many are named.
     private const int MostNamed = 4;
 
-    // Who ends: whoever waits for the thread has given up, or the thread has ended before that.
-    private const int Abandoned = 1;
-    private const int Ended = 2;
-
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(50);
 
     // After so many waits it is said that a thread is waited for: five seconds.
@@ -56,7 +52,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private CancellationTokenSource _stopping = new();
     private Thread? _thread;
     private long _stoppingSince;
-    private int _abandonment;
+    private Abandonment _abandonment;
     private bool _isSlow;
     private bool _hasLooked;
     private int _idleKicks;
@@ -117,7 +113,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     internal TimeSpan StopTimeout { get; init; } = Timeout.InfiniteTimeSpan;
 
     /// <summary>Gets a value indicating whether its thread did not end in time: then it, the memory and the image are left to each other.</summary>
-    internal bool IsAbandoned => Volatile.Read(ref _abandonment) == Abandoned;
+    internal bool IsAbandoned => _abandonment.IsAbandoned;
 
     /// <summary>Gets where it goes on; only while paused.</summary>
     internal VringBase Base => _queue is { } queue && _open is null ? VringBase.Of(queue) : _start;
@@ -147,7 +143,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     {
         if (_thread is null && !IsBroken)
         {
-            _abandonment = 0;
+            _abandonment.Reset();
             var thread = new Thread(Serve) { IsBackground = true, Name = $"vhost-user queue {_index}" };
             try
             {
@@ -328,7 +324,7 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     /// <summary>Gives up waiting for the thread, unless it ends at this very moment.</summary>
     private void Abandon()
     {
-        if (Interlocked.CompareExchange(ref _abandonment, Abandoned, 0) == 0)
+        if (_abandonment.TryAbandon())
         {
             string requests = DescribeInFlight();
             _overlapped?.Abandon();
@@ -419,52 +415,16 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     }
 
     /// <summary>Waits for what is in flight and returns it; then nobody is in the queue, its memory and the handler any more.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "A handler that fails ends its connection, not the process.")]
     private void End()
     {
-        bool isCancelled = false;
-        while (_hasLooked && _overlapped is { } handler && _queue is not null)
+        if (_hasLooked && _overlapped is { } handler && _queue is { } queue)
         {
-            try
-            {
-                if (!isCancelled)
-                {
-                    isCancelled = true;
-                    handler.CancelRequests();
-                }
-
-                Drain(handler);
-                handler.Rest();
-                break;
-            }
-            catch (Exception e)
-            {
-                // Requests may still be in flight: they are waited for all the same, but a handler that fails for another reason is not asked for ever.
-                Fail(e);
-                if (handler.InFlight == 0)
-                {
-                    break;
-                }
-            }
+            QueueDrain.Run(handler, queue, result => Account(result), Fail);
         }
 
-        // The last step, which tells whoever waits for the thread from one that has gone on without it.
-        if (Interlocked.CompareExchange(ref _abandonment, Ended, 0) == Abandoned)
+        if (!_abandonment.TryEnd())
         {
             EndAbandoned();
-        }
-    }
-
-    private void Drain(IOverlappedQueueHandler handler)
-    {
-        // Once at least: what was completed since the last look is returned.
-        var stopped = new CancellationToken(canceled: true);
-        QueueProcessResult result = handler.Process(_queue!, stopped);
-        Account(result);
-        while (handler.InFlight != 0)
-        {
-            handler.Wait(null, null, -1);
-            Account(handler.Process(_queue!, stopped));
         }
     }
 
