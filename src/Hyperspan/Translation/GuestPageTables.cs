@@ -55,6 +55,12 @@ public abstract class GuestPageTables : IAddressTranslator
             ? translation
             : throw new GuestTranslationException(fault);
 
+    /// <summary>Translates an address for whoever looks from outside, whatever is permitted there, and throws where nothing is.</summary>
+    /// <param name="virtualAddress">The guest-virtual address.</param>
+    /// <returns>The guest-physical address.</returns>
+    /// <exception cref="GuestTranslationException">Nothing is there.</exception>
+    public GuestAddress Translate(ulong virtualAddress) => Translate(virtualAddress, VirtualAccess.None).Address;
+
     /// <summary>Translates an address. Neither throws nor allocates.</summary>
     /// <param name="virtualAddress">The guest-virtual address.</param>
     /// <param name="access">What is to be permitted there.</param>
@@ -100,9 +106,16 @@ public abstract class GuestPageTables : IAddressTranslator
     /// <param name="virtualAddress">The guest-virtual address.</param>
     /// <param name="address">The guest-physical address.</param>
     /// <returns>Whether something is there.</returns>
-    public bool TryTranslate(ulong virtualAddress, out GuestAddress address)
+    public bool TryTranslate(ulong virtualAddress, out GuestAddress address) => TryTranslate(virtualAddress, out address, out _);
+
+    /// <summary>Translates an address for whoever looks from outside, and says why where nothing is there. Neither throws nor allocates.</summary>
+    /// <param name="virtualAddress">The guest-virtual address.</param>
+    /// <param name="address">The guest-physical address.</param>
+    /// <param name="fault">Why it has no translation: which level, which entry.</param>
+    /// <returns>Whether something is there.</returns>
+    public bool TryTranslate(ulong virtualAddress, out GuestAddress address, out TranslationFault fault)
     {
-        bool found = TryTranslate(virtualAddress, VirtualAccess.None, out GuestTranslation translation, out _);
+        bool found = TryTranslate(virtualAddress, VirtualAccess.None, out GuestTranslation translation, out fault);
         address = found ? translation.Address : default;
         return found;
     }

@@ -5,13 +5,13 @@ using System.Text;
 
 namespace Hyperspan.Translation;
 
-/// <summary>A guest's memory as a program or the kernel in it sees it, for reading.</summary>
+/// <summary>A guest's memory as a program or the kernel in it sees it.</summary>
 /// <remarks>
 /// Ranges may cross pages of any size and wherever these are. An access of no bytes succeeds at any address; one that leaves 2^64 is out of range. Safe for use
 /// from several threads.
 /// </remarks>
 [DebuggerDisplay("{Tables}, {_access}")]
-public sealed class GuestVirtualMemory
+public sealed partial class GuestVirtualMemory
 {
     private const int StringPiece = 256;
 
@@ -21,7 +21,7 @@ public sealed class GuestVirtualMemory
     /// <param name="tables">The tables.</param>
     /// <param name="access">
     /// What each page read is to permit: <see cref="VirtualAccess.Read"/> as the kernel, with <see cref="VirtualAccess.User"/> as a program, <see cref="VirtualAccess.None"/>, the
-    /// default, for whoever looks from outside.
+    /// default, for whoever looks from outside. What is written is to permit writing in the same way: from outside, nothing.
     /// </param>
     public GuestVirtualMemory(GuestPageTables tables, VirtualAccess access = VirtualAccess.None)
     {

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Hyperspan.Translation;
 
-/// <summary>Why a guest-virtual address could not be translated or read: which level of the tables, which entry. The default value means "no fault".</summary>
+/// <summary>Why a guest-virtual address could not be translated, read or written: which level of the tables, which entry. The default value means "no fault".</summary>
 /// <param name="Kind">What is wrong.</param>
 /// <param name="VirtualAddress">The lowest address that is concerned.</param>
 /// <param name="Level">The level of the entry, from 5 or 4 down to 1 for the last; zero where no entry is to blame.</param>
 /// <param name="EntryAddress">The guest-physical address of the entry.</param>
 /// <param name="Entry">What the entry holds; zero where it could not be read.</param>
-/// <param name="MemoryFault">Why guest-physical memory could not be read, where that is the reason.</param>
+/// <param name="MemoryFault">Why guest-physical memory could not be accessed, where that is the reason.</param>
 public readonly record struct TranslationFault(
     TranslationFaultKind Kind, ulong VirtualAddress, int Level, GuestAddress EntryAddress, ulong Entry, GuestMemoryFault MemoryFault)
 {

@@ -57,6 +57,10 @@ public sealed class X64PageTablesTests : IDisposable
         var tables = new X64PageTables(_memory, Root);
         tables.TryTranslate(Address + 0x123, out GuestAddress there).ShouldBeTrue();
         there.ShouldBe(new GuestAddress(0x30_0123));
+        tables.Translate(Address + 0x123).ShouldBe(new GuestAddress(0x30_0123));
+        tables.TryTranslate(Address + 0x1000, out there, out TranslationFault reason).ShouldBeFalse();
+        GuestTranslationException refused = Should.Throw<GuestTranslationException>(() => tables.Translate(Address + 0x1000));
+        (refused.Fault, refused.Kind, refused.Address).ShouldBe((reason, TranslationFaultKind.NotPresent, Address + 0x1000));
         tables.TryTranslate(Address + 0x1000, out there).ShouldBeFalse();
         there.ShouldBe(default);
         tables.TryTranslate(Address + 0x1000, VirtualAccess.None, out _, out TranslationFault fault).ShouldBeFalse();
@@ -134,6 +138,40 @@ public sealed class X64PageTablesTests : IDisposable
         view.ReadString(0x7f00_0000_0ff8, 100).ShouldBe("linux on two pages");
         view.ReadString(0x7f00_0000_0ff8, 5).ShouldBe("linux");
         view.TryRead(ulong.MaxValue - 1, [], out fault).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void What_is_written_crosses_pages_and_stops_at_the_first_that_refuses()
+    {
+        const ulong At = 0x7f00_0000_0000;
+        Map(At, 0x30_0000 | Present | Writable, level: 1, fiveLevels: false);
+        Map(At + 4096, 0x2f_d000 | Present | Writable, level: 1, fiveLevels: false);
+        Map(At + 8192, 0x2f_a000 | Present, level: 1, fiveLevels: false);
+        var tables = new X64PageTables(_memory, Root);
+        var kernel = new GuestVirtualMemory(tables, VirtualAccess.Read);
+        kernel.Write(At + 8, 0x1122_3344u);
+        _memory.Read<uint>(0x30_0008).ShouldBe(0x1122_3344u);
+        kernel.Write(At + 4092, 0x0102_0304_0506_0708UL);
+        _memory.Read<uint>(0x2f_d000).ShouldBe(0x0102_0304u);
+        kernel.Write(At + 4090, "linux on two pages"u8);
+        kernel.ReadString(At + 4090, 18).ShouldBe("linux on two pages");
+
+        // The third page is not writable: what lies before it is written.
+        kernel.TryWrite(At + 8190, "abcd"u8, out TranslationFault fault).ShouldBeFalse();
+        (fault.Kind, fault.VirtualAddress).ShouldBe((TranslationFaultKind.Protection, At + 8192));
+        kernel.ReadString(At + 8190, 4).ShouldBe("ab");
+        Should.Throw<GuestTranslationException>(() => kernel.Write(At + 8192, 1)).Kind.ShouldBe(TranslationFaultKind.Protection);
+        Should.Throw<GuestTranslationException>(() => kernel.Write(At + (3 * 4096), [1])).Address.ShouldBe(At + (3 * 4096));
+        new GuestVirtualMemory(tables, VirtualAccess.Read | VirtualAccess.User).TryWrite(At, 1, out fault).ShouldBeFalse();
+        fault.Kind.ShouldBe(TranslationFaultKind.Protection);
+
+        // Whoever looks from outside writes what is there, and nothing where nothing is.
+        var outside = new GuestVirtualMemory(tables);
+        outside.Write(At + 8192, 7);
+        outside.Read<int>(At + 8192).ShouldBe(7);
+        outside.TryWrite(ulong.MaxValue - 1, [], out fault).ShouldBeTrue();
+        outside.TryWrite(At + (3 * 4096) - 2, 1UL, out fault).ShouldBeFalse();
+        fault.VirtualAddress.ShouldBe(At + (3 * 4096));
     }
 
     [Fact]
