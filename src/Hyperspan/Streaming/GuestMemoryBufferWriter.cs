@@ -29,6 +29,18 @@ public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemoryBufferWriter"/> class over a range.</summary>
     /// <param name="memory">The memory.</param>
+    /// <param name="address">The guest-physical address of the first byte to write.</param>
+    /// <param name="length">How many bytes can be written.</param>
+    /// <param name="bufferSize">The least size in bytes of the buffer, which comes from the shared pool.</param>
+    /// <exception cref="ArgumentException">The range leaves 2^64.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bufferSize"/> is not positive.</exception>
+    public GuestMemoryBufferWriter(GuestMemory memory, GuestAddress address, ulong length, int bufferSize = DefaultBufferSize)
+        : this(memory, new GuestRange(address, length), bufferSize)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="GuestMemoryBufferWriter"/> class over a range.</summary>
+    /// <param name="memory">The memory.</param>
     /// <param name="range">Where to write in it.</param>
     /// <param name="bufferSize">The least size in bytes of the buffer, which comes from the shared pool.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="bufferSize"/> is not positive.</exception>

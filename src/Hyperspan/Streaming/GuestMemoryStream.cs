@@ -26,6 +26,18 @@ public sealed partial class GuestMemoryStream : Stream
 
     /// <summary>Initializes a new instance of the <see cref="GuestMemoryStream"/> class.</summary>
     /// <param name="memory">The memory. That the range is memory at all is found out by the accesses.</param>
+    /// <param name="address">The guest-physical address of the first byte, which is the position zero.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <param name="access">Whether the stream can be read, written, or both.</param>
+    /// <exception cref="ArgumentException">The range leaves 2^64, or is longer than a stream can be, 2^63 - 1 bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="access"/> is none of the three.</exception>
+    public GuestMemoryStream(GuestMemory memory, GuestAddress address, ulong length, FileAccess access = FileAccess.ReadWrite)
+        : this(memory, new GuestRange(address, length), access)
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="GuestMemoryStream"/> class.</summary>
+    /// <param name="memory">The memory. That the range is memory at all is found out by the accesses.</param>
     /// <param name="range">What part of it. The position zero is its first byte.</param>
     /// <param name="access">Whether the stream can be read, written, or both.</param>
     /// <exception cref="ArgumentException">The range is longer than a stream can be, 2^63 - 1 bytes.</exception>

@@ -15,6 +15,16 @@ public struct RangeReader : IMemoryReader
 
     /// <summary>Makes a reader.</summary>
     /// <param name="memory">The memory.</param>
+    /// <param name="address">The guest-physical address of the first byte to read.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <exception cref="ArgumentException">The range leaves 2^64.</exception>
+    public RangeReader(GuestMemory memory, GuestAddress address, ulong length)
+        : this(memory, new GuestRange(address, length))
+    {
+    }
+
+    /// <summary>Makes a reader.</summary>
+    /// <param name="memory">The memory.</param>
     /// <param name="range">What to read of it.</param>
     public RangeReader(GuestMemory memory, GuestRange range)
     {

@@ -14,6 +14,16 @@ public struct RangeWriter : IMemoryWriter
 
     /// <summary>Makes a writer.</summary>
     /// <param name="memory">The memory.</param>
+    /// <param name="address">The guest-physical address of the first byte to write.</param>
+    /// <param name="length">How many bytes.</param>
+    /// <exception cref="ArgumentException">The range leaves 2^64.</exception>
+    public RangeWriter(GuestMemory memory, GuestAddress address, ulong length)
+        : this(memory, new GuestRange(address, length))
+    {
+    }
+
+    /// <summary>Makes a writer.</summary>
+    /// <param name="memory">The memory.</param>
     /// <param name="range">Where to write in it.</param>
     public RangeWriter(GuestMemory memory, GuestRange range)
         : this(memory, range, isReadOnly: false)

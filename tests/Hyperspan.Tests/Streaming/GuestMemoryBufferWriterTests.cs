@@ -85,7 +85,7 @@ public class GuestMemoryBufferWriterTests
     public void More_than_is_left_is_refused_and_forgotten()
     {
         using GuestMemory memory = GuestMemory.Allocate(0x1000);
-        using var writer = new GuestMemoryBufferWriter(memory, new GuestRange(0, 6));
+        using var writer = new GuestMemoryBufferWriter(memory, 0, 6);
         writer.GetSpan(8)[..8].Fill(1);
         MemoryStreamingException e = Should.Throw<MemoryStreamingException>(() => writer.Advance(8));
         (e.Kind, e.Fault.Requested, e.Fault.Remaining).ShouldBe((StreamingFaultKind.OutOfRange, 8UL, 6UL));

@@ -90,7 +90,7 @@ public class GuestMemoryStreamTests
     public void Readers_and_writers_of_the_runtime_work_on_it()
     {
         using GuestMemory memory = GuestMemory.Allocate(0x2000);
-        using var stream = new GuestMemoryStream(memory, new GuestRange(0xff0, 0x800));
+        using var stream = new GuestMemoryStream(memory, 0xff0, 0x800);
         using (var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true))
         {
             writer.Write(0x12345678);
@@ -173,7 +173,8 @@ public class GuestMemoryStreamTests
         Should.Throw<ObjectDisposedException>(() => reading.Position);
         Should.Throw<ObjectDisposedException>(() => reading.Length);
         memory.IsDisposed.ShouldBeFalse();
-        Should.Throw<ArgumentException>(() => new GuestMemoryStream(memory, new GuestRange(0, 1UL << 63)));
+        Should.Throw<ArgumentException>(() => new GuestMemoryStream(memory, 0, 1UL << 63));
+        Should.Throw<ArgumentException>(() => new GuestMemoryStream(memory, ulong.MaxValue, 2));
         Should.Throw<ArgumentOutOfRangeException>(() => new GuestMemoryStream(memory, range, (FileAccess)0));
     }
 

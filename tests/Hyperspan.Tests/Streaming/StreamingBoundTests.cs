@@ -13,7 +13,7 @@ public class StreamingBoundTests
     public void Readers_end_with_their_last_byte()
     {
         using GuestMemory memory = GuestMemory.Allocate(0x10000);
-        Check(new RangeReader(memory, new GuestRange(0x1000, Length)));
+        Check(new RangeReader(memory, 0x1000, Length));
         Check(new PagedReader(memory, new PagedRange(Pages, 4090, Length)));
         Check(new PagedListReader(memory, new PagedRanges(List)));
         Check(new RangeReader(memory, new GuestRange(0x1000, 100)).Limit(Length));
@@ -46,7 +46,7 @@ public class StreamingBoundTests
     {
         using GuestMemory memory = GuestMemory.Allocate(0x10000);
         memory.Fill(0, 0xee, 0x10000);
-        Check(new RangeWriter(memory, new GuestRange(0x1000, Length)));
+        Check(new RangeWriter(memory, 0x1000, Length));
         Check(new PagedWriter(memory, new PagedRange(Pages, 4090, Length)));
         Check(new PagedListWriter(memory, new PagedRanges(List)));
         Check(new RangeWriter(memory, new GuestRange(0x1800, 100)).Limit(Length));
