@@ -86,7 +86,7 @@ public sealed class LiveSaveTests
             Skip.If(true, e.Message);
         }
 
-        using GuestMemorySnapshot snapshot = Snapshot.Open(path);
+        using Snapshot snapshot = Snapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Second + (Pages * 0x1000));
         foreach (GuestRange range in snapshot.GetStoredRanges())
         {

@@ -73,7 +73,7 @@ internal static class KeepCommand
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"private memory grown while saving",-38}{growth / 1048576.0,10:0.0} MiB"));
 
         List<GuestRange> changed = Change(memory);
-        using GuestMemorySnapshot since = Snapshot.Open(full);
+        using Snapshot since = Snapshot.Open(full);
         ulong changedBytes = changed.Aggregate(0UL, (sum, range) => sum + range.Length);
         floor = double.MaxValue;
         double known = double.MaxValue;
@@ -94,7 +94,7 @@ internal static class KeepCommand
         Print("difference of 1 %, told what changed", known, "write and fsync its bytes", floor);
         Print("difference of 1 %, compared", compared, "write and fsync its bytes", floor);
 
-        using GuestMemorySnapshot snapshot = Snapshot.Open(full);
+        using Snapshot snapshot = Snapshot.Open(full);
         double verify = double.MaxValue;
         double restore = double.MaxValue;
         double map = double.MaxValue;
@@ -114,7 +114,7 @@ internal static class KeepCommand
             }
 
             GuestMemory? mapped = null;
-            map = Math.Min(map, Time(() => mapped = snapshot.Map("mapped")));
+            map = Math.Min(map, Time(() => mapped = snapshot.CreateMemory("mapped")));
             mapFirst = Math.Min(mapFirst, Time(() => mapped!.Read<ulong>(Place(100))));
             mapped!.Dispose();
             try

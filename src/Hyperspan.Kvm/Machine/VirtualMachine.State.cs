@@ -216,7 +216,7 @@ public sealed partial class VirtualMachine
     }
 
     /// <summary>Before anything runs. Devices wait until the machine does.</summary>
-    private void Restore(GuestMemorySnapshot snapshot)
+    private void Restore(Snapshot snapshot)
     {
         Console.Restore(new StateReader("the machine", StateReader.Section(snapshot, MachineLayout.Section)));
 

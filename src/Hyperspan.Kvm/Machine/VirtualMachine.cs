@@ -62,7 +62,7 @@ public sealed partial class VirtualMachine : IDisposable
         {
             CpuidTable cpuid = _partition.GetSupportedCpuid();
             CheckProcessor(cpuid);
-            _memory = options.Restore?.Map("ram") ?? BootLayout.CreateMemory("ram", _layout.MemorySize);
+            _memory = options.Restore?.CreateMemory("ram") ?? BootLayout.CreateMemory("ram", _layout.MemorySize);
             _parts.Add(_memory);
             _partition.Map(_memory);
             Console = new SerialPort(Connect(SerialPort.Line).Signal);

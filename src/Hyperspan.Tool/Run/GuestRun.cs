@@ -23,7 +23,7 @@ internal sealed class GuestRun : IDisposable
     private IConsoleEndPoint? _console;
     private IConsoleEndPoint? _virtioConsole;
     private SerialPort? _port;
-    private GuestMemorySnapshot? _restored;
+    private Snapshot? _restored;
     private bool _saved;
 
     internal GuestRun(RunOptions options)
@@ -151,9 +151,9 @@ internal sealed class GuestRun : IDisposable
         disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal) ? (disk[..^ReadOnlySuffix.Length], true) : (disk, false);
 
     /// <summary>Opens a saved machine, and says how many processors it has: disks have queues by them.</summary>
-    private static (GuestMemorySnapshot Snapshot, int Processors) Open(string path)
+    private static (Snapshot Snapshot, int Processors) Open(string path)
     {
-        GuestMemorySnapshot? snapshot = null;
+        Snapshot? snapshot = null;
         try
         {
             snapshot = Snapshot.Open(path);

@@ -9,7 +9,7 @@ internal static class InputFiles
 {
     /// <summary>Opens a snapshot with those it is a difference to.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
-    internal static GuestMemorySnapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null) =>
+    internal static Snapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null) =>
         Require(path, () => Snapshot.Open(path, earlier));
 
     /// <summary>Opens a dump, or bare bytes.</summary>

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving while the guest runs.</content>
-public static partial class Snapshot
+public sealed partial class Snapshot
 {
     /// <summary>
     /// Saves a guest's memory to a file as of one moment, while the guest and everybody else in this process go on writing it: pages are protected, and what one holds is
@@ -48,7 +48,7 @@ public static partial class Snapshot
     /// </para>
     /// </remarks>
     public static async Task<SnapshotSaved> SaveLiveAsync(
-        this GuestMemory memory,
+        GuestMemory memory,
         string path,
         SnapshotSaveOptions? options = null,
         IProgress<SnapshotProgress>? progress = null,
@@ -57,9 +57,9 @@ public static partial class Snapshot
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
-        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        return await SaveLiveAsync(memory, folder, options, image => GuestMemorySnapshot.SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
+        RequireOtherThanMemory(memory, path);
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        return await SaveLiveAsync(memory, folder, options, image => SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>
@@ -74,7 +74,7 @@ public static partial class Snapshot
     /// <remarks>What is kept beyond 64 MiB takes room in the folder for temporary files.</remarks>
     /// <inheritdoc cref="SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
     public static async Task<SnapshotSaved> SaveLiveAsync(
-        this GuestMemory memory,
+        GuestMemory memory,
         Stream stream,
         SnapshotSaveOptions? options = null,
         IProgress<SnapshotProgress>? progress = null,
@@ -84,7 +84,7 @@ public static partial class Snapshot
         ArgumentNullException.ThrowIfNull(stream);
         options ??= new SnapshotSaveOptions();
         return await SaveLiveAsync(
-            memory, Path.GetTempPath(), options, image => GuestMemorySnapshot.SaveAsync(image, stream, options, progress, cancellationToken), cancellationToken);
+            memory, System.IO.Path.GetTempPath(), options, image => SaveAsync(image, stream, options, progress, cancellationToken), cancellationToken);
     }
 
     [SuppressMessage("Reliability", "CA2025", Justification = "The saving is awaited before what it uses is disposed.")]

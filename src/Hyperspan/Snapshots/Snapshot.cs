@@ -1,205 +1,205 @@
-using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Globalization;
-
-using Hyperspan.Interop.Linux;
-
-using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Snapshots;
 
-/// <summary>Saves a guest's memory to files, and opens them: <c>memory.Save(path)</c>, <c>Snapshot.Open(path)</c>. All members are safe to use from several threads.</summary>
-public static partial class Snapshot
+/// <summary>
+/// A guest's memory as it was, in a file: a full snapshot, or a difference together with the snapshots it is a difference to. The format is documented in
+/// docs/snapshots.md.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Nothing in a file is trusted: one that is damaged, or was made to do damage, is an <see cref="InvalidSnapshotException"/>, at opening or when the damaged part is
+/// read. The bytes are checked whenever they are read, except where <see cref="CreateMemory"/> maps them.
+/// </para>
+/// <para>All members are safe to use from several threads. Disposing it closes the files; a memory that <see cref="CreateMemory"/> made keeps its own.</para>
+/// </remarks>
+[DebuggerDisplay("{Path}, {Id}")]
+public sealed partial class Snapshot : IDisposable
 {
-    /// <summary>Saves a guest's memory to a file.</summary>
-    /// <param name="memory">The memory. It is not stopped: whoever wants all of it as of one moment pauses the guest first.</param>
-    /// <param name="path">The path. A file there is replaced when the new one is complete and on the disk: at any moment there is the old one or the new one.</param>
-    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
+    private readonly SnapshotFile[] _files;
+
+    internal Snapshot(string path, SnapshotFile[] files)
+    {
+        Path = path;
+        _files = files;
+    }
+
+    /// <summary>Gets the path it was opened by.</summary>
+    public string Path { get; }
+
+    /// <summary>Gets the identity, made when it was saved.</summary>
+    public Guid Id => _files[0].Id;
+
+    /// <summary>Gets the identity of the snapshot that this one is a difference to, or <see langword="null"/> for a full one.</summary>
+    public Guid? ParentId => _files[0].ParentId;
+
+    /// <summary>Gets when it was saved.</summary>
+    public DateTimeOffset CreatedAt => _files[0].CreatedAt;
+
+    /// <summary>Gets the regions of the memory, in the order of their addresses.</summary>
+    public IReadOnlyList<SnapshotRegion> Regions => _files[0].Regions.All;
+
+    /// <summary>Gets what else was kept.</summary>
+    public IReadOnlyList<SnapshotSectionInfo> Sections => _files[0].Sections;
+
+    /// <summary>Gets the length of its own file in bytes.</summary>
+    public ulong FileBytes => _files[0].Length;
+
+    /// <summary>Gets the paths of the files it consists of: its own, then the one it is a difference to, up to a full one.</summary>
+    public IReadOnlyList<string> Chain => [.. _files.Select(file => file.Name)];
+
+    /// <summary>All of its memory, for one thread.</summary>
+    internal SnapshotImage Image() => new(_files, _files[0].Regions);
+
+    /// <summary>Asks whether a snapshot is this one, or one of those that it is a difference to.</summary>
+    /// <param name="id">The identity of the other.</param>
+    /// <returns>Whether it is.</returns>
+    public bool ConsistsOf(Guid id) => Array.Exists(_files, file => file.Id == id);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (SnapshotFile file in _files)
+        {
+            file.Dispose();
+        }
+    }
+
+    /// <summary>Lists the pages whose bytes are not zero for certain, whichever of the files has them, as ranges of whole pages of 4 KiB in ascending order.</summary>
+    /// <returns>The ranges, found as they are asked for.</returns>
+    /// <exception cref="InvalidSnapshotException">An index is damaged.</exception>
+    public IEnumerable<GuestRange> GetStoredRanges() => PageRanges.Join(Image().Chunks());
+
+    /// <summary>Lists the pages of which this file itself says something, not those it is a difference to: what differs from the earlier one.</summary>
+    /// <returns>The ranges, found as they are asked for.</returns>
+    /// <exception cref="InvalidSnapshotException">An index is damaged.</exception>
+    public IEnumerable<GuestRange> GetOwnRanges() => PageRanges.Join(OwnChunks());
+
+    /// <summary>Copies bytes out of the snapshot. Memory that is not stored is zero.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="destination">Receives the bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not within the regions.</exception>
+    /// <exception cref="InvalidSnapshotException">The file is damaged there.</exception>
+    public void Read(GuestAddress address, Span<byte> destination)
+    {
+        SnapshotImage image = Image();
+        byte[] page = new byte[SnapshotFormat.PageSize];
+        for (ulong at = address.Value; !destination.IsEmpty;)
+        {
+            if (!Regions.Any(region => region.Range.Contains(at)))
+            {
+                throw new ArgumentOutOfRangeException(nameof(address), string.Create(CultureInfo.InvariantCulture, $"The snapshot has no memory at 0x{at:x}."));
+            }
+
+            int offset = (int)(at & (SnapshotFormat.PageSize - 1));
+            int length = Math.Min(destination.Length, SnapshotFormat.PageSize - offset);
+            int number = (int)(at >> SnapshotFormat.PageShift) & (SnapshotFormat.ChunkPages - 1);
+            image.Read(at >> SnapshotFormat.ChunkShift, 1UL << number, page);
+            page.AsSpan(offset, length).CopyTo(destination);
+            destination = destination[length..];
+            at += (ulong)length;
+        }
+    }
+
+    /// <summary>Reads a section of the caller's own, and checks it, however long it is: the memory for it is taken before a byte is read.</summary>
+    /// <param name="name">Its name.</param>
+    /// <returns>The bytes, or <see langword="null"/> where there is none of this name.</returns>
+    /// <exception cref="InvalidSnapshotException">The section is longer than an array can be, or damaged.</exception>
+    public byte[]? ReadSection(string name) => ReadSection(name, Array.MaxLength);
+
+    /// <summary>Reads a section of the caller's own, and checks it.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="limit">The longest that is accepted, in bytes.</param>
+    /// <returns>The bytes, or <see langword="null"/> where there is none of this name.</returns>
+    /// <exception cref="InvalidSnapshotException">The section is longer, or damaged.</exception>
+    public byte[]? ReadSection(string name, int limit)
+    {
+        SnapshotFile file = _files[0];
+        SnapshotSectionInfo? info = file.Sections.FirstOrDefault(section => string.Equals(section.Name, name, StringComparison.Ordinal));
+        if (info is null)
+        {
+            return null;
+        }
+
+        if (info.Length > (ulong)limit)
+        {
+            throw new InvalidSnapshotException(file.Name, string.Create(CultureInfo.InvariantCulture, $"the section '{name}' has {info.Length} bytes, more than {limit}"));
+        }
+
+        byte[] bytes = new byte[info.Length];
+        file.ReadAt(info.FileOffset, bytes);
+        return SnapshotFormat.Checksum(bytes) == info.Checksum ? bytes : throw file.Damaged($"the checksum of the section '{name}' does not agree");
+    }
+
+    /// <summary>Reads every byte of the files and checks it.</summary>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
-    /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
-    /// <returns>What was saved.</returns>
-    /// <exception cref="ArgumentException">
-    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to, or of a file that holds the memory.
-    /// </exception>
-    /// <exception cref="GuestMemoryException">A page could not be read.</exception>
-    /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
-    /// <exception cref="InvalidSnapshotException">The earlier snapshot is damaged.</exception>
-    /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all is checked.</returns>
+    /// <exception cref="InvalidSnapshotException">A file is damaged.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    /// <remarks>
-    /// Its own memory does not grow with that of the guest: pages that were never touched are not looked at, as far as the kernel tells which these are.
-    /// </remarks>
-    public static async Task<SnapshotSaved> SaveAsync(
-        this GuestMemory memory,
-        string path,
-        SnapshotSaveOptions? options = null,
-        IProgress<SnapshotProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        options ??= new SnapshotSaveOptions();
-        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
-        return await GuestMemorySnapshot.SaveAsync(image, path, options, progress, cancellationToken);
-    }
-
-    /// <summary>Saves a guest's memory to a stream, from where it stands on. The stream need not be able to seek; it is flushed, and stays open.</summary>
-    /// <param name="memory">The memory. It is not stopped.</param>
-    /// <param name="stream">The stream. What is read back later is to begin where it stands now.</param>
-    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
-    /// <param name="progress">Is told how far it has come; on any thread.</param>
-    /// <param name="cancellationToken">Ends it in the middle.</param>
-    /// <returns>What was saved.</returns>
-    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
-    public static async Task<SnapshotSaved> SaveAsync(
-        this GuestMemory memory,
-        Stream stream,
-        SnapshotSaveOptions? options = null,
-        IProgress<SnapshotProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(memory);
-        ArgumentNullException.ThrowIfNull(stream);
-        options ??= new SnapshotSaveOptions();
-        using var image = new GuestMemoryImage(memory, options.SkipUnreadable);
-        return await GuestMemorySnapshot.SaveAsync(image, stream, options, progress, cancellationToken);
-    }
-
-    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>
-    public static Task<SnapshotSaved> SaveAsync(this GuestMemory memory, string path, CancellationToken cancellationToken) =>
-        memory.SaveAsync(path, options: null, progress: null, cancellationToken);
-
-    /// <inheritdoc cref="SaveAsync(GuestMemory, Stream, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>
-    public static Task<SnapshotSaved> SaveAsync(this GuestMemory memory, Stream stream, CancellationToken cancellationToken) =>
-        memory.SaveAsync(stream, options: null, progress: null, cancellationToken);
-
-    /// <summary>
-    /// Saves a guest's memory to a file, and blocks until it is on the disk; see
-    /// <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.
-    /// </summary>
-    /// <param name="memory">The memory. It is not stopped.</param>
-    /// <param name="path">The path. A file there is replaced when the new one is complete and on the disk.</param>
-    /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
-    /// <returns>What was saved.</returns>
-    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
-    public static SnapshotSaved Save(this GuestMemory memory, string path, SnapshotSaveOptions? options = null) =>
-        Task.Run(() => memory.SaveAsync(path, options)).GetAwaiter().GetResult();
-
-    /// <summary>Opens a snapshot, and those it is a difference to.</summary>
-    /// <param name="path">The path of the file.</param>
-    /// <param name="earlier">
-    /// Where earlier snapshots may be that are not where the difference says. They are told by their identity; those of others are not used.
-    /// </param>
-    /// <returns>The snapshot.</returns>
-    /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
-    /// <exception cref="UnauthorizedAccessException">A file may not be read, or is a directory.</exception>
-    /// <exception cref="IOException">A file is no regular one, or could not be read.</exception>
-    /// <exception cref="InvalidSnapshotException">A file is no snapshot that can be read here, or the one at the place of an earlier snapshot is another.</exception>
-    public static GuestMemorySnapshot Open(string path, IReadOnlyList<string>? earlier = null)
-    {
-        var files = new List<SnapshotFile>();
-        try
+    public Task VerifyAsync(IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default) => Task.Run(
+        () =>
         {
-            files.Add(SnapshotFile.Open(path));
-            while (files[^1].ParentId is { } id)
+            ulong total = _files.Aggregate(0UL, (sum, file) => sum + file.Regions.TotalBytes);
+            ulong before = 0;
+            ulong moved = 0;
+            byte[] buffer = new byte[SnapshotFormat.ChunkSize];
+            foreach (SnapshotFile file in _files)
             {
-                if (files.Count == SnapshotFormat.DeepestChain)
+                var meter = new ProgressMeter(file.Regions, progress, before, total);
+                for (ulong from = 0; file.TryNext(from, out SnapshotEntry entry); from = entry.Chunk + 1)
                 {
-                    throw new InvalidSnapshotException(
-                        path, string.Create(CultureInfo.InvariantCulture, $"is a difference to more than {SnapshotFormat.DeepestChain - 1} others: merge some"));
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (entry.Stored != 0)
+                    {
+                        file.ReadPages(entry, buffer.AsSpan(0, entry.StoredBytes));
+                        moved += entry.FileLength;
+                    }
+
+                    meter.Report(entry.Chunk, moved);
                 }
 
-                if (files.Exists(file => file.Id == id))
-                {
-                    throw files[^1].Damaged("it is a difference to itself");
-                }
-
-                files.Add(FindParent(files[^1], id, earlier ?? []));
+                VerifySections(file, buffer, cancellationToken);
+                before += file.Regions.TotalBytes;
             }
 
-            return new GuestMemorySnapshot(path, [.. files]);
-        }
-        catch
+            progress?.Report(new SnapshotProgress(total, total, moved));
+        },
+        cancellationToken);
+
+    /// <summary>Says which file it is of: <c>Snapshot 'base.snap', 2 regions, 0x10000000 bytes</c>.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{nameof(Snapshot)} '{Path}', {Regions.Count} regions, 0x{_files[0].Regions.TotalBytes:x} bytes");
+
+    private static void VerifySections(SnapshotFile file, byte[] buffer, CancellationToken cancellationToken)
+    {
+        foreach (SnapshotSectionInfo section in file.Sections)
         {
-            files.ForEach(file => file.Dispose());
-            throw;
-        }
-    }
-
-    /// <summary>Tells a snapshot by its first bytes. That it can be opened is not said.</summary>
-    /// <param name="path">The path of a file.</param>
-    /// <returns>Whether the file begins as a snapshot does.</returns>
-    /// <exception cref="IOException">The file could not be read, or is no regular file.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
-    public static bool IsSnapshot(string path)
-    {
-        using SafeFileHandle file = FileOpening.OpenRegular(path, out _);
-        Span<byte> start = stackalloc byte[8];
-        return RandomAccess.Read(file, start, 0) == start.Length && BinaryPrimitives.ReadUInt64LittleEndian(start) == SnapshotFormat.StartMagic;
-    }
-
-    /// <summary>Makes a memory that holds what is in a snapshot: all of it is read, checked and copied. Works on every system.</summary>
-    /// <param name="path">The path of the file.</param>
-    /// <returns>The memory, of <see cref="HeapBacking"/>, with the regions, names and protections of that which was saved. Nothing refers to the file any more.</returns>
-    /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
-    /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    /// <exception cref="InvalidSnapshotException">A file is damaged, or no snapshot that can be read here.</exception>
-    /// <exception cref="GuestMemoryMappingException">The system has not so much memory left.</exception>
-    /// <remarks>Memory that is there already is restored by <see cref="GuestMemorySnapshot.RestoreAsync"/>.</remarks>
-    public static GuestMemory Restore(string path)
-    {
-        using GuestMemorySnapshot snapshot = Open(path);
-        return snapshot.Copy();
-    }
-
-    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="GuestMemorySnapshot.Map"/>. Linux only.</summary>
-    /// <param name="path">The path of the file.</param>
-    /// <returns>The memory, writable; what is written stays in this process.</returns>
-    /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
-    /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    /// <inheritdoc cref="GuestMemorySnapshot.Map(string)" path="/exception"/>
-    public static GuestMemory Map(string path)
-    {
-        using GuestMemorySnapshot snapshot = Open(path);
-        return snapshot.Map(Path.GetFileName(path));
-    }
-
-    private static SnapshotFile FindParent(SnapshotFile file, Guid id, IReadOnlyList<string> elsewhere)
-    {
-        foreach (string path in elsewhere)
-        {
-            SnapshotFile candidate = SnapshotFile.Open(path);
-            if (candidate.Id == id)
+            uint checksum = uint.MaxValue;
+            for (ulong done = 0; done < section.Length;)
             {
-                return candidate;
+                cancellationToken.ThrowIfCancellationRequested();
+                Span<byte> piece = buffer.AsSpan(0, (int)Math.Min((ulong)buffer.Length, section.Length - done));
+                file.ReadAt(section.FileOffset + done, piece);
+                checksum = SnapshotFormat.Checksum(checksum, piece);
+                done += (ulong)piece.Length;
             }
 
-            candidate.Dispose();
+            if (~checksum != section.Checksum)
+            {
+                throw file.Damaged($"the checksum of the section '{section.Name}' does not agree");
+            }
         }
+    }
 
-        if (string.IsNullOrEmpty(file.ParentPath) || file.ParentPath.Contains('\0', StringComparison.Ordinal))
+    private IEnumerable<(ulong Chunk, ulong Pages)> OwnChunks()
+    {
+        SnapshotFile file = _files[0];
+        for (ulong from = 0; file.TryNext(from, out SnapshotEntry entry); from = entry.Chunk + 1)
         {
-            throw new InvalidSnapshotException(file.Name, "is a difference to another snapshot, and does not say where that is");
+            yield return (entry.Chunk, entry.Said);
         }
-
-        string folder = Path.GetDirectoryName(Path.GetFullPath(file.Name))!;
-        string expected = Path.GetRelativePath(Environment.CurrentDirectory, Path.Combine(folder, file.ParentPath));
-        SnapshotFile parent;
-        try
-        {
-            parent = SnapshotFile.Open(expected);
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new FileNotFoundException($"{file.Name}: is a difference to {expected}, which is not there", expected, e);
-        }
-
-        if (parent.Id != id)
-        {
-            parent.Dispose();
-            throw new InvalidSnapshotException(file.Name, $"is a difference to a snapshot that was at {expected}, where another one is now");
-        }
-
-        return parent;
     }
 }

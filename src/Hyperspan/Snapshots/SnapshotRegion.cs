@@ -7,6 +7,12 @@ namespace Hyperspan.Snapshots;
 /// <param name="Protection">What the guest may do with it.</param>
 public sealed record SnapshotRegion(GuestRange Range, string Name, ulong PageSize, Protection Protection)
 {
+    /// <summary>Gets the guest-physical address of the first byte.</summary>
+    public GuestAddress Start => Range.Start;
+
+    /// <summary>Gets the length in bytes.</summary>
+    public ulong Length => Range.Length;
+
     /// <summary>Gets a value indicating whether it begins with a page.</summary>
     internal bool IsAligned => (Range.Start.Value & (SnapshotFormat.PageSize - 1)) == 0;
 

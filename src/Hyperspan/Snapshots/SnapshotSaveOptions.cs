@@ -9,7 +9,7 @@ public sealed class SnapshotSaveOptions
     /// <summary>
     /// Gets an earlier snapshot: then only what differs from it is stored, and the new one is read together with it. <see langword="null"/> for a full snapshot.
     /// </summary>
-    public GuestMemorySnapshot? Since { get; init; }
+    public Snapshot? Since { get; init; }
 
     /// <summary>
     /// Gets what can have changed since <see cref="Since"/>, as <see cref="DirtyLog.Collect"/> tells where the log was started before that one was saved. These pages are

@@ -178,7 +178,7 @@ public sealed class LiveSaveScenario : IScenario
 
     private static string? WhyInconsistent(string path)
     {
-        using GuestMemorySnapshot snapshot = Snapshot.Open(path);
+        using Snapshot snapshot = Snapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Pages * Page);
         snapshot.RestoreAsync(saved).GetAwaiter().GetResult();
         for (ulong writer = 0; writer < 3; writer++)

@@ -37,7 +37,7 @@ public sealed class DumpTests : IDisposable
 
         // By way of a snapshot, too.
         await dump.SaveSnapshotAsync(_bed.PathOf("snapshot"));
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("snapshot"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("snapshot"));
         if (!skipZero)
         {
             (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));

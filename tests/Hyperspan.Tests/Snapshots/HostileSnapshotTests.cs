@@ -158,7 +158,7 @@ public sealed class HostileSnapshotTests : IDisposable
         File.WriteAllBytes(_bed.PathOf("bad"), bytes);
         try
         {
-            using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
+            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
             await snapshot.VerifyAsync();
             return await SnapshotBed.RestoredAsync(snapshot);
         }
@@ -174,7 +174,7 @@ public sealed class HostileSnapshotTests : IDisposable
         File.WriteAllBytes(_bed.PathOf("bad"), bytes);
         try
         {
-            using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
+            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
             snapshot.GetOwnRanges().Count();
             foreach (GuestRange range in snapshot.GetStoredRanges())
             {

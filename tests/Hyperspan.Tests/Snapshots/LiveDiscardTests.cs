@@ -43,7 +43,7 @@ public sealed class LiveDiscardTests : IDisposable
         byte[] now = new byte[Length];
         now[3 * Page] = 7;
         memory.ReadArray<byte>(0, (int)Length).ShouldEqual(now);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
 
         // Nothing is left behind: pages are given back without being kept, and take no memory.
@@ -77,7 +77,7 @@ public sealed class LiveDiscardTests : IDisposable
         using GuestMemory memory = new(ram);
         memory.Fill(0, 0x5a, 3 * Huge);
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => ram.Discard(Huge, 2 * Huge) });
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot, 3 * Huge).AsSpan().ContainsAnyExcept((byte)0x5a).ShouldBeFalse();
     }
 
@@ -109,7 +109,7 @@ public sealed class LiveDiscardTests : IDisposable
             for (int i = 0; i < 100; i++)
             {
                 await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"));
-                using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+                using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
                 (ulong a, ulong c, ulong d) = (Word(snapshot, A), Word(snapshot, C), Word(snapshot, D));
                 (c - d).ShouldBeLessThanOrEqualTo(1UL, $"{c} was written before {d}");
                 if (c != d)
@@ -177,7 +177,7 @@ public sealed class LiveDiscardTests : IDisposable
         byte[] expected = Scribble(memory);
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => Discard(backing, 100 * Page, 8 * Page) });
         expected.AsSpan(100 * (int)Page, 8 * (int)Page).Clear();
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
     }
 
@@ -205,7 +205,7 @@ public sealed class LiveDiscardTests : IDisposable
             },
         });
         log.Collect().ShouldBe([new GuestRange(5 * Page, Page), new GuestRange(900 * Page, Page)]);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
         Skip.IfNot(isSupported, "no log of the mapping here");
 
@@ -240,14 +240,14 @@ public sealed class LiveDiscardTests : IDisposable
         }
     }
 
-    private static ulong Word(GuestMemorySnapshot snapshot, ulong address)
+    private static ulong Word(Snapshot snapshot, ulong address)
     {
         byte[] bytes = new byte[sizeof(ulong)];
         snapshot.Read(address, bytes);
         return BitConverter.ToUInt64(bytes);
     }
 
-    private static byte[] SavedIn(GuestMemorySnapshot snapshot, ulong length = Length)
+    private static byte[] SavedIn(Snapshot snapshot, ulong length = Length)
     {
         byte[] bytes = new byte[length];
         snapshot.Read(0, bytes);

@@ -39,7 +39,7 @@ public sealed class LiveSaveTests : IDisposable
         var options = new SnapshotSaveOptions { Compress = compress, Captured = () => SnapshotBed.Scribble(memory, new Random(writes + 1), 900) };
         SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options);
         SnapshotBed.BytesOf(memory).ShouldNotBe(expected);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Id.ShouldBe(saved.Id);
         await snapshot.VerifyAsync();
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(expected);
@@ -67,7 +67,7 @@ public sealed class LiveSaveTests : IDisposable
 
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => WriteAll(memory) });
         memory.Read<ulong>(8).ShouldBe(ulong.MaxValue);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -109,10 +109,10 @@ public sealed class LiveSaveTests : IDisposable
             memory.Fill(0, 0x55, Length);
             image.KeptBytes.ShouldBe(Length);
             spill.Length.ShouldBe((long)Length);
-            await GuestMemorySnapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
+            await Snapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
         }
 
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -150,20 +150,20 @@ public sealed class LiveSaveTests : IDisposable
             memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
         saved.KeptBytes.ShouldBeGreaterThan(0UL);
         byte[] expected = SnapshotBed.BytesOf(memory);
-        using GuestMemorySnapshot first = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot first = Snapshot.Open(_bed.PathOf("a"));
 
         // What was written while the first was saved is in the log, and so is in the second.
         DirtyPages changed = log.Collect();
         await Snapshot.SaveLiveAsync(
             memory, _bed.PathOf("b"), new SnapshotSaveOptions { Since = first, Changed = changed, Captured = () => SnapshotBed.Scribble(memory, new Random(3), 50) });
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("c"), new SnapshotSaveOptions { Since = first });
-        using (GuestMemorySnapshot second = Snapshot.Open(_bed.PathOf("b")))
+        using (Snapshot second = Snapshot.Open(_bed.PathOf("b")))
         {
             second.ParentId.ShouldBe(first.Id);
             (await SnapshotBed.RestoredAsync(second)).ShouldEqual(expected);
         }
 
-        using GuestMemorySnapshot compared = Snapshot.Open(_bed.PathOf("c"));
+        using Snapshot compared = Snapshot.Open(_bed.PathOf("c"));
         (await SnapshotBed.RestoredAsync(compared)).ShouldEqual(SnapshotBed.BytesOf(memory));
     }
 
@@ -178,7 +178,7 @@ public sealed class LiveSaveTests : IDisposable
         SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options, progress);
         saved.StoredPages.ShouldBe(1UL);
         told.ShouldBe(Length);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Single().Name.ShouldBe("state");
     }
 
@@ -349,7 +349,7 @@ public sealed class LiveSaveTests : IDisposable
         using var other = new GuestMemory(new ForeignBacking(backing.Handle, 0, Page));
         memory.Write(0, 1UL);
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => other.Write(0, 2UL) });
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[8];
         snapshot.Read(0, bytes);
         BitConverter.ToUInt64(bytes).ShouldBe(2UL);

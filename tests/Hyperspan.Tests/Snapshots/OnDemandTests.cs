@@ -16,7 +16,7 @@ public sealed class OnDemandTests : IDisposable
     [InlineData(true)]
     public async Task Every_byte_is_as_it_was(bool compress)
     {
-        using GuestMemorySnapshot snapshot = await ChainAsync(compress);
+        using Snapshot snapshot = await ChainAsync(compress);
         using OnDemandMemory lazy = Create(snapshot);
         lazy.FetchedBytes.ShouldBe(0UL);
         SnapshotBed.BytesOf(lazy.Memory).ShouldEqual(await SnapshotBed.RestoredAsync(snapshot));
@@ -28,7 +28,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task All_operations_bring_their_pages()
     {
-        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        using Snapshot snapshot = await NumberedAsync(512);
         using OnDemandMemory lazy = Create(snapshot);
         GuestMemory memory = lazy.Memory;
         const ulong Step = 64 * 4096;
@@ -47,7 +47,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Page_that_cannot_be_had_is_a_fault_and_comes_when_it_can()
     {
-        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        using Snapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Failing = new IOException("no route to page") };
         using OnDemandMemory lazy = Create(source);
         lazy.Memory.TryRead(0x1008, out ulong value, out GuestMemoryFault fault).ShouldBeFalse();
@@ -62,7 +62,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Slow_page_is_a_fault_in_time_while_the_rest_goes_on()
     {
-        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        using Snapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), GatedFrom = 64 * 4096 };
         using OnDemandMemory lazy = Create(source, new OnDemandOptions { PageTimeout = TimeSpan.FromMilliseconds(50) });
         lazy.Memory.TryRead((64 * 4096) + 0x1008, out ulong value, out GuestMemoryFault fault).ShouldBeFalse();
@@ -85,7 +85,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Disposal_ends_who_waits()
     {
-        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        using Snapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Gate = new TaskCompletionSource(), GatedFrom = 0 };
         OnDemandMemory lazy = Create(source, new OnDemandOptions { PageTimeout = Timeout.InfiniteTimeSpan });
         GuestMemoryFault fault = default;
@@ -104,7 +104,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Prefetch_follows_what_is_stored_or_the_order_given()
     {
-        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        using Snapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot);
         using (OnDemandMemory lazy = Create(source))
         {
@@ -135,9 +135,9 @@ public sealed class OnDemandTests : IDisposable
     [InlineData(true)]
     public async Task Mapped_memory_is_as_it_was_and_stays_private(bool compress)
     {
-        using GuestMemorySnapshot snapshot = await ChainAsync(compress);
+        using Snapshot snapshot = await ChainAsync(compress);
         byte[] expected = await SnapshotBed.RestoredAsync(snapshot);
-        GuestMemory mapped = snapshot.Map("mapped");
+        GuestMemory mapped = snapshot.CreateMemory("mapped");
         SnapshotBed.BytesOf(mapped).ShouldEqual(expected);
         SnapshotBed.Scribble(mapped, new Random(1), 200);
         await snapshot.VerifyAsync();
@@ -147,7 +147,7 @@ public sealed class OnDemandTests : IDisposable
         SnapshotBed.BytesOf(again).ShouldEqual(expected);
     }
 
-    private static OnDemandMemory Create(GuestMemorySnapshot snapshot)
+    private static OnDemandMemory Create(Snapshot snapshot)
     {
         try
         {
@@ -174,19 +174,19 @@ public sealed class OnDemandTests : IDisposable
     }
 
     /// <summary>A difference to a full snapshot of random memory.</summary>
-    private async Task<GuestMemorySnapshot> ChainAsync(bool compress)
+    private async Task<Snapshot> ChainAsync(bool compress)
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(11), 300);
         await Snapshot.SaveAsync(memory, _bed.PathOf("base"), new SnapshotSaveOptions { Compress = compress });
         SnapshotBed.Scribble(memory, new Random(12), 60);
-        using GuestMemorySnapshot since = Snapshot.Open(_bed.PathOf("base"));
+        using Snapshot since = Snapshot.Open(_bed.PathOf("base"));
         await Snapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since });
         return Snapshot.Open(_bed.PathOf("next"));
     }
 
     /// <summary>Pages that hold their number in their second word; each third is zero.</summary>
-    private async Task<GuestMemorySnapshot> NumberedAsync(ulong pages)
+    private async Task<Snapshot> NumberedAsync(ulong pages)
     {
         using var memory = new GuestMemory(new HeapBacking(pages * 4096), "numbered");
         for (ulong page = 0; page < pages; page++)
@@ -201,7 +201,7 @@ public sealed class OnDemandTests : IDisposable
         return Snapshot.Open(_bed.PathOf("numbered"));
     }
 
-    private sealed class Source(GuestMemorySnapshot snapshot) : IPageSource
+    private sealed class Source(Snapshot snapshot) : IPageSource
     {
         private readonly List<ulong> _asked = [];
 

@@ -83,7 +83,7 @@ public sealed class SnapshotBed : IDisposable
     }
 
     /// <summary>What a snapshot restores, over memory that held something else before.</summary>
-    public static async Task<byte[]> RestoredAsync(GuestMemorySnapshot snapshot)
+    public static async Task<byte[]> RestoredAsync(Snapshot snapshot)
     {
         using GuestMemory memory = CreateMemory();
         Scribble(memory, new Random(99), 50);

@@ -38,7 +38,7 @@ public sealed class SnapshotKillTests : IDisposable
                 KillAtTheEnd(point - 46);
             }
 
-            using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
             await snapshot.VerifyAsync();
             byte[] all = new byte[Size];
             snapshot.Read(0, all);
@@ -60,7 +60,7 @@ public sealed class SnapshotKillTests : IDisposable
 
         killed.ShouldBe(45);
         ChildProcess.Run("snapshot-kill", _bed.PathOf("a"), "0").ExitCode.ShouldBe(0);
-        using GuestMemorySnapshot last = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot last = Snapshot.Open(_bed.PathOf("a"));
         byte[] first = new byte[1];
         last.Read(0, first);
         first[0].ShouldBe((byte)2);

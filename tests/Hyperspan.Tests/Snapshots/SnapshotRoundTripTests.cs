@@ -22,7 +22,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(writes), writes);
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Compress = compress });
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Id.ShouldBe(saved.Id);
         snapshot.ParentId.ShouldBeNull();
         snapshot.FileBytes.ShouldBe(saved.FileBytes);
@@ -42,7 +42,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(writes), writes);
-        memory.Save(_bed.PathOf("a")).FileBytes.ShouldBe((ulong)new FileInfo(_bed.PathOf("a")).Length);
+        Snapshot.Save(memory, _bed.PathOf("a")).FileBytes.ShouldBe((ulong)new FileInfo(_bed.PathOf("a")).Length);
         using (GuestMemory restored = Snapshot.Restore(_bed.PathOf("a")))
         {
             File.Delete(_bed.PathOf("a"));
@@ -51,15 +51,15 @@ public sealed class SnapshotRoundTripTests : IDisposable
             SnapshotBed.BytesOf(restored).ShouldEqual(SnapshotBed.BytesOf(memory));
         }
 
-        await memory.SaveAsync(_bed.PathOf("b"), CancellationToken.None);
+        await Snapshot.SaveAsync(memory, _bed.PathOf("b"), CancellationToken.None);
         var stream = new MemoryStream();
-        await memory.SaveAsync(stream, CancellationToken.None);
+        await Snapshot.SaveAsync(memory, stream, CancellationToken.None);
         stream.Length.ShouldBe(new FileInfo(_bed.PathOf("b")).Length);
-        await Should.ThrowAsync<OperationCanceledException>(() => memory.SaveAsync(_bed.PathOf("c"), new CancellationToken(canceled: true)));
+        await Should.ThrowAsync<OperationCanceledException>(() => Snapshot.SaveAsync(memory, _bed.PathOf("c"), new CancellationToken(canceled: true)));
         File.WriteAllText(_bed.PathOf("d"), new string('x', 8192));
         Should.Throw<InvalidSnapshotException>(() => Snapshot.Restore(_bed.PathOf("d")));
         Should.Throw<FileNotFoundException>(() => Snapshot.Restore(_bed.PathOf("c")));
-        Should.Throw<DirectoryNotFoundException>(() => memory.Save(_bed.PathOf("none/a")));
+        Should.Throw<DirectoryNotFoundException>(() => Snapshot.Save(memory, _bed.PathOf("none/a")));
         _bed.Names().ShouldBe(["b", "d"]);
     }
 
@@ -73,7 +73,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = GuestMemory.Allocate(SnapshotBed.Page);
         memory.Write(8, 0x1234_5678UL);
         string name = "\u00fc" + new string('n', length - 2);
-        memory.Save(_bed.PathOf(name));
+        Snapshot.Save(memory, _bed.PathOf(name));
         using GuestMemory restored = Snapshot.Restore(_bed.PathOf(name));
         restored.Read<ulong>(8).ShouldBe(0x1234_5678UL);
         _bed.Names().ShouldBe([name]);
@@ -83,7 +83,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     public void Memory_that_may_only_be_read_is_restored_as_such()
     {
         using GuestMemory memory = new GuestMemoryBuilder("rom").AddRegion(0x1000, new HeapBacking([1, 2, 3, 4]), protection: Protection.Read).Build();
-        memory.Save(_bed.PathOf("a"));
+        Snapshot.Save(memory, _bed.PathOf("a"));
         using GuestMemory restored = Snapshot.Restore(_bed.PathOf("a"));
         restored.Read<uint>(0x1000).ShouldBe(0x0403_0201u);
         restored.TryWrite(0x1000, 0u).ShouldBeFalse();
@@ -99,7 +99,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.StoredPages.ShouldBe(1UL);
         saved.FileBytes.ShouldBeLessThan(16UL << 10);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.GetStoredRanges().ShouldBe([new GuestRange(0x2000_0000, 4096)]);
     }
 
@@ -114,14 +114,14 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = new GuestMemoryBuilder("vm").AddRegion(0, new HeapBacking(SnapshotBed.Page)).AddRegion(0x10_0000, new FileBacking(path)).Build();
         foreach (string place in (string[])[path, link, Path.Combine(Path.GetDirectoryName(path)!, ".", "ram")])
         {
-            (await Should.ThrowAsync<ArgumentException>(() => memory.SaveAsync(place))).Message.ShouldContain("holds the memory itself");
-            (await Should.ThrowAsync<ArgumentException>(() => memory.SaveLiveAsync(place))).ParamName.ShouldBe("path");
+            (await Should.ThrowAsync<ArgumentException>(() => Snapshot.SaveAsync(memory, place))).Message.ShouldContain("holds the memory itself");
+            (await Should.ThrowAsync<ArgumentException>(() => Snapshot.SaveLiveAsync(memory, place))).ParamName.ShouldBe("path");
             (await Should.ThrowAsync<ArgumentException>(() => Hyperspan.Dumps.GuestMemoryDump.WriteAsync(memory, place))).ParamName.ShouldBe("path");
         }
 
         File.ReadAllBytes(path).ShouldAllBe(b => b == 7);
         _bed.Names().ShouldBe(["link", "ram"]);
-        (await memory.SaveAsync(_bed.PathOf("other"))).StoredPages.ShouldBe(3UL);
+        (await Snapshot.SaveAsync(memory, _bed.PathOf("other"))).StoredPages.ShouldBe(3UL);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         var stream = new MemoryStream();
         await Snapshot.SaveAsync(memory, new ForwardStream(stream));
         File.WriteAllBytes(_bed.PathOf("a"), stream.ToArray());
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
     }
 
@@ -144,7 +144,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         new Random(1).NextBytes(large);
         SnapshotSection[] sections = [new("cpu", new byte[] { 1, 2, 3 }), new("empty", ReadOnlyMemory<byte>.Empty), new("device/disk é", new MemoryStream(large))];
         await Snapshot.SaveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Sections = sections });
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Select(section => (section.Name, section.Length)).ShouldBe([("cpu", 3UL), ("empty", 0UL), ("device/disk é", 3_000_001UL)]);
         snapshot.ReadSection("cpu", 10).ShouldBe([1, 2, 3]);
         snapshot.ReadSection("empty", 10).ShouldBe([]);
@@ -162,7 +162,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(8), 300);
         await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] seen = new byte[100_001];
         byte[] expected = new byte[seen.Length];
         snapshot.Read(0x1_0000_0123, seen);
@@ -184,7 +184,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         memory.Write((3 * unit) - 8, ulong.MaxValue);
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.UnreadablePages.ShouldBe(0UL);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.GetStoredRanges().ShouldBe([new GuestRange((3 * unit) - SnapshotBed.Page, SnapshotBed.Page)]);
     }
 
@@ -271,7 +271,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(8), 300);
         await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         using GuestMemory smaller = GuestMemory.Allocate(599 * SnapshotBed.Page);
         GuestMemoryException failure = await Should.ThrowAsync<GuestMemoryException>(() => snapshot.RestoreAsync(smaller));
         failure.Fault.Address.ShouldBe(new GuestAddress(599 * SnapshotBed.Page));
@@ -300,7 +300,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
             File.WriteAllBytes(_bed.PathOf("again"), other);
         }
 
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         await snapshot.RestoreFileAsync(_bed.PathOf("again"));
         File.ReadAllBytes(_bed.PathOf("again")).ShouldEqual(bytes);
     }
@@ -313,7 +313,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         var saving = new LastReport();
         var restoring = new LastReport();
         await Snapshot.SaveAsync(memory, _bed.PathOf("a"), progress: saving);
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         await snapshot.VerifyAsync(restoring);
         saving.Last.Done.ShouldBe((903 * SnapshotBed.Page) + 5000);
         saving.Last.Total.ShouldBe(saving.Last.Done);

@@ -153,7 +153,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         using var bed = new SnapshotBed();
         using GuestMemory memory = Make("heap");
         Snapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
-        using GuestMemorySnapshot snapshot = Snapshot.Open(bed.PathOf("s"));
+        using Snapshot snapshot = Snapshot.Open(bed.PathOf("s"));
         using OnDemandMemory lazy = OnDemandMemory.Create(snapshot);
         using var log = new DirtyLog(lazy.Memory, scope: DirtyLogScope.Mapping);
         Should.Throw<GuestMemoryMappingException>(log.Start).Message.ShouldContain("watch the writes to");

@@ -5,7 +5,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Snapshots;
 
 /// <content>Restoring by copying.</content>
-public sealed partial class GuestMemorySnapshot
+public sealed partial class Snapshot
 {
     /// <summary>Copies all of the snapshot into a memory: afterwards every byte of its regions is as it was.</summary>
     /// <param name="memory">The memory. It has to have the regions, at the same addresses; what else it has is left alone.</param>

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving.</content>
-public sealed partial class GuestMemorySnapshot
+public sealed partial class Snapshot
 {
     /// <summary>Saves the memory in this snapshot as another one: a difference to yet another, for instance. Its sections are not taken over.</summary>
     /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>

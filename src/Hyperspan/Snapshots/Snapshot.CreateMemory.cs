@@ -4,7 +4,7 @@ using Hyperspan.Guarding;
 namespace Hyperspan.Snapshots;
 
 /// <content>Mapping.</content>
-public sealed partial class GuestMemorySnapshot
+public sealed partial class Snapshot
 {
     // Well below what a process may have (vm.max_map_count, 65530); shorter runs are copied then.
     private const int MostMappings = 30_000;
@@ -18,7 +18,7 @@ public sealed partial class GuestMemorySnapshot
     /// <exception cref="InvalidSnapshotException">An index, or a page that is copied, is damaged. Pages that are mapped are not checked: see <see cref="VerifyAsync"/>.</exception>
     /// <exception cref="GuestMemoryMappingException">The system refused.</exception>
     /// <exception cref="PlatformNotSupportedException">There is no <see cref="HyperspanAbility.MappedFileParts"/> here.</exception>
-    public GuestMemory Map(string name)
+    public GuestMemory CreateMemory(string name)
     {
         PlatformAbilities.Demand(HyperspanAbility.MappedFileParts);
         FaultBehavior behavior = FaultBehavior.MayFault;
