@@ -151,7 +151,7 @@ public sealed partial class Snapshot
     {
         foreach ((GuestRange range, _) in Parts(regions, chunk, pages))
         {
-            memory.Fill(range.Start, 0, range.Length);
+            memory.Clear(range);
         }
     }
 

@@ -102,7 +102,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "write-bytes":
                 return memory.TryWrite(50, new byte[Page + 100]);
             case "fill":
-                return memory.TryFill(100, 1, Page, out _);
+                return memory.TryFill(100, Page, 1, out _);
             case "copy":
                 return memory.TryCopyTo(0, memory, 2 * Page, Page + 300, out _);
             case "probe":

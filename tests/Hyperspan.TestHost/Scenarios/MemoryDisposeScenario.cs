@@ -51,7 +51,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
     {
         byte pattern = (byte)(1 + (_rounds++ % 255));
         (GuestMemory memory, GuestMemory root) = MemoryZoo.Create(path, Pages);
-        memory.Fill(0, pattern, Used);
+        memory.Fill(0, Used, pattern);
         var users = new Thread[Threads];
         using var started = new CountdownEvent(Threads);
         for (int i = 0; i < Threads; i++)
@@ -124,7 +124,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
                     succeeded = memory.TryWrite(address, source.AsSpan(0, length), out fault);
                     break;
                 case 4:
-                    succeeded = memory.TryFill(address, pattern, (ulong)length, out fault);
+                    succeeded = memory.TryFill(address, (ulong)length, pattern, out fault);
                     break;
                 case 5:
                     succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out value, out fault);

@@ -109,7 +109,7 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
                         succeeded = memory.TryWrite(expected, 0UL, out fault);
                         break;
                     case 6:
-                        succeeded = memory.TryFill(start, 0, length, out fault);
+                        succeeded = memory.TryFill(start, length, 0, out fault);
                         break;
                     case 7:
                         expected = bad + (below & ~7UL);

@@ -100,7 +100,7 @@ public sealed unsafe class UserFaultScenario : IScenario
                 succeeded = memory.TryWrite(address, bytes, out fault);
                 break;
             case 4:
-                succeeded = memory.TryFill(address, Pattern, 100, out fault);
+                succeeded = memory.TryFill(address, 100, Pattern, out fault);
                 break;
             case 5:
                 succeeded = memory.TryCompareExchange(address, Wide, Wide, out value, out fault) && value == Wide;

@@ -36,7 +36,7 @@ internal sealed class StormAccessor(StormCrew crew, int seed) : StormWorker("acc
                 succeeded = memory.TryWrite(address, some, out fault);
                 break;
             case 4:
-                succeeded = memory.TryFill(address, Random.Next(2) == 0 ? world.Pattern : (byte)0, (ulong)length, out fault);
+                succeeded = memory.TryFill(address, (ulong)length, Random.Next(2) == 0 ? world.Pattern : (byte)0, out fault);
                 break;
             case 5:
                 bool set = Random.Next(2) == 0;

@@ -127,7 +127,7 @@ public class HolesOfPeersTests
             using GuestMemory memory = new(new MappedBacking(Committed(8), [bits]), "ram");
             memory.TryRead(address, []).ShouldBeTrue();
             memory.TryWrite(address, []).ShouldBeTrue();
-            memory.TryFill(address, 1, 0).ShouldBeTrue();
+            memory.TryFill(address, 0, 1).ShouldBeTrue();
             memory.TryRead(ulong.MaxValue - address, new byte[length]).ShouldBe(length == 0);
             return true;
         }).QuickCheckThrowOnFailure();

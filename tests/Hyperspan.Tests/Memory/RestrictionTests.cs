@@ -17,7 +17,7 @@ public class RestrictionTests
         Refused(memory.TryRead(at, out ulong _, out GuestMemoryFault fault), fault, at);
         Refused(memory.TryWrite(at, 1UL, out fault), fault, at);
         Refused(memory.TryWrite(Page - 8, new byte[16], out fault), fault, Page);
-        Refused(memory.TryFill(at, 1, 8, out fault), fault, at);
+        Refused(memory.TryFill(at, 8, 1, out fault), fault, at);
         Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out fault), fault, at);
         Refused(memory.TryCopyTo(0, other, 0, 2 * Page, out fault), fault, Page);
         Refused(other.TryCopyTo(0, memory, 0, 2 * Page, out fault), fault, Page);

@@ -75,7 +75,7 @@ public sealed class LiveDiscardTests : IDisposable
         using HugePages pool = HugePages.Raise(3);
         var ram = new SharedBacking(3 * Huge, new SharedBackingOptions { IsDiscardable = true, HugePages = HugePageSize.Size2MiB, Prefault = true });
         using GuestMemory memory = new(ram);
-        memory.Fill(0, 0x5a, 3 * Huge);
+        memory.Fill(0, 3 * Huge, 0x5a);
         await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => ram.Discard(Huge, 2 * Huge) });
         using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot, 3 * Huge).AsSpan().ContainsAnyExcept((byte)0x5a).ShouldBeFalse();

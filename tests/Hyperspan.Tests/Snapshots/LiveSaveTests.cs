@@ -106,7 +106,7 @@ public sealed class LiveSaveTests : IDisposable
         using (var image = new LiveMemoryImage(memory, skipUnreadable: false, spill.SafeFileHandle, memorySlots: 20))
         {
             image.Capture();
-            memory.Fill(0, 0x55, Length);
+            memory.Fill(0, Length, 0x55);
             image.KeptBytes.ShouldBe(Length);
             spill.Length.ShouldBe((long)Length);
             await Snapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
@@ -122,7 +122,7 @@ public sealed class LiveSaveTests : IDisposable
     public void Lets_everybody_go_and_fails_where_nothing_more_can_be_kept()
     {
         using GuestMemory memory = Make("heap");
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         using SafeFileHandle full = File.OpenHandle("/dev/full", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         using (var image = new LiveMemoryImage(memory, skipUnreadable: false, full, memorySlots: 3 * SelfProbe.GuestPages))
         {
@@ -130,7 +130,7 @@ public sealed class LiveSaveTests : IDisposable
             memory.Write(0, 5UL);
             memory.Write(SelfProbe.Page, 5UL);
             image.Read(0, 1, new byte[Page]);
-            memory.Fill(0, 2, Length);
+            memory.Fill(0, Length, 2);
             image.KeptBytes.ShouldBe(3 * SelfProbe.Page);
             Should.Throw<IOException>(() => image.Read(0, 1, new byte[Page])).Message.ShouldContain("No space left");
         }
@@ -198,7 +198,7 @@ public sealed class LiveSaveTests : IDisposable
             image.Read(0, ulong.MaxValue, bytes);
             bytes.ShouldEqual(expected[..bytes.Length]);
             image.TryNext(0x1000_0000 >> 18, out ulong chunk, out _).ShouldBeTrue();
-            memory.Fill(0, 9, 64 * Page);
+            memory.Fill(0, 64 * Page, 9);
             image.Read(chunk, ulong.MaxValue, bytes);
             bytes.ShouldEqual(expected[..bytes.Length]);
         }
@@ -210,7 +210,7 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_slice_holds_its_own_pages_alone()
     {
         using GuestMemory memory = Make("shared");
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         ulong unit = SelfProbe.Page;
         using GuestMemory slice = memory.Slice(10 * unit, 20 * unit);
         byte[] expected = SnapshotBed.BytesOf(slice);
@@ -218,12 +218,12 @@ public sealed class LiveSaveTests : IDisposable
         using (var image = new LiveMemoryImage(slice, skipUnreadable: false, spill.SafeFileHandle))
         {
             image.Capture();
-            memory.Fill(0, 2, Length);
+            memory.Fill(0, Length, 2);
             image.KeptBytes.ShouldBe(20 * unit);
         }
 
-        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * unit) });
-        using GuestMemorySnapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 20 * unit, 3) });
+        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[20 * unit];
         snapshot.Read(0, bytes);
         bytes.ShouldAllBe(value => value == 2);
@@ -234,7 +234,7 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_cancelled_one_leaves_what_was_there_and_lets_everybody_go()
     {
         using GuestMemory memory = Make("heap");
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         File.WriteAllText(_bed.PathOf("a"), "old");
         using var source = new CancellationTokenSource();
         await Should.ThrowAsync<OperationCanceledException>(
@@ -248,7 +248,7 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_target_that_is_full_lets_everybody_go()
     {
         using GuestMemory memory = Make("shared");
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         using (var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
             await Should.ThrowAsync<IOException>(Snapshot.SaveLiveAsync(memory, full));
@@ -267,7 +267,7 @@ public sealed class LiveSaveTests : IDisposable
     public async Task Memory_that_is_disposed_meanwhile_ends_it(string kind, bool skipUnreadable)
     {
         GuestMemory memory = Make(kind);
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         var options = new SnapshotSaveOptions { SkipUnreadable = skipUnreadable, Captured = memory.Dispose };
         GuestMemoryException e = await Should.ThrowAsync<GuestMemoryException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
         e.Fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
@@ -366,7 +366,7 @@ public sealed class LiveSaveTests : IDisposable
             memory.Write((page * Page) + 8, ulong.MaxValue);
             mapping[((page + 1) * Page) + 9] = 7;
             LibC.Read(random, mapping + ((page + 2) * Page), (nuint)Page).ShouldBe((nint)Page);
-            memory.Fill((page + 3) * Page, 0, Page);
+            memory.Fill((page + 3) * Page, Page, 0);
         }
     }
 

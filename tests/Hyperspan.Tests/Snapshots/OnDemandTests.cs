@@ -36,7 +36,7 @@ public sealed class OnDemandTests : IDisposable
         memory.Write((2 * Step) + 0x2008, 9UL);
         memory.Read<ulong>((2 * Step) + 0x2010).ShouldBe(0UL);
         memory.Read<ulong>((2 * Step) + 0x1008).ShouldBe(0UL);
-        memory.Fill((3 * Step) + 5, 3, Step);
+        memory.Fill((3 * Step) + 5, Step, 3);
         memory.CopyTo(4 * Step, memory, 5 * Step, 4096 * 3);
         memory.Read<ulong>((5 * Step) + 0x1008).ShouldBe(257UL);
         using PinnedMemory locked = memory.Pin(6 * Step, Step, AccessType.Read);

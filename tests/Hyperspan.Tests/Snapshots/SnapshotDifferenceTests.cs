@@ -44,10 +44,10 @@ public sealed class SnapshotDifferenceTests : IDisposable
     public async Task Difference_holds_what_changed_and_no_more()
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
-        memory.Fill(0, 1, 100 * SnapshotBed.Page);
+        memory.Fill(0, 100 * SnapshotBed.Page, 1);
         await Snapshot.SaveAsync(memory, _bed.PathOf("base"));
         memory.Write(3 * SnapshotBed.Page, (byte)2);
-        memory.Fill(7 * SnapshotBed.Page, 0, 2 * SnapshotBed.Page);
+        memory.Fill(7 * SnapshotBed.Page, 2 * SnapshotBed.Page, 0);
         memory.Write(200 * SnapshotBed.Page, (byte)3);
         using Snapshot before = Snapshot.Open(_bed.PathOf("base"));
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = before });
@@ -67,7 +67,7 @@ public sealed class SnapshotDifferenceTests : IDisposable
         byte[] before = SnapshotBed.BytesOf(memory);
         using Snapshot since = Snapshot.Open(_bed.PathOf("base"));
         memory.Write(0x5010, 0x1122334455667788UL);
-        memory.Fill(ulong.MaxValue - 0xfff, 0, 0x1000);
+        memory.Fill(ulong.MaxValue - 0xfff, 0x1000, 0);
         memory.Write(0x1_0000_0000, 0x99UL);
         GuestRange[] changed = [new(ulong.MaxValue - 4, 5), new(0x5010, 8), new(0x5018, 0), new(0x4000, 0x1800)];
         await Snapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since, Changed = changed });
@@ -100,7 +100,7 @@ public sealed class SnapshotDifferenceTests : IDisposable
         using var sparse = new SparseBacking(64 * SnapshotBed.Page);
         sparse.Commit(0, 64 * SnapshotBed.Page);
         using var memory = new GuestMemory(sparse, "sparse", leaveOpen: true);
-        memory.Fill(0, 5, 64 * SnapshotBed.Page);
+        memory.Fill(0, 64 * SnapshotBed.Page, 5);
         using var log = new DirtyLog(memory);
         log.Start();
         await Snapshot.SaveAsync(memory, _bed.PathOf("0"));
@@ -121,14 +121,14 @@ public sealed class SnapshotDifferenceTests : IDisposable
     {
         using GuestMemory large = GuestMemory.Allocate(64 * SnapshotBed.Page);
         using GuestMemory small = GuestMemory.Allocate(32 * SnapshotBed.Page);
-        large.Fill(0, 5, 64 * SnapshotBed.Page);
-        small.Fill(0, 5, 32 * SnapshotBed.Page);
+        large.Fill(0, 64 * SnapshotBed.Page, 5);
+        small.Fill(0, 32 * SnapshotBed.Page, 5);
         await Snapshot.SaveAsync(large, _bed.PathOf("0"));
         using Snapshot first = Snapshot.Open(_bed.PathOf("0"));
         await Snapshot.SaveAsync(small, _bed.PathOf("1"), new SnapshotSaveOptions { Since = first });
         using Snapshot second = Snapshot.Open(_bed.PathOf("1"));
         second.GetOwnRanges().ShouldBeEmpty();
-        large.Fill(32 * SnapshotBed.Page, 0, 32 * SnapshotBed.Page);
+        large.Fill(32 * SnapshotBed.Page, 32 * SnapshotBed.Page, 0);
         await Snapshot.SaveAsync(large, _bed.PathOf("2"), new SnapshotSaveOptions { Since = second });
         using Snapshot third = Snapshot.Open(_bed.PathOf("2"));
         using GuestMemory restored = GuestMemory.Allocate(64 * SnapshotBed.Page);

@@ -20,7 +20,7 @@ public sealed class SnapshotKillTests : IDisposable
     public async Task Old_or_new_is_there_wherever_it_is_killed()
     {
         using var memory = new GuestMemory(new HeapBacking(Size), "ram");
-        memory.Fill(0, 1, Size);
+        memory.Fill(0, Size, 1);
         int killed = 0;
         int renewed = 0;
 

@@ -27,7 +27,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
         snapshot.ParentId.ShouldBeNull();
         snapshot.FileBytes.ShouldBe(saved.FileBytes);
         snapshot.FileBytes.ShouldBe((ulong)new FileInfo(_bed.PathOf("a")).Length);
-        snapshot.Regions.Select(region => region.Range).ShouldBe(memory.Regions.Select(region => region.Range));
+        snapshot.Regions.Select(region => new GuestRange(region.Start, region.Length)).ShouldBe(memory.Regions.Select(region => region.Range));
         snapshot.Regions[2].Name.ShouldBe("odd");
         await snapshot.VerifyAsync();
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
@@ -94,7 +94,7 @@ public sealed class SnapshotRoundTripTests : IDisposable
     public async Task Pages_that_are_zero_or_absent_take_no_room()
     {
         using var memory = new GuestMemory(new HeapBacking(1UL << 30), "ram");
-        memory.Fill(0x10_0000, 0, 64 * SnapshotBed.Page);
+        memory.Fill(0x10_0000, 64 * SnapshotBed.Page, 0);
         memory.Write(0x2000_0000, 1UL);
         SnapshotSaved saved = await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
         saved.StoredPages.ShouldBe(1UL);
@@ -147,6 +147,8 @@ public sealed class SnapshotRoundTripTests : IDisposable
         using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Select(section => (section.Name, section.Length)).ShouldBe([("cpu", 3UL), ("empty", 0UL), ("device/disk é", 3_000_001UL)]);
         snapshot.ReadSection("cpu", 10).ShouldBe([1, 2, 3]);
+        snapshot.ReadSection("cpu").ShouldBe([1, 2, 3]);
+        snapshot.ReadSection("none").ShouldBeNull();
         snapshot.ReadSection("empty", 10).ShouldBe([]);
         snapshot.ReadSection("device/disk é", int.MaxValue)!.ShouldEqual(large);
         snapshot.ReadSection("none", 10).ShouldBeNull();

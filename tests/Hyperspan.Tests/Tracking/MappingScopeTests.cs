@@ -168,7 +168,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         var backing = new SharedBacking(Length);
         using var memory = new GuestMemory(backing, "shared");
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         using var again = new GuestMemory(new ForeignBacking(backing.Handle, 0, Length), "again");
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
@@ -295,7 +295,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         };
         (backing as SparseBacking)?.Commit(0, Length);
         var memory = new GuestMemory(backing, kind);
-        memory.Fill(0, 1, Length);
+        memory.Fill(0, Length, 1);
         return memory;
     }
 }

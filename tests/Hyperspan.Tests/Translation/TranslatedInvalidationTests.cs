@@ -215,7 +215,7 @@ public sealed class TranslatedInvalidationTests
                 memory.Or(Iova + 136, 1u);
                 return seen == Poison;
             case "fills":
-                memory.Fill(Iova + 300, 1, Page);
+                memory.Fill(Iova + 300, Page, 1);
                 return false;
             case "across":
                 memory.Write(Iova + Page - 4, 1UL);

@@ -110,7 +110,7 @@ public sealed class TranslatedMemoryModelTests
                     byte value = (byte)_random.Next();
                     byte[] filling = new byte[length];
                     Array.Fill(filling, value);
-                    Written(at, filling, _translated.Memory.TryFill(at, value, (ulong)length, out fault), fault);
+                    Written(at, filling, _translated.Memory.TryFill(at, (ulong)length, value, out fault), fault);
                     break;
                 case 3:
                     done = _translated.Memory.TryRead(at, out ulong number, out fault);
