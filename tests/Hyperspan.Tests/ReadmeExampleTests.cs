@@ -14,7 +14,7 @@ public class ReadmeExampleTests
             // <example>
             using var ram = new SharedBacking(256UL << 20);                     // sealed memfd: another process can map it
             using var memory = new GuestMemoryBuilder("ram")
-                .AddRegion(0, ram, backingOffset: 0, length: 128UL << 20)             // below the hole
+                .AddRegion(0, ram, backingOffset: 0, length: 128UL << 20)       // below the hole
                 .AddRegion(4UL << 30, ram, backingOffset: 128UL << 20, length: 128UL << 20)
                 .Build();
             memory.WriteUInt64LittleEndian(0x1000, 0xfeed);                     // one store, as fast as through a pointer
