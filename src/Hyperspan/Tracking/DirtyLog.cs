@@ -99,6 +99,19 @@ public sealed class DirtyLog : IDisposable
         }
     }
 
+    /// <summary>Takes a source away that was added, once if it was added more often: one that is gone, a partition that was disposed, could not be started again.</summary>
+    /// <param name="source">The source.</param>
+    /// <returns>Whether it was there.</returns>
+    /// <exception cref="InvalidOperationException">The log is started.</exception>
+    public bool RemoveSource(IDirtySource source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        lock (_lock)
+        {
+            return _readers is null ? _sources.Remove(source) : throw new InvalidOperationException("the log is started: stop it before sources are taken away");
+        }
+    }
+
     /// <summary>Starts, with a period in which nothing has been written. What was written before can be read when this returns.</summary>
     /// <exception cref="InvalidOperationException">It is started.</exception>
     /// <exception cref="ObjectDisposedException">The memory has been disposed.</exception>

@@ -64,6 +64,29 @@ public sealed class DirtySourceTests
         first.Fails = false;
     }
 
+    [Fact]
+    public void A_source_that_was_taken_away_is_not_started_again()
+    {
+        var backing = new HeapBacking(16 * Page);
+        using var memory = new GuestMemory(backing, "ram");
+        using var log = new DirtyLog(memory);
+        var gone = new Source(backing);
+        var kept = new Source(backing);
+        log.AddSource(gone);
+        log.AddSource(kept);
+        log.Start();
+        Should.Throw<InvalidOperationException>(() => log.RemoveSource(gone));
+        log.Stop();
+        log.RemoveSource(gone).ShouldBeTrue();
+        log.RemoveSource(gone).ShouldBeFalse();
+        gone.Fails = true;
+        log.Start();
+        (gone.Starts, kept.Starts).ShouldBe((0, 1));
+        gone.Written = [(1, 1)];
+        kept.Written = [(2, 1)];
+        log.Collect().ShouldBe([new GuestRange(2 * Page, Page)]);
+    }
+
     /// <summary>Reports what it is told to, once.</summary>
     private sealed class Source(GuestMemoryBacking backing) : IDirtySource
     {
