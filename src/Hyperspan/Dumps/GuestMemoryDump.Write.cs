@@ -34,8 +34,11 @@ public sealed partial class GuestMemoryDump
     /// <param name="path">The path. A file there is replaced when the new one is complete.</param>
     /// <param name="format">The format.</param>
     /// <inheritdoc cref="WriteAsync(GuestMemory, string, DumpOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
-    public static void Write(GuestMemory memory, string path, DumpFormat format = DumpFormat.Elf) =>
+    public static void Write(GuestMemory memory, string path, DumpFormat format = DumpFormat.Elf)
+    {
+        RequireFormat(format, nameof(format));
         Task.Run(() => WriteAsync(memory, path, new DumpOptions { Format = format })).GetAwaiter().GetResult();
+    }
 
     /// <summary>Writes the memory in a snapshot as a dump.</summary>
     /// <param name="snapshot">The snapshot.</param>
@@ -70,7 +73,16 @@ public sealed partial class GuestMemoryDump
         string path, DumpFormat format, bool skipZero, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         RequireOther(path);
+        RequireFormat(format, nameof(format));
         return WriteAsync(Image(), path, new DumpOptions { Format = format, SkipZero = skipZero, Notes = _notes, Machine = Machine }, progress, cancellationToken);
+    }
+
+    private static void RequireFormat(DumpFormat format, string parameter)
+    {
+        if (format is < DumpFormat.Raw or > DumpFormat.Kdump)
+        {
+            throw new ArgumentOutOfRangeException(parameter, format, "There is no such format.");
+        }
     }
 
     private void RequireOther(string path)
@@ -79,23 +91,18 @@ public sealed partial class GuestMemoryDump
         RegularFile.RequireOther(path, [_file], "is what is read");
     }
 
-    private static Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    private static async Task WriteAsync(MemoryImage image, string path, DumpOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (options.Format is < DumpFormat.Raw or > DumpFormat.Kdump)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Format, "There is no such format.");
-        }
-
+        RequireFormat(options.Format, nameof(options));
         foreach (X64Registers registers in options.Processors)
         {
             ArgumentNullException.ThrowIfNull(registers, nameof(options));
         }
 
-        return Task.Run(
+        await ReplacedFile.WriteAsync(path, file => Task.Run(
             () =>
             {
-                using var file = new ReplacedFile(path);
                 if (options.Format == DumpFormat.Kdump)
                 {
                     new KdumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
@@ -105,8 +112,8 @@ public sealed partial class GuestMemoryDump
                     new DumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
                 }
 
-                file.Commit();
+                return true;
             },
-            cancellationToken);
+            cancellationToken));
     }
 }

@@ -25,6 +25,12 @@ internal static class RegularFile
         return true;
     }
 
+    /// <summary>A write that failed for the length the file would have got (EFBIG), of which .NET makes an argument that nobody gave. Nothing for other errors.</summary>
+    /// <param name="error">The error.</param>
+    /// <param name="path">The path of the file.</param>
+    internal static IOException? OfLength(Exception error, string path) =>
+        error is ArgumentOutOfRangeException { ParamName: "value" } ? new IOException($"File too large : '{path}'", error) : null;
+
     /// <summary>Refuses a place at which one of some files is: what is read must not be replaced by what becomes of it. Links of both kinds are followed.</summary>
     /// <param name="path">The place.</param>
     /// <param name="read">Files, which may be closed ones.</param>

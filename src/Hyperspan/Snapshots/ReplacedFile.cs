@@ -19,18 +19,18 @@ internal sealed class ReplacedFile : IDisposable
     // Of 255 bytes that a name may have, what is added to that of the place takes 39.
     private const int LongestNameKept = 216;
 
+    private readonly string _given;
     private readonly string _path;
     private readonly string _temporary;
     private bool _inPlace;
 
-    /// <summary>Makes the file beside the place. It is for its owner alone: guest memory holds secrets.</summary>
-    /// <exception cref="IOException">There is something at the place that is no regular file.</exception>
-    internal ReplacedFile(string path)
+    private ReplacedFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
 
         // What a link leads to is replaced, not the link.
-        _path = Path.GetFullPath(path);
+        _given = Path.GetFullPath(path);
+        _path = _given;
         var info = new FileInfo(_path);
         if (info.LinkTarget is not null)
         {
@@ -48,7 +48,19 @@ internal sealed class ReplacedFile : IDisposable
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        Stream = new FileStream(_temporary, options);
+        try
+        {
+            Stream = new FileStream(_temporary, options);
+        }
+        catch (Exception e)
+        {
+            if (OfPlace(e) is { } named)
+            {
+                throw named;
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Gets where the new content is written.</summary>
@@ -57,8 +69,33 @@ internal sealed class ReplacedFile : IDisposable
     /// <summary>Gets the full path of the place.</summary>
     internal string FullPath => _path;
 
+    /// <summary>Makes a file beside a place, has it written, and puts it there. It is for its owner alone: guest memory holds secrets.</summary>
+    /// <param name="path">The place.</param>
+    /// <param name="write">Writes it.</param>
+    /// <returns>What that returns.</returns>
+    /// <exception cref="IOException">There is something at the place that is no regular file, or it could not be written: the place is named, not what is beside it.</exception>
+    internal static async Task<T> WriteAsync<T>(string path, Func<ReplacedFile, Task<T>> write)
+    {
+        using var file = new ReplacedFile(path);
+        try
+        {
+            T result = await write(file);
+            await Task.Run(file.Commit);
+            return result;
+        }
+        catch (Exception e)
+        {
+            if (file.OfPlace(e) is { } named)
+            {
+                throw named;
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>Puts the file in its place: flushed before, and its folder after.</summary>
-    internal void Commit()
+    private void Commit()
     {
         Stream.Flush(flushToDisk: true);
         Stream.Dispose();
@@ -74,6 +111,24 @@ internal sealed class ReplacedFile : IDisposable
         {
             File.Delete(_temporary);
         }
+    }
+
+    /// <summary>What an error that names the file says of the place; nothing for others.</summary>
+    private Exception? OfPlace(Exception error)
+    {
+        if (!error.Message.Contains(_temporary, StringComparison.Ordinal))
+        {
+            return RegularFile.OfLength(error, _given);
+        }
+
+        string message = error.Message.Replace(_temporary, _given, StringComparison.Ordinal);
+        return error switch
+        {
+            UnauthorizedAccessException => new UnauthorizedAccessException(message, error),
+            PathTooLongException => new PathTooLongException(message, error),
+            IOException => new IOException(message, error) { HResult = error.HResult },
+            _ => null,
+        };
     }
 
     private static void FlushFolder(string folder)

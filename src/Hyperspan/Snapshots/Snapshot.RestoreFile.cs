@@ -37,9 +37,18 @@ public sealed partial class Snapshot
                 {
                     RestoreFile(path, progress, cancellationToken);
                 }
-                catch when (isNew)
+                catch (Exception e)
                 {
-                    File.Delete(path);
+                    if (isNew)
+                    {
+                        File.Delete(path);
+                    }
+
+                    if (RegularFile.OfLength(e, System.IO.Path.GetFullPath(path)) is { } named)
+                    {
+                        throw named;
+                    }
+
                     throw;
                 }
             },

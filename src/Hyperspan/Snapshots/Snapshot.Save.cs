@@ -57,21 +57,19 @@ public sealed partial class Snapshot
         RegularFile.RequireOther(path, Handles(), "is what is read");
     }
 
-    internal static async Task<SnapshotSaved> SaveAsync(
-        MemoryImage image, string path, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
-    {
-        using var file = new ReplacedFile(path);
-        string? parent = null;
-        if (options.Since is { } since)
+    internal static Task<SnapshotSaved> SaveAsync(
+        MemoryImage image, string path, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken) =>
+        ReplacedFile.WriteAsync(path, file =>
         {
-            RegularFile.RequireOther(file.FullPath, since.Handles(), "would be a difference to itself");
-            parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, System.IO.Path.GetFullPath(since.Path));
-        }
+            string? parent = null;
+            if (options.Since is { } since)
+            {
+                RegularFile.RequireOther(file.FullPath, since.Handles(), "would be a difference to itself");
+                parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, System.IO.Path.GetFullPath(since.Path));
+            }
 
-        SnapshotSaved saved = await Task.Run(() => WriteAsync(image, file.Stream, parent, options, progress, cancellationToken), cancellationToken);
-        await Task.Run(file.Commit, CancellationToken.None);
-        return saved;
-    }
+            return Task.Run(() => WriteAsync(image, file.Stream, parent, options, progress, cancellationToken), cancellationToken);
+        });
 
     private IEnumerable<SafeFileHandle> Handles() => _files.Select(static file => file.Handle);
 
@@ -92,7 +90,7 @@ public sealed partial class Snapshot
         IProgress<SnapshotProgress>? progress,
         CancellationToken cancellationToken)
     {
-        RequireSections(options.Sections);
+        RequireSections(options);
         SnapshotImage? earlier = options.Since is { } since ? new SnapshotImage(since._files, image.Regions) : null;
         ChangedPages? changed = options is { Since: not null, Changed: { } ranges } ? new ChangedPages(ranges) : null;
         var writer = new SnapshotWriter(stream, options.Since?.Id, parentPath, options.Compress, compares: changed is null);
@@ -156,26 +154,26 @@ public sealed partial class Snapshot
         }
     }
 
-    private static void RequireSections(IReadOnlyList<SnapshotSection> sections)
+    private static void RequireSections(SnapshotSaveOptions options)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (SnapshotSection section in sections)
+        foreach (SnapshotSection section in options.Sections)
         {
-            ArgumentNullException.ThrowIfNull(section, nameof(sections));
+            ArgumentNullException.ThrowIfNull(section, nameof(options));
             if (!names.Add(section.Name))
             {
-                throw new ArgumentException($"Two sections are named '{section.Name}'.", nameof(sections));
+                throw new ArgumentException($"Two sections are named '{section.Name}'.", nameof(options));
             }
 
             if (System.Text.Encoding.UTF8.GetByteCount(section.Name) > SnapshotFormat.LongestName)
             {
-                throw new ArgumentException("The name of a section is longer than 4096 bytes.", nameof(sections));
+                throw new ArgumentException("The name of a section is longer than 4096 bytes.", nameof(options));
             }
         }
 
         if (names.Count > SnapshotFormat.MostUserSections)
         {
-            throw new ArgumentException("There are more than 4096 sections.", nameof(sections));
+            throw new ArgumentException("There are more than 4096 sections.", nameof(options));
         }
     }
 }
