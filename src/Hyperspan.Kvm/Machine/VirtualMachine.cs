@@ -211,6 +211,13 @@ public sealed partial class VirtualMachine : IDisposable
         }
 
         ArgumentException.ThrowIfNullOrEmpty(options.KernelPath, nameof(options));
+        if (options.InitrdPath?.Length == 0
+            || options.KernelPath.Contains('\0', StringComparison.Ordinal)
+            || options.InitrdPath?.Contains('\0', StringComparison.Ordinal) == true)
+        {
+            throw new ArgumentException("A path is empty, or has a null character in it.", nameof(options));
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MemorySize, MachineLayout.LeastMemory, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNotEqual(options.MemorySize % GuestAddress.PageSize, 0UL, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.ProcessorCount, 1, nameof(options));

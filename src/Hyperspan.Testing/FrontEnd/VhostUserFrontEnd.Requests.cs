@@ -283,7 +283,7 @@ public sealed partial class VhostUserFrontEnd
     public void UpdateTranslation(ulong address, GuestAddress target, ulong length, Protection protection) => Translate(new IotlbMessage(
         address,
         length,
-        UserAddress(target),
+        UserAddress(target, nameof(target)),
         (byte)((protection.CanRead ? IotlbMessage.ReadPermission : 0) | (protection.CanWrite ? IotlbMessage.WritePermission : 0)),
         IotlbMessageType.Update));
 
@@ -393,7 +393,7 @@ public sealed partial class VhostUserFrontEnd
             new RingPlace((uint)index, RingAddress(layout.DescriptorTable), RingAddress(layout.AvailableRing), RingAddress(layout.UsedRing), logAddress),
         ]));
 
-    private ulong RingAddress(GuestAddress address) => (Features & VirtioFeatures.AccessPlatform) != 0 ? address.Value : UserAddress(address);
+    private ulong RingAddress(GuestAddress address) => (Features & VirtioFeatures.AccessPlatform) != 0 ? address.Value : UserAddress(address, "layout");
 
     /// <summary>Gives the bytes of a region message, or of another one that begins with eight bytes of padding.</summary>
     internal static byte[] Payload(in VhostUserMemoryRegion region)
@@ -406,7 +406,7 @@ public sealed partial class VhostUserFrontEnd
     internal static byte[] Payload<T>(T value)
         where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ToArray();
 
-    private ulong UserAddress(GuestAddress address)
+    private ulong UserAddress(GuestAddress address, string parameter)
     {
         foreach (VhostUserMemoryRegion region in _regions)
         {
@@ -416,6 +416,6 @@ public sealed partial class VhostUserFrontEnd
             }
         }
 
-        throw new ArgumentException($"{address} is not in shared memory.", nameof(address));
+        throw new ArgumentException($"{address} is not in shared memory.", parameter);
     }
 }

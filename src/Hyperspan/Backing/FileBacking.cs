@@ -36,7 +36,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="GuestMemoryMappingException">The file cannot be mapped, or the system refused otherwise.</exception>
     /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public FileBacking(string path, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
-        : this(Open(path, access), 0, length: null, access, options ?? new FileBackingOptions(), Path.GetFileName(path))
+        : this(Open(path, access), 0, length: null, access, options ?? new FileBackingOptions(), Path.GetFileName(path), nameof(path))
     {
     }
 
@@ -52,7 +52,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// <exception cref="GuestMemoryMappingException">The file is not open for the access, cannot be mapped, or the system refused otherwise.</exception>
     /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public FileBacking(SafeFileHandle file, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
-        : this(Duplicate(file), 0, length: null, access, options ?? new FileBackingOptions(), "file")
+        : this(Duplicate(file), 0, length: null, access, options ?? new FileBackingOptions(), "file", nameof(file))
     {
     }
 
@@ -72,11 +72,11 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
     /// </exception>
     /// <exception cref="PlatformNotSupportedException">This is neither Linux nor Windows on x86-64.</exception>
     public FileBacking(SafeFileHandle file, ulong fileOffset, ulong length, FileAccess access = FileAccess.Read, FileBackingOptions? options = null)
-        : this(Duplicate(file), fileOffset, length, access, options ?? new FileBackingOptions(), "file")
+        : this(Duplicate(file), fileOffset, length, access, options ?? new FileBackingOptions(), "file", nameof(length))
     {
     }
 
-    private FileBacking(SafeFileHandle ownedFile, ulong fileOffset, ulong? length, FileAccess access, FileBackingOptions options, string name)
+    private FileBacking(SafeFileHandle ownedFile, ulong fileOffset, ulong? length, FileAccess access, FileBackingOptions options, string name, string whole)
     {
         try
         {
@@ -99,7 +99,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
             FileStatus status = FileDescriptors.Status(ownedFile);
             uint magic = FileDescriptors.FileSystemMagic(ownedFile);
             FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
-            Length = length ?? WholeOf(status);
+            Length = length ?? WholeOf(status, whole);
             PageMath.RequireMappableLength(Length, nameof(length));
             FileRangeMapping.RequireSize(status, fileOffset, Length, Name);
             if (Length == 0)
@@ -180,7 +180,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
         return FileDescriptors.Duplicate(file);
     }
 
-    private static ulong WholeOf(in FileStatus status) => status.IsRegular()
+    private static ulong WholeOf(in FileStatus status, string parameter) => status.IsRegular()
         ? status.Size
-        : throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", nameof(status));
+        : throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", parameter);
 }

@@ -7,12 +7,12 @@ namespace Hyperspan;
 /// <summary>The system's pools of huge pages, one a size, for error messages that say what to do (kernel documentation, hugetlbpage).</summary>
 internal static class HugePagePool
 {
-    internal static ulong BytesOf(HugePageSize size) => size switch
+    internal static ulong BytesOf(HugePageSize size, string parameter = "size") => size switch
     {
         HugePageSize.None => PageMath.PageSize,
         HugePageSize.Size2MiB => 2UL << 20,
         HugePageSize.Size1GiB => 1UL << 30,
-        _ => throw new ArgumentOutOfRangeException(nameof(size), size, "There is no such page size."),
+        _ => throw new ArgumentOutOfRangeException(parameter, size, "There is no such page size."),
     };
 
     /// <summary>What to add to an error met while memory on huge pages was made, or nothing where it has another reason.</summary>

@@ -52,7 +52,7 @@ public sealed unsafe partial class SharedBacking : GuestMemoryBacking
         PageMath.RequireAlignment(options.Alignment, nameof(options));
         ArgumentNullException.ThrowIfNull(options.Name, nameof(options));
         Name = options.Name;
-        ulong pageSize = HugePagePool.BytesOf(options.HugePages);
+        ulong pageSize = HugePagePool.BytesOf(options.HugePages, nameof(options));
         Length = PageMath.RoundUp(length, pageSize);
         _pageSize = pageSize;
         _pins = options.IsDiscardable ? NotePins() : null;

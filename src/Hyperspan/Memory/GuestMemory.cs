@@ -220,7 +220,11 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Allocates zeroed memory on the heap, at address zero, with the name "heap".</summary>
     /// <param name="size">The size in bytes, rounded up to whole pages of 4096 bytes.</param>
     /// <returns>The memory; disposing it frees it.</returns>
-    public static GuestMemory Allocate(ulong size) => new(new HeapBacking(size), "heap");
+    public static GuestMemory Allocate(ulong size)
+    {
+        PageMath.RequireMappableLength(size, nameof(size));
+        return new(new HeapBacking(size), "heap");
+    }
 
     /// <summary>
     /// Gets the mapping of all of the memory, where there is a single region at address zero whose mapping cannot fault and has no access bitmap.

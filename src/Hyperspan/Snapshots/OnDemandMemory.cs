@@ -61,7 +61,7 @@ public sealed class OnDemandMemory : IDisposable
     public static OnDemandMemory Create(IPageSource source, OnDemandOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(source);
-        RequireOrder(source.Regions);
+        RequireOrder(source);
         return Create(source, options, snapshot: null);
     }
 
@@ -147,13 +147,14 @@ public sealed class OnDemandMemory : IDisposable
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"{nameof(OnDemandMemory)} '{Memory.Name}', 0x{FetchedBytes:x} of 0x{StoredBytes:x} bytes");
 
-    private static void RequireOrder(IReadOnlyList<SnapshotRegion> regions)
+    private static void RequireOrder(IPageSource source)
     {
+        IReadOnlyList<SnapshotRegion> regions = source.Regions;
         for (int i = 0; i < regions.Count; i++)
         {
             if (regions[i].Range.IsEmpty || !regions[i].IsAligned || (i > 0 && regions[i - 1].Range.Last!.Value.PageNumber >= regions[i].Range.FirstPageNumber))
             {
-                throw new ArgumentException("The regions of the source are not in order, share a page, or begin in the middle of one.", nameof(regions));
+                throw new ArgumentException("The regions of the source are not in order, share a page, or begin in the middle of one.", nameof(source));
             }
         }
     }

@@ -91,12 +91,22 @@ public sealed partial class Snapshot
     /// Where earlier snapshots may be that are not where the difference says. They are told by their identity; those of others are not used.
     /// </param>
     /// <returns>The snapshot.</returns>
+    /// <exception cref="ArgumentException">A path is empty, or has a null character in it.</exception>
     /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read, or is a directory.</exception>
     /// <exception cref="IOException">A file is no regular one, or could not be read.</exception>
     /// <exception cref="InvalidSnapshotException">A file is no snapshot that can be read here, or the one at the place of an earlier snapshot is another.</exception>
     public static Snapshot Open(string path, IReadOnlyList<string>? earlier = null)
     {
+        foreach (string other in earlier ?? [])
+        {
+            ArgumentException.ThrowIfNullOrEmpty(other, nameof(earlier));
+            if (other.Contains('\0', StringComparison.Ordinal))
+            {
+                throw new ArgumentException("A path has no null character in it.", nameof(earlier));
+            }
+        }
+
         var files = new List<SnapshotFile>();
         try
         {

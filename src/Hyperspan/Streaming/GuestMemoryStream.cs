@@ -32,7 +32,7 @@ public sealed partial class GuestMemoryStream : Stream
     /// <exception cref="ArgumentException">The range leaves 2^64, or is longer than a stream can be, 2^63 - 1 bytes.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="access"/> is none of the three.</exception>
     public GuestMemoryStream(GuestMemory memory, GuestAddress address, ulong length, FileAccess access = FileAccess.ReadWrite)
-        : this(memory, new GuestRange(address, length), access)
+        : this(memory, new GuestRange(address, length), access, nameof(length))
     {
     }
 
@@ -43,11 +43,16 @@ public sealed partial class GuestMemoryStream : Stream
     /// <exception cref="ArgumentException">The range is longer than a stream can be, 2^63 - 1 bytes.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="access"/> is none of the three.</exception>
     public GuestMemoryStream(GuestMemory memory, GuestRange range, FileAccess access = FileAccess.ReadWrite)
+        : this(memory, range, access, nameof(range))
+    {
+    }
+
+    private GuestMemoryStream(GuestMemory memory, GuestRange range, FileAccess access, string length)
     {
         ArgumentNullException.ThrowIfNull(memory);
         if (range.Length > long.MaxValue)
         {
-            throw new ArgumentException($"The range {range} is longer than a stream can be.", nameof(range));
+            throw new ArgumentException($"The range {range} is longer than a stream can be.", length);
         }
 
         if (access is not (FileAccess.Read or FileAccess.Write or FileAccess.ReadWrite))
