@@ -1,4 +1,5 @@
 using Hyperspan.Interop.Linux;
+using Hyperspan.Tool.Output;
 
 namespace Hyperspan.Tool;
 
@@ -35,6 +36,9 @@ internal static unsafe class ProcessStart
             return false;
         }
 
+        // A file that would become longer than is allowed (ulimit -f) is a write that fails, as on a full disk, and not the end of the process.
+        var ignored = new SignalAction { Handler = LinuxConstants.SIG_IGN };
+        _ = LibC.SigAction(LinuxConstants.SIGXFSZ, &ignored, null);
         SilenceClosedStreams();
         return true;
     }
@@ -53,6 +57,10 @@ internal static unsafe class ProcessStart
         if (!IsInherited(Output))
         {
             Console.SetOut(TextWriter.Null);
+        }
+        else
+        {
+            StandardOutput.Install();
         }
     }
 

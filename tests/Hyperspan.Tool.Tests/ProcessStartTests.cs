@@ -73,6 +73,92 @@ public sealed class ProcessStartTests : IDisposable
     }
 
     [LinuxTheory]
+    [InlineData("--version")]
+    [InlineData("--help")]
+    [InlineData("snapshot save --help")]
+    [InlineData("serve")]
+    [InlineData("completion bash")]
+    [InlineData("doctor")]
+    [InlineData("doctor --json")]
+    [InlineData("demo")]
+    [InlineData("dump info FILE")]
+    [InlineData("dump info --json FILE")]
+    [InlineData("snapshot info SNAPSHOT")]
+    [InlineData("snapshot verify SNAPSHOT --json")]
+    [InlineData("snapshot diff SNAPSHOT SNAPSHOT")]
+    [InlineData("snapshot restore SNAPSHOT --memory OUT")]
+    [InlineData("[suggest:6]")]
+    public void Standard_output_that_is_full_is_named_and_a_pipe_that_nobody_reads_is_not(string arguments)
+    {
+        string file = _folder.CreateImage("file", 1 << 16);
+        string snapshot = _folder.PathOf("snapshot");
+        ToolProcess.Run("snapshot", "save", "--memory", file, snapshot).ShouldEndWith(0);
+        string words = arguments
+            .Replace("FILE", file, StringComparison.Ordinal)
+            .Replace("SNAPSHOT", snapshot, StringComparison.Ordinal)
+            .Replace("OUT", _folder.PathOf("out"), StringComparison.Ordinal);
+        using ToolProcess full = InShell(":", words, ">/dev/full");
+        ToolResult result = full.WaitForExit();
+        result.ShouldEndWith(1);
+        result.Error.ShouldBe("hyperspan: standard output cannot be written: No space left on device");
+
+        using ToolProcess pipe = ToolProcess.StartProgram(
+            "bash", "-c", $"'{Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool")}' {words} | true; exit ${{PIPESTATUS[0]}}");
+        result = pipe.WaitForExit();
+        result.ShouldEndWith(arguments == "serve" ? 2 : 0);
+        result.Error.ShouldBeEmpty();
+    }
+
+    /// <summary>.NET's own memory for code is a file as well: it is told not to make it.</summary>
+    [LinuxTheory]
+    [InlineData("snapshot save --memory FILE OUT")]
+    [InlineData("dump convert --to elf FILE OUT")]
+    [InlineData("dump convert --to kdump FILE OUT")]
+    [InlineData("snapshot restore SNAPSHOT --memory OUT")]
+    public void A_file_that_becomes_longer_than_is_allowed_is_a_write_that_fails(string arguments)
+    {
+        byte[] bytes = new byte[1 << 20];
+        new Random(3).NextBytes(bytes);
+        File.WriteAllBytes(_folder.PathOf("file"), bytes);
+        ToolProcess.Run("snapshot", "save", "--memory", _folder.PathOf("file"), _folder.PathOf("snapshot")).ShouldEndWith(0);
+        string words = arguments
+            .Replace("FILE", _folder.PathOf("file"), StringComparison.Ordinal)
+            .Replace("SNAPSHOT", _folder.PathOf("snapshot"), StringComparison.Ordinal)
+            .Replace("OUT", _folder.PathOf("out"), StringComparison.Ordinal);
+        using ToolProcess process = InShell("ulimit -f 200; export DOTNET_EnableWriteXorExecute=0", words, "");
+        ToolResult result = process.WaitForExit();
+        result.ShouldEndWith(1);
+        result.Error.Split('\n').ShouldHaveSingleItem().ShouldBe($"hyperspan: File too large : '{_folder.PathOf("out")}'");
+        _folder.Names().ShouldBe(["file", "snapshot"]);
+    }
+
+    [LinuxFact]
+    public void A_disk_that_becomes_longer_than_is_allowed_fails_that_write_and_is_served_on()
+    {
+        string socket = _folder.PathOf("s");
+        string image = _folder.CreateImage("disk.img", 1 << 20);
+        using ToolProcess server = InShell("ulimit -f 200; export DOTNET_EnableWriteXorExecute=0", $"serve block --socket {socket} --image {image}", "");
+        using (Guest guest = Connect(socket, server))
+        {
+            guest.Disk.Write(1000, 0x8_0000, 4096).ShouldBe(Virtio.BlockStatus.IoError);
+            guest.Disk.Write(1, 0x8_0000, 4096).ShouldBe(Virtio.BlockStatus.Ok);
+        }
+
+        server.Signal(Terminate);
+        server.WaitForExit();
+    }
+
+    [LinuxTheory]
+    [InlineData("nonsense")]
+    [InlineData("run")]
+    [InlineData("snapshot info /none/x")]
+    public void Standard_error_that_is_full_does_not_change_the_exit_code(string arguments)
+    {
+        using ToolProcess process = InShell(":", arguments, "2>/dev/full");
+        process.WaitForExit().ShouldEndWith(2);
+    }
+
+    [LinuxTheory]
     [InlineData("SEGV,BUS")]
     [InlineData("BUS")]
     public void Signals_of_faults_that_the_parent_blocks_do_not_end_it(string signals)

@@ -21,11 +21,14 @@ internal static class Terminal
     internal static IAnsiConsole CreateError() => Create(Console.Error, Console.IsErrorRedirected);
 
     /// <summary>Writes the line that says why a command is not done.</summary>
-    internal static void Error(string message)
+    internal static void Error(string message) => WriteError($"hyperspan: {message}");
+
+    /// <summary>Writes a line to standard error.</summary>
+    internal static void WriteError(string line)
     {
         try
         {
-            Console.Error.WriteLine($"hyperspan: {message}");
+            Console.Error.WriteLine(line);
         }
         catch (IOException)
         {

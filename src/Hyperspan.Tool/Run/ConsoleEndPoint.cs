@@ -1,3 +1,5 @@
+using Hyperspan.Tool.Output;
+
 namespace Hyperspan.Tool.Run;
 
 /// <summary>Where a console leads, by the words for it.</summary>
@@ -19,7 +21,7 @@ internal static class ConsoleEndPoint
         if (where == PseudoTerminal)
         {
             var terminal = new PseudoTerminalConsole();
-            Console.Error.WriteLine($"console: {terminal.Path}");
+            Terminal.WriteError($"console: {terminal.Path}");
             return terminal;
         }
 

@@ -94,7 +94,7 @@ internal sealed class ServedDevice : IDisposable
         catch (IOException e)
         {
             // It is closed or full: a guest is served all the same.
-            _log.Write($"standard output cannot be written: {e.Message}", isError: true);
+            _log.Write(e.Message, isError: true);
         }
     }
 

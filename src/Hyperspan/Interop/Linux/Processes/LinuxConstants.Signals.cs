@@ -4,6 +4,7 @@ internal static partial class LinuxConstants
 {
     internal const int SIGBUS = 7;
     internal const int SIGSEGV = 11;
+    internal const int SIGXFSZ = 25;
 
     /// <summary>The real-time signals as libc leaves them to programs: it keeps two below.</summary>
     internal const int SIGRTMIN = 34;
