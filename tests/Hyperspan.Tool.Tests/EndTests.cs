@@ -140,6 +140,41 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         }
     }
 
+    /// <summary>As timeout(1) does, which sends its signal to the process and to its group.</summary>
+    [LinuxTheory]
+    [InlineData("TERM", "INT")]
+    [InlineData("INT", "TERM")]
+    [InlineData("HUP", "TERM")]
+    public void Asked_to_end_twice_at_the_same_time_it_ends_in_order(string first, string second)
+    {
+        for (int round = 0; round < 3; round++)
+        {
+            using ToolProcess server = ToolProcess.Start("serve", "entropy", "--socket", _folder.PathOf($"s{round}"));
+            server.WaitForLog("listening");
+            using var kill = Process.Start("bash", ["-c", $"kill -{first} {server.Id}; kill -{second} {server.Id}"]);
+            ToolResult result = server.WaitForExit();
+            result.ShouldEndWith(0);
+            result.Error.ShouldContain("done: ");
+        }
+    }
+
+    /// <summary>By signals that nobody asks a server to end with, but that end it.</summary>
+    [LinuxTheory]
+    [InlineData("USR1")]
+    [InlineData("ALRM")]
+    [InlineData("XCPU")]
+    [InlineData("PWR")]
+    public void Ended_by_another_signal_it_leaves_no_socket(string signal)
+    {
+        using ToolProcess server = ToolProcess.Start(
+            "serve", "console", "--socket", _folder.PathOf("s"), "--console", "unix:" + _folder.PathOf("c"), "--metrics", "unix:" + _folder.PathOf("m"));
+        server.WaitForLog("listening");
+        _folder.Names().ShouldBe(["c", "m", "s"]);
+        using var kill = Process.Start("bash", ["-c", $"kill -{signal} {server.Id}"]);
+        server.WaitForExit().ExitCode.ShouldBeGreaterThan(128);
+        _folder.Names().ShouldBeEmpty();
+    }
+
     [LinuxTheory]
     [InlineData("INT")]
     [InlineData("QUIT")]

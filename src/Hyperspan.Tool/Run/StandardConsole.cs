@@ -2,7 +2,7 @@ using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Tool.Run;
 
-/// <summary>The standard streams. A terminal is made raw, but for the keys that make signals, and put back as it was.</summary>
+/// <summary>The standard streams. A terminal is made raw, but for the keys that make signals, and put back as it was, also where the process ends by a failure.</summary>
 internal sealed unsafe class StandardConsole : IConsoleEndPoint
 {
     private const int Input = 0;
@@ -16,11 +16,13 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
     private readonly Stream _input = Console.OpenStandardInput();
     private readonly byte[]? _before;
     private readonly EventHandler _atExit;
+    private readonly UnhandledExceptionEventHandler _atCrash;
     private int _restored;
 
     internal StandardConsole()
     {
         _atExit = (_, _) => Restore();
+        _atCrash = (_, _) => Restore();
         if (LibC.IsTerminal(Input) == 0)
         {
             return;
@@ -35,6 +37,7 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
         {
             _before = bytes.ToArray();
             AppDomain.CurrentDomain.ProcessExit += _atExit;
+            AppDomain.CurrentDomain.UnhandledException += _atCrash;
             LibC.MakeRaw(mode);
             mode[LocalFlags] |= SignalKeys;
             _ = LibC.SetTerminalMode(Input, AfterOutput, mode);
@@ -83,6 +86,7 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
     {
         Restore();
         AppDomain.CurrentDomain.ProcessExit -= _atExit;
+        AppDomain.CurrentDomain.UnhandledException -= _atCrash;
         _output.Dispose();
     }
 }

@@ -38,7 +38,7 @@ internal sealed class ConsoleServer : IDisposable
         try
         {
             VirtioConsoleDevice device = hasSize ? new(Columns, Rows) : new();
-            server = new DeviceServer(log, options.Metrics, () => (console as StandardConsole)?.Restore());
+            server = new DeviceServer(log, options.Metrics, () => (console as StandardConsole)?.Restore(), () => console?.Dispose());
             ServedDevice served = server.Add(options, device, new LogSource(log));
             if (!isStandard)
             {

@@ -10,6 +10,7 @@ internal sealed class DeviceServer : IDisposable
     private readonly List<ServedDevice> _devices = [];
     private readonly ServerLog _log;
     private readonly Action? _asked;
+    private readonly Action? _atOnce;
     private readonly Termination _termination;
     private readonly MetricsServer? _metrics;
 
@@ -17,11 +18,13 @@ internal sealed class DeviceServer : IDisposable
     /// <param name="log">Where it is told what happens. It stays the caller's.</param>
     /// <param name="metrics">Where figures are to be read, if they are.</param>
     /// <param name="asked">What is done before all else, each time the process is asked to end; quick.</param>
+    /// <param name="atOnce">What is still done when the process ends at once; quick.</param>
     /// <exception cref="InvalidInputException">They cannot be read there.</exception>
-    internal DeviceServer(ServerLog log, MetricsAddress? metrics, Action? asked = null)
+    internal DeviceServer(ServerLog log, MetricsAddress? metrics, Action? asked = null, Action? atOnce = null)
     {
         _log = log;
         _asked = asked;
+        _atOnce = atOnce;
         EndLimit = new EndLimit(log);
         _termination = new Termination(EndAtOnce, End);
         try
@@ -81,6 +84,7 @@ internal sealed class DeviceServer : IDisposable
     private void EndAtOnce()
     {
         _asked?.Invoke();
+        _atOnce?.Invoke();
         Close();
     }
 
