@@ -47,6 +47,29 @@ public sealed class FullDiskTests : IDisposable
         result.Output.ShouldBeEmpty();
     }
 
+    [SkippableTheory]
+    [InlineData("{full}/man", "")]
+    [InlineData("{full}/a/b/c/", "")]
+    [InlineData("{full}/", "")]
+    public void Manual_pages_are_all_there_or_none(string folder, string left)
+    {
+        ToolResult result = Run(["head", "-c", "40000", "/dev/zero"], ["manual", folder], then: $"rm -f '{_folder.PathOf("full/ballast")}'");
+        result.ShouldEndWith(1);
+        string place = Path.TrimEndingDirectorySeparator(folder.Replace("{full}", _folder.PathOf("full"), StringComparison.Ordinal));
+        result.Error.Split('\n').ShouldHaveSingleItem().ShouldStartWith($"hyperspan: No space left on device : '{place}/hyperspan");
+        result.Error.ShouldEndWith(".1'");
+        result.Output.ShouldBe(left);
+    }
+
+    [SkippableFact]
+    public void Manual_pages_that_were_there_are_as_they_were()
+    {
+        string before = $"echo old > '{_folder.PathOf("full/hyperspan.1")}'; head -c 40000 /dev/zero";
+        ToolResult result = Run(["sh", "-c", before], ["manual", "{full}"], then: $"cat '{_folder.PathOf("full")}'/*.1");
+        result.ShouldEndWith(1);
+        result.Output.Split('\n')[0].ShouldBe("old");
+    }
+
     /// <summary>Runs it where a file system has 64 KiB, after something that may leave its output there; then the names that are there follow.</summary>
     private ToolResult Run(string[] before, string[] arguments, string then = ":")
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Globalization;
 
 using Hyperspan.Tool.Output;
 
@@ -11,6 +12,10 @@ namespace Hyperspan.Tool.CommandLine;
 internal static class CommandTree
 {
     private const string ServeName = "serve";
+    private const string Suggestions = "[suggest:";
+
+    // A name that begins with @ is a name: not that of a file with arguments.
+    private static readonly ParserConfiguration ParserOptions = new() { ResponseFileTokenReplacer = null };
 
     internal static int Run(string[] arguments)
     {
@@ -37,6 +42,12 @@ internal static class CommandTree
             Terminal.Error("no more threads (RLIMIT_NPROC, pids of the control group) or open files (RLIMIT_NOFILE) are allowed here, or memory is short");
             return ExitCode.Failure;
         }
+        catch (Exception e) when (e is not GuestMemoryException)
+        {
+            // Nobody has thought of it: still a line, and an exit code that is not that of a crash.
+            Terminal.Error($"this should not have happened: {e.GetType().Name}: {e.Message.ReplaceLineEndings(" ")}");
+            return ExitCode.Failure;
+        }
     }
 
     private static int ParseAndRun(string[] arguments)
@@ -48,8 +59,9 @@ internal static class CommandTree
         }
 
         string[] complete = BackEndConvention.Complete(arguments);
+        RequireSuggestions(complete);
         RootCommand root = Create(complete is [ServeName, ..]);
-        ParseResult result = root.Parse(complete);
+        ParseResult result = root.Parse(complete, ParserOptions);
         if (result.Action is ParseErrorAction)
         {
             foreach (string message in result.Errors.Select(MessageOf).Distinct(StringComparer.Ordinal))
@@ -57,17 +69,41 @@ internal static class CommandTree
                 Terminal.Error(message);
             }
 
-            Console.Error.WriteLine($"Try '{PathOf(result.CommandResult.Command)} --help'.");
+            Terminal.WriteError($"Try '{PathOf(result.CommandResult.Command)} --help'.");
             return ExitCode.BadInput;
         }
 
         // Signals are the commands' own business: each knows what it has to put in order.
-        return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return result.Invoke(CreateInvocation());
     }
 
-    /// <summary>Says what was given instead of a number, without the name of a type of .NET.</summary>
+    private static InvocationConfiguration CreateInvocation() => new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
+    /// <summary>Refuses a question for completions at no place.</summary>
+    private static void RequireSuggestions(string[] arguments)
+    {
+        if (arguments is [{ } first, ..] && first.StartsWith(Suggestions, StringComparison.Ordinal) && first.EndsWith(']')
+            && !int.TryParse(first.AsSpan(Suggestions.Length..^1), NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        {
+            throw new InvalidInputException($"{first}: is no place in a command line");
+        }
+    }
+
+    /// <summary>Says in a line what was given instead of a number, without the name of a type of .NET, and instead of one of some words.</summary>
     private static string MessageOf(ParseError error)
     {
+        if (error.Message.Split('\n', StringSplitOptions.TrimEntries) is [_, _, ..] lines && error.SymbolResult is { Tokens: [.., { Value: string word }] } symbol)
+        {
+            string name = symbol switch
+            {
+                OptionResult one => one.Option.Name,
+                ArgumentResult { Parent: OptionResult one } => one.Option.Name,
+                ArgumentResult one => one.Argument.HelpName ?? one.Argument.Name,
+                _ => "",
+            };
+            return $"{name}: '{word}' is none of {string.Join(", ", lines.Skip(1).Select(static line => line.Trim('\'')))}.";
+        }
+
         return error.SymbolResult is OptionResult { Tokens: [{ Value: string text }] } option && NumberOf(option.Option.ValueType)
             && error.Message.Contains(option.Option.ValueType.ToString(), StringComparison.Ordinal)
             ? $"{option.Option.Name}: '{text}' is no whole number that is small enough."
@@ -129,7 +165,7 @@ internal static class CommandTree
 
     private static int ShowHelp(RootCommand root, params string[] path)
     {
-        root.Parse([.. path, "--help"]).Invoke();
+        root.Parse([.. path, "--help"], ParserOptions).Invoke(CreateInvocation());
         return ExitCode.BadInput;
     }
 }

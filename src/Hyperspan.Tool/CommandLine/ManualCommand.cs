@@ -1,5 +1,8 @@
 using System.CommandLine;
 
+using Hyperspan.Tool.Output;
+using Hyperspan.Tool.Snapshots;
+
 namespace Hyperspan.Tool.CommandLine;
 
 /// <summary><c>hyperspan manual</c></summary>
@@ -14,23 +17,27 @@ internal static class ManualCommand
             ExitCodes =
             [
                 (ExitCode.Success, "written"),
-                (ExitCode.Failure, "the folder cannot be written to"),
+                (ExitCode.Failure, "the folder cannot be written to; nothing is left behind"),
                 (ExitCode.BadInput, "wrong arguments"),
+                (ExitCode.Interrupted, "ended by Ctrl-C"),
             ],
         };
         command.Add(folder);
-        command.SetAction(result => Run(root, result.GetRequiredValue(folder)));
+        FileCommand.SetAction(command, (result, token) => Run(root, result.GetRequiredValue(folder), token));
         return command;
     }
 
-    private static int Run(RootCommand root, string folder)
+    private static int Run(RootCommand root, string folder, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
+        InputFiles.RequireFolder(folder);
+        using var pages = new NewFiles(folder);
         foreach (Command command in WithDescendants(root))
         {
-            File.WriteAllText(Path.Combine(folder, ManualPage.NameOf(command) + ".1"), ManualPage.Of(command));
+            cancellationToken.ThrowIfCancellationRequested();
+            pages.Add(ManualPage.NameOf(command) + ".1", ManualPage.Of(command));
         }
 
+        pages.Commit();
         return ExitCode.Success;
     }
 

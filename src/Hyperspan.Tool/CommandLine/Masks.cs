@@ -14,10 +14,10 @@ internal static class Masks
         HelpName = "MASK",
         Hidden = true,
         DefaultValueFactory = static _ => ulong.MaxValue,
-        CustomParser = Parse,
+        CustomParser = result => Parse(name, result),
     };
 
-    private static ulong Parse(ArgumentResult result)
+    private static ulong Parse(string name, ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
         bool isHexadecimal = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
@@ -30,7 +30,7 @@ internal static class Masks
             return mask;
         }
 
-        result.AddError($"'{text}' is not a mask of 64 bits, such as 0x140000000.");
+        result.AddError($"{name}: '{text}' is not a mask of 64 bits, such as 0x140000000.");
         return 0;
     }
 }

@@ -60,7 +60,7 @@ internal sealed class DemoBackEnd : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             string folder = Path.GetTempPath();
-            string reason = Directory.Exists(folder) ? e.Message : "it does not exist";
+            string reason = Directory.Exists(folder) ? e.Message.TrimEnd('.') : "it does not exist";
             throw new IOException(
                 $"{folder}: no room for the demo's disk image ({Output.Units.Bytes((long)diskLength)}) in the temporary directory: {reason}; TMPDIR chooses another",
                 e);

@@ -24,6 +24,7 @@ internal sealed class GuestRun : IDisposable
     private IConsoleEndPoint? _virtioConsole;
     private SerialPort? _port;
     private Snapshot? _restored;
+    private Termination? _termination;
     private bool _saved;
 
     internal GuestRun(RunOptions options)
@@ -36,9 +37,18 @@ internal sealed class GuestRun : IDisposable
     /// <exception cref="InvalidInputException">Something that was given cannot be used.</exception>
     internal int Run()
     {
-        if (_options.Save is { } path)
+        foreach ((string name, string? path) in (IEnumerable<(string, string?)>)
+            [("--kernel", _options.Kernel), ("--initrd", _options.Initrd), ("--restore", _options.Restore), .. _options.Disks.Select(disk => ("--disk", ParseDisk(disk).Path))])
         {
-            RequirePlace(path);
+            if (path?.Length == 0)
+            {
+                throw new InvalidInputException($"{name}: the name of the file is empty");
+            }
+        }
+
+        if (_options.Save is { } place)
+        {
+            RequirePlace(place);
         }
 
         int processors = _options.Processors;
@@ -72,7 +82,7 @@ internal sealed class GuestRun : IDisposable
         try
         {
             // Before the terminal is touched: a signal in between would leave it so.
-            using var termination = new Termination(RestoreTerminal);
+            _termination = new Termination(EndAtOnce);
             _virtioConsole = _options.VirtioConsole is { } where && where != ConsoleEndPoint.Standard ? ConsoleEndPoint.Open(where) : null;
             _console = ConsoleEndPoint.Open(_options.Console);
             _virtioConsole ??= second is null ? null : ConsoleEndPoint.Open(ConsoleEndPoint.Standard);
@@ -82,7 +92,7 @@ internal sealed class GuestRun : IDisposable
             reader.Start();
             while (true)
             {
-                end = RunOnce(machine, termination.Token);
+                end = RunOnce(machine, _termination.Token);
                 if (end.Kind != MachineEndKind.Reset || _options.NoReboot || _restored is not null)
                 {
                     break;
@@ -123,6 +133,9 @@ internal sealed class GuestRun : IDisposable
         _console?.Dispose();
         _virtioConsole?.Dispose();
         _restored?.Dispose();
+
+        // Not before: asked once more meanwhile, the process would end without what is done here, and without the flush of the disks.
+        _termination?.Dispose();
     }
 
     /// <summary>What shows only when the machine is to be saved would cost it.</summary>
@@ -136,6 +149,15 @@ internal sealed class GuestRun : IDisposable
         if (FileStatusCall.Of(path, followsLink: true) is { Type: not FileType.Regular })
         {
             throw new InvalidInputException($"--save: '{path}' is no regular file");
+        }
+
+        try
+        {
+            InputFiles.RequireNewFiles(path);
+        }
+        catch (InvalidInputException e)
+        {
+            throw new InvalidInputException($"--save: {e.Message}", e);
         }
 
         foreach (string? used in (IEnumerable<string?>)[_options.Kernel, _options.Initrd, .. _options.Disks.Select(disk => ParseDisk(disk).Path)])
@@ -162,8 +184,15 @@ internal sealed class GuestRun : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             snapshot?.Dispose();
-            throw new InvalidInputException($"--restore {path}: {e.Message}", e);
+            throw new InvalidInputException(e.Message.StartsWith(path, StringComparison.Ordinal) ? $"--restore {e.Message}" : $"--restore {path}: {e.Message}", e);
         }
+    }
+
+    /// <summary>What is not to be left behind when the process ends at once.</summary>
+    private void EndAtOnce()
+    {
+        _console?.Dispose();
+        _virtioConsole?.Dispose();
     }
 
     private void RestoreTerminal()
@@ -178,14 +207,14 @@ internal sealed class GuestRun : IDisposable
         for (int i = 0; i < statistics.Processors.Count; i++)
         {
             ProcessorStatistics of = statistics.Processors[i];
-            Console.Error.WriteLine(string.Create(
+            Terminal.WriteError(string.Create(
                 CultureInfo.InvariantCulture,
                 $"processor {i}: {of.Entries} entries, {of.Port} port, {of.Mmio} memory-mapped, {of.Unclaimed} of them unclaimed, {of.Signals} signals, {of.Other} other"));
         }
 
         for (int i = 0; i < statistics.DeviceRequests.Count; i++)
         {
-            Console.Error.WriteLine($"device {i}: {Units.Things(statistics.DeviceRequests[i], "request")}");
+            Terminal.WriteError($"device {i}: {Units.Things(statistics.DeviceRequests[i], "request")}");
         }
     }
 
@@ -230,10 +259,6 @@ internal sealed class GuestRun : IDisposable
         catch (DiskImageException e)
         {
             throw new InvalidInputException(e.Message, e);
-        }
-        catch (ArgumentException e)
-        {
-            throw new InvalidInputException("--disk: the name of the file is empty", e);
         }
     }
 
@@ -317,7 +342,7 @@ internal sealed class GuestRun : IDisposable
 
         if (_options.Statistics)
         {
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{end.Kind} after {_watch.Elapsed.TotalSeconds:f2} s"));
+            Terminal.WriteError(string.Create(CultureInfo.InvariantCulture, $"{end.Kind} after {_watch.Elapsed.TotalSeconds:f2} s"));
         }
 
         return code;
