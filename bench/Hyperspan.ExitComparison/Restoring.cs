@@ -77,7 +77,7 @@ internal static class Restoring
         });
         watcher.Start();
         long start = Stopwatch.GetTimestamp();
-        using Snapshot saved = Snapshot.Open(snapshot);
+        using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(snapshot);
         using var machine = new VirtualMachine(new MachineOptions { Restore = saved });
         machine.Partition.RegisterDoorbell(Register, value: null, length: 4, DoorbellEvent.FromEventFileDescriptor(rung.Handle));
         machine.Run(stop.Token);

@@ -22,7 +22,7 @@ try
     ram.Commit(3 * Page, Page);
     Show("mapped again", memory.TryRead(0x2ffc, out value, out fault), $"0x{value:x}", fault);
 
-    memory.Fill(1 << 20, 16 * Page, 0x5a);
+    memory.Fill(1 << 20, 0x5a, 16 * Page);
     using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
     {
         file.SetLength(5 * (int)Page);

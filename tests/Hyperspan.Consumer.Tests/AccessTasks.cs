@@ -76,7 +76,7 @@ public class AccessTasks
         memory.ReadString(0x200, 64, Encoding.Latin1).ShouldBe("größe");
         memory.SequenceEqual(0x200, Encoding.Latin1.GetBytes("größe\0")).ShouldBeTrue();
 
-        memory.Fill(0xff0, 16, (byte)'x');
+        memory.Fill(0xff0, (byte)'x', 16);
         memory.ReadString(0xff0, 16).ShouldBe(new string('x', 16));
         memory.TryReadString(0xff0, 17, out string? text, out GuestMemoryFault fault).ShouldBeFalse();
         text.ShouldBeNull();

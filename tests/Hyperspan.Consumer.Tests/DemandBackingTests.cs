@@ -19,7 +19,7 @@ public class DemandBackingTests
         memory.Read<ulong>(5 * Page).ShouldBe(7UL);
         memory.Read<ulong>(4 * Page).ShouldBe(0UL);
         backing.Faults.ShouldBe(1);
-        memory.Fill(0, 16 * Page, 0xaa);
+        memory.Fill(0, 0xaa, 16 * Page);
         backing.Faults.ShouldBe(4);
     }
 
@@ -28,7 +28,7 @@ public class DemandBackingTests
     {
         var backing = new DemandBacking(4 * Page);
         using var memory = new GuestMemory(backing, "ram");
-        memory.Fill(0, 4 * Page, 1);
+        memory.Fill(0, 1, 4 * Page);
         backing.Evict(Page, Page);
         memory.Read<byte>(Page).ShouldBe((byte)0);
         memory.Read<byte>(2 * Page).ShouldBe((byte)1);

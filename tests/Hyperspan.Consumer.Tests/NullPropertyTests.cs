@@ -57,7 +57,7 @@ public sealed class NullPropertyTests
     {
         using GuestMemory memory = GuestMemory.Allocate(1 << 16);
         using var file = new TemporaryFile(0);
-        await Should.ThrowAsync<ArgumentNullException>(() => Snapshot.SaveAsync(memory, file.Path, new SnapshotSaveOptions { Sections = [null!] }));
+        await Should.ThrowAsync<ArgumentNullException>(() => GuestMemorySnapshot.SaveAsync(memory, file.Path, new SnapshotSaveOptions { Sections = [null!] }));
         await Should.ThrowAsync<ArgumentNullException>(() => GuestMemoryDump.WriteAsync(memory, file.Path, new DumpOptions { Processors = [null!] }));
         Should.Throw<ArgumentNullException>(() => new VirtualMachine(new MachineOptions { KernelPath = file.Path, Devices = [null!] }));
         new FileInfo(file.Path).Length.ShouldBe(0);

@@ -262,7 +262,7 @@ public sealed class ParameterNameTests : IDisposable
             _ when type == typeof(SharedBacking) => Keep(new SharedBacking(1 << 16)),
             _ when type == typeof(SparseBacking) => Keep(new SparseBacking(1 << 16)),
             _ when type == typeof(FileBacking) => Keep(new FileBacking(MakeFile())),
-            _ when type == typeof(Snapshot) => Keep(MakeSnapshot()),
+            _ when type == typeof(GuestMemorySnapshot) => Keep(MakeSnapshot()),
             _ when type == typeof(GuestMemoryDump) => Keep(GuestMemoryDump.Open(MakeFile())),
             _ when type == typeof(SnapshotSection) => new SnapshotSection("a", Stream.Null),
             _ when type.IsAbstract || typeof(Delegate).IsAssignableFrom(type) => null,
@@ -272,16 +272,16 @@ public sealed class ParameterNameTests : IDisposable
         };
     }
 
-    private Snapshot MakeSnapshot()
+    private GuestMemorySnapshot MakeSnapshot()
     {
         string path = Path.Combine(_folder.FullName, "snapshot");
         if (!File.Exists(path))
         {
             using GuestMemory memory = GuestMemory.Allocate(1 << 16);
-            Snapshot.Save(memory, path);
+            GuestMemorySnapshot.Save(memory, path);
         }
 
-        return Snapshot.Open(path);
+        return GuestMemorySnapshot.Open(path);
     }
 
     private object? Made(object? value) => value is IDisposable disposable ? Keep(disposable) : value;

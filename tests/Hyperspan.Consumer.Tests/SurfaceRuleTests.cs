@@ -182,7 +182,7 @@ public partial class SurfaceRuleTests
             Faults(() => closed.WriteString(0, "ab"));
             Faults(() => closed.SequenceEqual(0, "ab"u8));
             Faults(() => closed.Exchange(0, 1));
-            Faults(() => closed.Fill(0, 8, 1));
+            Faults(() => closed.Fill(0, 1, 8));
             Faults(() => closed.CopyTo(0, closed, 8, 8));
             Faults(() => closed.IndexOf(0, 8, [1]));
             Faults(() => closed.Probe(0, 8, AccessType.Read));

@@ -79,14 +79,14 @@ public sealed class LiveSaveTests
     {
         try
         {
-            (isLive ? Snapshot.SaveLiveAsync(memory, path) : Snapshot.SaveAsync(memory, path)).GetAwaiter().GetResult();
+            (isLive ? GuestMemorySnapshot.SaveLiveAsync(memory, path) : GuestMemorySnapshot.SaveAsync(memory, path)).GetAwaiter().GetResult();
         }
         catch (PlatformNotSupportedException e)
         {
             Skip.If(true, e.Message);
         }
 
-        using Snapshot snapshot = Snapshot.Open(path);
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Second + (Pages * 0x1000));
         foreach (GuestRange range in snapshot.GetStoredRanges())
         {

@@ -59,7 +59,7 @@ public sealed class LoopDeviceTests : IDisposable
         using ToolProcess server = Start(image, "--werror", "enospc");
         using (var guest = new Guest(_folder.PathOf("s")))
         {
-            guest.Memory.Fill(Data, 192 << 10, 0x77);
+            guest.Memory.Fill(Data, 0x77, 192 << 10);
             guest.Disk.TrySubmit(BlockRequestType.Write, 0, [new ChainSegment(Data, 192 << 10)], [], out _).ShouldBeTrue();
             guest.Kick();
             server.WaitForLog($"stopped: write (ENOSPC); requests wait until 'kill -CONT {server.Id}'");

@@ -38,7 +38,7 @@ public sealed class RunTests : IDisposable
         Refused("run", "--restore", path).ShouldContain(path);
         using (var memory = new GuestMemory(new HeapBacking(4 << 20), "plain"))
         {
-            await Snapshot.SaveAsync(memory, path);
+            await GuestMemorySnapshot.SaveAsync(memory, path);
         }
 
         Refused("run", "--restore", path).ShouldContain("there is no machine in the snapshot");

@@ -77,7 +77,7 @@ public sealed class QueueResetTests : IDisposable
         ((ushort)at).ShouldBe((ushort)(features == Packed ? 0x8004 : 2));
 
         // From now on the memory is somebody else's.
-        _memory.Memory.Fill(0x1000, RingLength, 0x5a);
+        _memory.Memory.Fill(0x1000, 0x5a, RingLength);
         var fresh = new Rings(_memory, features, 0x4_0000, 8);
         using VhostUserFrontEndQueue again = harness.FrontEnd.StartQueue(0, fresh.Layout);
         _handlers[2].Serving = static (_, _) => default;
@@ -209,7 +209,7 @@ public sealed class QueueResetTests : IDisposable
                     VirtioBlockDriver disk = NewDisk(frontEnd, 0, round % 2 == 0 ? 0x1000UL : 0x4_0000, features, out VhostUserFrontEndQueue queue);
                     using (queue)
                     {
-                        _memory.Memory.Fill(0x8_0000, 512, (byte)(round + 1));
+                        _memory.Memory.Fill(0x8_0000, (byte)(round + 1), 512);
                         disk.Write(round, 0x8_0000, 512).ShouldBe(BlockStatus.Ok);
                         frontEnd.StopPackedQueue(0);
                         other.Read(round, 0x9_0000, 512).ShouldBe(BlockStatus.Ok);

@@ -89,7 +89,7 @@ public sealed class TranslationTests : IDisposable
         // Elsewhere from now on, and the old page is somebody else's.
         bed.Move(Iova + 0x4000, 0xf_0000);
         bed.FrontEnd.InvalidateTranslation(0, 0);
-        _memory.Memory.Fill(before, Page, 0x77);
+        _memory.Memory.Fill(before, 0x77, Page);
         bed.Driver.Submit(2);
         bed.Queue.Kick();
         bed.Serve();
@@ -100,7 +100,7 @@ public sealed class TranslationTests : IDisposable
         // The same by an update that says something else.
         bed.Move(Iova + 0x4000, 0xe_0000);
         bed.FrontEnd.UpdateTranslation(Iova + 0x4000, 0xe_0000, Page, Protection.ReadWrite);
-        _memory.Memory.Fill(0xf_0000, Page, 0x55);
+        _memory.Memory.Fill(0xf_0000, 0x55, Page);
         bed.Driver.Submit(3);
         bed.Queue.Kick();
         bed.Serve();

@@ -38,7 +38,7 @@ internal sealed class FallbackBacking(int length) : GuestMemoryBacking
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult FillFallback(ulong offset, ulong length, byte value)
+    protected internal override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
         if (Refuse(offset, length) is { } failure)
         {

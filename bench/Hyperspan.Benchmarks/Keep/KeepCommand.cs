@@ -62,18 +62,18 @@ internal static class KeepCommand
         for (int i = 0; i < Rounds; i++)
         {
             floor = Math.Min(floor, Time(() => Copy(source, copy)));
-            save = Math.Min(save, Time(() => Snapshot.SaveAsync(memory, full).GetAwaiter().GetResult()));
+            save = Math.Min(save, Time(() => GuestMemorySnapshot.SaveAsync(memory, full).GetAwaiter().GetResult()));
         }
 
         long growth = Math.Max(AnonymousBytes() - before, 0);
-        compressed = Math.Min(compressed, Time(() => Snapshot.SaveAsync(
+        compressed = Math.Min(compressed, Time(() => GuestMemorySnapshot.SaveAsync(
             memory, Path.Combine(folder, "compressed"), new SnapshotSaveOptions { Compress = true }).GetAwaiter().GetResult()));
         Print("save, with fsync", save, "cp --sparse and fsync", floor);
         Print("save compressed, with fsync", compressed, "cp --sparse and fsync", floor);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"private memory grown while saving",-38}{growth / 1048576.0,10:0.0} MiB"));
 
         List<GuestRange> changed = Change(memory);
-        using Snapshot since = Snapshot.Open(full);
+        using GuestMemorySnapshot since = GuestMemorySnapshot.Open(full);
         ulong changedBytes = changed.Aggregate(0UL, (sum, range) => sum + range.Length);
         floor = double.MaxValue;
         double known = double.MaxValue;
@@ -84,17 +84,17 @@ internal static class KeepCommand
 
             // Replacing a file frees the blocks of the one before, which would be measured too.
             File.Delete(difference);
-            known = Math.Min(known, Time(() => Snapshot.SaveAsync(
+            known = Math.Min(known, Time(() => GuestMemorySnapshot.SaveAsync(
                 memory, difference, new SnapshotSaveOptions { Since = since, Changed = changed }).GetAwaiter().GetResult()));
             File.Delete(difference);
-            compared = Math.Min(compared, Time(() => Snapshot.SaveAsync(
+            compared = Math.Min(compared, Time(() => GuestMemorySnapshot.SaveAsync(
                 memory, difference, new SnapshotSaveOptions { Since = since }).GetAwaiter().GetResult()));
         }
 
         Print("difference of 1 %, told what changed", known, "write and fsync its bytes", floor);
         Print("difference of 1 %, compared", compared, "write and fsync its bytes", floor);
 
-        using Snapshot snapshot = Snapshot.Open(full);
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(full);
         double verify = double.MaxValue;
         double restore = double.MaxValue;
         double map = double.MaxValue;

@@ -19,7 +19,7 @@ internal static class LiveSaveMeasure
         string path = Path.Combine(folder, "live");
         try
         {
-            Snapshot.SaveLiveAsync(memory, path).GetAwaiter().GetResult();
+            GuestMemorySnapshot.SaveLiveAsync(memory, path).GetAwaiter().GetResult();
         }
         catch (PlatformNotSupportedException e)
         {
@@ -37,8 +37,8 @@ internal static class LiveSaveMeasure
         double median = double.MaxValue;
         for (int i = 0; i < Rounds; i++)
         {
-            alone = Math.Min(alone, Save(() => Snapshot.SaveAsync(memory, path)));
-            live = Math.Min(live, Save(() => Snapshot.SaveLiveAsync(memory, path)));
+            alone = Math.Min(alone, Save(() => GuestMemorySnapshot.SaveAsync(memory, path)));
+            live = Math.Min(live, Save(() => GuestMemorySnapshot.SaveLiveAsync(memory, path)));
             File.Delete(path);
             long captured = 0;
             using var writer = new HeldWriter(memory);
@@ -52,7 +52,7 @@ internal static class LiveSaveMeasure
                     holdArming = Math.Min(holdArming, writer.TakeLongest());
                 },
             };
-            written = Math.Min(written, Save(() => Snapshot.SaveLiveAsync(memory, path, options)));
+            written = Math.Min(written, Save(() => GuestMemorySnapshot.SaveLiveAsync(memory, path, options)));
             holdSaving = Math.Min(holdSaving, writer.TakeLongest());
             median = Math.Min(median, writer.MedianOfHeld());
             armed = Math.Min(armed, Stopwatch.GetElapsedTime(start, captured).TotalMilliseconds);

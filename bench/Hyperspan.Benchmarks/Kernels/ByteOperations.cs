@@ -86,7 +86,7 @@ public readonly struct Fill(GuestMemory memory, int length) : IWalkOperation
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ulong Access(ulong address)
     {
-        memory.Fill(address, (ulong)length, (byte)address);
+        memory.Fill(address, (byte)address, (ulong)length);
         return address;
     }
 }

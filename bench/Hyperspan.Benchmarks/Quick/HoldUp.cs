@@ -71,7 +71,7 @@ internal static class HoldUp
                 byte[] from = new byte[Length];
                 return () => memory.Write(0, from);
             case "fill":
-                return () => memory.Fill(0, Length, 3);
+                return () => memory.Fill(0, 3, Length);
             case "copy":
                 return () => memory.CopyTo(0, memory, Length / 2, Length / 2);
             case "search":

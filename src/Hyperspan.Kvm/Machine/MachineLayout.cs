@@ -37,7 +37,7 @@ public readonly record struct MachineLayout
     /// <returns>The layout.</returns>
     /// <exception cref="InvalidStateException">There is no machine in the snapshot, or it is damaged.</exception>
     /// <exception cref="InvalidSnapshotException">The file is damaged.</exception>
-    public static MachineLayout Read(Snapshot snapshot)
+    public static MachineLayout Read(GuestMemorySnapshot snapshot)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         var state = new StateReader("the machine", StateReader.Section(snapshot, Section));

@@ -14,7 +14,7 @@ public sealed class MachineOptions
     /// processors there are; <see cref="Devices"/> have to be those that the saved machine had. Its file is mapped, and its pages come as they are touched: it has to stay as it
     /// is, also once the snapshot has been disposed. What the machine writes does not reach it.
     /// </summary>
-    public Snapshot? Restore { get; init; }
+    public GuestMemorySnapshot? Restore { get; init; }
 
     /// <summary>Gets the file with the initial file system of a Linux kernel, if there is one.</summary>
     public string? InitrdPath { get; init; }

@@ -138,7 +138,7 @@ public sealed partial class VirtualMachine
                     SkipUnreadable = options.SkipUnreadable,
                     Sections = [.. options.Sections, .. SaveState()],
                 };
-                return await Snapshot.SaveAsync(_memory, path, all, progress: null, cancellationToken).ConfigureAwait(false);
+                return await GuestMemorySnapshot.SaveAsync(_memory, path, all, progress: null, cancellationToken).ConfigureAwait(false);
             }
             finally
             {
@@ -216,7 +216,7 @@ public sealed partial class VirtualMachine
     }
 
     /// <summary>Before anything runs. Devices wait until the machine does.</summary>
-    private void Restore(Snapshot snapshot)
+    private void Restore(GuestMemorySnapshot snapshot)
     {
         Console.Restore(new StateReader("the machine", StateReader.Section(snapshot, MachineLayout.Section)));
 

@@ -40,7 +40,7 @@ internal sealed class StateReader
     }
 
     /// <summary>Reads a section of a snapshot that holds a state.</summary>
-    internal static byte[] Section(Snapshot snapshot, string name) =>
+    internal static byte[] Section(GuestMemorySnapshot snapshot, string name) =>
         snapshot.ReadSection(name, MostBytes)
             ?? throw new InvalidStateException($"there is no machine in the snapshot, or not all of it: it lacks the section '{name}'");
 

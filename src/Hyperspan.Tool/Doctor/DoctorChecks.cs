@@ -93,7 +93,7 @@ internal static class DoctorChecks
             "live-snapshots",
             "Snapshots of memory that is written",
             SystemProbes.LiveSnapshots(),
-            "Snapshot.SaveLiveAsync: a running guest is saved as of one moment. Without it who writes is paused meanwhile.",
+            "GuestMemorySnapshot.SaveLiveAsync: a running guest is saved as of one moment. Without it who writes is paused meanwhile.",
             "Linux 5.19 or later, userfaultfd as above for all faults, and executable memory."),
         Optional(
             "membarrier",

@@ -140,7 +140,7 @@ internal static unsafe class SystemProbes
         using GuestMemory memory = GuestMemory.Allocate(GuestAddress.PageSize);
         try
         {
-            Snapshot.SaveLiveAsync(memory, Stream.Null).GetAwaiter().GetResult();
+            GuestMemorySnapshot.SaveLiveAsync(memory, Stream.Null).GetAwaiter().GetResult();
             return Finding.Ok("writes are held by write protection");
         }
         catch (Exception e) when (e is PlatformNotSupportedException or IOException or UnauthorizedAccessException)

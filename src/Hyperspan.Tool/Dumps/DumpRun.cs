@@ -20,7 +20,7 @@ internal static class DumpRun
         long start = Stopwatch.GetTimestamp();
         if (InputFiles.IsSnapshot(input))
         {
-            using Snapshot snapshot = InputFiles.OpenSnapshot(input);
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(input);
             var options = new DumpOptions { Format = format, SkipZero = skipZero };
             ProgressBar.Run("convert", progress => GuestMemoryDump.WriteAsync(snapshot, output, options, progress, cancellationToken));
         }

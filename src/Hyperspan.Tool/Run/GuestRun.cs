@@ -23,7 +23,7 @@ internal sealed class GuestRun : IDisposable
     private IConsoleEndPoint? _console;
     private IConsoleEndPoint? _virtioConsole;
     private SerialPort? _port;
-    private Snapshot? _restored;
+    private GuestMemorySnapshot? _restored;
     private Termination? _termination;
     private bool _saved;
 
@@ -173,12 +173,12 @@ internal sealed class GuestRun : IDisposable
         disk.EndsWith(ReadOnlySuffix, StringComparison.Ordinal) ? (disk[..^ReadOnlySuffix.Length], true) : (disk, false);
 
     /// <summary>Opens a saved machine, and says how many processors it has: disks have queues by them.</summary>
-    private static (Snapshot Snapshot, int Processors) Open(string path)
+    private static (GuestMemorySnapshot Snapshot, int Processors) Open(string path)
     {
-        Snapshot? snapshot = null;
+        GuestMemorySnapshot? snapshot = null;
         try
         {
-            snapshot = Snapshot.Open(path);
+            snapshot = GuestMemorySnapshot.Open(path);
             return (snapshot, MachineLayout.Read(snapshot).ProcessorCount);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)

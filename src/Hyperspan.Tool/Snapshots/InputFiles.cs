@@ -11,14 +11,14 @@ internal static class InputFiles
 {
     /// <summary>Opens a snapshot with those it is a difference to.</summary>
     /// <exception cref="InvalidInputException">It cannot be used.</exception>
-    internal static Snapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null)
+    internal static GuestMemorySnapshot OpenSnapshot(string path, IReadOnlyList<string>? earlier = null)
     {
         foreach (string other in earlier ?? [])
         {
             RequireName(other);
         }
 
-        return Require(path, () => Snapshot.Open(path, earlier));
+        return Require(path, () => GuestMemorySnapshot.Open(path, earlier));
     }
 
     /// <summary>Opens a dump, or bare bytes.</summary>
@@ -30,7 +30,7 @@ internal static class InputFiles
     internal static bool IsSnapshot(string path)
     {
         RequireRegular(path);
-        return Require(path, () => Snapshot.IsSnapshot(path));
+        return Require(path, () => GuestMemorySnapshot.IsSnapshot(path));
     }
 
     /// <summary>Opens a memory file for reading.</summary>

@@ -16,19 +16,19 @@ internal static class SnapshotRun
     internal static int Save(string memoryPath, string path, string? since, bool compress, bool json, CancellationToken cancellationToken)
     {
         InputFiles.RequireWritable(path);
-        using Snapshot? earlier = since is null ? null : InputFiles.OpenSnapshot(since);
+        using GuestMemorySnapshot? earlier = since is null ? null : InputFiles.OpenSnapshot(since);
         var options = new SnapshotSaveOptions { Since = earlier, Compress = compress };
         long start = Stopwatch.GetTimestamp();
         SaveFrom(memoryPath, path, options, cancellationToken);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
-        using Snapshot saved = InputFiles.OpenSnapshot(path);
+        using GuestMemorySnapshot saved = InputFiles.OpenSnapshot(path);
         SnapshotReport report = Describe(saved, out IReadOnlyList<UsedMemory> used) with { Seconds = time.TotalSeconds };
         return Write(report, used, $"Saved {path}: {SizeOf(report)}, in {Units.Duration(time)}", json);
     }
 
     internal static int Restore(string path, string memoryPath, bool json, CancellationToken cancellationToken)
     {
-        using Snapshot snapshot = InputFiles.OpenSnapshot(path);
+        using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path);
         InputFiles.RequireWritable(memoryPath);
         long start = Stopwatch.GetTimestamp();
         ProgressBar.Run("restore", progress => snapshot.RestoreFileAsync(memoryPath, progress, cancellationToken));
@@ -49,7 +49,7 @@ internal static class SnapshotRun
         {
             try
             {
-                using Snapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
+                using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
                 long start = Stopwatch.GetTimestamp();
                 ProgressBar.Run("verify", progress => snapshot.VerifyAsync(progress, cancellationToken));
                 TimeSpan time = Stopwatch.GetElapsedTime(start);
@@ -95,7 +95,7 @@ internal static class SnapshotRun
         var reports = new List<SnapshotReport>();
         foreach (string path in paths)
         {
-            using Snapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
             SnapshotReport report = Describe(snapshot, out IReadOnlyList<UsedMemory> used);
             reports.Add(report);
             if (!json)
@@ -120,13 +120,13 @@ internal static class SnapshotRun
         }
 
         string last = paths[^1];
-        using Snapshot two = InputFiles.OpenSnapshot(last, paths.Count == 2 && InputFiles.IsSnapshot(paths[0]) ? [paths[0]] : []);
+        using GuestMemorySnapshot two = InputFiles.OpenSnapshot(last, paths.Count == 2 && InputFiles.IsSnapshot(paths[0]) ? [paths[0]] : []);
         if (paths.Count == 1 && two.Chain.Count == 1)
         {
             throw new InvalidInputException($"{last}: is a full snapshot; name another one to compare it with");
         }
 
-        using Snapshot one = paths.Count == 2 ? InputFiles.OpenSnapshot(paths[0], [last]) : InputFiles.OpenSnapshot(two.Chain[1], two.Chain.Skip(2).ToList());
+        using GuestMemorySnapshot one = paths.Count == 2 ? InputFiles.OpenSnapshot(paths[0], [last]) : InputFiles.OpenSnapshot(two.Chain[1], two.Chain.Skip(2).ToList());
         var ranges = new List<GuestRange>();
         ulong bytes = 0;
         long count = 0;
@@ -190,10 +190,10 @@ internal static class SnapshotRun
         }
 
         InputFiles.RequireWritable(output);
-        using Snapshot newest = InputFiles.OpenSnapshot(inputs[^1], [.. inputs.SkipLast(1)]);
+        using GuestMemorySnapshot newest = InputFiles.OpenSnapshot(inputs[^1], [.. inputs.SkipLast(1)]);
         foreach (string path in inputs.SkipLast(1))
         {
-            using Snapshot given = InputFiles.OpenSnapshot(path, [.. inputs.Where(other => other != path)]);
+            using GuestMemorySnapshot given = InputFiles.OpenSnapshot(path, [.. inputs.Where(other => other != path)]);
             if (!newest.ConsistsOf(given.Id))
             {
                 throw new InvalidInputException($"{inputs[^1]}: is no difference to {path}");
@@ -203,7 +203,7 @@ internal static class SnapshotRun
         long start = Stopwatch.GetTimestamp();
         ProgressBar.Run("merge", progress => newest.MergeAsync(output, compress, progress, cancellationToken));
         TimeSpan time = Stopwatch.GetElapsedTime(start);
-        using Snapshot merged = InputFiles.OpenSnapshot(output);
+        using GuestMemorySnapshot merged = InputFiles.OpenSnapshot(output);
         SnapshotReport report = Describe(merged, out IReadOnlyList<UsedMemory> used) with { Seconds = time.TotalSeconds };
         return Write(report, used, $"Merged {Units.Things(newest.Chain.Count, "snapshot")} into {output}: {SizeOf(report)}, in {Units.Duration(time)}", json);
     }
@@ -213,7 +213,7 @@ internal static class SnapshotRun
     {
         if (InputFiles.IsSnapshot(source))
         {
-            using Snapshot snapshot = InputFiles.OpenSnapshot(source);
+            using GuestMemorySnapshot snapshot = InputFiles.OpenSnapshot(source);
             ProgressBar.Run("save", progress => snapshot.SaveAsync(path, options, progress, cancellationToken));
             return;
         }
@@ -228,17 +228,17 @@ internal static class SnapshotRun
         }
 
         using GuestMemory memory = InputFiles.OpenMemory(source);
-        ProgressBar.Run("save", progress => Snapshot.SaveAsync(memory, path, options, progress, cancellationToken));
+        ProgressBar.Run("save", progress => GuestMemorySnapshot.SaveAsync(memory, path, options, progress, cancellationToken));
     }
 
     private static bool IsChain(IReadOnlyList<string> paths)
     {
-        using Snapshot newest = InputFiles.OpenSnapshot(paths[^1], [.. paths.SkipLast(1).Where(InputFiles.IsSnapshot)]);
+        using GuestMemorySnapshot newest = InputFiles.OpenSnapshot(paths[^1], [.. paths.SkipLast(1).Where(InputFiles.IsSnapshot)]);
         return newest.Chain.Count > 1 && paths.SkipLast(1).All(path => newest.Chain.Contains(path, StringComparer.Ordinal) || Consists(path));
 
         bool Consists(string path)
         {
-            using Snapshot one = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
+            using GuestMemorySnapshot one = InputFiles.OpenSnapshot(path, [.. paths.Where(other => other != path && InputFiles.IsSnapshot(other))]);
             return newest.ConsistsOf(one.Id);
         }
     }
@@ -247,7 +247,7 @@ internal static class SnapshotRun
         ? $"{Units.Bytes(changed)} that differ of {Units.Bytes(report.MemoryBytes)}, {Units.Bytes(report.FileBytes)} in the file"
         : $"{Units.Bytes(report.StoredBytes)} that are not zero of {Units.Bytes(report.MemoryBytes)}, {Units.Bytes(report.FileBytes)} in the file";
 
-    private static SnapshotReport Describe(Snapshot snapshot, out IReadOnlyList<UsedMemory> used)
+    private static SnapshotReport Describe(GuestMemorySnapshot snapshot, out IReadOnlyList<UsedMemory> used)
     {
         used = UsedMemory.Count(snapshot.Regions, snapshot.GetStoredRanges());
         return new SnapshotReport

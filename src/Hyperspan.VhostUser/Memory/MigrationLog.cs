@@ -127,12 +127,12 @@ internal sealed class MigrationLog : IWriteObserver
 
         while ((there & bits) != bits)
         {
-            if (!_memory.TryCompareExchange(at, (byte)(there | bits), there, out byte found, out fault))
+            if (!_memory.TryCompareExchange(at, (byte)(there | bits), there, out bool exchanged, out byte found, out fault))
             {
                 return false;
             }
 
-            if (found == there)
+            if (exchanged)
             {
                 break;
             }

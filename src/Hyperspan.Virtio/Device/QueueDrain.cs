@@ -11,7 +11,7 @@ internal static class QueueDrain
     /// <param name="handler">What serves the queue.</param>
     /// <param name="queue">The queue, broken or not.</param>
     /// <param name="account">Called with what each look has returned.</param>
-    /// <param name="failed">Called with what the handler throws. What is in flight is waited for all the same, but one that fails with nothing in flight is not asked again.</param>
+    /// <param name="failed">Called with what the handler throws. What is in flight is waited for all the same; who fails with nothing in flight is not asked again.</param>
     [SuppressMessage("Design", "CA1031", Justification = "A handler that fails ends its connection or asks its driver for a reset; the process goes on.")]
     internal static void Run(IOverlappedQueueHandler handler, VirtQueue queue, Action<QueueProcessResult> account, Action<Exception> failed)
     {

@@ -81,10 +81,10 @@ public ref struct ChainWriter : IChainPart
     }
 
     /// <summary>Writes one byte value many times and moves past it.</summary>
-    /// <param name="length">How many bytes to write.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">How many bytes to write.</param>
     /// <returns>Whether all were written.</returns>
-    public bool TryFill(ulong length, byte value)
+    public bool TryFill(byte value, ulong length)
     {
         if (length > Remaining)
         {
@@ -94,7 +94,7 @@ public ref struct ChainWriter : IChainPart
         while (length > 0)
         {
             uint piece = _cursor.Peek(length, out GuestAddress address);
-            if (!_memory.TryFill(address, piece, value, out _fault))
+            if (!_memory.TryFill(address, value, piece, out _fault))
             {
                 return false;
             }

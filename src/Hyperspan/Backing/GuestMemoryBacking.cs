@@ -94,10 +94,10 @@ public abstract partial class GuestMemoryBacking
 
     /// <summary>Fills without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>
     /// <param name="offset">Where to start, in bytes from the start of this backing; the whole range is in bounds.</param>
-    /// <param name="length">How many bytes to write.</param>
     /// <param name="value">The byte to write.</param>
+    /// <param name="length">How many bytes to write.</param>
     /// <returns>Success, or the lowest offset that could not be written.</returns>
-    protected internal virtual BackingResult FillFallback(ulong offset, ulong length, byte value) =>
+    protected internal virtual BackingResult FillFallback(ulong offset, byte value, ulong length) =>
         BackingResult.Fail(GuestMemoryFaultKind.NoFallback, offset);
 
     /// <summary>Compares and exchanges without the mapping. The default fails with <see cref="GuestMemoryFaultKind.NoFallback"/>.</summary>

@@ -131,7 +131,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             cancellationToken.ThrowIfCancellationRequested();
             Span<byte> packed = buffer.AsSpan(0, BitOperations.PopCount(pages) << SnapshotFormat.PageShift);
             image.Read(chunk, pages, packed);
-            foreach ((GuestRange part, int at) in Snapshot.Parts(image.Regions, chunk, pages))
+            foreach ((GuestRange part, int at) in GuestMemorySnapshot.Parts(image.Regions, chunk, pages))
             {
                 moved += WriteNonZero(segments, ref next, part, packed.Slice(at, (int)part.Length));
             }

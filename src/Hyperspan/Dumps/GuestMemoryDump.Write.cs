@@ -22,7 +22,7 @@ public sealed partial class GuestMemoryDump
     {
         ArgumentNullException.ThrowIfNull(memory);
         using var image = new GuestMemoryImage(memory, skipUnreadable: false);
-        Snapshot.RequireOtherThanMemory(memory, path);
+        GuestMemorySnapshot.RequireOtherThanMemory(memory, path);
         await WriteAsync(image, path, options ?? new DumpOptions(), progress, cancellationToken);
     }
 
@@ -52,7 +52,7 @@ public sealed partial class GuestMemoryDump
     /// <exception cref="IOException">The file could not be written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static Task WriteAsync(
-        Snapshot snapshot, string path, DumpOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
+        GuestMemorySnapshot snapshot, string path, DumpOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         snapshot.RequireOther(path);

@@ -104,19 +104,19 @@ public sealed partial class GuestMemoryDump : IDisposable
     }
 
     /// <summary>Saves the memory in it as a snapshot.</summary>
-    /// <param name="path">The path, which is replaced as <see cref="Snapshot"/> does it.</param>
+    /// <param name="path">The path, which is replaced as <see cref="GuestMemorySnapshot"/> does it.</param>
     /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
-    /// <exception cref="ArgumentException">As from <see cref="Snapshot"/>; or the path is that of this dump.</exception>
+    /// <exception cref="ArgumentException">As from <see cref="GuestMemorySnapshot"/>; or the path is that of this dump.</exception>
     /// <exception cref="IOException">A file could not be read or written.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public Task<SnapshotSaved> SaveSnapshotAsync(
         string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         RequireOther(path);
-        return Snapshot.SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
+        return GuestMemorySnapshot.SaveAsync(Image(), path, options ?? new SnapshotSaveOptions(), progress, cancellationToken);
     }
 
     /// <summary>Lists the pages that are not in holes of the file, as ranges of whole pages of 4 KiB in ascending order.</summary>

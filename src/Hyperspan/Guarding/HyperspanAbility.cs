@@ -29,7 +29,7 @@ public enum HyperspanAbility
     /// <summary>A partition of a hypervisor.</summary>
     Partition,
 
-    /// <summary>Memory that is saved as of one moment while it is written (<c>Snapshot.SaveLiveAsync</c>).</summary>
+    /// <summary>Memory that is saved as of one moment while it is written (<c>GuestMemorySnapshot.SaveLiveAsync</c>).</summary>
     LiveSnapshots,
 
     /// <summary>Parts of files among other memory: <see cref="SparseBacking.MapFile"/>, snapshots that are mapped.</summary>

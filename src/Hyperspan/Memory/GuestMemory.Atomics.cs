@@ -35,21 +35,25 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address, naturally aligned.</param>
     /// <param name="value">What to write.</param>
     /// <param name="comparand">What must be there for it to be written.</param>
-    /// <param name="original">What was there before: the value was exchanged where this is, bit by bit, the comparand.</param>
+    /// <param name="exchanged">Whether the memory held the comparand, bit by bit, and so holds the value now.</param>
+    /// <param name="original">What was there before.</param>
     /// <param name="fault">Why the memory could not be written.</param>
-    /// <returns>Whether the memory could be accessed; not whether the value was exchanged.</returns>
+    /// <returns>Whether the memory could be accessed; not whether the value was exchanged, which <paramref name="exchanged"/> says.</returns>
     /// <exception cref="NotSupportedException">The type is refused, or is not of 1, 2, 4 or 8 bytes.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out T original, out GuestMemoryFault fault)
+    public bool TryCompareExchange<T>(GuestAddress address, T value, T comparand, out bool exchanged, out T original, out GuestMemoryFault fault)
         where T : unmanaged
     {
         if (ValuePath.TryCompareExchange(this, address.Value, value, comparand, out original, out Obstacle obstacle))
         {
+            exchanged = Scalar.ToBits(original) == Scalar.ToBits(comparand);
             fault = default;
             return true;
         }
 
-        return ValuePath.TryCompareExchangeSlowly(this, address.Value, value, comparand, ref original, obstacle, out fault);
+        bool accessed = ValuePath.TryCompareExchangeSlowly(this, address.Value, value, comparand, ref original, obstacle, out fault);
+        exchanged = accessed && Scalar.ToBits(original) == Scalar.ToBits(comparand);
+        return accessed;
     }
 
     /// <summary>Reads a value with acquire ordering: later accesses of this thread are not done before it.</summary>
@@ -332,7 +336,7 @@ public sealed unsafe partial class GuestMemory
                 Update.And => before & operand,
                 _ => before | operand,
             };
-            if (!TryCompareExchange(address, Scalar.FromBits<T>(after), comparand, out original, out fault))
+            if (!TryCompareExchange(address, Scalar.FromBits<T>(after), comparand, out _, out original, out fault))
             {
                 return false;
             }

@@ -160,11 +160,11 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Fills a range with one byte value.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes; it may exceed 2 GiB.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">The length in bytes; it may exceed 2 GiB.</param>
     /// <exception cref="GuestMemoryException">Not all of the range could be written; bytes below the fault's address may have been.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Fill(GuestAddress address, ulong length, byte value)
+    public void Fill(GuestAddress address, byte value, ulong length)
     {
         if (!BytePath.TryFillDirect(this, address.Value, length, value))
         {
@@ -174,21 +174,21 @@ public sealed unsafe partial class GuestMemory
 
     /// <summary>Fills a range with one byte value. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">The length in bytes.</param>
     /// <returns>Whether all of it was written.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFill(GuestAddress address, ulong length, byte value) =>
+    public bool TryFill(GuestAddress address, byte value, ulong length) =>
         BytePath.TryFillDirect(this, address.Value, length, value) || BytePath.TryFillSlowly(this, address.Value, length, value, out _);
 
     /// <summary>Fills a range with one byte value and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
-    /// <param name="length">The length in bytes.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">The length in bytes.</param>
     /// <param name="fault">Why not all of it could be written.</param>
     /// <returns>Whether all of it was written.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryFill(GuestAddress address, ulong length, byte value, out GuestMemoryFault fault)
+    public bool TryFill(GuestAddress address, byte value, ulong length, out GuestMemoryFault fault)
     {
         if (BytePath.TryFillDirect(this, address.Value, length, value))
         {
@@ -203,18 +203,18 @@ public sealed unsafe partial class GuestMemory
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes; it may exceed 2 GiB.</param>
     /// <exception cref="GuestMemoryException">Not all of the range could be written; bytes below the fault's address may have been.</exception>
-    public void Clear(GuestAddress address, ulong length) => Fill(address, length, 0);
+    public void Clear(GuestAddress address, ulong length) => Fill(address, 0, length);
 
     /// <summary>Fills a range with zeros. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <returns>Whether all of it was written.</returns>
-    public bool TryClear(GuestAddress address, ulong length) => TryFill(address, length, 0);
+    public bool TryClear(GuestAddress address, ulong length) => TryFill(address, 0, length);
 
     /// <summary>Fills a range with zeros and says why where it cannot. Neither throws nor allocates when memory cannot be written.</summary>
     /// <param name="address">The guest-physical address of the first byte.</param>
     /// <param name="length">The length in bytes.</param>
     /// <param name="fault">Why not all of it could be written.</param>
     /// <returns>Whether all of it was written.</returns>
-    public bool TryClear(GuestAddress address, ulong length, out GuestMemoryFault fault) => TryFill(address, length, 0, out fault);
+    public bool TryClear(GuestAddress address, ulong length, out GuestMemoryFault fault) => TryFill(address, 0, length, out fault);
 }

@@ -182,7 +182,7 @@ public sealed unsafe partial class GuestMemory
             for (ulong left = run.Length; left > 0;)
             {
                 ulong piece = PieceOfRun(at, left);
-                if (!TryFill(at, piece, value, out fault))
+                if (!TryFill(at, value, piece, out fault))
                 {
                     fault = fault.WithoutRange(GuestMemoryOperation.Fill);
                     return false;

@@ -11,18 +11,18 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether an access to the range would be in bounds.</returns>
     public bool Contains(GuestRange range) => Contains(range.Start, range.Length);
 
-    /// <summary>Fills a range with one byte value; see <see cref="Fill(GuestAddress, ulong, byte)"/>.</summary>
+    /// <summary>Fills a range with one byte value; see <see cref="Fill(GuestAddress, byte, ulong)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The value.</param>
     /// <exception cref="GuestMemoryException">It could not be done for all of the range.</exception>
-    public void Fill(GuestRange range, byte value) => Fill(range.Start, range.Length, value);
+    public void Fill(GuestRange range, byte value) => Fill(range.Start, value, range.Length);
 
-    /// <summary>Fills a range with one byte value; see <see cref="TryFill(GuestAddress, ulong, byte, out GuestMemoryFault)"/>.</summary>
+    /// <summary>Fills a range with one byte value; see <see cref="TryFill(GuestAddress, byte, ulong, out GuestMemoryFault)"/>.</summary>
     /// <param name="range">The range.</param>
     /// <param name="value">The value.</param>
     /// <param name="fault">Why not, with the lowest address that is at fault.</param>
     /// <returns>Whether it was done for all of the range.</returns>
-    public bool TryFill(GuestRange range, byte value, out GuestMemoryFault fault) => TryFill(range.Start, range.Length, value, out fault);
+    public bool TryFill(GuestRange range, byte value, out GuestMemoryFault fault) => TryFill(range.Start, value, range.Length, out fault);
 
     /// <summary>Fills a range with zeros; see <see cref="Clear(GuestAddress, ulong)"/>.</summary>
     /// <param name="range">The range.</param>

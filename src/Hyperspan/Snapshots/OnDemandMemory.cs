@@ -45,7 +45,7 @@ public sealed class OnDemandMemory : IDisposable
     /// <exception cref="InvalidSnapshotException">Its index is damaged.</exception>
     /// <exception cref="GuestMemoryMappingException">The system refused the addresses or the memory.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux, or userfaultfd is refused.</exception>
-    public static OnDemandMemory Create(Snapshot snapshot, OnDemandOptions? options = null)
+    public static OnDemandMemory Create(GuestMemorySnapshot snapshot, OnDemandOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         return Create(new SnapshotPageSource(snapshot), options, snapshot);
@@ -65,7 +65,7 @@ public sealed class OnDemandMemory : IDisposable
         return Create(source, options, snapshot: null);
     }
 
-    private static OnDemandMemory Create(IPageSource source, OnDemandOptions? options, Snapshot? snapshot)
+    private static OnDemandMemory Create(IPageSource source, OnDemandOptions? options, GuestMemorySnapshot? snapshot)
     {
         options ??= new OnDemandOptions();
         var pages = new OnDemandPages(source, options.PageTimeout);

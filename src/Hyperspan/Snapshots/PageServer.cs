@@ -23,7 +23,7 @@ public static class PageServer
     /// <exception cref="IOException">What the monitor sent is not what this protocol has, or a page could be neither read nor poisoned.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux.</exception>
-    public static Task<ulong> ServeAsync(Socket connection, Snapshot snapshot, CancellationToken cancellationToken = default)
+    public static Task<ulong> ServeAsync(Socket connection, GuestMemorySnapshot snapshot, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(connection);
         ArgumentNullException.ThrowIfNull(snapshot);

@@ -44,7 +44,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
 
     /// <summary>Receives the message that begins it.</summary>
     /// <exception cref="IOException">It is not what the protocol has.</exception>
-    internal static PageServerConnection Accept(SafeHandle socket, Snapshot snapshot, CancellationToken cancellationToken)
+    internal static PageServerConnection Accept(SafeHandle socket, GuestMemorySnapshot snapshot, CancellationToken cancellationToken)
     {
         SnapshotImage image = snapshot.Image();
         var layout = new MemoryFileLayout(image.Regions);

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Hyperspan.Snapshots;
 
 /// <summary>The pages of a snapshot, each chunk checked as it is read.</summary>
-internal sealed class SnapshotPageSource(Snapshot snapshot) : IPageSource
+internal sealed class SnapshotPageSource(GuestMemorySnapshot snapshot) : IPageSource
 {
     public IReadOnlyList<SnapshotRegion> Regions { get; } = [.. snapshot.Regions.Where(region => region.IsAligned)];
 

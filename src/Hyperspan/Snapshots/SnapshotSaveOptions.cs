@@ -9,7 +9,7 @@ public sealed class SnapshotSaveOptions
     /// <summary>
     /// Gets an earlier snapshot: then only what differs from it is stored, and the new one is read together with it. <see langword="null"/> for a full snapshot.
     /// </summary>
-    public Snapshot? Since { get; init; }
+    public GuestMemorySnapshot? Since { get; init; }
 
     /// <summary>
     /// Gets what can have changed since <see cref="Since"/>, as <see cref="DirtyLog.Collect"/> tells where the log was started before that one was saved. These pages are
@@ -33,7 +33,7 @@ public sealed class SnapshotSaveOptions
 
     /// <summary>
     /// Gets what is called when the moment has come as of which
-    /// <see cref="Snapshot.SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/> saves, and nothing of
+    /// <see cref="GuestMemorySnapshot.SaveLiveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/> saves, and nothing of
     /// the memory has been saved yet: a guest that was paused for it can go on. On any thread. What it throws ends the saving. Not called by <c>SaveAsync</c>.
     /// </summary>
     public Action? Captured { get; init; }

@@ -38,9 +38,9 @@ public interface IMemoryWriter
         where T : unmanaged;
 
     /// <summary>Writes one byte value several times. Neither throws nor allocates when it cannot be written.</summary>
-    /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <param name="fault">Why they could not all be written.</param>
     /// <returns>Whether all of them were written.</returns>
-    bool TryFill(ulong length, byte value, out StreamingFault fault);
+    bool TryFill(byte value, ulong length, out StreamingFault fault);
 }

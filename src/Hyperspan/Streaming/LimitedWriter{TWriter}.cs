@@ -46,8 +46,8 @@ public ref struct LimitedWriter<TWriter> : IMemoryWriter
     }
 
     /// <inheritdoc/>
-    public bool TryFill(ulong length, byte value, out StreamingFault fault) =>
-        CanWrite(length, out fault) && Advance(_inner.TryFill(length, value, out fault), length, ref fault);
+    public bool TryFill(byte value, ulong length, out StreamingFault fault) =>
+        CanWrite(length, out fault) && Advance(_inner.TryFill(value, length, out fault), length, ref fault);
 
     private readonly bool CanWrite(ulong length, out StreamingFault fault) => StreamingSteps.CanWrite(length, _remaining, IsReadOnly, out fault);
 

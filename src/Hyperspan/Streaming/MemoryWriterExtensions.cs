@@ -37,13 +37,13 @@ public static class MemoryWriterExtensions
     /// <summary>Writes one byte value several times.</summary>
     /// <typeparam name="TWriter">The type of the writer.</typeparam>
     /// <param name="writer">The writer.</param>
-    /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <param name="value">The value.</param>
+    /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <exception cref="MemoryStreamingException">Not all of them could be written.</exception>
-    public static void Fill<TWriter>(this scoped ref TWriter writer, ulong length, byte value)
+    public static void Fill<TWriter>(this scoped ref TWriter writer, byte value, ulong length)
         where TWriter : struct, IMemoryWriter, allows ref struct
     {
-        if (!writer.TryFill(length, value, out StreamingFault fault))
+        if (!writer.TryFill(value, length, out StreamingFault fault))
         {
             StreamingSteps.Throw(fault);
         }
@@ -55,7 +55,7 @@ public static class MemoryWriterExtensions
     /// <param name="length">How many bytes to write; it may exceed 2 GiB.</param>
     /// <exception cref="MemoryStreamingException">Not all of them could be written.</exception>
     public static void Clear<TWriter>(this scoped ref TWriter writer, ulong length)
-        where TWriter : struct, IMemoryWriter, allows ref struct => writer.Fill(length, 0);
+        where TWriter : struct, IMemoryWriter, allows ref struct => writer.Fill(0, length);
 
     /// <summary>Writes zeros and says why where it cannot.</summary>
     /// <typeparam name="TWriter">The type of the writer.</typeparam>
@@ -64,7 +64,7 @@ public static class MemoryWriterExtensions
     /// <param name="fault">Why they could not all be written.</param>
     /// <returns>Whether all of them were written.</returns>
     public static bool TryClear<TWriter>(this scoped ref TWriter writer, ulong length, out StreamingFault fault)
-        where TWriter : struct, IMemoryWriter, allows ref struct => writer.TryFill(length, 0, out fault);
+        where TWriter : struct, IMemoryWriter, allows ref struct => writer.TryFill(0, length, out fault);
 
     /// <summary>Makes a writer to the next bytes, or to all where there are fewer.</summary>
     /// <typeparam name="TWriter">The type of the writer.</typeparam>

@@ -111,7 +111,7 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TryFill<TPart>(GuestMemory memory, scoped ref TPart rest, bool isReadOnly, ulong length, byte value, out StreamingFault fault)
+    internal static bool TryFill<TPart>(GuestMemory memory, scoped ref TPart rest, bool isReadOnly, byte value, ulong length, out StreamingFault fault)
         where TPart : struct, IPagedPart<TPart>, allows ref struct
     {
         if (!StreamingSteps.CanWrite(length, rest.Length, isReadOnly, out fault))

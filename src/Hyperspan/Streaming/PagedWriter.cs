@@ -47,6 +47,6 @@ public ref struct PagedWriter : IMemoryWriter
         where T : unmanaged => PagedSteps.TryWrite(Memory, ref _rest, IsReadOnly, value, out fault);
 
     /// <inheritdoc/>
-    public bool TryFill(ulong length, byte value, out StreamingFault fault) =>
-        PagedSteps.TryFill(Memory, ref _rest, IsReadOnly, length, value, out fault);
+    public bool TryFill(byte value, ulong length, out StreamingFault fault) =>
+        PagedSteps.TryFill(Memory, ref _rest, IsReadOnly, value, length, out fault);
 }

@@ -94,14 +94,14 @@ public struct RangeWriter : IMemoryWriter
     }
 
     /// <inheritdoc/>
-    public bool TryFill(ulong length, byte value, out StreamingFault fault)
+    public bool TryFill(byte value, ulong length, out StreamingFault fault)
     {
         if (!CanWrite(length, out fault))
         {
             return false;
         }
 
-        if (!Memory.TryFill(_address, length, value, out GuestMemoryFault memoryFault))
+        if (!Memory.TryFill(_address, value, length, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, _remaining);
             return false;

@@ -35,7 +35,7 @@ public ref struct SpanMemoryWriter(Span<byte> span) : IMemoryWriter
         where T : unmanaged => TryWrite(StreamingSteps.Bytes(ref value), out fault);
 
     /// <inheritdoc/>
-    public bool TryFill(ulong length, byte value, out StreamingFault fault)
+    public bool TryFill(byte value, ulong length, out StreamingFault fault)
     {
         if (length > Remaining)
         {

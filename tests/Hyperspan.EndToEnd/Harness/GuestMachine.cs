@@ -258,6 +258,6 @@ internal sealed partial class GuestMachine : IAsyncDisposable
     }
 
     // How Linux counts what it survived or did not; its shell names a program that touched what it does not have.
-    [GeneratedRegex(@"^.*(\[#[0-9]+\]|Kernel panic|Segmentation fault).*$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^.*(\[#[0-9]+\]|Kernel panic|Segmentation fault).*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Crash();
 }

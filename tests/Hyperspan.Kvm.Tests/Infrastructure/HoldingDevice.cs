@@ -59,7 +59,7 @@ internal sealed class HoldingDevice(int queues = 2) : IVirtioDevice
     private static uint Fill(QueueRequest request)
     {
         ChainWriter writer = request.Writable.CreateWriter();
-        return writer.TryFill(writer.Remaining, 0xAB) ? (uint)request.Writable.Length : 0;
+        return writer.TryFill(0xAB, writer.Remaining) ? (uint)request.Writable.Length : 0;
     }
 
     private sealed class Handler(HoldingDevice device, int index) : RequestQueueHandler

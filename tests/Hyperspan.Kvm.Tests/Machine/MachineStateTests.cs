@@ -42,7 +42,7 @@ public sealed class MachineStateTests : IDisposable
         var watch = Stopwatch.StartNew();
         for (int i = 0; i < 50 && (i < 10 || watch.Elapsed < TimeSpan.FromSeconds(20)); i++)
         {
-            using Snapshot saved = Snapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
             using var machine = new VirtualMachine(new MachineOptions { Restore = saved });
             machine.Partition.Processors.Count.ShouldBe(processors);
             machine.Format.ShouldBe(KernelFormat.Flat);
@@ -50,7 +50,7 @@ public sealed class MachineStateTests : IDisposable
             last = await RunAndSave(machine, last);
         }
 
-        using Snapshot end = Snapshot.Open(_snapshot);
+        using GuestMemorySnapshot end = GuestMemorySnapshot.Open(_snapshot);
         using var ending = new VirtualMachine(new MachineOptions { Restore = end });
         ending.Memory.Write(End, 1UL);
         ending.Run().ShouldBe(new MachineEnd(MachineEndKind.PoweredOff));
@@ -67,7 +67,7 @@ public sealed class MachineStateTests : IDisposable
             Task<MachineEnd> running = machine.RunAsync();
             WaitFor(machine, Counter, 1000);
             await machine.SaveAsync(_snapshot);
-            using (Snapshot since = Snapshot.Open(_snapshot))
+            using (GuestMemorySnapshot since = GuestMemorySnapshot.Open(_snapshot))
             {
                 WaitFor(machine, Counter, machine.Memory.Read<ulong>(Counter) + 1000);
                 SnapshotSaved saved = await machine.SaveAsync(second, new SnapshotSaveOptions { Since = since, Compress = true });
@@ -77,7 +77,7 @@ public sealed class MachineStateTests : IDisposable
             machine.Memory.Write(End, 1UL);
             (await running).Kind.ShouldBe(MachineEndKind.PoweredOff);
 
-            using Snapshot snapshot = Snapshot.Open(second);
+            using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(second);
             using var again = new VirtualMachine(new MachineOptions { Restore = snapshot });
             again.Memory.Write(End, 1UL);
             again.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
@@ -125,7 +125,7 @@ public sealed class MachineStateTests : IDisposable
         Need.Kvm();
         using (var memory = new GuestMemory(new HeapBacking(4 << 20), "plain"))
         {
-            await Snapshot.SaveAsync(memory, _snapshot);
+            await GuestMemorySnapshot.SaveAsync(memory, _snapshot);
         }
 
         Refused().Message.ShouldContain("lacks the section 'machine'");
@@ -133,11 +133,11 @@ public sealed class MachineStateTests : IDisposable
         using (VirtualMachine machine = Create())
         {
             await machine.SaveAsync(_snapshot);
-            using Snapshot saved = Snapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
             sections = [.. saved.Sections.Select(section => new SnapshotSection(section.Name, saved.ReadSection(section.Name, 1 << 20)))];
         }
 
-        using (Snapshot saved = Snapshot.Open(_snapshot))
+        using (GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot))
         {
             var options = new MachineOptions { Restore = saved, Devices = [new Virtio.VirtioEntropyDevice()] };
             Should.Throw<InvalidStateException>(() => new VirtualMachine(options)).Message.ShouldContain("0 devices, and 1 are given");
@@ -145,7 +145,7 @@ public sealed class MachineStateTests : IDisposable
 
         using (var memory = new GuestMemory(new HeapBacking(8 << 20), "larger"))
         {
-            await Snapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = sections });
+            await GuestMemorySnapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = sections });
         }
 
         Refused().Message.ShouldContain("memory is not that of the machine");
@@ -159,7 +159,7 @@ public sealed class MachineStateTests : IDisposable
         using (VirtualMachine machine = Create())
         {
             await machine.SaveAsync(_snapshot);
-            using Snapshot saved = Snapshot.Open(_snapshot);
+            using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
             sections = [.. saved.Sections.Select(section => (section.Name, saved.ReadSection(section.Name, 1 << 20)!))];
         }
 
@@ -182,8 +182,8 @@ public sealed class MachineStateTests : IDisposable
             }
 
             SnapshotSection[] some = [.. sections.Select((section, n) => new SnapshotSection(section.Name, n == which ? content : section.Content))];
-            await Snapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = some });
-            using Snapshot damaged = Snapshot.Open(_snapshot);
+            await GuestMemorySnapshot.SaveAsync(memory, _snapshot, new SnapshotSaveOptions { Sections = some });
+            using GuestMemorySnapshot damaged = GuestMemorySnapshot.Open(_snapshot);
             try
             {
                 using var machine = new VirtualMachine(new MachineOptions { Restore = damaged });
@@ -249,7 +249,7 @@ public sealed class MachineStateTests : IDisposable
 
     private InvalidStateException Refused()
     {
-        using Snapshot saved = Snapshot.Open(_snapshot);
+        using GuestMemorySnapshot saved = GuestMemorySnapshot.Open(_snapshot);
         return Should.Throw<InvalidStateException>(() => new VirtualMachine(new MachineOptions { Restore = saved }));
     }
 

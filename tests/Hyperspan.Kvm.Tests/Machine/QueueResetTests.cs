@@ -58,7 +58,7 @@ public sealed class QueueResetTests : IDisposable
             _bed.Reset(0);
 
             // What it had is the driver's again, to the last byte: nobody looks there any more.
-            _bed.Memory.Fill(one.Layout.DescriptorTable, 0x4000, 0xFF);
+            _bed.Memory.Fill(one.Layout.DescriptorTable, 0xFF, 0x4000);
             _bed.Collect(other);
             ulong at = round % 2 == 0 ? Elsewhere : First;
             _bed[Register.QueueNotify] = 0;

@@ -83,7 +83,7 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
         return BackingResult.Success;
     }
 
-    protected internal override BackingResult FillFallback(ulong offset, ulong length, byte value)
+    protected internal override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
         for (ulong i = 0; i < length; i++)
         {

@@ -68,8 +68,8 @@ internal sealed unsafe partial class ModelWorld
         ExpectedFault? expected = view.Check(address, length, AccessType.Write);
         GuestMemoryFault fault = default;
         bool succeeded = how % 17 == 0
-            ? Throwing(() => view.Real.Fill(address, length, value), out fault)
-            : value == 0 ? view.Real.TryClear(address, length, out fault) : view.Real.TryFill(address, length, value, out fault);
+            ? Throwing(() => view.Real.Fill(address, value, length), out fault)
+            : value == 0 ? view.Real.TryClear(address, length, out fault) : view.Real.TryFill(address, value, length, out fault);
         Judge(succeeded, fault, expected, GuestMemoryOperation.Fill, (address, length));
         byte[] bytes = new byte[Math.Min(length, MostBytes)];
         Array.Fill(bytes, value);

@@ -143,7 +143,7 @@ internal sealed unsafe partial class ModelWorld
         T original = default;
         if (IsRefusedAsMisaligned<T>(view, address))
         {
-            bool done = view.Real.TryCompareExchange(address, value, comparand, out original, out GuestMemoryFault misaligned);
+            bool done = view.Real.TryCompareExchange(address, value, comparand, out _, out original, out GuestMemoryFault misaligned);
             JudgeMisaligned(view, address, sizeof(T), done, misaligned, GuestMemoryOperation.CompareExchange);
             return;
         }
@@ -156,11 +156,14 @@ internal sealed unsafe partial class ModelWorld
         }
 
         GuestMemoryFault fault;
+        bool exchanged = expected is null && Bits(in comparand).SequenceEqual(there);
+        bool told = exchanged;
         bool succeeded = throws
             ? Throwing(() => original = view.Real.CompareExchange(address, value, comparand), out fault)
-            : view.Real.TryCompareExchange(address, value, comparand, out original, out fault);
+            : view.Real.TryCompareExchange(address, value, comparand, out told, out original, out fault);
         Judge(succeeded, fault, expected, GuestMemoryOperation.CompareExchange, (address, (ulong)sizeof(T)));
         Demand(Bits(in original).SequenceEqual(there), "another value was exchanged than was there");
+        Demand(told == exchanged, "whether the value was exchanged is told wrongly");
         Mix(Bits(in original));
         if (succeeded && Bits(in comparand).SequenceEqual(there))
         {

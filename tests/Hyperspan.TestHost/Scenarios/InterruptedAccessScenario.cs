@@ -62,7 +62,7 @@ public sealed unsafe class InterruptedAccessScenario : IScenario
         string result;
         try
         {
-            bool done = exchange ? memory.TryCompareExchange(Address, 6L, 5L, out long found, out _) && found == 5 : memory.TryWrite(Address, 6L, out _);
+            bool done = exchange ? memory.TryCompareExchange(Address, 6L, 5L, out _, out long found, out _) && found == 5 : memory.TryWrite(Address, 6L, out _);
             result = done ? "done" : "failed";
         }
         catch (ThreadInterruptedException)

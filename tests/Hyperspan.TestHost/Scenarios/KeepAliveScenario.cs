@@ -94,7 +94,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "write":
                 return memory.TryWrite(16, Wide);
             case "exchange":
-                return memory.TryCompareExchange(0, Wide, Wide, out value, out _) && value == Wide;
+                return memory.TryCompareExchange(0, Wide, Wide, out _, out value, out _) && value == Wide;
             case "bytes":
                 // Two pages; the second is waited for after the first was read.
                 byte[] bytes = new byte[Page + 100];
@@ -102,7 +102,7 @@ public sealed unsafe class KeepAliveScenario : IScenario
             case "write-bytes":
                 return memory.TryWrite(50, new byte[Page + 100]);
             case "fill":
-                return memory.TryFill(100, Page, 1, out _);
+                return memory.TryFill(100, 1, Page, out _);
             case "copy":
                 return memory.TryCopyTo(0, memory, 2 * Page, Page + 300, out _);
             case "probe":

@@ -74,7 +74,7 @@ public sealed class LiveSaveScenario : IScenario
     private static Task<SnapshotSaved> SaveAsync(GuestMemory memory, string path, bool isLive, int round)
     {
         var options = new SnapshotSaveOptions { Compress = round % 3 == 2 };
-        return isLive ? Snapshot.SaveLiveAsync(memory, path, options) : Snapshot.SaveAsync(memory, path, options);
+        return isLive ? GuestMemorySnapshot.SaveLiveAsync(memory, path, options) : GuestMemorySnapshot.SaveAsync(memory, path, options);
     }
 
     private static GuestMemory Create(string kind, string folder)
@@ -178,7 +178,7 @@ public sealed class LiveSaveScenario : IScenario
 
     private static string? WhyInconsistent(string path)
     {
-        using Snapshot snapshot = Snapshot.Open(path);
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(path);
         using GuestMemory saved = GuestMemory.Allocate(Pages * Page);
         snapshot.RestoreAsync(saved).GetAwaiter().GetResult();
         for (ulong writer = 0; writer < 3; writer++)

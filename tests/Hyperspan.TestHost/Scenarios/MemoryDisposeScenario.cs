@@ -51,7 +51,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
     {
         byte pattern = (byte)(1 + (_rounds++ % 255));
         (GuestMemory memory, GuestMemory root) = MemoryZoo.Create(path, Pages);
-        memory.Fill(0, Used, pattern);
+        memory.Fill(0, pattern, Used);
         var users = new Thread[Threads];
         using var started = new CountdownEvent(Threads);
         for (int i = 0; i < Threads; i++)
@@ -124,10 +124,10 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
                     succeeded = memory.TryWrite(address, source.AsSpan(0, length), out fault);
                     break;
                 case 4:
-                    succeeded = memory.TryFill(address, (ulong)length, pattern, out fault);
+                    succeeded = memory.TryFill(address, pattern, (ulong)length, out fault);
                     break;
                 case 5:
-                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out value, out fault);
+                    succeeded = memory.TryCompareExchange(address & ~7UL, wide, wide, out _, out value, out fault);
                     intact = value == wide;
                     break;
                 case 6:
@@ -198,7 +198,7 @@ public sealed unsafe class MemoryDisposeScenario : IScenario
         {
             if (locked.AllowsSpans)
             {
-                foreach (ReadOnlyMemory<byte> piece in locked.ReadOnlySegments)
+                foreach (ReadOnlyMemory<byte> piece in locked.ReadOnlyPieces)
                 {
                     intact &= !piece.Span.ContainsAnyExcept(pattern);
                 }

@@ -109,11 +109,11 @@ public sealed unsafe class MemoryFaultsScenario : IScenario
                         succeeded = memory.TryWrite(expected, 0UL, out fault);
                         break;
                     case 6:
-                        succeeded = memory.TryFill(start, length, 0, out fault);
+                        succeeded = memory.TryFill(start, 0, length, out fault);
                         break;
                     case 7:
                         expected = bad + (below & ~7UL);
-                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out ulong _, out fault);
+                        succeeded = memory.TryCompareExchange(expected, 0UL, 0UL, out _, out ulong _, out fault);
                         break;
                     default:
                         succeeded = memory.TryCopyTo(0, memory, start, length, out fault);

@@ -15,7 +15,7 @@ public sealed class OnDemandScenario : IScenario
     public int Run(string[] arguments)
     {
         double seconds = double.Parse(arguments[1], CultureInfo.InvariantCulture);
-        using Snapshot snapshot = Snapshot.Open(arguments[0]);
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(arguments[0]);
         var crew = new StormCrew();
         long faults = 0;
         long reads = 0;
@@ -88,7 +88,7 @@ public sealed class OnDemandScenario : IScenario
         return failure is null ? ScenarioExit.Success : ScenarioExit.Failure;
     }
 
-    private sealed class FlakySource(Snapshot snapshot, int seed) : IPageSource
+    private sealed class FlakySource(GuestMemorySnapshot snapshot, int seed) : IPageSource
     {
         private int _reads = seed;
 

@@ -21,7 +21,7 @@ public sealed class SnapshotKillScenario : IScenario
         var counter = new Countdown(killAt);
         using var memory = new GuestMemory(new DyingBacking(counter), "dying");
         SnapshotSection[] sections = [new("state", new DyingStream(counter, announce: killAt < 0))];
-        Snapshot.SaveAsync(memory, arguments[0], new SnapshotSaveOptions { Sections = sections }).GetAwaiter().GetResult();
+        GuestMemorySnapshot.SaveAsync(memory, arguments[0], new SnapshotSaveOptions { Sections = sections }).GetAwaiter().GetResult();
         return ScenarioExit.Success;
     }
 

@@ -44,7 +44,7 @@ public sealed class UnmapScenario : IScenario
         [
             memory.TryRead(address, out ulong _), memory.TryWrite(address, 1UL), memory.TryRead(address, out Guid _), memory.TryRead(address, bytes),
             memory.TryWrite(address, bytes),
-            memory.TryFill(address, 300, 1), memory.TryCompareExchange(address, 1UL, 1UL, out _, out _), memory.TryAdd(address, 1U, out _, out _),
+            memory.TryFill(address, 1, 300), memory.TryCompareExchange(address, 1UL, 1UL, out _, out _, out _), memory.TryAdd(address, 1U, out _, out _),
             memory.TryProbe(address, 300, AccessType.Write, out _), memory.TryCopy(address, address + 512, 100, out _), memory.TryVolatileRead(address, out uint _, out _),
         ];
         return results.Distinct().Count() == 1 ? results[0] : throw new InvalidOperationException(string.Join(' ', results));

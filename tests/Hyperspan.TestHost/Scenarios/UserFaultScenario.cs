@@ -100,10 +100,10 @@ public sealed unsafe class UserFaultScenario : IScenario
                 succeeded = memory.TryWrite(address, bytes, out fault);
                 break;
             case 4:
-                succeeded = memory.TryFill(address, 100, Pattern, out fault);
+                succeeded = memory.TryFill(address, Pattern, 100, out fault);
                 break;
             case 5:
-                succeeded = memory.TryCompareExchange(address, Wide, Wide, out value, out fault) && value == Wide;
+                succeeded = memory.TryCompareExchange(address, Wide, Wide, out _, out value, out fault) && value == Wide;
                 break;
             case 6:
                 succeeded = memory.TryCopyTo(address, memory, address + 2048, 600, out fault);

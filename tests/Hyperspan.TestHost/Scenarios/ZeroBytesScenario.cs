@@ -16,7 +16,7 @@ public sealed unsafe class ZeroBytesScenario : IScenario
             {
                 bool all = memory.TryRead(address, []) && memory.TryWrite(address, [])
                     && memory.TryRead(address, null, 0, out _) && memory.TryWrite(address, null, 0, out _)
-                    && memory.TryFill(address, 0, 1) && memory.TryCopyTo(address, memory, 0, 0, out _);
+                    && memory.TryFill(address, 1, 0) && memory.TryCopyTo(address, memory, 0, 0, out _);
                 if (!all)
                 {
                     Console.WriteLine($"{path}: zero bytes at 0x{address:x} are refused");

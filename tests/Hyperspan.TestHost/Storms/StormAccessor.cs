@@ -36,11 +36,11 @@ internal sealed class StormAccessor(StormCrew crew, int seed) : StormWorker("acc
                 succeeded = memory.TryWrite(address, some, out fault);
                 break;
             case 4:
-                succeeded = memory.TryFill(address, (ulong)length, Random.Next(2) == 0 ? world.Pattern : (byte)0, out fault);
+                succeeded = memory.TryFill(address, Random.Next(2) == 0 ? world.Pattern : (byte)0, (ulong)length, out fault);
                 break;
             case 5:
                 bool set = Random.Next(2) == 0;
-                succeeded = memory.TryCompareExchange(Address(8) & ~7UL, set ? world.Wide : 0, set ? 0 : world.Wide, out value, out fault);
+                succeeded = memory.TryCompareExchange(Address(8) & ~7UL, set ? world.Wide : 0, set ? 0 : world.Wide, out _, out value, out fault);
                 right = world.MayHold(value);
                 break;
             case 6:

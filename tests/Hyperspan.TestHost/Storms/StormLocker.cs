@@ -51,12 +51,12 @@ internal sealed class StormLocker(StormCrew crew, int seed) : StormWorker("lock"
         {
             // A span over what may vanish would end the process: where it is allowed, nothing may vanish.
             bool right = true;
-            for (int i = 0; locked.AllowsSpans && i < locked.ReadOnlySegments.Count; i++)
+            for (int i = 0; locked.AllowsSpans && i < locked.ReadOnlyPieces.Count; i++)
             {
-                right &= world.MayHold(locked.ReadOnlySegments[i].Span);
+                right &= world.MayHold(locked.ReadOnlyPieces[i].Span);
                 if (access == AccessType.Write)
                 {
-                    locked.Segments[i].Span.Fill(world.Pattern);
+                    locked.Pieces[i].Span.Fill(world.Pattern);
                 }
             }
 

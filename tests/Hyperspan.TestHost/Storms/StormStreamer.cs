@@ -118,7 +118,7 @@ internal sealed class StormStreamer(StormCrew crew, int seed) : StormWorker("str
                     break;
                 default:
                     asked = (ulong)length;
-                    succeeded = writer.TryFill(asked, Random.Next(2) == 0 ? world.Pattern : (byte)0, out fault);
+                    succeeded = writer.TryFill(Random.Next(2) == 0 ? world.Pattern : (byte)0, asked, out fault);
                     break;
             }
 

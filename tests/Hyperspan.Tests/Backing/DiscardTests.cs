@@ -16,7 +16,7 @@ public sealed unsafe class DiscardTests
         using GuestMemory memory = new(ram, name: null, leaveOpen: true);
         using ForeignBacking peer = new(ram.Handle, 0, 64 * Page);
         using GuestMemory theirs = new(peer, name: null, leaveOpen: true);
-        memory.Fill(0, 64 * Page, 0x5a);
+        memory.Fill(0, 0x5a, 64 * Page);
         theirs.Read<byte>(20 * Page).ShouldBe((byte)0x5a);
         ram.Discard(16 * Page, 8 * Page);
         LibC.Lseek(ram.Handle, (long)(16 * Page), SeekFrom.Data).ShouldBe((long)(24 * Page), "the file has a hole there");
@@ -45,7 +45,7 @@ public sealed unsafe class DiscardTests
         using HugePages pool = HugePages.Raise(4);
         using SharedBacking ram = new(8UL << 20, new() { HugePages = HugePageSize.Size2MiB, IsDiscardable = true, Prefault = true });
         using GuestMemory memory = new(ram, name: null, leaveOpen: true);
-        memory.Fill(0, 8UL << 20, 0x5a);
+        memory.Fill(0, 0x5a, 8UL << 20);
         ulong free = HugePages.Free;
         Should.Throw<ArgumentException>(() => ram.Discard(Page, 2UL << 20));
         Should.Throw<ArgumentException>(() => ram.Discard(0, (2UL << 20) + Page));
@@ -62,7 +62,7 @@ public sealed unsafe class DiscardTests
     {
         using SharedBacking ram = NewRam(16);
         using GuestMemory memory = new(ram, name: null, leaveOpen: true);
-        memory.Fill(0, 16 * Page, 0x5a);
+        memory.Fill(0, 0x5a, 16 * Page);
         using (memory.Pin((5 * Page) + 100, Page, AccessType.Write))
         {
             ram.TryDiscard(0, 16 * Page, out ulong pinned).ShouldBeFalse();
@@ -123,7 +123,7 @@ public sealed unsafe class DiscardTests
         const ulong Part = GuestAddress.PageSize;
         using SharedBacking ram = NewRam(4);
         using GuestMemory memory = new(ram, name: null, leaveOpen: true);
-        memory.Fill(0, 4 * Page, 0x5a);
+        memory.Fill(0, 0x5a, 4 * Page);
         ram.Discard(Part, Part);
         ram.Discard(Page + Part, (2 * Page) - Part);
         byte[] expected = [.. Enumerable.Repeat((byte)0x5a, 4 * (int)Page)];

@@ -126,11 +126,11 @@ public sealed unsafe class WindowsBackingTests
             foreach (int kind in (int[])[0, 1, 2])
             {
                 sparse.Commit(0, 8 * Page);
-                memory.Fill(0, 8 * Page, 0x11);
+                memory.Fill(0, 0x11, 8 * Page);
                 Break(kind, sparse);
                 memory.TryWrite((4 * Page) - before, pattern, out GuestMemoryFault fault).ShouldBeFalse();
                 AddressOf(fault).ShouldBe(4 * Page);
-                memory.TryFill((4 * Page) - before, 300 + before, 0x5a, out fault).ShouldBeFalse();
+                memory.TryFill((4 * Page) - before, 0x5a, 300 + before, out fault).ShouldBeFalse();
                 AddressOf(fault).ShouldBe(4 * Page);
                 memory.TryRead((4 * Page) - before, seen.AsSpan(0, (int)before)).ShouldBeTrue();
                 seen.AsSpan(0, (int)before).IndexOfAnyExcept((byte)0x5a).ShouldBe(-1, $"{before} bytes before a page of kind {kind}");
@@ -166,7 +166,7 @@ public sealed unsafe class WindowsBackingTests
         sparse.MapZero(0, 3 * Page);
         memory.Read<uint>(0).ShouldBe(0u);
         memory.TryWrite(2 * Page, 1u).ShouldBeFalse();
-        memory.TryCompareExchange(2 * Page, 0u, 0u, out uint _, out _).ShouldBeFalse();
+        memory.TryCompareExchange(2 * Page, 0u, 0u, out _, out uint _, out _).ShouldBeFalse();
         sparse.Commit(2 * Page, Page);
         memory.Write(2 * Page, 7u);
         memory.Read<uint>(2 * Page).ShouldBe(7u);

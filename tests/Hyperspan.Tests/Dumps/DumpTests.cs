@@ -37,7 +37,7 @@ public sealed class DumpTests : IDisposable
 
         // By way of a snapshot, too.
         await dump.SaveSnapshotAsync(_bed.PathOf("snapshot"));
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("snapshot"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("snapshot"));
         if (!skipZero)
         {
             (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(SnapshotBed.BytesOf(memory));
@@ -51,7 +51,7 @@ public sealed class DumpTests : IDisposable
             .AddRegion(0x4000, new HeapBacking(0x3000))
             .AddRegion(0x20_0800, new HeapBacking(100, new HeapBackingOptions { ExactLength = true }))
             .Build();
-        memory.Fill(0x5000, 0x1800, 7);
+        memory.Fill(0x5000, 7, 0x1800);
         memory.Write(0x20_0810, 0x99UL);
         GuestMemoryDump.Write(memory, _bed.PathOf("raw"), DumpFormat.Raw);
         byte[] expected = new byte[0x20_0800 + 100];

@@ -101,7 +101,7 @@ public sealed class AccessContractTests : IDisposable
         byte[] data = Pattern((int)(3 * Page) + 17);
         memory.Write(11, data);
         memory.Read(11, data.Length).ShouldBe(data);
-        memory.Fill(13, (2 * Page) + 5, 0x5a);
+        memory.Fill(13, 0x5a, (2 * Page) + 5);
         data.AsSpan(2, (int)(2 * Page) + 5).Fill(0x5a);
         memory.Read(11, data.Length).ShouldBe(data);
         memory.Clear(Page - 1, 2);
@@ -117,7 +117,7 @@ public sealed class AccessContractTests : IDisposable
         {
             memory.TryRead(address, [], out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
             memory.TryWrite(address, [], out fault).ShouldBeTrue();
-            memory.TryFill(address, 0, 1, out fault).ShouldBeTrue();
+            memory.TryFill(address, 1, 0, out fault).ShouldBeTrue();
             memory.TryCopyTo(address, memory, address, 0, out fault).ShouldBeTrue();
             memory.TryProbe(address, 0, AccessType.Write, out fault).ShouldBeTrue();
             fault.IsFault.ShouldBeFalse();
@@ -138,7 +138,7 @@ public sealed class AccessContractTests : IDisposable
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, end);
         memory.TryWrite(end, (byte)1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, end);
-        memory.TryFill(1, end, 1, out fault).ShouldBeFalse();
+        memory.TryFill(1, 1, end, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, end);
     }
 
@@ -154,7 +154,7 @@ public sealed class AccessContractTests : IDisposable
             memory.ReadBytesFault(address, 100).ShouldBeFault(GuestMemoryFaultKind.OutOfRange, address);
         }
 
-        memory.TryFill(8, ulong.MaxValue, 0, out GuestMemoryFault wrapped).ShouldBeFalse();
+        memory.TryFill(8, 0, ulong.MaxValue, out GuestMemoryFault wrapped).ShouldBeFalse();
         wrapped.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 4 * Page);
         memory.Read<byte>(8).ShouldBe((byte)0, "bounds are checked before anything is written");
     }
@@ -186,10 +186,10 @@ public sealed class AccessContractTests : IDisposable
     public void Atomics_refuse_misaligned_addresses(string path)
     {
         GuestMemory memory = Create(path);
-        memory.Fill(0, Page, 0x11);
+        memory.Fill(0, 0x11, Page);
         foreach (ulong address in new ulong[] { 1, 4, Page - 4 })
         {
-            memory.TryCompareExchange(address, 0UL, 0x1111_1111_1111_1111UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
+            memory.TryCompareExchange(address, 0UL, 0x1111_1111_1111_1111UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
             memory.TryVolatileRead(address, out ulong _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, address);
@@ -262,7 +262,7 @@ public sealed class AccessContractTests : IDisposable
                 ulong bad = (4 * Page) - 4 + ((ulong)i * 8);
                 bool any = memory.TryRead(bad, out ulong _) | memory.TryRead(bad, out uint _, out _) & bad > 4 * Page
                     | memory.TryRead(bad, buffer) | memory.TryWrite(bad, 1UL) | memory.TryWrite(bad, buffer)
-                    | memory.TryFill(bad, 16, 0) | memory.TryCompareExchange(bad, 1UL, 2UL, out _, out _)
+                    | memory.TryFill(bad, 0, 16) | memory.TryCompareExchange(bad, 1UL, 2UL, out _, out _, out _)
                     | memory.TryCopyTo(bad, memory, 0, 16, out _) | memory.TryProbe(bad, 16, AccessType.Write, out _);
                 if (any)
                 {
@@ -284,9 +284,9 @@ public sealed class AccessContractTests : IDisposable
         fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
         memory.TryWrite(0, new byte[10], out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        memory.TryFill(0, 10, 1, out fault).ShouldBeFalse();
+        memory.TryFill(0, 1, 10, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        memory.TryCompareExchange(0, 1, 2, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(0, 1, 2, out _, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         view.TryRead(0, out int _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);

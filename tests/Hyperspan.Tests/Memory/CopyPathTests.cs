@@ -71,7 +71,7 @@ public class CopyPathTests
     public void A_structure_across_the_end_is_out_of_range_and_not_handed_out()
     {
         using GuestMemory memory = GuestMemory.Allocate(Page);
-        memory.Fill(0, Page, 0xff);
+        memory.Fill(0, 0xff, Page);
         memory.TryRead(Page - 15, out Bytes16 value, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, Page);
         MemoryMarshal.AsBytes(new ReadOnlySpan<Bytes16>(in value)).ContainsAnyExcept((byte)0).ShouldBeFalse();

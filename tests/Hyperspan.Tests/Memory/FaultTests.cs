@@ -18,7 +18,7 @@ public class FaultTests
         e.Message.ShouldEndWith("page not mapped (SIGSEGV) in backing 'sparse'");
         Should.Throw<GuestMemoryException>(() => memory.Write(Page, 1u)).Message
             .ShouldStartWith("guest memory 'ram': write error: failed to access 0x1000-0x1004: page not mapped");
-        Should.Throw<GuestMemoryException>(() => memory.Fill(0, 2 * Page, 1)).Message
+        Should.Throw<GuestMemoryException>(() => memory.Fill(0, 1, 2 * Page)).Message
             .ShouldStartWith("guest memory 'ram': fill error: failed to access 0x0-0x2000 at 0x1000");
         Should.Throw<GuestMemoryException>(() => memory.CompareExchange(2 * Page, 1, 2)).Message
             .ShouldStartWith("guest memory 'ram': compare exchange error: failed to access 0x2000-0x2004");
@@ -48,7 +48,7 @@ public class FaultTests
                 bool reaches = start + (ulong)length > 2 * Page;
                 memory.TryRead(start, new byte[length], out GuestMemoryFault fault).ShouldBe(!reaches);
                 memory.TryWrite(start, new byte[length], out GuestMemoryFault written).ShouldBe(!reaches);
-                memory.TryFill(start, (ulong)length, 1, out GuestMemoryFault filled).ShouldBe(!reaches);
+                memory.TryFill(start, 1, (ulong)length, out GuestMemoryFault filled).ShouldBe(!reaches);
                 if (reaches)
                 {
                     fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
@@ -81,7 +81,7 @@ public class FaultTests
         fault.Cause.ShouldBe(FaultCause.BusError);
         memory.TryRead((5 * Page) - 4, out ulong _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 5 * Page);
-        memory.TryCompareExchange(6 * Page, 1, 2, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(6 * Page, 1, 2, out _, out _, out fault).ShouldBeFalse();
         memory.Read<byte>((5 * Page) - 1).ShouldBe(Pattern(16 * 4096)[(5 * 4096) - 1]);
     }
 
@@ -123,8 +123,8 @@ public class FaultTests
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
         memory.TryWrite(8, new byte[100], out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.ReadOnly, 8);
-        memory.TryFill(8, 100, 0, out fault).ShouldBeFalse();
-        memory.TryCompareExchange(8, 1UL, 2UL, out _, out fault).ShouldBeFalse();
+        memory.TryFill(8, 0, 100, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 2UL, out _, out _, out fault).ShouldBeFalse();
         memory.TryProbeWritable(0, out fault).ShouldBeFalse();
         memory.TryPin(0, 100, AccessType.Write, out _, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.ReadOnly);
@@ -230,7 +230,7 @@ public class FaultTests
         fault.BackingName.ShouldBe("device");
         memory.TryWrite(0x10000 + 98, 1u, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 0x10000 + 100);
-        memory.TryFill(0x10000, 4096, 1, out fault).ShouldBeFalse();
+        memory.TryFill(0x10000, 1, 4096, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.VtlProtected, 0x10000 + 100);
     }
 
@@ -244,7 +244,7 @@ public class FaultTests
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryFill(4, 1, 1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
-        memory.TryCompareExchange(4, 1u, 1u, out _, out fault).ShouldBeFalse();
+        memory.TryCompareExchange(4, 1u, 1u, out _, out _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 4);
         memory.TryPinPages([0], AccessType.Read, out _, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NotPinnable, 0);

@@ -101,7 +101,7 @@ public class HolesOfPeersTests
     public void A_compare_exchange_without_a_fallback_is_a_clear_fault()
     {
         using GuestMemory memory = new(new FallbackBacking(4096) { SupportsCompareExchange = false }, "io");
-        memory.TryCompareExchange(8, 1UL, 0UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryCompareExchange(8, 1UL, 0UL, out _, out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.NoFallback, 8);
         memory.Write(8, 5UL);
         memory.Read<ulong>(8).ShouldBe(5UL, "plain accesses work");
@@ -127,7 +127,7 @@ public class HolesOfPeersTests
             using GuestMemory memory = new(new MappedBacking(Committed(8), [bits]), "ram");
             memory.TryRead(address, []).ShouldBeTrue();
             memory.TryWrite(address, []).ShouldBeTrue();
-            memory.TryFill(address, 0, 1).ShouldBeTrue();
+            memory.TryFill(address, 1, 0).ShouldBeTrue();
             memory.TryRead(ulong.MaxValue - address, new byte[length]).ShouldBe(length == 0);
             return true;
         }).QuickCheckThrowOnFailure();

@@ -126,7 +126,7 @@ public class PinTests
         mapping.IsPinned(1).ShouldBeTrue();
         mapping.IsPinned(2).ShouldBeFalse();
         memory.Write(100, (byte)42);
-        locked.ReadOnlySegments[0].Span[0].ShouldBe((byte)42);
+        locked.ReadOnlyPieces[0].Span[0].ShouldBe((byte)42);
     }
 
     [Fact]
@@ -151,13 +151,13 @@ public class PinTests
         memory.Dispose();
         memory.TryRead(5, out byte _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        locked.ReadOnlySegments[0].Span[5].ShouldBe((byte)77, "the release waits for the lock");
+        locked.ReadOnlyPieces[0].Span[5].ShouldBe((byte)77, "the release waits for the lock");
         Should.Throw<GuestMemoryException>(() => memory.PinPages([0], AccessType.Read)).Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        ReadOnlyMemory<byte> piece = locked.ReadOnlySegments[0];
+        ReadOnlyMemory<byte> piece = locked.ReadOnlyPieces[0];
         locked.Dispose();
         Should.Throw<ObjectDisposedException>(() => piece.Span[0]);
         Should.Throw<ObjectDisposedException>(() => piece.Pin());
-        Should.Throw<ObjectDisposedException>(() => locked.ReadOnlySegments);
+        Should.Throw<ObjectDisposedException>(() => locked.ReadOnlyPieces);
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public class PinTests
         SparseBacking mapping = Committed(2);
         using GuestMemory memory = new(mapping, "ram");
         PinnedMemory locked = memory.PinPages([0], AccessType.Write);
-        System.Buffers.MemoryHandle pin = locked.ReadOnlySegments[0].Pin();
+        System.Buffers.MemoryHandle pin = locked.ReadOnlyPieces[0].Pin();
         locked.Dispose();
         mapping.IsPinned(0).ShouldBeTrue();
         pin.Dispose();
@@ -182,14 +182,14 @@ public class PinTests
             .Build();
         using (PinnedMemory reading = memory.Pin(Page + 8, 2 * Page, AccessType.Read))
         {
-            reading.ReadOnlySegments[0].Span[0].ShouldBe((byte)0);
-            Should.Throw<InvalidOperationException>(() => reading.Segments).Message.ShouldContain("pinned for reading");
+            reading.ReadOnlyPieces[0].Span[0].ShouldBe((byte)0);
+            Should.Throw<InvalidOperationException>(() => reading.Pieces).Message.ShouldContain("pinned for reading");
         }
 
         using (PinnedMemory writing = memory.PinPages([3], AccessType.Write))
         {
-            writing.Segments[0].Span[7] = 9;
-            writing.ReadOnlySegments[0].Span[7].ShouldBe((byte)9);
+            writing.Pieces[0].Span[7] = 9;
+            writing.ReadOnlyPieces[0].Span[7].ShouldBe((byte)9);
         }
 
         memory.Read<byte>((3 * Page) + 7).ShouldBe((byte)9);
@@ -202,7 +202,7 @@ public class PinTests
         var high = new CountingBacking();
         using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, low).AddRegion(Page, high).Build();
         PinnedMemory locked = memory.PinPages([0, 1], AccessType.Read);
-        ReadOnlyMemory<byte> piece = locked.ReadOnlySegments[0];
+        ReadOnlyMemory<byte> piece = locked.ReadOnlyPieces[0];
         int unlockedMeanwhile = -1;
         high.Unlocking = () =>
         {
@@ -221,7 +221,7 @@ public class PinTests
         var backing = new CountingBacking();
         using GuestMemory memory = new(backing, "counted");
         PinnedMemory locked = memory.PinPages([0], AccessType.Write);
-        System.Buffers.MemoryHandle pin = locked.Segments[0].Pin();
+        System.Buffers.MemoryHandle pin = locked.Pieces[0].Pin();
         System.Buffers.MemoryHandle copy = pin;
         pin.Dispose();
         Should.Throw<InvalidOperationException>(() => copy.Dispose());
@@ -249,7 +249,7 @@ public class PinTests
         static void Forget(GuestMemory memory)
         {
             _ = memory.PinPages([0, 2], AccessType.Read);
-            _ = memory.Pin(3 * Page, 2 * Page, AccessType.Write).ReadOnlySegments[0].Pin();
+            _ = memory.Pin(3 * Page, 2 * Page, AccessType.Write).ReadOnlyPieces[0].Pin();
             new GuestIoVectors(AccessType.Write).TryAdd(memory, 6 * Page, 2 * Page, out _).ShouldBeTrue();
         }
     }
@@ -269,7 +269,7 @@ public class PinTests
         using GuestMemory file = new(new FileBacking(temporary.Path), "file");
         using PinnedMemory onFile = file.PinPages([0], AccessType.Read);
         onFile.AllowsSpans.ShouldBeFalse();
-        Should.Throw<InvalidOperationException>(() => onFile.ReadOnlySegments[0].Span.Length).Message.ShouldContain("another process");
+        Should.Throw<InvalidOperationException>(() => onFile.ReadOnlyPieces[0].Span.Length).Message.ShouldContain("another process");
     }
 
     [Fact]
@@ -317,20 +317,20 @@ public class PinTests
             pinned.IsReadable.ShouldBeFalse();
             pinned.AllowsSpans.ShouldBeFalse();
             pinned.Vectors.Length.ShouldBe(by == "region" ? 2 : 1);
-            Should.Throw<InvalidOperationException>(() => pinned.Segments).Message.ShouldContain("not read");
-            Should.Throw<InvalidOperationException>(() => pinned.ReadOnlySegments);
+            Should.Throw<InvalidOperationException>(() => pinned.Pieces).Message.ShouldContain("not read");
+            Should.Throw<InvalidOperationException>(() => pinned.ReadOnlyPieces);
         }
 
         using (PinnedMemory pinned = memory.PinPages([0, 3], AccessType.Write))
         {
-            Should.Throw<InvalidOperationException>(() => pinned.Segments);
+            Should.Throw<InvalidOperationException>(() => pinned.Pieces);
         }
 
         using (PinnedMemory pinned = memory.Pin(0, 2 * Page, AccessType.Write))
         {
             pinned.IsReadable.ShouldBeTrue();
-            pinned.Segments[0].Length.ShouldBe((int)(2 * Page));
-            pinned.ReadOnlySegments.Count.ShouldBe(1);
+            pinned.Pieces[0].Length.ShouldBe((int)(2 * Page));
+            pinned.ReadOnlyPieces.Count.ShouldBe(1);
         }
 
         memory.TryPin(Page + 10, 2 * Page, AccessType.Read, out _, out GuestMemoryFault fault).ShouldBeFalse();
@@ -346,9 +346,9 @@ public class PinTests
         using PinnedMemory pinned = memory.Pin(5, Length, AccessType.Write);
         pinned.Length.ShouldBe(Length);
         pinned.Count.ShouldBe(3);
-        pinned.ReadOnlySegments.Select(piece => piece.Length).ShouldBe([1 << 30, 1 << 30, (1 << 29) + 10]);
-        pinned.Segments[2].Span[^1] = 9;
-        pinned.Segments[1].Span[0] = 8;
+        pinned.ReadOnlyPieces.Select(piece => piece.Length).ShouldBe([1 << 30, 1 << 30, (1 << 29) + 10]);
+        pinned.Pieces[2].Span[^1] = 9;
+        pinned.Pieces[1].Span[0] = 8;
         memory.Read<byte>(5 + Length - 1).ShouldBe((byte)9);
         memory.Read<byte>(5 + (1UL << 30)).ShouldBe((byte)8);
     }

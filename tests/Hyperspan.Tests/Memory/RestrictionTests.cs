@@ -17,8 +17,8 @@ public class RestrictionTests
         Refused(memory.TryRead(at, out ulong _, out GuestMemoryFault fault), fault, at);
         Refused(memory.TryWrite(at, 1UL, out fault), fault, at);
         Refused(memory.TryWrite(Page - 8, new byte[16], out fault), fault, Page);
-        Refused(memory.TryFill(at, 8, 1, out fault), fault, at);
-        Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out fault), fault, at);
+        Refused(memory.TryFill(at, 1, 8, out fault), fault, at);
+        Refused(memory.TryCompareExchange(at, 1UL, 0UL, out _, out _, out fault), fault, at);
         Refused(memory.TryCopyTo(0, other, 0, 2 * Page, out fault), fault, Page);
         Refused(other.TryCopyTo(0, memory, 0, 2 * Page, out fault), fault, Page);
         Refused(memory.TryProbeReadable(at, out fault), fault, at);
@@ -87,10 +87,10 @@ public class RestrictionTests
                 {
                     0 => memory.TryWrite(Page + 64, 0xdeadUL),
                     1 => memory.TryWrite(Page + 128, bytes),
-                    2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _),
+                    2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _, out _),
 
                     // The comparand is what was there a moment ago: every other time, it is exchanged.
-                    _ => memory.TryCompareExchange(Page + 512, ~seen, seen, out seen, out _),
+                    _ => memory.TryCompareExchange(Page + 512, ~seen, seen, out _, out seen, out _),
                 };
                 if (!done)
                 {

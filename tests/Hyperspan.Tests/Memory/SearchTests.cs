@@ -224,7 +224,7 @@ public class SearchTests
     public void The_last_bytes_below_the_end_of_addresses_are_compared()
     {
         using GuestMemory memory = new GuestMemoryBuilder().AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
-        memory.Fill(0xffff_ffff_ffff_f000, Page, 0x11);
+        memory.Fill(0xffff_ffff_ffff_f000, 0x11, Page);
         memory.SequenceEqual(0xffff_ffff_ffff_f000, Enumerable.Repeat((byte)0x11, (int)Page).ToArray()).ShouldBeTrue();
         memory.TrySequenceEqual(0xffff_ffff_ffff_fff9, new byte[8], out _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, null);
@@ -235,17 +235,17 @@ public class SearchTests
     public void Text_is_written_with_its_zero(string reason)
     {
         using var hole = new HoleInMemory(reason);
-        hole.Memory.Fill(0, Page, 0xff);
+        hole.Memory.Fill(0, 0xff, Page);
         foreach (int count in (int[])[0, 1, 300])
         {
             string text = new('ö', count);
             hole.Memory.WriteString(16, text);
             hole.Memory.ReadString(16, 1000).ShouldBe(text);
             hole.Memory.ReadArray<byte>(16 + (2UL * (uint)count), 2).ShouldBe([0, 0xff]);
-            hole.Memory.Fill(0, Page, 0xff);
+            hole.Memory.Fill(0, 0xff, Page);
             hole.Memory.WriteString(16, text, System.Text.Encoding.Latin1);
             hole.Memory.ReadArray<byte>(16 + (ulong)(uint)count, 2).ShouldBe([0, 0xff]);
-            hole.Memory.Fill(0, Page, 0xff);
+            hole.Memory.Fill(0, 0xff, Page);
         }
 
         // The zero byte is the one that does not fit.

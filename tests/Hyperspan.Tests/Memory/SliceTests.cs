@@ -27,7 +27,7 @@ public class SliceTests
         view.TryRead((2 * Page) - 1, out ushort _, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
         view.TryWrite(2 * Page, (byte)1, out fault).ShouldBeFalse();
-        view.TryFill(0, (2 * Page) + 1, 0, out fault).ShouldBeFalse();
+        view.TryFill(0, 0, (2 * Page) + 1, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
 
         GuestMemory deeper = view.Slice(100, 1000).Slice(23, 100);

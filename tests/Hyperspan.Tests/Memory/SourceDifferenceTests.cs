@@ -16,7 +16,7 @@ public sealed unsafe class SourceDifferenceTests
         fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, length);
         using PinnedMemory locked = memory.Pin(page * Page, length - (page * Page), AccessType.Write);
         locked.Length.ShouldBe(length - (page * Page));
-        locked.Segments[0].Length.ShouldBe((int)(length - (page * Page)));
+        locked.Pieces[0].Length.ShouldBe((int)(length - (page * Page)));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class AllocationTests
             memory.Read(0x100, small);
             memory.TryWrite(0x200, large);
             memory.TryRead(0x200, large, out _);
-            memory.Fill(0x300, 5000, 7);
+            memory.Fill(0x300, 7, 5000);
             memory.TryClear(0x300, 5000);
             memory.TryProbe(0, 8192, AccessType.Write, out _);
             memory.TryVolatileRead(8, out ulong _, out _);
@@ -54,7 +54,7 @@ public sealed class AllocationTests
         AssertNoAllocation(() =>
         {
             memory.CompareExchange(8, 1UL, 0UL);
-            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _);
+            memory.TryCompareExchange(16, (ushort)1, (ushort)0, out _, out _, out _);
         });
     }
 
@@ -73,10 +73,10 @@ public sealed class AllocationTests
             memory.TryRead(Size - 4, out ulong _, out _).ShouldBeCheap(expected: false);
             memory.TryRead(Outside, bytes).ShouldBeCheap(expected: false);
             memory.TryWrite(Outside, bytes, out _).ShouldBeCheap(expected: false);
-            memory.TryFill(Outside, 10, 1).ShouldBeCheap(expected: false);
+            memory.TryFill(Outside, 1, 10).ShouldBeCheap(expected: false);
             memory.TryProbe(Outside, 10, AccessType.Read, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(4, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
             memory.TrySlice(Outside, 10, allowPreemptivePinning: false, out _, out _).ShouldBeCheap(expected: false);
         });
     }
@@ -105,8 +105,8 @@ public sealed class AllocationTests
             memory.TryRead(Size, out ulong _).ShouldBeCheap(expected: false);
             memory.TryWrite(Size, 1UL, out _).ShouldBeCheap(expected: false);
             memory.TryWrite(Size - 10, bytes, out _).ShouldBeCheap(expected: false);
-            memory.TryFill(Size - 10, 100, 1, out _).ShouldBeCheap(expected: false);
-            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _).ShouldBeCheap(expected: false);
+            memory.TryFill(Size - 10, 1, 100, out _).ShouldBeCheap(expected: false);
+            memory.TryCompareExchange(Outside, 1UL, 0UL, out _, out _, out _).ShouldBeCheap(expected: false);
             memory.TryProbe(0, Size + 1, AccessType.Write, out _).ShouldBeCheap(expected: false);
         });
     }

@@ -40,7 +40,7 @@ public class EdgeOfHoleTests
         });
         Try(reason, writes: false, (GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact) =>
         {
-            own.Fill(0, MaxLength + 16, Elsewhere);
+            own.Fill(0, Elsewhere, MaxLength + 16);
             bool succeeded = memory.TryCopyTo(start, own, 8, (ulong)length, out fault);
             own.Read(0, bytes);
             ReadOnlySpan<byte> read = bytes.AsSpan(8, length);
@@ -62,7 +62,7 @@ public class EdgeOfHoleTests
         byte[] bytes = new byte[MaxLength];
         Array.Fill(bytes, New);
         using GuestMemory own = GuestMemory.Allocate(HoleInMemory.Page);
-        own.Fill(0, HoleInMemory.Page, New);
+        own.Fill(0, New, HoleInMemory.Page);
         Try(reason, writes: true, (GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact) =>
         {
             intact = true;
@@ -71,7 +71,7 @@ public class EdgeOfHoleTests
         Try(reason, writes: true, (GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact) =>
         {
             intact = true;
-            return memory.TryFill(start, (ulong)length, New, out fault);
+            return memory.TryFill(start, New, (ulong)length, out fault);
         });
         Try(reason, writes: true, (GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact) =>
         {
@@ -98,7 +98,7 @@ public class EdgeOfHoleTests
         });
         Try(reason, writes: true, (GuestMemory memory, ulong start, int length, out GuestMemoryFault fault, out bool intact) =>
         {
-            memory.Fill(0, MaxLength, New);
+            memory.Fill(0, New, MaxLength);
             intact = true;
             return memory.TryCopyTo(0, memory, start, (ulong)length, out fault);
         });

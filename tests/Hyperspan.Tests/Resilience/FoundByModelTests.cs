@@ -28,7 +28,7 @@ public sealed class FoundByModelTests
         byte[] bytes = Pattern(length);
         memory.TryWrite(Page - 8, bytes, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 8);
-        memory.TryFill(Page - 8, (ulong)length, 0xff, out fault).ShouldBeFalse();
+        memory.TryFill(Page - 8, 0xff, (ulong)length, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, Page - 8);
         memory.Read(Page, (int)(2 * Page)).ShouldAllBe(value => value == 0);
     }
@@ -97,8 +97,8 @@ public sealed class FoundByModelTests
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
             closed.TryWrite(0, 1UL, out fault).ShouldBeFalse();
             closed.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
-            closed.TryFill(0, 100, 1, out fault).ShouldBeFalse();
-            closed.TryCompareExchange(0, 0UL, 1UL, out _, out fault).ShouldBeFalse();
+            closed.TryFill(0, 1, 100, out fault).ShouldBeFalse();
+            closed.TryCompareExchange(0, 0UL, 1UL, out _, out _, out fault).ShouldBeFalse();
         }
 
         memory.Read<ulong>(16).ShouldBe(0UL);

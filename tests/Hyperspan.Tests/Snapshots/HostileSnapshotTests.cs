@@ -115,7 +115,7 @@ public sealed class HostileSnapshotTests : IDisposable
             stream.Write(footer);
         }
 
-        Should.Throw<InvalidSnapshotException>(() => Snapshot.Open(_bed.PathOf("huge")));
+        Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("huge")));
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class HostileSnapshotTests : IDisposable
         int directory = (int)BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(file.Length - Footer));
         Reseal(file, directory, IndexOfBlock(file, directory));
         File.WriteAllBytes(_bed.PathOf("x"), file);
-        Should.Throw<InvalidSnapshotException>(() => Snapshot.Open(_bed.PathOf("x"))).Message.ShouldContain("to itself");
+        Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("x"))).Message.ShouldContain("to itself");
     }
 
     [SkippableFact]
@@ -134,20 +134,20 @@ public sealed class HostileSnapshotTests : IDisposable
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
         NamedPipe.Create(_bed.PathOf("pipe"));
-        Should.Throw<IOException>(() => Snapshot.Open(_bed.PathOf("pipe"))).Message.ShouldContain("is no regular file");
-        Should.Throw<UnauthorizedAccessException>(() => Snapshot.Open(_bed.PathOf("."))).Message.ShouldContain("is a directory");
-        Should.Throw<FileNotFoundException>(() => Snapshot.Open(_bed.PathOf("none")));
+        Should.Throw<IOException>(() => GuestMemorySnapshot.Open(_bed.PathOf("pipe"))).Message.ShouldContain("is no regular file");
+        Should.Throw<UnauthorizedAccessException>(() => GuestMemorySnapshot.Open(_bed.PathOf("."))).Message.ShouldContain("is a directory");
+        Should.Throw<FileNotFoundException>(() => GuestMemorySnapshot.Open(_bed.PathOf("none")));
         File.WriteAllText(_bed.PathOf("text"), "not a snapshot, but long enough to be looked at");
-        Should.Throw<InvalidSnapshotException>(() => Snapshot.Open(_bed.PathOf("text"))).Message.ShouldEndWith("is no snapshot");
+        Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("text"))).Message.ShouldEndWith("is no snapshot");
         File.WriteAllText(_bed.PathOf("empty"), "");
-        Should.Throw<InvalidSnapshotException>(() => Snapshot.Open(_bed.PathOf("empty"))).Message.ShouldEndWith("is no snapshot");
+        Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("empty"))).Message.ShouldEndWith("is no snapshot");
     }
 
     private async Task<(byte[] File, byte[] Memory)> CreateAsync(bool compress)
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(6), 12);
-        await Snapshot.SaveAsync(
+        await GuestMemorySnapshot.SaveAsync(
             memory, _bed.PathOf("good"), new SnapshotSaveOptions { Compress = compress, Sections = [new("own", new byte[100])] });
         return (File.ReadAllBytes(_bed.PathOf("good")), SnapshotBed.BytesOf(memory));
     }
@@ -158,7 +158,7 @@ public sealed class HostileSnapshotTests : IDisposable
         File.WriteAllBytes(_bed.PathOf("bad"), bytes);
         try
         {
-            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
+            using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("bad"));
             await snapshot.VerifyAsync();
             return await SnapshotBed.RestoredAsync(snapshot);
         }
@@ -174,7 +174,7 @@ public sealed class HostileSnapshotTests : IDisposable
         File.WriteAllBytes(_bed.PathOf("bad"), bytes);
         try
         {
-            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("bad"));
+            using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("bad"));
             snapshot.GetOwnRanges().Count();
             foreach (GuestRange range in snapshot.GetStoredRanges())
             {

@@ -28,7 +28,7 @@ public sealed class LiveDiscardTests : IDisposable
         using GuestMemory memory = new(ram);
         byte[] expected = Scribble(memory);
         ulong step = (ulong)pagesAtOnce * Page;
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
         {
             Captured = () =>
             {
@@ -43,7 +43,7 @@ public sealed class LiveDiscardTests : IDisposable
         byte[] now = new byte[Length];
         now[3 * Page] = 7;
         memory.ReadArray<byte>(0, (int)Length).ShouldEqual(now);
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
 
         // Nothing is left behind: pages are given back without being kept, and take no memory.
@@ -57,7 +57,7 @@ public sealed class LiveDiscardTests : IDisposable
         var ram = new SharedBacking(Length, new SharedBackingOptions { IsDiscardable = true });
         using GuestMemory memory = new(ram);
         memory.Write(0, 1UL);
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
         {
             Captured = () =>
             {
@@ -75,9 +75,9 @@ public sealed class LiveDiscardTests : IDisposable
         using HugePages pool = HugePages.Raise(3);
         var ram = new SharedBacking(3 * Huge, new SharedBackingOptions { IsDiscardable = true, HugePages = HugePageSize.Size2MiB, Prefault = true });
         using GuestMemory memory = new(ram);
-        memory.Fill(0, 3 * Huge, 0x5a);
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => ram.Discard(Huge, 2 * Huge) });
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        memory.Fill(0, 0x5a, 3 * Huge);
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => ram.Discard(Huge, 2 * Huge) });
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot, 3 * Huge).AsSpan().ContainsAnyExcept((byte)0x5a).ShouldBeFalse();
     }
 
@@ -108,8 +108,8 @@ public sealed class LiveDiscardTests : IDisposable
         {
             for (int i = 0; i < 100; i++)
             {
-                await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"));
-                using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+                await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"));
+                using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
                 (ulong a, ulong c, ulong d) = (Word(snapshot, A), Word(snapshot, C), Word(snapshot, D));
                 (c - d).ShouldBeLessThanOrEqualTo(1UL, $"{c} was written before {d}");
                 if (c != d)
@@ -156,7 +156,7 @@ public sealed class LiveDiscardTests : IDisposable
             {
                 try
                 {
-                    await Snapshot.SaveLiveAsync(memory, new MemoryStream());
+                    await GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream());
                 }
                 catch (GuestMemoryMappingException e) when (e.ErrorName == "EBUSY")
                 {
@@ -175,9 +175,9 @@ public sealed class LiveDiscardTests : IDisposable
         GuestMemoryBacking backing = how == "madvise" ? new HeapBacking(Length) : new SharedBacking(Length);
         using GuestMemory memory = new(backing);
         byte[] expected = Scribble(memory);
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => Discard(backing, 100 * Page, 8 * Page) });
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => Discard(backing, 100 * Page, 8 * Page) });
         expected.AsSpan(100 * (int)Page, 8 * (int)Page).Clear();
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
     }
 
@@ -192,7 +192,7 @@ public sealed class LiveDiscardTests : IDisposable
         log.Collect();
         using var mapping = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         bool isSupported = HasLogsOfMappings();
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
         {
             Captured = () =>
             {
@@ -205,16 +205,16 @@ public sealed class LiveDiscardTests : IDisposable
             },
         });
         log.Collect().ShouldBe([new GuestRange(5 * Page, Page), new GuestRange(900 * Page, Page)]);
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
         Skip.IfNot(isSupported, "no log of the mapping here");
 
         // Afterwards it starts; and while it is started, saving says what to do.
         mapping.Start();
-        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("b")));
+        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("b")));
         refused.Message.ShouldContain("is to be stopped before");
         mapping.Stop();
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("b"));
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("b"));
     }
 
     private static unsafe void Discard(GuestMemoryBacking backing, ulong offset, ulong length)
@@ -240,14 +240,14 @@ public sealed class LiveDiscardTests : IDisposable
         }
     }
 
-    private static ulong Word(Snapshot snapshot, ulong address)
+    private static ulong Word(GuestMemorySnapshot snapshot, ulong address)
     {
         byte[] bytes = new byte[sizeof(ulong)];
         snapshot.Read(address, bytes);
         return BitConverter.ToUInt64(bytes);
     }
 
-    private static byte[] SavedIn(Snapshot snapshot, ulong length = Length)
+    private static byte[] SavedIn(GuestMemorySnapshot snapshot, ulong length = Length)
     {
         byte[] bytes = new byte[length];
         snapshot.Read(0, bytes);

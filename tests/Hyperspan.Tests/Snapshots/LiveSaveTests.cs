@@ -37,9 +37,9 @@ public sealed class LiveSaveTests : IDisposable
         SnapshotBed.Scribble(memory, new Random(writes), writes);
         byte[] expected = SnapshotBed.BytesOf(memory);
         var options = new SnapshotSaveOptions { Compress = compress, Captured = () => SnapshotBed.Scribble(memory, new Random(writes + 1), 900) };
-        SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options);
+        SnapshotSaved saved = await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options);
         SnapshotBed.BytesOf(memory).ShouldNotBe(expected);
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         snapshot.Id.ShouldBe(saved.Id);
         await snapshot.VerifyAsync();
         (await SnapshotBed.RestoredAsync(snapshot)).ShouldEqual(expected);
@@ -65,9 +65,9 @@ public sealed class LiveSaveTests : IDisposable
             BinaryPrimitives.WriteUInt64LittleEndian(expected.AsSpan((int)(page * Page)), page + 1);
         }
 
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => WriteAll(memory) });
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => WriteAll(memory) });
         memory.Read<ulong>(8).ShouldBe(ulong.MaxValue);
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -106,13 +106,13 @@ public sealed class LiveSaveTests : IDisposable
         using (var image = new LiveMemoryImage(memory, skipUnreadable: false, spill.SafeFileHandle, memorySlots: 20))
         {
             image.Capture();
-            memory.Fill(0, Length, 0x55);
+            memory.Fill(0, 0x55, Length);
             image.KeptBytes.ShouldBe(Length);
             spill.Length.ShouldBe((long)Length);
-            await Snapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
+            await GuestMemorySnapshot.SaveAsync(image, _bed.PathOf("a"), new SnapshotSaveOptions(), progress: null, CancellationToken.None);
         }
 
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         using GuestMemory restored = GuestMemory.Allocate(Length);
         await snapshot.RestoreAsync(restored);
         SnapshotBed.BytesOf(restored).ShouldEqual(expected);
@@ -122,7 +122,7 @@ public sealed class LiveSaveTests : IDisposable
     public void Lets_everybody_go_and_fails_where_nothing_more_can_be_kept()
     {
         using GuestMemory memory = Make("heap");
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         using SafeFileHandle full = File.OpenHandle("/dev/full", FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         using (var image = new LiveMemoryImage(memory, skipUnreadable: false, full, memorySlots: 3 * SelfProbe.GuestPages))
         {
@@ -130,7 +130,7 @@ public sealed class LiveSaveTests : IDisposable
             memory.Write(0, 5UL);
             memory.Write(SelfProbe.Page, 5UL);
             image.Read(0, 1, new byte[Page]);
-            memory.Fill(0, Length, 2);
+            memory.Fill(0, 2, Length);
             image.KeptBytes.ShouldBe(3 * SelfProbe.Page);
             Should.Throw<IOException>(() => image.Read(0, 1, new byte[Page])).Message.ShouldContain("No space left");
         }
@@ -146,24 +146,24 @@ public sealed class LiveSaveTests : IDisposable
         log.Start();
         SnapshotBed.Scribble(memory, new Random(1), 200);
         log.Collect();
-        SnapshotSaved saved = await Snapshot.SaveLiveAsync(
+        SnapshotSaved saved = await GuestMemorySnapshot.SaveLiveAsync(
             memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => SnapshotBed.Scribble(memory, new Random(2), 50) });
         saved.KeptBytes.ShouldBeGreaterThan(0UL);
         byte[] expected = SnapshotBed.BytesOf(memory);
-        using Snapshot first = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot first = GuestMemorySnapshot.Open(_bed.PathOf("a"));
 
         // What was written while the first was saved is in the log, and so is in the second.
         DirtyPages changed = log.Collect();
-        await Snapshot.SaveLiveAsync(
+        await GuestMemorySnapshot.SaveLiveAsync(
             memory, _bed.PathOf("b"), new SnapshotSaveOptions { Since = first, Changed = changed, Captured = () => SnapshotBed.Scribble(memory, new Random(3), 50) });
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("c"), new SnapshotSaveOptions { Since = first });
-        using (Snapshot second = Snapshot.Open(_bed.PathOf("b")))
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("c"), new SnapshotSaveOptions { Since = first });
+        using (GuestMemorySnapshot second = GuestMemorySnapshot.Open(_bed.PathOf("b")))
         {
             second.ParentId.ShouldBe(first.Id);
             (await SnapshotBed.RestoredAsync(second)).ShouldEqual(expected);
         }
 
-        using Snapshot compared = Snapshot.Open(_bed.PathOf("c"));
+        using GuestMemorySnapshot compared = GuestMemorySnapshot.Open(_bed.PathOf("c"));
         (await SnapshotBed.RestoredAsync(compared)).ShouldEqual(SnapshotBed.BytesOf(memory));
     }
 
@@ -175,10 +175,10 @@ public sealed class LiveSaveTests : IDisposable
         ulong told = 0;
         var progress = new Progress(report => told = report.Done);
         var options = new SnapshotSaveOptions { Sections = [new SnapshotSection("state", "abc"u8.ToArray())] };
-        SnapshotSaved saved = await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options, progress);
+        SnapshotSaved saved = await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options, progress);
         saved.StoredPages.ShouldBe(1UL);
         told.ShouldBe(Length);
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         snapshot.Sections.Single().Name.ShouldBe("state");
     }
 
@@ -198,7 +198,7 @@ public sealed class LiveSaveTests : IDisposable
             image.Read(0, ulong.MaxValue, bytes);
             bytes.ShouldEqual(expected[..bytes.Length]);
             image.TryNext(0x1000_0000 >> 18, out ulong chunk, out _).ShouldBeTrue();
-            memory.Fill(0, 64 * Page, 9);
+            memory.Fill(0, 9, 64 * Page);
             image.Read(chunk, ulong.MaxValue, bytes);
             bytes.ShouldEqual(expected[..bytes.Length]);
         }
@@ -210,7 +210,7 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_slice_holds_its_own_pages_alone()
     {
         using GuestMemory memory = Make("shared");
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         ulong unit = SelfProbe.Page;
         using GuestMemory slice = memory.Slice(10 * unit, 20 * unit);
         byte[] expected = SnapshotBed.BytesOf(slice);
@@ -218,12 +218,12 @@ public sealed class LiveSaveTests : IDisposable
         using (var image = new LiveMemoryImage(slice, skipUnreadable: false, spill.SafeFileHandle))
         {
             image.Capture();
-            memory.Fill(0, Length, 2);
+            memory.Fill(0, 2, Length);
             image.KeptBytes.ShouldBe(20 * unit);
         }
 
-        await Snapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 20 * unit, 3) });
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        await GuestMemorySnapshot.SaveLiveAsync(slice, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => slice.Fill(0, 3, 20 * unit) });
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[20 * unit];
         snapshot.Read(0, bytes);
         bytes.ShouldAllBe(value => value == 2);
@@ -234,11 +234,11 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_cancelled_one_leaves_what_was_there_and_lets_everybody_go()
     {
         using GuestMemory memory = Make("heap");
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         File.WriteAllText(_bed.PathOf("a"), "old");
         using var source = new CancellationTokenSource();
         await Should.ThrowAsync<OperationCanceledException>(
-            Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = source.Cancel }, progress: null, source.Token));
+            GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = source.Cancel }, progress: null, source.Token));
         File.ReadAllText(_bed.PathOf("a")).ShouldBe("old");
         _bed.Names().ShouldBe(["a"]);
         ShouldBeLeftAlone(memory);
@@ -248,15 +248,15 @@ public sealed class LiveSaveTests : IDisposable
     public async Task A_target_that_is_full_lets_everybody_go()
     {
         using GuestMemory memory = Make("shared");
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         using (var full = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0))
         {
-            await Should.ThrowAsync<IOException>(Snapshot.SaveLiveAsync(memory, full));
+            await Should.ThrowAsync<IOException>(GuestMemorySnapshot.SaveLiveAsync(memory, full));
         }
 
-        await Should.ThrowAsync<DirectoryNotFoundException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("nowhere/a")));
+        await Should.ThrowAsync<DirectoryNotFoundException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("nowhere/a")));
         await Should.ThrowAsync<TimeZoneNotFoundException>(
-            Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => throw new TimeZoneNotFoundException() }));
+            GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => throw new TimeZoneNotFoundException() }));
         ShouldBeLeftAlone(memory);
     }
 
@@ -267,12 +267,12 @@ public sealed class LiveSaveTests : IDisposable
     public async Task Memory_that_is_disposed_meanwhile_ends_it(string kind, bool skipUnreadable)
     {
         GuestMemory memory = Make(kind);
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         var options = new SnapshotSaveOptions { SkipUnreadable = skipUnreadable, Captured = memory.Dispose };
-        GuestMemoryException e = await Should.ThrowAsync<GuestMemoryException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
+        GuestMemoryException e = await Should.ThrowAsync<GuestMemoryException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
         e.Fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         _bed.Names().ShouldBeEmpty();
-        await Should.ThrowAsync<ObjectDisposedException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
+        await Should.ThrowAsync<ObjectDisposedException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), options));
     }
 
     [SkippableFact]
@@ -300,12 +300,12 @@ public sealed class LiveSaveTests : IDisposable
             using var file = new GuestMemory(new FileBacking(onDisk.Path, FileAccess.ReadWrite));
             (await Refused(file)).ShouldContain("file system");
             using var copied = new GuestMemory(new FileBacking(onDisk.Path, options: new FileBackingOptions { CopyOnWrite = true }));
-            (await Should.ThrowAsync<GuestMemoryMappingException>(Snapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
+            (await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
         }
 
         // What nobody writes need not be held.
         using GuestMemory firmware = new GuestMemoryBuilder("with firmware").AddRegion(0, new HeapBacking(Page)).AddRegion(0x10_0000, new FileBacking(onDisk.Path)).Build();
-        await Snapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
+        await GuestMemorySnapshot.SaveLiveAsync(firmware, _bed.PathOf("firmware"));
         _bed.Names().ShouldBe(["firmware"]);
     }
 
@@ -325,7 +325,7 @@ public sealed class LiveSaveTests : IDisposable
         }
 
         log.Collect();
-        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a")));
+        GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a")));
         refused.ErrorName.ShouldBe("EBUSY");
         refused.Message.ShouldContain("dirty log");
         WriteByPointer(memory, 1);
@@ -333,9 +333,9 @@ public sealed class LiveSaveTests : IDisposable
         log.Stop();
 
         // Nor twice at the same time.
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions
         {
-            Captured = () => Should.Throw<GuestMemoryMappingException>(() => Snapshot.SaveLiveAsync(memory, _bed.PathOf("b")).GetAwaiter().GetResult()),
+            Captured = () => Should.Throw<GuestMemoryMappingException>(() => GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("b")).GetAwaiter().GetResult()),
         });
         ShouldBeLeftAlone(memory);
     }
@@ -348,8 +348,8 @@ public sealed class LiveSaveTests : IDisposable
         using var memory = new GuestMemory(backing);
         using var other = new GuestMemory(new ForeignBacking(backing.Handle, 0, Page));
         memory.Write(0, 1UL);
-        await Snapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => other.Write(0, 2UL) });
-        using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => other.Write(0, 2UL) });
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         byte[] bytes = new byte[8];
         snapshot.Read(0, bytes);
         BitConverter.ToUInt64(bytes).ShouldBe(2UL);
@@ -366,7 +366,7 @@ public sealed class LiveSaveTests : IDisposable
             memory.Write((page * Page) + 8, ulong.MaxValue);
             mapping[((page + 1) * Page) + 9] = 7;
             LibC.Read(random, mapping + ((page + 2) * Page), (nuint)Page).ShouldBe((nint)Page);
-            memory.Fill((page + 3) * Page, Page, 0);
+            memory.Fill((page + 3) * Page, 0, Page);
         }
     }
 
@@ -377,13 +377,13 @@ public sealed class LiveSaveTests : IDisposable
     }
 
     private async Task<string> Refused(GuestMemory memory) =>
-        (await Should.ThrowAsync<NotSupportedException>(Snapshot.SaveLiveAsync(memory, _bed.PathOf("a")))).Message;
+        (await Should.ThrowAsync<NotSupportedException>(GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a")))).Message;
 
     /// <summary>Nothing is registered any more, or it could not be again.</summary>
     private void ShouldBeLeftAlone(GuestMemory memory)
     {
         memory.Write(0, 3UL);
-        Snapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
+        GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
         memory.Read<ulong>(0).ShouldBe(3UL);
     }
 

@@ -16,7 +16,7 @@ public sealed class OnDemandTests : IDisposable
     [InlineData(true)]
     public async Task Every_byte_is_as_it_was(bool compress)
     {
-        using Snapshot snapshot = await ChainAsync(compress);
+        using GuestMemorySnapshot snapshot = await ChainAsync(compress);
         using OnDemandMemory lazy = Create(snapshot);
         lazy.FetchedBytes.ShouldBe(0UL);
         SnapshotBed.BytesOf(lazy.Memory).ShouldEqual(await SnapshotBed.RestoredAsync(snapshot));
@@ -28,7 +28,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task All_operations_bring_their_pages()
     {
-        using Snapshot snapshot = await NumberedAsync(512);
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
         using OnDemandMemory lazy = Create(snapshot);
         GuestMemory memory = lazy.Memory;
         const ulong Step = 64 * 4096;
@@ -36,7 +36,7 @@ public sealed class OnDemandTests : IDisposable
         memory.Write((2 * Step) + 0x2008, 9UL);
         memory.Read<ulong>((2 * Step) + 0x2010).ShouldBe(0UL);
         memory.Read<ulong>((2 * Step) + 0x1008).ShouldBe(0UL);
-        memory.Fill((3 * Step) + 5, Step, 3);
+        memory.Fill((3 * Step) + 5, 3, Step);
         memory.CopyTo(4 * Step, memory, 5 * Step, 4096 * 3);
         memory.Read<ulong>((5 * Step) + 0x1008).ShouldBe(257UL);
         using PinnedMemory locked = memory.Pin(6 * Step, Step, AccessType.Read);
@@ -47,7 +47,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Page_that_cannot_be_had_is_a_fault_and_comes_when_it_can()
     {
-        using Snapshot snapshot = await NumberedAsync(512);
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Failing = new IOException("no route to page") };
         using OnDemandMemory lazy = Create(source);
         lazy.Memory.TryRead(0x1008, out ulong value, out GuestMemoryFault fault).ShouldBeFalse();
@@ -62,7 +62,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Slow_page_is_a_fault_in_time_while_the_rest_goes_on()
     {
-        using Snapshot snapshot = await NumberedAsync(512);
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), GatedFrom = 64 * 4096 };
         using OnDemandMemory lazy = Create(source, new OnDemandOptions { PageTimeout = TimeSpan.FromMilliseconds(50) });
         lazy.Memory.TryRead((64 * 4096) + 0x1008, out ulong value, out GuestMemoryFault fault).ShouldBeFalse();
@@ -85,7 +85,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Disposal_ends_who_waits()
     {
-        using Snapshot snapshot = await NumberedAsync(512);
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot) { Gate = new TaskCompletionSource(), GatedFrom = 0 };
         OnDemandMemory lazy = Create(source, new OnDemandOptions { PageTimeout = Timeout.InfiniteTimeSpan });
         GuestMemoryFault fault = default;
@@ -104,7 +104,7 @@ public sealed class OnDemandTests : IDisposable
     [SkippableFact]
     public async Task Prefetch_follows_what_is_stored_or_the_order_given()
     {
-        using Snapshot snapshot = await NumberedAsync(512);
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
         var source = new Source(snapshot);
         using (OnDemandMemory lazy = Create(source))
         {
@@ -135,19 +135,19 @@ public sealed class OnDemandTests : IDisposable
     [InlineData(true)]
     public async Task Mapped_memory_is_as_it_was_and_stays_private(bool compress)
     {
-        using Snapshot snapshot = await ChainAsync(compress);
+        using GuestMemorySnapshot snapshot = await ChainAsync(compress);
         byte[] expected = await SnapshotBed.RestoredAsync(snapshot);
         GuestMemory mapped = snapshot.CreateMemory("mapped");
         SnapshotBed.BytesOf(mapped).ShouldEqual(expected);
         SnapshotBed.Scribble(mapped, new Random(1), 200);
         await snapshot.VerifyAsync();
-        using GuestMemory again = Snapshot.Map(snapshot.Path);
+        using GuestMemory again = GuestMemorySnapshot.Map(snapshot.Path);
         again.Name.ShouldBe(Path.GetFileName(snapshot.Path));
         mapped.Dispose();
         SnapshotBed.BytesOf(again).ShouldEqual(expected);
     }
 
-    private static OnDemandMemory Create(Snapshot snapshot)
+    private static OnDemandMemory Create(GuestMemorySnapshot snapshot)
     {
         try
         {
@@ -174,19 +174,19 @@ public sealed class OnDemandTests : IDisposable
     }
 
     /// <summary>A difference to a full snapshot of random memory.</summary>
-    private async Task<Snapshot> ChainAsync(bool compress)
+    private async Task<GuestMemorySnapshot> ChainAsync(bool compress)
     {
         using GuestMemory memory = SnapshotBed.CreateMemory();
         SnapshotBed.Scribble(memory, new Random(11), 300);
-        await Snapshot.SaveAsync(memory, _bed.PathOf("base"), new SnapshotSaveOptions { Compress = compress });
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("base"), new SnapshotSaveOptions { Compress = compress });
         SnapshotBed.Scribble(memory, new Random(12), 60);
-        using Snapshot since = Snapshot.Open(_bed.PathOf("base"));
-        await Snapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since });
-        return Snapshot.Open(_bed.PathOf("next"));
+        using GuestMemorySnapshot since = GuestMemorySnapshot.Open(_bed.PathOf("base"));
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("next"), new SnapshotSaveOptions { Since = since });
+        return GuestMemorySnapshot.Open(_bed.PathOf("next"));
     }
 
     /// <summary>Pages that hold their number in their second word; each third is zero.</summary>
-    private async Task<Snapshot> NumberedAsync(ulong pages)
+    private async Task<GuestMemorySnapshot> NumberedAsync(ulong pages)
     {
         using var memory = new GuestMemory(new HeapBacking(pages * 4096), "numbered");
         for (ulong page = 0; page < pages; page++)
@@ -197,11 +197,11 @@ public sealed class OnDemandTests : IDisposable
             }
         }
 
-        await Snapshot.SaveAsync(memory, _bed.PathOf("numbered"));
-        return Snapshot.Open(_bed.PathOf("numbered"));
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("numbered"));
+        return GuestMemorySnapshot.Open(_bed.PathOf("numbered"));
     }
 
-    private sealed class Source(Snapshot snapshot) : IPageSource
+    private sealed class Source(GuestMemorySnapshot snapshot) : IPageSource
     {
         private readonly List<ulong> _asked = [];
 

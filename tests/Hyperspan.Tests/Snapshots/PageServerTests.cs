@@ -32,7 +32,7 @@ public sealed class PageServerTests : IDisposable
     [SkippableFact]
     public async Task Monitor_in_another_process_gets_its_pages()
     {
-        using Snapshot snapshot = await NumberedAsync();
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
         Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}"));
         Task<Socket> accepting = _listener.AcceptAsync();
         await Task.WhenAny(child, accepting);
@@ -51,7 +51,7 @@ public sealed class PageServerTests : IDisposable
     [InlineData("[{\"base_host_virt_addr\":4096,\"size\":18446744073709547520,\"offset\":0}]")]
     public async Task What_is_not_the_protocol_ends_the_connection(string text)
     {
-        using Snapshot snapshot = await NumberedAsync();
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
         using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
         client.Send(Encoding.UTF8.GetBytes(text));
@@ -65,7 +65,7 @@ public sealed class PageServerTests : IDisposable
     [InlineData(true)]
     public async Task Descriptors_of_a_monitor_that_is_refused_are_closed(bool isCancelled)
     {
-        using Snapshot snapshot = await NumberedAsync();
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
         using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
         string name = $"hs-{Guid.NewGuid():N}";
@@ -108,7 +108,7 @@ public sealed class PageServerTests : IDisposable
         }
     }
 
-    private async Task<Snapshot> NumberedAsync()
+    private async Task<GuestMemorySnapshot> NumberedAsync()
     {
         using var memory = new GuestMemory(new HeapBacking(Pages * 4096), "numbered");
         for (ulong page = 0; page < Pages; page++)
@@ -119,7 +119,7 @@ public sealed class PageServerTests : IDisposable
             }
         }
 
-        await Snapshot.SaveAsync(memory, _bed.PathOf("numbered"));
-        return Snapshot.Open(_bed.PathOf("numbered"));
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("numbered"));
+        return GuestMemorySnapshot.Open(_bed.PathOf("numbered"));
     }
 }

@@ -22,7 +22,7 @@ public sealed class SnapshotBed : IDisposable
         using GuestMemory memory = GuestMemory.Allocate(Page);
         try
         {
-            Snapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
+            GuestMemorySnapshot.SaveLiveAsync(memory, new MemoryStream()).GetAwaiter().GetResult();
         }
         catch (PlatformNotSupportedException e)
         {
@@ -83,7 +83,7 @@ public sealed class SnapshotBed : IDisposable
     }
 
     /// <summary>What a snapshot restores, over memory that held something else before.</summary>
-    public static async Task<byte[]> RestoredAsync(Snapshot snapshot)
+    public static async Task<byte[]> RestoredAsync(GuestMemorySnapshot snapshot)
     {
         using GuestMemory memory = CreateMemory();
         Scribble(memory, new Random(99), 50);

@@ -20,14 +20,14 @@ public sealed class SnapshotKillTests : IDisposable
     public async Task Old_or_new_is_there_wherever_it_is_killed()
     {
         using var memory = new GuestMemory(new HeapBacking(Size), "ram");
-        memory.Fill(0, Size, 1);
+        memory.Fill(0, 1, Size);
         int killed = 0;
         int renewed = 0;
 
         // 32 reads of memory and 21 of the section, then five times somewhere in what follows.
         for (int point = 1; point <= 50; point++)
         {
-            await Snapshot.SaveAsync(memory, _bed.PathOf("a"));
+            await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
             if (point <= 45)
             {
                 ChildProcess.Run("snapshot-kill", _bed.PathOf("a"), $"{point}").ExitCode.ShouldBe(128 + 9);
@@ -38,7 +38,7 @@ public sealed class SnapshotKillTests : IDisposable
                 KillAtTheEnd(point - 46);
             }
 
-            using Snapshot snapshot = Snapshot.Open(_bed.PathOf("a"));
+            using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
             await snapshot.VerifyAsync();
             byte[] all = new byte[Size];
             snapshot.Read(0, all);
@@ -60,7 +60,7 @@ public sealed class SnapshotKillTests : IDisposable
 
         killed.ShouldBe(45);
         ChildProcess.Run("snapshot-kill", _bed.PathOf("a"), "0").ExitCode.ShouldBe(0);
-        using Snapshot last = Snapshot.Open(_bed.PathOf("a"));
+        using GuestMemorySnapshot last = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         byte[] first = new byte[1];
         last.Read(0, first);
         first[0].ShouldBe((byte)2);

@@ -56,7 +56,7 @@ public class DefaultReaderTests
             where TWriter : struct, IMemoryWriter, allows ref struct
         {
             writer.TryWrite([], out StreamingFault fault).ShouldBeTrue();
-            writer.TryFill(0, 1, out fault).ShouldBeTrue();
+            writer.TryFill(1, 0, out fault).ShouldBeTrue();
             writer.TryWrite((ushort)1, out fault).ShouldBeFalse();
             fault.IsFault.ShouldBeTrue();
         }

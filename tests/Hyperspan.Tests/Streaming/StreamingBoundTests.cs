@@ -45,7 +45,7 @@ public class StreamingBoundTests
     public void Writers_end_with_their_last_byte()
     {
         using GuestMemory memory = GuestMemory.Allocate(0x10000);
-        memory.Fill(0, 0x10000, 0xee);
+        memory.Fill(0, 0xee, 0x10000);
         Check(new RangeWriter(memory, 0x1000, Length));
         Check(new PagedWriter(memory, new PagedRange(Pages, 4090, Length)));
         Check(new PagedListWriter(memory, new PagedRanges(List)));
@@ -61,9 +61,9 @@ public class StreamingBoundTests
             writer.Remaining.ShouldBe((ulong)Length);
             writer.TryWrite(new byte[Length + 1], out StreamingFault fault).ShouldBeFalse();
             fault.Kind.ShouldBe(StreamingFaultKind.OutOfRange);
-            writer.TryFill(Length + 1, 1, out _).ShouldBeFalse();
+            writer.TryFill(1, Length + 1, out _).ShouldBeFalse();
             writer.Remaining.ShouldBe((ulong)Length);
-            writer.TryFill(Length - 7, 1, out _).ShouldBeTrue();
+            writer.TryFill(1, Length - 7, out _).ShouldBeTrue();
             writer.TryWrite(ulong.MaxValue, out fault).ShouldBeFalse();
             fault.Kind.ShouldBe(StreamingFaultKind.OutOfRange);
             writer.TryWrite(new byte[7], out _).ShouldBeTrue();

@@ -81,7 +81,7 @@ public class StreamingFaultTests
             ulong left = writer.Remaining;
             writer.TryWrite(new byte[3 * Page], out StreamingFault fault).ShouldBeFalse();
             ShouldFailAtHole(fault, 3 * Page, left);
-            writer.TryFill(3 * Page, 1, out fault).ShouldBeFalse();
+            writer.TryFill(1, 3 * Page, out fault).ShouldBeFalse();
             ShouldFailAtHole(fault, 3 * Page, left);
             writer.Remaining.ShouldBe(left);
             writer.Write(new byte[2 * Page]);
@@ -125,7 +125,7 @@ public class StreamingFaultTests
         Reading(static (ref SpanMemoryReader r) => r.Limit(7).Read<ulong>());
         Writing(static (ref SpanMemoryWriter w) => w.Write(new byte[9]));
         Writing(static (ref SpanMemoryWriter w) => w.Write(Guid.Empty));
-        Writing(static (ref SpanMemoryWriter w) => w.Fill(9, 1));
+        Writing(static (ref SpanMemoryWriter w) => w.Fill(1, 9));
         Writing(static (ref SpanMemoryWriter w) => w.Clear(ulong.MaxValue));
 
         static void Reading(ReadStep step) => Should.Throw<MemoryStreamingException>(() =>
@@ -167,7 +167,7 @@ public class StreamingFaultTests
             fault.Kind.ShouldBe(StreamingFaultKind.ReadOnly);
             writer.TryWrite(Guid.Empty, out fault).ShouldBeFalse();
             fault.Kind.ShouldBe(StreamingFaultKind.ReadOnly);
-            writer.TryFill(8, 1, out fault).ShouldBeFalse();
+            writer.TryFill(1, 8, out fault).ShouldBeFalse();
             fault.ToString().ShouldBe("write of 0x8 bytes refused: the memory is read-only");
             (fault.Requested, fault.Remaining, writer.Remaining).ShouldBe((8UL, 0x20UL, 0x20UL));
         }
@@ -284,7 +284,7 @@ public class StreamingFaultTests
         var mapping = new SparseBacking(4 * Page);
         mapping.Commit(0, 4 * Page);
         var memory = new GuestMemory(mapping, "ram");
-        memory.Fill(0, 4 * Page, 1);
+        memory.Fill(0, 1, 4 * Page);
         mapping.Decommit(2 * Page, Page);
         return memory;
     }

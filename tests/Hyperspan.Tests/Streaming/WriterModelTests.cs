@@ -75,7 +75,7 @@ public class WriterModelTests
         (byte[] written, bool done, StreamingFault fault) = step.Kind switch
         {
             0 => (bytes, writer.TryWrite(bytes, out StreamingFault f), f),
-            1 => (Repeat((byte)step.Seed, step.Length), writer.TryFill((ulong)step.Length, (byte)step.Seed, out StreamingFault f), f),
+            1 => (Repeat((byte)step.Seed, step.Length), writer.TryFill((byte)step.Seed, (ulong)step.Length, out StreamingFault f), f),
             2 => (new byte[step.Length], writer.TryClear((ulong)step.Length, out StreamingFault f), f),
             3 => ([(byte)step.Seed], writer.TryWrite((byte)step.Seed, out StreamingFault f), f),
             4 => (BitConverter.GetBytes(step.Seed), writer.TryWrite(step.Seed, out StreamingFault f), f),

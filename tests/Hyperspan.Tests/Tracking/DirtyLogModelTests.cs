@@ -70,7 +70,7 @@ public sealed class DirtyLogModelTests
             bool written = random.Next(9) switch
             {
                 0 => memory.TryWrite(at, bytes.AsSpan(0, length)),
-                1 => view.TryFill(at, (ulong)length, (byte)count),
+                1 => view.TryFill(at, (byte)count, (ulong)length),
                 2 => memory.TryWrite(at & ~7UL, count),
                 3 => view.TryWrite(at, (int)count, out _),
                 4 => memory.TryAdd(at & ~3UL, 1, out int _, out _),

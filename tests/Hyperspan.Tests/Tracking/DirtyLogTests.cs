@@ -140,7 +140,7 @@ public sealed class DirtyLogTests
         using var log = new DirtyLog(memory, Large);
         log.Start();
         memory.Write(Page, 1);
-        memory.Fill(Large - 1, 2, 1);
+        memory.Fill(Large - 1, 1, 2);
         memory.Write(0x1_0000_0000 + Large - 4, 1);
         DirtyPages pages = log.Collect();
         pages.ShouldBe([new GuestRange(0, 2 * Large), new GuestRange(0x1_0000_0000, Large)]);
@@ -205,7 +205,7 @@ public sealed class DirtyLogTests
         using var memory = new GuestMemory(mapping, "hole");
         using var log = new DirtyLog(memory);
         log.Start();
-        memory.TryFill(100, 4 * Page, 7, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryFill(100, 7, 4 * Page, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Address.ShouldBe(2 * Page);
         DirtyPages pages = log.Collect();
         pages.Contains(0).ShouldBeTrue();
@@ -255,10 +255,10 @@ public sealed class DirtyLogTests
         using GuestMemory memory = GuestMemory.Allocate(512 * Page);
         using var log = new DirtyLog(memory);
         log.Start();
-        memory.Fill(60 * Page, 8 * Page, 1);
+        memory.Fill(60 * Page, 1, 8 * Page);
         memory.Write(400 * Page, 1);
         DirtyPages first = log.Collect();
-        memory.Fill(66 * Page, 4 * Page, 1);
+        memory.Fill(66 * Page, 1, 4 * Page);
         memory.Write(200 * Page, 1);
         DirtyPages union = first.Union(log.Collect());
         union.ShouldBe([new GuestRange(60 * Page, 10 * Page), new GuestRange(200 * Page, Page), new GuestRange(400 * Page, Page)]);
@@ -372,10 +372,10 @@ public sealed class DirtyLogTests
         foreach (ulong start in (ulong[])[0, 0x10_0000])
         {
             // Marks what would be taken for the page's own mark if the place were not looked at.
-            whole.Fill(0, 0x5000, 1);
+            whole.Fill(0, 1, 0x5000);
             memory.Write(start + 8, 1UL);
             log.Collect().ShouldBe([new GuestRange(start, 0x1000)]);
-            whole.Fill(0, 0x5000, 1);
+            whole.Fill(0, 1, 0x5000);
             memory.TryWrite(start + 0x1008, 1UL).ShouldBeTrue();
             log.Collect().ShouldBe([new GuestRange(start + 0x1000, 0x1000)]);
         }

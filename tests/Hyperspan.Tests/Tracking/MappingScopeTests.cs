@@ -152,8 +152,8 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         using var bed = new SnapshotBed();
         using GuestMemory memory = Make("heap");
-        Snapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
-        using Snapshot snapshot = Snapshot.Open(bed.PathOf("s"));
+        GuestMemorySnapshot.SaveAsync(memory, bed.PathOf("s")).GetAwaiter().GetResult();
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(bed.PathOf("s"));
         using OnDemandMemory lazy = OnDemandMemory.Create(snapshot);
         using var log = new DirtyLog(lazy.Memory, scope: DirtyLogScope.Mapping);
         Should.Throw<GuestMemoryMappingException>(log.Start).Message.ShouldContain("watch the writes to");
@@ -168,7 +168,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
     {
         var backing = new SharedBacking(Length);
         using var memory = new GuestMemory(backing, "shared");
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         using var again = new GuestMemory(new ForeignBacking(backing.Handle, 0, Length), "again");
         using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
         log.Start();
@@ -295,7 +295,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
         };
         (backing as SparseBacking)?.Commit(0, Length);
         var memory = new GuestMemory(backing, kind);
-        memory.Fill(0, Length, 1);
+        memory.Fill(0, 1, Length);
         return memory;
     }
 }

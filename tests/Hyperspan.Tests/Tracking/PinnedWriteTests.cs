@@ -63,7 +63,7 @@ public sealed class PinnedWriteTests : IDisposable
     {
         _log.Start();
         PinnedMemory locked = _memory.Pin(0, 2 * Page, AccessType.Write);
-        using (locked.Segments[0].Pin())
+        using (locked.Pieces[0].Pin())
         {
             locked.Dispose();
             Collect().ShouldBe([0UL, 1UL]);
@@ -123,7 +123,7 @@ public sealed class PinnedWriteTests : IDisposable
         {
             memory.Write(8, 1);
             memory.Read<int>(8);
-            memory.Fill((2 * Page) - 1, 2, 7);
+            memory.Fill((2 * Page) - 1, 7, 2);
             told.Writes.ShouldBe([(8UL, 4UL), ((2 * Page) - 1, 2UL), (0x10_0000 + Page - 1, 1UL)]);
         }
 

@@ -211,11 +211,11 @@ public sealed class TranslatedInvalidationTests
                 memory.Read(Iova + 16, large);
                 return large.AsSpan().IndexOf((byte)0xad) >= 0;
             case "exchanges":
-                memory.TryCompareExchange(Iova + 128, 1UL, 0UL, out ulong seen, out _);
+                memory.TryCompareExchange(Iova + 128, 1UL, 0UL, out _, out ulong seen, out _);
                 memory.Or(Iova + 136, 1u);
                 return seen == Poison;
             case "fills":
-                memory.Fill(Iova + 300, Page, 1);
+                memory.Fill(Iova + 300, 1, Page);
                 return false;
             case "across":
                 memory.Write(Iova + Page - 4, 1UL);

@@ -110,7 +110,7 @@ public sealed class TranslatedMemoryModelTests
                     byte value = (byte)_random.Next();
                     byte[] filling = new byte[length];
                     Array.Fill(filling, value);
-                    Written(at, filling, _translated.Memory.TryFill(at, (ulong)length, value, out fault), fault);
+                    Written(at, filling, _translated.Memory.TryFill(at, value, (ulong)length, out fault), fault);
                     break;
                 case 3:
                     done = _translated.Memory.TryRead(at, out ulong number, out fault);
@@ -131,12 +131,12 @@ public sealed class TranslatedMemoryModelTests
                     ulong before = first < 0 ? BitConverter.ToUInt64(Model(at, 8)) : 0;
                     ulong comparand = _random.Next(2) == 0 ? before : before + 1;
                     ulong after = (ulong)_random.NextInt64();
-                    bool accessed = _translated.Memory.TryCompareExchange(at, after, comparand, out ulong original, out fault);
+                    bool accessed = _translated.Memory.TryCompareExchange(at, after, comparand, out bool exchanged, out ulong original, out fault);
                     accessed.ShouldBe(first < 0, fault.ToString());
                     if (accessed)
                     {
-                        original.ShouldBe(before);
-                        Store(at, BitConverter.GetBytes(comparand == before ? after : before));
+                        (exchanged, original).ShouldBe((comparand == before, before));
+                        Store(at, BitConverter.GetBytes(exchanged ? after : before));
                     }
 
                     break;

@@ -46,7 +46,7 @@ public sealed class TranslatedMemoryTests : IDisposable
         _ram.Read(3 * Page, (int)Page).ShouldBe(bytes[(int)Page..(int)(2 * Page)]);
         _ram.Read(5 * Page, (int)Page).ShouldBe(bytes[(int)(2 * Page)..]);
         Memory.Read(at, bytes.Length).ShouldBe(bytes);
-        Memory.Fill(at + 100, 2 * Page, 7);
+        Memory.Fill(at + 100, 7, 2 * Page);
         Memory.Read<byte>(at + (2 * Page) + 99).ShouldBe((byte)7);
         Memory.Read<byte>(at + (2 * Page) + 100).ShouldBe(bytes[(int)(2 * Page) + 100]);
         Memory.Read<byte>(at + (3 * Page) - 1).ShouldBe(bytes[^1]);
@@ -67,7 +67,7 @@ public sealed class TranslatedMemoryTests : IDisposable
         Memory.Write(Iova + 5, new byte[] { 1, 2, 3 });
         _ram.Read((3 * Page) + 5, 3).ShouldBe([1, 2, 3]);
         int lookUps = _map.LookUps;
-        Memory.Fill(Iova + 1, 5 * Page, 9);
+        Memory.Fill(Iova + 1, 9, 5 * Page);
         (_map.LookUps - lookUps).ShouldBe(1);
     }
 
@@ -99,12 +99,12 @@ public sealed class TranslatedMemoryTests : IDisposable
     {
         ulong page = Iova / Page;
         _map.Map(page, 1).Map(page + 1, 2, 1, Protection.Read).Map(page + 2, 3, 1, new Protection(read: false, write: true, execute: false));
-        _ram.Fill(0, 16 * Page, 0x5a);
+        _ram.Fill(0, 0x5a, 16 * Page);
         Memory.Read<ulong>(Iova + Page).ShouldBe(0x5a5a_5a5a_5a5a_5a5aUL);
         Refused(Memory.TryWrite(Iova + Page, 1UL, out GuestMemoryFault fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
-        Refused(Memory.TryCompareExchange(Iova + Page + 8, 1, 1, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page + 8);
+        Refused(Memory.TryCompareExchange(Iova + Page + 8, 1, 1, out _, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page + 8);
         Refused(Memory.TryWrite(Iova + 4000, new byte[500], out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
-        Refused(Memory.TryFill(Iova + 4000, 500, 1, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
+        Refused(Memory.TryFill(Iova + 4000, 1, 500, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
         Refused(Memory.TryPin(Iova + 4000, 500, AccessType.Write, out _, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
         Refused(Memory.TryProbe(Iova, 2 * Page, AccessType.Write, out fault), fault, GuestMemoryFaultKind.ReadOnly, Iova + Page);
         Memory.TryProbe(Iova, 2 * Page, AccessType.Read, out _).ShouldBeTrue();
@@ -393,7 +393,7 @@ public sealed class TranslatedMemoryTests : IDisposable
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
             memory.TryWrite(0, new byte[100], out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);
-            memory.TryCompareExchange(8, 1, 1, out _, out fault).ShouldBeFalse();
+            memory.TryCompareExchange(8, 1, 1, out _, out _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 8);
             memory.TryPin(0, 10, AccessType.Read, out _, out fault).ShouldBeFalse();
             fault.ShouldBeFault(GuestMemoryFaultKind.Disposed, 0);

@@ -214,7 +214,7 @@ public sealed class X64PageTablesTests : IDisposable
         translated.Memory.Write(Address + 8, 5UL);
         translated.Memory.CompareExchange(Address + 8, 6UL, 5UL).ShouldBe(5UL);
         _memory.Read<ulong>(0x30_0008).ShouldBe(6UL);
-        translated.Memory.Fill(Address + 0x40_0000 + 0x1000, 0x2000, 9);
+        translated.Memory.Fill(Address + 0x40_0000 + 0x1000, 9, 0x2000);
         _memory.Read<byte>(0x20_2fff).ShouldBe((byte)9);
         translated.Memory.Read<ulong>(Address + 0x1000).ShouldBe(0UL);
         translated.Memory.TryWrite(Address + 0xfff, (ushort)1, out GuestMemoryFault fault).ShouldBeFalse();

@@ -60,7 +60,7 @@ public class BlockModelTests
             switch (request.Kind)
             {
                 case BlockRequestType.Read:
-                    bed.Memory.Fill(data, (ulong)length, 0xEE);
+                    bed.Memory.Fill(data, 0xEE, (ulong)length);
                     submitted = bed.Driver.TrySubmitRead((ulong)request.Sector, request.Cut(data), out token);
                     if (inside && !unknown.AsSpan(request.Sector, request.Sectors).Contains(true))
                     {
@@ -69,7 +69,7 @@ public class BlockModelTests
 
                     break;
                 case BlockRequestType.Write:
-                    bed.Memory.Fill(data, (ulong)length, (byte)request.Seed);
+                    bed.Memory.Fill(data, (byte)request.Seed, (ulong)length);
                     submitted = bed.Driver.TrySubmitWrite((ulong)request.Sector, request.Cut(data), out token);
                     if (inside)
                     {

@@ -245,7 +245,7 @@ public class HostileGuestTests
     {
         var disk = new MemoryDisk(512 * 4);
         using var bed = new BlockBed(disk);
-        bed.Memory.Fill(BlockBed.Data, 0x1000, 0);
+        bed.Memory.Fill(BlockBed.Data, 0, 0x1000);
         bool stop = false;
         var scribbler = new Thread(() =>
         {

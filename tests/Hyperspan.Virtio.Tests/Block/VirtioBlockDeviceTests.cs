@@ -204,7 +204,7 @@ public class VirtioBlockDeviceTests
                 int sector = (round * queues) + index;
                 memory.Write(data, sector + 1);
                 driver.Write((ulong)sector, data, 512).ShouldBe(BlockStatus.Ok);
-                memory.Fill(data, 512, 0);
+                memory.Fill(data, 0, 512);
                 driver.Read((ulong)sector, data, 512).ShouldBe(BlockStatus.Ok);
                 memory.Read<int>(data).ShouldBe(sector + 1);
             }

@@ -49,12 +49,12 @@ public sealed class VirtioBlockRequestTests : IDisposable
     {
         // Header and data in one buffer; header cut in pieces; status at the end of the data.
         _bed.Header(Data, 1, 7);
-        _bed.Memory.Fill(Data + 16, 512, 0x5A);
+        _bed.Memory.Fill(Data + 16, 0x5A, 512);
         _bed.Raw([new(Data, 528)], [new(Data + 0x1000, 1)])!.Value.Written.ShouldBe(1u);
         _disk.Bytes.AsSpan(7 * 512, 512).IndexOfAnyExcept((byte)0x5A).ShouldBe(-1);
 
         _bed.Header(Data, 0, 7);
-        _bed.Memory.Fill(Data + 0x1000, 513, 0xFF);
+        _bed.Memory.Fill(Data + 0x1000, 0xFF, 513);
         _bed.Raw([new(Data, 3), new(Data + 3, 12), new(Data + 15, 1)], [new(Data + 0x1000, 513)])!.Value.Written.ShouldBe(513u);
         Bytes(Data + 0x1000, 513).ShouldBe([.. Enumerable.Repeat((byte)0x5A, 512), 0]);
     }
@@ -78,7 +78,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     public void Bad_sectors_and_odd_lengths(ulong sector, uint length)
     {
         byte[] before = [.. _disk.Bytes];
-        _bed.Memory.Fill(Data, 2048, 0xEE);
+        _bed.Memory.Fill(Data, 0xEE, 2048);
         BlockCompletion read = _bed.Run(BlockRequestType.Read, sector, [], [new(Data, length)]);
         read.Status.ShouldBe(BlockStatus.IoError);
         read.Written.ShouldBe(1u);
@@ -137,7 +137,7 @@ public sealed class VirtioBlockRequestTests : IDisposable
     [InlineData(100, "disk-of-tests")]
     public void Get_id(uint room, string id)
     {
-        _bed.Memory.Fill(Data, 100, 0xEE);
+        _bed.Memory.Fill(Data, 0xEE, 100);
         BlockCompletion done = _bed.Run(BlockRequestType.GetId, 0, [], [new(Data, room)]);
         done.Status.ShouldBe(BlockStatus.Ok);
         uint length = Math.Min(room, 20);

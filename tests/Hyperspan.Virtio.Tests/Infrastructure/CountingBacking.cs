@@ -32,7 +32,7 @@ internal sealed class CountingBacking(int length) : GuestMemoryBacking
         return BackingResult.Success;
     }
 
-    protected override BackingResult FillFallback(ulong offset, ulong length, byte value)
+    protected override BackingResult FillFallback(ulong offset, byte value, ulong length)
     {
         _bytes.AsSpan((int)offset, (int)length).Fill(value);
         return BackingResult.Success;

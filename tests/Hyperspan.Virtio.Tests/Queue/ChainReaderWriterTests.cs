@@ -43,14 +43,14 @@ public sealed class ChainReaderWriterTests : IDisposable
         ChainWriter writer = _bed.Chain.Writable.CreateWriter();
         writer.TryWrite([1, 2, 3, 4, 5]).ShouldBeTrue();
         writer.TryWrite(0x0807_0605_0403_0201UL).ShouldBeTrue();
-        writer.TryFill(4, 0xAA).ShouldBeTrue();
+        writer.TryFill(0xAA, 4).ShouldBeTrue();
         writer.TrySkip(1).ShouldBeTrue();
         writer.TryWrite((ushort)0x2211).ShouldBeTrue();
         writer.Remaining.ShouldBe(10UL);
-        writer.TryFill(11, 1).ShouldBeFalse("more than there is");
+        writer.TryFill(1, 11).ShouldBeFalse("more than there is");
         writer.TryWrite(new byte[11]).ShouldBeFalse();
         writer.TrySkip(11).ShouldBeFalse();
-        writer.TryFill(10, 0xBB).ShouldBeTrue();
+        writer.TryFill(0xBB, 10).ShouldBeTrue();
         writer.TryWrite((byte)1).ShouldBeFalse();
         writer.Fault.IsFault.ShouldBeFalse();
         Collect(3, 1, 10, 16).ShouldBe(
@@ -68,7 +68,7 @@ public sealed class ChainReaderWriterTests : IDisposable
         _bed.Memory.Dispose();
         writer.TryWrite(1UL).ShouldBeFalse();
         writer.Fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
-        writer.TryFill(8, 0).ShouldBeFalse();
+        writer.TryFill(0, 8).ShouldBeFalse();
     }
 
     [Fact]

@@ -78,7 +78,7 @@ public sealed unsafe class PinnedMemory : IDisposable
     /// </summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     /// <exception cref="InvalidOperationException">A page may be written but not read: see <see cref="IsReadable"/>.</exception>
-    public IReadOnlyList<ReadOnlyMemory<byte>> ReadOnlySegments
+    public IReadOnlyList<ReadOnlyMemory<byte>> ReadOnlyPieces
     {
         get
         {
@@ -87,10 +87,10 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
     }
 
-    /// <summary>Gets the pieces as memory to read from and write to, of what was pinned for writing; otherwise as <see cref="ReadOnlySegments"/>.</summary>
+    /// <summary>Gets the pieces as memory to read from and write to, of what was pinned for writing; otherwise as <see cref="ReadOnlyPieces"/>.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     /// <exception cref="InvalidOperationException">The memory was pinned for reading, or a page may be written but not read: see <see cref="IsReadable"/>.</exception>
-    public IReadOnlyList<Memory<byte>> Segments
+    public IReadOnlyList<Memory<byte>> Pieces
     {
         get
         {
@@ -101,15 +101,15 @@ public sealed unsafe class PinnedMemory : IDisposable
         }
     }
 
-    /// <summary>Gets the one piece of what was pinned for writing: most ranges are contiguous in the host; otherwise as <see cref="Segments"/>.</summary>
+    /// <summary>Gets the one piece of what was pinned for writing: most ranges are contiguous in the host; otherwise as <see cref="Pieces"/>.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     /// <exception cref="InvalidOperationException">There are several pieces, the memory was pinned for reading, or a page may be written but not read.</exception>
-    public Memory<byte> Memory => One(Segments);
+    public Memory<byte> Memory => One(Pieces);
 
-    /// <summary>Gets the one piece to read from: most ranges are contiguous in the host; otherwise as <see cref="ReadOnlySegments"/>.</summary>
+    /// <summary>Gets the one piece to read from: most ranges are contiguous in the host; otherwise as <see cref="ReadOnlyPieces"/>.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     /// <exception cref="InvalidOperationException">There are several pieces, or a page may be written but not read.</exception>
-    public ReadOnlyMemory<byte> ReadOnlyMemory => One(ReadOnlySegments);
+    public ReadOnlyMemory<byte> ReadOnlyMemory => One(ReadOnlyPieces);
 
     /// <summary>Gets the one piece of what was pinned for writing as a span, valid until this is disposed.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed.</exception>

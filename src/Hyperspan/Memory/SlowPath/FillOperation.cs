@@ -16,7 +16,7 @@ internal readonly unsafe struct FillOperation(byte value) : IRegionOperation
 
     public GuardedResult Guarded(byte* at, ulong length, bool mayBlock) => Guard.Fill(at, value, (nuint)length, mayBlock);
 
-    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length) => backing.FillFallback(offset, length, value);
+    public BackingResult Invoke(GuestMemoryBacking backing, ulong offset, ulong length) => backing.FillFallback(offset, value, length);
 
     public void Advance(ulong length)
     {

@@ -205,7 +205,7 @@ public unsafe class PagedAccessTests
     public void Pages_of_different_regions_are_no_crossing_in_a_strict_memory()
     {
         using GuestMemory memory = Make("strict");
-        memory.TryFill(0, Size, 1, out GuestMemoryFault fault).ShouldBeFalse();
+        memory.TryFill(0, 1, Size, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.CrossesRegions);
         memory.Fill(new PagedRange(new ulong[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 }, 0, Size), 1);
         ReadPages(memory).ShouldAllBe(b => b == 1);

@@ -15,11 +15,11 @@ namespace Hyperspan.Snapshots;
 /// <para>All members are safe to use from several threads. Disposing it closes the files; a memory that <see cref="CreateMemory"/> made keeps its own.</para>
 /// </remarks>
 [DebuggerDisplay("{Path}, {Id}")]
-public sealed partial class Snapshot : IDisposable
+public sealed partial class GuestMemorySnapshot : IDisposable
 {
     private readonly SnapshotFile[] _files;
 
-    internal Snapshot(string path, SnapshotFile[] files)
+    internal GuestMemorySnapshot(string path, SnapshotFile[] files)
     {
         Path = path;
         _files = files;
@@ -168,10 +168,10 @@ public sealed partial class Snapshot : IDisposable
         },
         cancellationToken);
 
-    /// <summary>Says which file it is of: <c>Snapshot 'base.snap', 2 regions, 0x10000000 bytes</c>.</summary>
+    /// <summary>Says which file it is of: <c>GuestMemorySnapshot 'base.snap', 2 regions, 0x10000000 bytes</c>.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{nameof(Snapshot)} '{Path}', {Regions.Count} regions, 0x{_files[0].Regions.TotalBytes:x} bytes");
+        CultureInfo.InvariantCulture, $"{nameof(GuestMemorySnapshot)} '{Path}', {Regions.Count} regions, 0x{_files[0].Regions.TotalBytes:x} bytes");
 
     private static void VerifySections(SnapshotFile file, byte[] buffer, CancellationToken cancellationToken)
     {

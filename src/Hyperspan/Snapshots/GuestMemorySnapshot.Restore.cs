@@ -5,7 +5,7 @@ using Hyperspan.Interop.Linux;
 namespace Hyperspan.Snapshots;
 
 /// <content>Restoring by copying.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>Copies all of the snapshot into a memory: afterwards every byte of its regions is as it was.</summary>
     /// <param name="memory">The memory. It has to have the regions, at the same addresses; what else it has is left alone.</param>
@@ -151,7 +151,7 @@ public sealed partial class Snapshot
     {
         foreach ((GuestRange range, _) in Parts(regions, chunk, pages))
         {
-            memory.Clear(range);
+            memory.Fill(range.Start, 0, range.Length);
         }
     }
 

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving while the guest runs.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>
     /// Saves a guest's memory to a file as of one moment, while the guest and everybody else in this process go on writing it: pages are protected, and what one holds is

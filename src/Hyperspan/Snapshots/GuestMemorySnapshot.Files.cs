@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving memory, and opening what was saved.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>Saves a guest's memory to a file.</summary>
     /// <param name="memory">The memory. It is not stopped: whoever wants all of it as of one moment pauses the guest first.</param>
@@ -96,7 +96,7 @@ public sealed partial class Snapshot
     /// <exception cref="UnauthorizedAccessException">A file may not be read, or is a directory.</exception>
     /// <exception cref="IOException">A file is no regular one, or could not be read.</exception>
     /// <exception cref="InvalidSnapshotException">A file is no snapshot that can be read here, or the one at the place of an earlier snapshot is another.</exception>
-    public static Snapshot Open(string path, IReadOnlyList<string>? earlier = null)
+    public static GuestMemorySnapshot Open(string path, IReadOnlyList<string>? earlier = null)
     {
         foreach (string other in earlier ?? [])
         {
@@ -127,7 +127,7 @@ public sealed partial class Snapshot
                 files.Add(FindParent(files[^1], id, earlier ?? []));
             }
 
-            return new Snapshot(path, [.. files]);
+            return new GuestMemorySnapshot(path, [.. files]);
         }
         catch
         {
@@ -155,22 +155,22 @@ public sealed partial class Snapshot
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
     /// <exception cref="InvalidSnapshotException">A file is damaged, or no snapshot that can be read here.</exception>
     /// <exception cref="GuestMemoryMappingException">The system has not so much memory left.</exception>
-    /// <remarks>Memory that is there already is restored by <see cref="Snapshot.RestoreAsync"/>.</remarks>
+    /// <remarks>Memory that is there already is restored by <see cref="GuestMemorySnapshot.RestoreAsync"/>.</remarks>
     public static GuestMemory Restore(string path)
     {
-        using Snapshot snapshot = Open(path);
+        using GuestMemorySnapshot snapshot = Open(path);
         return snapshot.Copy();
     }
 
-    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="Snapshot.CreateMemory"/>. Linux only.</summary>
+    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="CreateMemory"/>. Linux only.</summary>
     /// <param name="path">The path of the file.</param>
     /// <returns>The memory, writable; what is written stays in this process.</returns>
     /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>
     /// <exception cref="UnauthorizedAccessException">A file may not be read.</exception>
-    /// <inheritdoc cref="Snapshot.CreateMemory(string)" path="/exception"/>
+    /// <inheritdoc cref="GuestMemorySnapshot.CreateMemory(string)" path="/exception"/>
     public static GuestMemory Map(string path)
     {
-        using Snapshot snapshot = Open(path);
+        using GuestMemorySnapshot snapshot = Open(path);
         return snapshot.CreateMemory(System.IO.Path.GetFileName(path));
     }
 

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Hyperspan.Snapshots;
 
 /// <content>Comparing.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>
     /// Lists the pages whose bytes differ from those of another snapshot, as ranges of whole pages of 4 KiB in ascending order. Memory that one of them lacks counts as
@@ -13,13 +13,13 @@ public sealed partial class Snapshot
     /// <param name="progress">Is told how far it has come; on the thread that asks for the ranges.</param>
     /// <returns>The ranges, found as they are asked for.</returns>
     /// <exception cref="InvalidSnapshotException">A file is damaged.</exception>
-    public IEnumerable<GuestRange> GetDifferences(Snapshot other, IProgress<SnapshotProgress>? progress = null)
+    public IEnumerable<GuestRange> GetDifferences(GuestMemorySnapshot other, IProgress<SnapshotProgress>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(other);
         return PageRanges.Join(DifferentPages(other, progress));
     }
 
-    private IEnumerable<(ulong Chunk, ulong Pages)> DifferentPages(Snapshot other, IProgress<SnapshotProgress>? progress)
+    private IEnumerable<(ulong Chunk, ulong Pages)> DifferentPages(GuestMemorySnapshot other, IProgress<SnapshotProgress>? progress)
     {
         SnapshotImage one = Image();
         SnapshotImage two = other.Image();

@@ -4,7 +4,7 @@ using Hyperspan.Guarding;
 namespace Hyperspan.Snapshots;
 
 /// <content>Mapping.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     // Well below what a process may have (vm.max_map_count, 65530); shorter runs are copied then.
     private const int MostMappings = 30_000;

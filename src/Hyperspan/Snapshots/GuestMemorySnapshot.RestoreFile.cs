@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <content>Restoring into a file, such as the one behind the memory of a virtual machine.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>
     /// Writes the memory into a file as a memory file has it: the regions one after the other, each from a multiple of 4 KiB on. A memory of one region at address zero,

@@ -3,15 +3,15 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving.</content>
-public sealed partial class Snapshot
+public sealed partial class GuestMemorySnapshot
 {
     /// <summary>Saves the memory in this snapshot as another one: a difference to yet another, for instance. Its sections are not taken over.</summary>
-    /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
     /// <param name="options">What is saved, and how; <see langword="null"/> for a full snapshot.</param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
-    /// <inheritdoc cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)" path="/exception"/>
     public Task<SnapshotSaved> SaveAsync(
         string path, SnapshotSaveOptions? options = null, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -20,7 +20,7 @@ public sealed partial class Snapshot
     }
 
     /// <summary>Saves this snapshot, with those it is a difference to, as one that needs no other.</summary>
-    /// <param name="path">The path, as in <see cref="Snapshot.SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
+    /// <param name="path">The path, as in <see cref="SaveAsync(GuestMemory, string, SnapshotSaveOptions?, IProgress{SnapshotProgress}?, CancellationToken)"/>.</param>
     /// <param name="compress">Whether pages are compressed.</param>
     /// <param name="progress">Is told how far it has come; on any thread.</param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
