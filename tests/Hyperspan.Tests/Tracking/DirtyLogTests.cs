@@ -380,4 +380,48 @@ public sealed class DirtyLogTests
             log.Collect().ShouldBe([new GuestRange(start + 0x1000, 0x1000)]);
         }
     }
+
+    /// <summary>More regions than slots, so that some share one; and of two backings, of which one has a log of its own.</summary>
+    [Fact]
+    public void Values_in_any_of_many_regions_are_collected_once()
+    {
+        const int Count = 1500;
+        using var even = new HeapBacking(Count * Page);
+        var odd = new HeapBacking(Count * Page);
+        using var ofOddMemory = new GuestMemory(odd);
+        var builder = new GuestMemoryBuilder("many");
+        for (ulong i = 0; i < Count; i++)
+        {
+            builder.AddRegion(i * Page, (i & 1) == 0 ? even : odd, i * Page, Page);
+        }
+
+        using GuestMemory memory = builder.Build();
+        using var ofOdd = new DirtyLog(ofOddMemory);
+        ofOdd.Start();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        for (int round = 0; round < 2; round++)
+        {
+            // Twice: by the way of the first write to a page, and by that of those which follow.
+            for (int i = 0; i < 2 * Count; i++)
+            {
+                memory.Write(((ulong)(i % Count) * Page) + 16, (ulong)i);
+            }
+
+            log.Collect().ShouldBe([new GuestRange(0, Count * Page)]);
+            ofOdd.Collect().Count.ShouldBe(Count / 2UL);
+        }
+
+        log.Stop();
+        memory.Write(Page, 1UL);
+        memory.Write(0, 1UL);
+        ofOdd.Collect().ShouldBe([new GuestRange(Page, Page)]);
+        log.Start();
+        log.Collect().ShouldBeEmpty();
+        even.Dispose();
+        memory.TryWrite(0, 1UL).ShouldBeFalse();
+        log.Collect();
+        memory.TryWrite(Page, 1UL).ShouldBeTrue();
+        log.Collect().ShouldBe([new GuestRange(Page, Page)]);
+    }
 }
