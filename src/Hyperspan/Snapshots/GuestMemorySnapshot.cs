@@ -102,12 +102,6 @@ public sealed partial class GuestMemorySnapshot : IDisposable
         }
     }
 
-    /// <summary>Reads a section of the caller's own, and checks it, however long it is: the memory for it is taken before a byte is read.</summary>
-    /// <param name="name">Its name.</param>
-    /// <returns>The bytes, or <see langword="null"/> where there is none of this name.</returns>
-    /// <exception cref="InvalidSnapshotException">The section is longer than an array can be, or damaged.</exception>
-    public byte[]? ReadSection(string name) => ReadSection(name, Array.MaxLength);
-
     /// <summary>Reads a section of the caller's own, and checks it.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="limit">The longest that is accepted, in bytes.</param>
