@@ -10,8 +10,8 @@ namespace Hyperspan.Virtio;
 /// <remarks>
 /// <para>
 /// The file is locked for as long as the image is open (or while it is served: <see cref="ImageLocking"/>), by the open-file-description locks (fcntl(2), F_OFD_SETLK)
-/// that QEMU takes: one who writes keeps out all others, readers bear each other. A second instance, or a QEMU that has the same file open, is refused. The lock is
-/// advisory: programs that do not ask for one are not kept out.
+/// that QEMU takes: one who writes keeps out all others, readers bear each other. A second instance, or a QEMU that has the same file open, is refused after two
+/// seconds: requests of one that was killed hold the lock until they are done. The lock is advisory: programs that do not ask for one are not kept out.
 /// </para>
 /// <para>
 /// Transfers go straight between the file and the pages of the guest, through the page cache or past it (<see cref="DiskCache"/>). Nothing is durable before <see cref="Flush"/>
@@ -35,6 +35,9 @@ public sealed unsafe class RawDiskImage : IDiskImage
 
     // Enough for a disk to have something to choose from.
     private const int MostWorkers = 16;
+
+    // A process that was killed is gone before the system has ended what it had in flight by io_uring, which holds the file and its lock.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private readonly SafeFileHandle _file;
     private readonly FlushGate _flushes;
@@ -184,7 +187,7 @@ public sealed unsafe class RawDiskImage : IDiskImage
             ServedLock? whileServed = null;
             if (options.Locking == ImageLocking.Always)
             {
-                TakeLock(path, file, readOnly);
+                TakeLock(path, file, readOnly, Patience);
             }
             else
             {
@@ -383,14 +386,36 @@ public sealed unsafe class RawDiskImage : IDiskImage
         }
     }
 
-    internal static void TakeLock(string path, SafeFileHandle file, bool readOnly)
+    /// <summary>Takes the lock, and waits for it.</summary>
+    /// <param name="path">The path, for errors.</param>
+    /// <param name="file">The image.</param>
+    /// <param name="readOnly">Whether others may read it at the same time.</param>
+    /// <param name="patience">How long another instance may take to give it up.</param>
+    /// <exception cref="DiskImageException">Another instance does not give it up, or there are no locks.</exception>
+    internal static void TakeLock(string path, SafeFileHandle file, bool readOnly, TimeSpan patience)
     {
-        int error = ImageLock.Take(file, readOnly);
-        if (error != 0)
+        long started = Environment.TickCount64;
+        while (true)
         {
-            throw error == ErrorNumber.TryAgain
-                ? new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image")
-                : new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
+            int error = ImageLock.Take(file, readOnly);
+            if (error == 0)
+            {
+                return;
+            }
+
+            if (error != ErrorNumber.TryAgain)
+            {
+                throw new DiskImageException(DiskImageError.Other, path, $"cannot be locked: {Marshal.GetPInvokeErrorMessage(error)}");
+            }
+
+            // What was locked of it is given up, or two that wait would wait for each other.
+            ImageLock.Release(file);
+            if (Environment.TickCount64 - started > (long)patience.TotalMilliseconds)
+            {
+                throw new DiskImageException(DiskImageError.Locked, path, "is locked: another instance uses this image");
+            }
+
+            Thread.Sleep(5);
         }
     }
 

@@ -19,7 +19,7 @@ internal sealed class ServedLock(string path, SafeFileHandle file, bool readOnly
         {
             if (_channels == 0)
             {
-                Take();
+                RawDiskImage.TakeLock(path, file, readOnly, Patience);
             }
 
             _channels++;
@@ -37,30 +37,6 @@ internal sealed class ServedLock(string path, SafeFileHandle file, bool readOnly
                 before();
                 ImageLock.Release(file);
             }
-        }
-    }
-
-    private void Take()
-    {
-        long started = Environment.TickCount64;
-        while (true)
-        {
-            try
-            {
-                RawDiskImage.TakeLock(path, file, readOnly);
-                return;
-            }
-            catch (DiskImageException e) when (e.Error == DiskImageError.Locked)
-            {
-                // What was locked of it is given up, or two that wait would wait for each other.
-                ImageLock.Release(file);
-                if (Environment.TickCount64 - started > (long)Patience.TotalMilliseconds)
-                {
-                    throw;
-                }
-            }
-
-            Thread.Sleep(5);
         }
     }
 }

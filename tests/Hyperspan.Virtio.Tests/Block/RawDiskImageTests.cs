@@ -1,5 +1,7 @@
 using Hyperspan.Interop.Linux;
 
+using Microsoft.Win32.SafeHandles;
+
 namespace Hyperspan.Virtio.Tests;
 
 public class RawDiskImageTests
@@ -70,6 +72,23 @@ public class RawDiskImageTests
         }
 
         RawDiskImage.Open(file.Path).Dispose();
+    }
+
+    /// <summary>As one has to that comes after a process that was killed: what that had in flight holds the lock for a moment.</summary>
+    [LinuxFact]
+    public async Task Who_waits_for_the_lock_has_it_when_it_is_given_up()
+    {
+        using var file = new TemporaryFile(4096);
+        using SafeFileHandle other = File.OpenHandle(file.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        Task taken;
+        using (RawDiskImage.Open(file.Path))
+        {
+            taken = Task.Run(() => RawDiskImage.TakeLock(file.Path, other, readOnly: false, TimeSpan.FromMinutes(5)));
+            (await Task.WhenAny(taken, Task.Delay(100))).ShouldNotBe(taken);
+        }
+
+        await taken;
+        Refused(DiskImageError.Locked, file.Path);
     }
 
     /// <summary>An image of qcow2 is as long as it happens to be, which is not what is wrong with it.</summary>
