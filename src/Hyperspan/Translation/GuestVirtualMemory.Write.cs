@@ -45,23 +45,15 @@ public sealed partial class GuestVirtualMemory
         fault = default;
         for (int done = 0; done < source.Length;)
         {
-            ulong at = virtualAddress + (ulong)done;
-            if (at < virtualAddress)
-            {
-                fault = new TranslationFault(TranslationFaultKind.OutOfRange, at, 0, default, 0, default);
-                return false;
-            }
-
-            if (!Tables.TryTranslate(at, WriteAccess, out GuestTranslation translation, out fault))
+            if (!TryPiece(virtualAddress, done, source.Length, WriteAccess, out GuestTranslation translation, out int piece, out fault))
             {
                 return false;
             }
 
-            ReadOnlySpan<byte> part = source.Slice(done, (int)Math.Min((ulong)(source.Length - done), Remainder(at, translation)));
+            ReadOnlySpan<byte> part = source.Slice(done, piece);
             if (!Tables.Memory.TryWrite(translation.Address, part, out GuestMemoryFault memoryFault))
             {
-                ulong good = memoryFault.Address is { } failed && failed.Value >= translation.Address.Value ? failed.Value - translation.Address.Value : 0;
-                fault = Fault(at + Math.Min(good, (ulong)part.Length - 1), translation, memoryFault);
+                fault = FaultIn(virtualAddress + (ulong)done, piece, translation, memoryFault, out _);
                 return false;
             }
 

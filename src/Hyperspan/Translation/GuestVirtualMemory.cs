@@ -113,25 +113,16 @@ public sealed partial class GuestVirtualMemory
         fault = default;
         for (int done = 0; done < destination.Length;)
         {
-            ulong at = virtualAddress + (ulong)done;
-            if (at < virtualAddress)
-            {
-                fault = new TranslationFault(TranslationFaultKind.OutOfRange, at, 0, default, 0, default);
-                return done;
-            }
-
-            if (!Tables.TryTranslate(at, _access, out GuestTranslation translation, out fault))
+            if (!TryPiece(virtualAddress, done, destination.Length, _access, out GuestTranslation translation, out int piece, out fault))
             {
                 return done;
             }
 
-            Span<byte> part = destination.Slice(done, (int)Math.Min((ulong)(destination.Length - done), Remainder(at, translation)));
+            Span<byte> part = destination.Slice(done, piece);
             if (!Tables.Memory.TryRead(translation.Address, part, out GuestMemoryFault memoryFault))
             {
-                ulong good = memoryFault.Address is { } failed && failed.Value >= translation.Address.Value ? failed.Value - translation.Address.Value : 0;
-                good = Math.Min(good, (ulong)part.Length - 1);
-                fault = Fault(at + good, translation, memoryFault);
-                return done + (int)good;
+                fault = FaultIn(virtualAddress + (ulong)done, piece, translation, memoryFault, out int good);
+                return done + good;
             }
 
             done += part.Length;
@@ -203,6 +194,35 @@ public sealed partial class GuestVirtualMemory
         }
 
         return null;
+    }
+
+    /// <summary>Translates what comes next of a range, as far as its page goes.</summary>
+    private bool TryPiece(ulong start, int done, int length, VirtualAccess access, out GuestTranslation translation, out int piece, out TranslationFault fault)
+    {
+        ulong at = start + (ulong)done;
+        piece = 0;
+        if (at < start)
+        {
+            translation = default;
+            fault = new TranslationFault(TranslationFaultKind.OutOfRange, at, 0, default, 0, default);
+            return false;
+        }
+
+        if (!Tables.TryTranslate(at, access, out translation, out fault))
+        {
+            return false;
+        }
+
+        piece = (int)Math.Min((ulong)(length - done), Remainder(at, translation));
+        return true;
+    }
+
+    /// <summary>The fault of an access to a piece, at the byte that failed, and how many before it did not.</summary>
+    private static TranslationFault FaultIn(ulong start, int length, in GuestTranslation translation, in GuestMemoryFault fault, out int good)
+    {
+        ulong before = fault.Address is { } failed && failed.Value >= translation.Address.Value ? failed.Value - translation.Address.Value : 0;
+        good = (int)Math.Min(before, (ulong)length - 1);
+        return Fault(start + (ulong)good, translation, fault);
     }
 
     private static ulong Remainder(ulong virtualAddress, in GuestTranslation translation) =>
