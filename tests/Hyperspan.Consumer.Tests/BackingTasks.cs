@@ -42,13 +42,11 @@ public class BackingTasks
     [LinuxFact]
     public async Task Restrict_pages()
     {
-        var backing = new Restricted(8 * Page);
-        using var memory = new GuestMemory(backing, "restricted");
-        memory.Write(2 * Page, 7u);
-
         // <guide>
-        backing.Allow(2, read: true, write: false);                                 // clears a bit
-        await GuestMemory.SynchronizeRestrictionsAsync();                           // from here on no write lands there
+        var bitmaps = new AccessBitmaps(8 * Page);                                  // everything may be read and written
+        using var memory = new GuestMemory(new HeapBacking(8 * Page) { AccessBitmaps = bitmaps }, "restricted");
+        memory.Write(2 * Page, 7u);
+        await bitmaps.ProtectAsync(2 * Page, Page, Protection.Read);                // from here on no write lands there
         memory.Read<uint>(2 * Page).ShouldBe(7u);
         memory.TryWrite(2 * Page, 8u, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
@@ -81,42 +79,6 @@ public class BackingTasks
         }
 
         protected override void Release() => _mapping.Dispose();
-    }
-
-    // </guide>
-
-    // <guide>
-    /// <summary>Memory with a bit a page for reading and one for writing.</summary>
-    private sealed unsafe class Restricted : GuestMemoryBacking
-    {
-        private readonly SparseBacking _mapping;
-        private readonly byte* _bits;
-
-        internal Restricted(ulong length)
-        {
-            _mapping = new SparseBacking(length);
-            _mapping.Commit(0, length);
-            _bits = (byte*)NativeMemory.Alloc(2);
-            _bits[0] = _bits[1] = 0xff;
-        }
-
-        public override ulong Length => _mapping.Length;
-
-        public override byte* Mapping => _mapping.Mapping;
-
-        public override AccessBitmaps? AccessBitmaps => new AccessBitmaps(&_bits[0], &_bits[1]);
-
-        public void Allow(int page, bool read, bool write)
-        {
-            _bits[0] = (byte)((_bits[0] & ~(1 << page)) | (read ? 1 << page : 0));
-            _bits[1] = (byte)((_bits[1] & ~(1 << page)) | (write ? 1 << page : 0));
-        }
-
-        protected override void Release()
-        {
-            _mapping.Dispose();
-            NativeMemory.Free(_bits);
-        }
     }
 
     // </guide>

@@ -48,7 +48,7 @@ public sealed class MemorySlotTests
 
         using var device = new GuestMemory(new MethodsOnly(), "device");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, device, readOnly: false)).Message.ShouldContain("fallback");
-        using var restricted = new GuestMemory(new RestrictedMemory(), "restricted");
+        using var restricted = new GuestMemory(new HeapBacking(0x1000) { AccessBitmaps = new AccessBitmaps(0x1000) }, "restricted");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, restricted, readOnly: false)).Message.ShouldContain("access bitmaps");
         using var moving = new GuestMemory(new MovingMemory(), "moving");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, moving, readOnly: false)).Message.ShouldContain("moved");

@@ -7,8 +7,8 @@ internal static unsafe class Memories
 {
     private static readonly Lazy<Measured> LazyDirect = new(() => Make(NewHeap()));
     private static readonly Lazy<Measured> LazyGuarded = new(() => Make(NewSparse()));
-    private static readonly Lazy<Measured> LazyBitmap = new(() => Make(new BitmapBacking(NewHeap())));
-    private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(new BitmapBacking(NewSparse())));
+    private static readonly Lazy<Measured> LazyBitmap = new(() => Make(NewHeap(new AccessBitmaps(Window.Memory))));
+    private static readonly Lazy<Measured> LazyGuardedBitmap = new(() => Make(NewSparse(new AccessBitmaps(Window.Memory))));
     private static readonly Lazy<Measured> LazyTracked = new(() => Tracked(Make(NewHeap())));
     private static readonly Lazy<Measured> LazyTrackedRegions = new(() => Tracked(Regions(8)));
     private static readonly Lazy<Measured> LazyTranslated = new(() => Translated(NewHeap()));
@@ -16,7 +16,7 @@ internal static unsafe class Memories
     private static readonly Lazy<Measured> LazyEightRegions = new(() => Regions(8));
     private static readonly Lazy<Measured> LazyQueue = new(() => Make(NewHeap()));
     private static readonly Lazy<Measured> LazyGuardedQueue = new(() => Make(NewSparse()));
-    private static readonly Lazy<Measured> LazyBitmapQueue = new(() => Make(new BitmapBacking(NewHeap())));
+    private static readonly Lazy<Measured> LazyBitmapQueue = new(() => Make(NewHeap(new AccessBitmaps(Window.Memory))));
     private static readonly Lazy<Measured> LazyTranslatedQueue = new(() => Translated(NewHeap()));
     private static readonly Lazy<Measured> LazyGatedQueue = new(() => Translated(NewHeap()));
     private static readonly Lazy<Measured> LazyTranslatedGuardedQueue = new(() => Translated(NewSparse()));
@@ -93,16 +93,16 @@ internal static unsafe class Memories
 
     private static Measured Make(GuestMemoryBacking backing) => new(new GuestMemory(backing, "bench"), backing);
 
-    private static HeapBacking NewHeap()
+    private static HeapBacking NewHeap(AccessBitmaps? bitmaps = null)
     {
-        var heap = new HeapBacking(Window.Memory, new HeapBackingOptions { Prefault = true });
+        var heap = new HeapBacking(Window.Memory, new HeapBackingOptions { Prefault = true }) { AccessBitmaps = bitmaps };
         new Random(1).NextBytes(new Span<byte>(heap.Mapping, (int)heap.Length));
         return heap;
     }
 
-    private static SparseBacking NewSparse()
+    private static SparseBacking NewSparse(AccessBitmaps? bitmaps = null)
     {
-        var sparse = new SparseBacking(Window.Memory);
+        var sparse = new SparseBacking(Window.Memory) { AccessBitmaps = bitmaps };
         sparse.Commit(0, sparse.Length);
         new Random(1).NextBytes(new Span<byte>(sparse.Mapping, (int)sparse.Length));
         return sparse;

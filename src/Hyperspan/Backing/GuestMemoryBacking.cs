@@ -43,10 +43,10 @@ public abstract partial class GuestMemoryBacking
     public virtual string Name => GetType().Name;
 
     /// <summary>
-    /// Gets the access bitmaps, or <see langword="null"/> where every page may be accessed. Asked for once, when a memory is made over this backing;
-    /// only looked at where there is a mapping.
+    /// Gets what may be done with each page, or <see langword="null"/> where every page may be accessed. At least as long as this backing; only looked at where there
+    /// is a mapping. Accesses are slower under bitmaps, also where they permit everything.
     /// </summary>
-    public virtual AccessBitmaps? AccessBitmaps => null;
+    public AccessBitmaps? AccessBitmaps { get; init; }
 
     /// <summary>
     /// Gets the address of the mapping in the I/O address space of a user-mode device driver whose device does not go through an IOMMU,

@@ -17,6 +17,7 @@ internal sealed unsafe class RestrictedBacking : GuestMemoryBacking
         _bytes = (int)(((inner.Length >> 12) + bitOffset + 7) / 8);
         _bits = (byte*)NativeMemory.Alloc((nuint)(2 * _bytes));
         new Span<byte>(_bits, 2 * _bytes).Fill(0xff);
+        AccessBitmaps = new AccessBitmaps(_bits, _bits + _bytes, inner.Length, bitOffset);
     }
 
     ~RestrictedBacking() => NativeMemory.Free(_bits);
@@ -30,8 +31,6 @@ internal sealed unsafe class RestrictedBacking : GuestMemoryBacking
     public override bool IsWritable => _inner.IsWritable;
 
     public override string Name => "restricted";
-
-    public override AccessBitmaps? AccessBitmaps => new AccessBitmaps(_bits, _bits + _bytes, _bitOffset);
 
     /// <summary>Sets or clears a page's bit. After clearing, the caller synchronizes.</summary>
     public void Permit(ulong page, AccessType access, bool permitted)

@@ -5,33 +5,28 @@ namespace Hyperspan.Tests;
 /// <summary>A sparse mapping with optional bitmaps, as a user's own backing would wrap one.</summary>
 internal unsafe class MappedBacking : GuestMemoryBacking
 {
+    // What the bitmaps are in.
     private readonly byte[]? _readBits;
     private readonly byte[]? _writeBits;
-    private readonly ulong _bitOffset;
 
     internal MappedBacking(SparseBacking mapping, byte[]? readBits = null, byte[]? writeBits = null, ulong bitOffset = 0)
     {
         Sparse = mapping;
-        _readBits = Pin(readBits);
-        _writeBits = Pin(writeBits ?? readBits);
-        _bitOffset = bitOffset;
+        if (readBits is not null)
+        {
+            _readBits = Pin(readBits);
+            _writeBits = Pin(writeBits ?? readBits);
+            AccessBitmaps = new AccessBitmaps(Address(_readBits), Address(_writeBits), mapping.Length, bitOffset);
+        }
     }
 
     internal SparseBacking Sparse { get; }
-
-    internal byte[] ReadBits => _readBits!;
-
-    internal byte[] WriteBits => _writeBits!;
 
     public override ulong Length => Sparse.Length;
 
     public override byte* Mapping => Sparse.Mapping;
 
     public override string Name => "mapped";
-
-    public override AccessBitmaps? AccessBitmaps => _readBits is null
-        ? null
-        : new AccessBitmaps(Address(_readBits), Address(_writeBits!), _bitOffset);
 
     protected internal override BackingResult PinPages(ReadOnlySpan<ulong> pageNumbers, AccessType access, out bool unpinRequired) =>
         Sparse.PinPages(pageNumbers, access, out unpinRequired);
@@ -40,13 +35,8 @@ internal unsafe class MappedBacking : GuestMemoryBacking
 
     protected override void Release() => Sparse.Dispose();
 
-    private static byte[]? Pin(byte[]? bits)
+    private static byte[] Pin(byte[] bits)
     {
-        if (bits is null)
-        {
-            return null;
-        }
-
         byte[] pinned = GC.AllocateArray<byte>(bits.Length, pinned: true);
         bits.CopyTo(pinned, 0);
         return pinned;

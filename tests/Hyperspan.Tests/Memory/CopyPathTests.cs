@@ -93,8 +93,8 @@ public class CopyPathTests
     [InlineData(0UL, 20UL)]
     public void A_write_stops_at_the_first_restricted_page(ulong at, ulong restricted)
     {
-        using GuestMemory memory = Make("restricted", out _, out RestrictedBacking? backing);
-        backing!.Set(restricted, false);
+        using GuestMemory memory = Make("restricted", out _, out AccessBitmaps? bitmaps);
+        bitmaps!.Protect(restricted * Page, Page, Protection.None);
         byte[] source = Pattern((int)(22 * Page));
         memory.TryWrite(at, source, out GuestMemoryFault fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, restricted * Page);
@@ -103,7 +103,7 @@ public class CopyPathTests
         memory.TryRead(at, into, out fault).ShouldBeFalse();
         fault.ShouldBeFault(GuestMemoryFaultKind.Restricted, restricted * Page);
         (fault.Start.Value, fault.Length).ShouldBe((at, (ulong)into.Length));
-        backing.Set(restricted, true);
+        bitmaps.Protect(restricted * Page, Page, Protection.ReadWrite);
         memory.Read(at, into);
         into.AsSpan(0, (int)((restricted * Page) - at)).SequenceEqual(source.AsSpan(0, (int)((restricted * Page) - at))).ShouldBeTrue();
         into.AsSpan((int)((restricted * Page) - at)).ContainsAnyExcept((byte)0).ShouldBeFalse();
@@ -148,14 +148,14 @@ public class CopyPathTests
         MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in again)).SequenceEqual(bytes).ShouldBeTrue();
     }
 
-    private static GuestMemory Make(string kind, out ulong start, out RestrictedBacking? restricted)
+    private static GuestMemory Make(string kind, out ulong start, out AccessBitmaps? restricted)
     {
         start = kind == "second region" ? 1UL << 30 : 0;
-        restricted = kind == "restricted" ? new RestrictedBacking(Size) : null;
+        restricted = kind == "restricted" ? new AccessBitmaps(Size) : null;
         return kind switch
         {
             "guarded" => new GuestMemory(PinTests.Committed(Size / 4096), kind),
-            "restricted" => new GuestMemory(restricted!, kind),
+            "restricted" => new GuestMemory(new HeapBacking(Size) { AccessBitmaps = restricted }, kind),
             "second region" => new GuestMemoryBuilder(kind).AddRegion(0, new HeapBacking(Page)).AddRegion(start, new HeapBacking(Size)).Build(),
             _ => GuestMemory.Allocate(Size),
         };
@@ -178,39 +178,4 @@ public class CopyPathTests
     private readonly record struct Bytes64(Bytes48 A, Bytes16 B);
 
     private readonly record struct Bytes96(Bytes64 A, Bytes16 B, Bytes16 C);
-
-    /// <summary>Memory under one bitmap for both kinds of access, all bits set at first.</summary>
-    private sealed unsafe class RestrictedBacking : GuestMemoryBacking
-    {
-        private readonly HeapBacking _heap;
-        private readonly byte* _bits;
-
-        internal RestrictedBacking(ulong length)
-        {
-            _heap = new HeapBacking(length);
-            nuint bytes = (nuint)((length / Page) + 7) / 8;
-            _bits = (byte*)NativeMemory.Alloc(bytes);
-            NativeMemory.Fill(_bits, bytes, 0xff);
-        }
-
-        public override ulong Length => _heap.Length;
-
-        public override byte* Mapping => _heap.Mapping;
-
-        public override FaultBehavior FaultBehavior => FaultBehavior.Never;
-
-        public override AccessBitmaps? AccessBitmaps => new AccessBitmaps(_bits, _bits);
-
-        internal void Set(ulong page, bool permitted)
-        {
-            _bits[page / 8] = (byte)(permitted ? _bits[page / 8] | (1 << (int)(page % 8)) : _bits[page / 8] & ~(1 << (int)(page % 8)));
-            GuestMemory.SynchronizeRestrictions();
-        }
-
-        protected override void Release()
-        {
-            _heap.Dispose();
-            NativeMemory.Free(_bits);
-        }
-    }
 }

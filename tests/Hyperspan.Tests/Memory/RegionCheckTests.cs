@@ -26,10 +26,12 @@ public sealed unsafe class RegionCheckTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Ways))]
-    public void Access_bitmaps_without_a_bitmap_are_refused(string way)
+    public void Access_bitmaps_that_end_before_the_backing_are_refused(string way)
     {
-        using var backing = new OddBacking { At = _memory, Bitmaps = default(AccessBitmaps) };
+        using var backing = new OddBacking { At = _memory, Lengths = [2 * Page], AccessBitmaps = new AccessBitmaps(Page) };
         Should.Throw<ArgumentException>(() => Make(way, backing)).Message.ShouldContain("access bitmaps");
+        using var enough = new OddBacking { At = _memory, Lengths = [2 * Page], AccessBitmaps = new AccessBitmaps((2 * Page) - 1) };
+        Make(way, enough).Dispose();
     }
 
     [Theory]
@@ -74,8 +76,6 @@ public sealed unsafe class RegionCheckTests : IDisposable
 
         public byte* At { get; init; }
 
-        public AccessBitmaps? Bitmaps { get; init; }
-
         public ulong[] Lengths { get; init; } = [Page];
 
         public ulong LastLength { get; private set; }
@@ -92,7 +92,5 @@ public sealed unsafe class RegionCheckTests : IDisposable
                 return At;
             }
         }
-
-        public override AccessBitmaps? AccessBitmaps => Bitmaps;
     }
 }

@@ -104,7 +104,6 @@ public class RestrictionTests
             for (int round = 0; round < 2000; round++)
             {
                 protector.Set(1, false);
-                GuestMemory.SynchronizeRestrictions();
                 Span<byte> page = protector.PageBytes(1);
                 page.Fill((byte)round);
                 Thread.SpinWait(50);
@@ -124,12 +123,15 @@ public class RestrictionTests
     private sealed unsafe class Protector : GuestMemoryBacking
     {
         private readonly HeapBacking _heap;
-        private readonly byte[] _bits = GC.AllocateArray<byte>(1, pinned: true);
 
         internal Protector(ulong pages, byte bits)
         {
             _heap = new HeapBacking(pages * Page);
-            _bits[0] = bits;
+            AccessBitmaps = new AccessBitmaps(pages * Page);
+            for (int page = 0; page < (int)pages; page++)
+            {
+                Set(page, (bits & (1 << page)) != 0);
+            }
         }
 
         internal List<PageFault> Faults { get; } = [];
@@ -142,20 +144,8 @@ public class RestrictionTests
 
         public override FaultBehavior FaultBehavior => FaultBehavior.Never;
 
-        public override AccessBitmaps? AccessBitmaps
-        {
-            get
-            {
-                var bits = (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _bits[0]);
-                return new AccessBitmaps(bits, bits);
-            }
-        }
-
-        internal void Set(int page, bool value)
-        {
-            int bits = value ? _bits[0] | (1 << page) : _bits[0] & ~(1 << page);
-            Volatile.Write(ref _bits[0], (byte)bits);
-        }
+        internal void Set(int page, bool permitted) =>
+            AccessBitmaps!.Protect((ulong)page * Page, Page, permitted ? Protection.ReadWrite : Protection.None);
 
         internal Span<byte> PageBytes(int page) => new(_heap.Mapping + (page * (int)Page), (int)Page);
 

@@ -24,9 +24,9 @@ internal static class TrackedMemories
             case "blocking":
                 return Whole(new GuestMemory(Committed(FaultBehavior.MayBlock), kind));
             case "restricted":
-                return Whole(new GuestMemory(new PermittingBacking(new HeapBacking(Length)), kind));
+                return Whole(new GuestMemory(new HeapBacking(Length) { AccessBitmaps = new AccessBitmaps(Length) }, kind));
             case "restricted guarded":
-                return Whole(new GuestMemory(new PermittingBacking(Committed(FaultBehavior.MayFault)), kind));
+                return Whole(new GuestMemory(Committed(FaultBehavior.MayFault, new AccessBitmaps(Length)), kind));
             case "fallback":
                 return Whole(new GuestMemory(new FallbackBacking((int)Length), kind));
             case "regions":
@@ -52,9 +52,9 @@ internal static class TrackedMemories
         static (GuestMemory, GuestMemory, ulong) Whole(GuestMemory memory) => (memory, memory, 0);
     }
 
-    private static SparseBacking Committed(FaultBehavior behavior)
+    private static SparseBacking Committed(FaultBehavior behavior, AccessBitmaps? bitmaps = null)
     {
-        var mapping = new SparseBacking(Length, new SparseBackingOptions { FaultBehavior = behavior });
+        var mapping = new SparseBacking(Length, new SparseBackingOptions { FaultBehavior = behavior }) { AccessBitmaps = bitmaps };
         mapping.Commit(0, Length);
         return mapping;
     }

@@ -24,7 +24,9 @@ internal sealed class RefusingMemory : IDisposable
                 Memory = Own(Below().AddRegion(Page, new HeapBacking(0x1000), protection: Protection.Read).Build());
                 break;
             case RefusalKind.Restricted:
-                Memory = Own(Below().AddRegion(Page, new RestrictedBacking()).Build());
+                var bitmaps = new AccessBitmaps(0x1000);
+                bitmaps.Protect(0, 0x1000, Protection.None);
+                Memory = Own(Below().AddRegion(Page, new HeapBacking(0x1000) { AccessBitmaps = bitmaps }).Build());
                 break;
             default:
                 var file = Own(new TemporaryFile(0x1000));
@@ -65,30 +67,5 @@ internal sealed class RefusingMemory : IDisposable
             translation = new AddressTranslation(page, page, 4096, Protection.ReadWrite);
             return page != Page && page < 1 << 20;
         }
-    }
-
-    /// <summary>A page whose bits are clear.</summary>
-    private sealed unsafe class RestrictedBacking : GuestMemoryBacking
-    {
-        private readonly HeapBacking _memory = new(0x1000);
-        private readonly ulong[] _bits = GC.AllocateArray<ulong>(1, pinned: true);
-
-        public override ulong Length => 0x1000;
-
-        public override byte* Mapping => _memory.Mapping;
-
-        public override AccessBitmaps? AccessBitmaps
-        {
-            get
-            {
-                // SAFETY: the array is pinned, and lives as long as this.
-                fixed (ulong* bits = _bits)
-                {
-                    return new AccessBitmaps((byte*)bits, (byte*)bits);
-                }
-            }
-        }
-
-        protected override void Release() => _memory.Dispose();
     }
 }

@@ -26,9 +26,10 @@ internal sealed unsafe class MemoryRegion
         Translated = backing as TranslatedBacking;
         if (Base != null && backing.AccessBitmaps is { } bitmaps)
         {
-            if (bitmaps.ReadBitmap == null || bitmaps.WriteBitmap == null)
+            ulong last = backingOffset + (length - 1);
+            if (last >> GuestAddress.PageShift >= bitmaps.PageCount)
             {
-                throw Invalid(nameof(backing), $"the access bitmaps of the backing '{backing.Name}' are the default value, without a bitmap");
+                throw Invalid(nameof(backing), $"the access bitmaps of the backing '{backing.Name}' are for 0x{bitmaps.PageCount:x} pages, and end before it does");
             }
 
             HasBitmaps = true;
