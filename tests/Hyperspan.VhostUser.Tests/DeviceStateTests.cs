@@ -135,6 +135,20 @@ public sealed class DeviceStateTests : IDisposable
         harness.FrontEnd.SaveDeviceState().Length.ShouldBe(DeviceState.LengthOf(harness.Device));
     }
 
+    /// <summary>The front end asks how it went, and leaves the pipe open.</summary>
+    [Fact]
+    public void This_side_ends_without_waiting_for_a_state_that_does_not()
+    {
+        using var harness = new Harness(options: new VhostUserOptions { MessageTimeout = TimeSpan.FromHours(1) });
+        harness.FrontEnd.Negotiate();
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        harness.FrontEnd.BeginState(1, pipe.ClientSafePipeHandle);
+        long messages = harness.Connection.Statistics.Messages;
+        harness.FrontEnd.Send(M.CheckState);
+        Harness.Eventually(() => harness.Connection.Statistics.Messages > messages, "the message is received");
+        harness.Cancel().Kind.ShouldBe(VhostUserEventKind.Stopped);
+    }
+
     [Theory]
     [InlineData(M.SetStateDescriptor)]
     [InlineData(M.CheckState)]

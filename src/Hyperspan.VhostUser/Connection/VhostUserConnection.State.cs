@@ -57,7 +57,7 @@ public sealed partial class VhostUserConnection
         string? failure = "no state was transferred";
         if (_stateTransfer is { } state)
         {
-            failure = state.Finish(_options.MessageTimeout);
+            failure = state.Finish(_options.MessageTimeout, _ending.Token);
             if (failure is null && !state.IsSave)
             {
                 failure = AnyStarted ? "rings are started"

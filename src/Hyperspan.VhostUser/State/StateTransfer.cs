@@ -19,6 +19,7 @@ internal sealed unsafe class StateTransfer : IDisposable
     private readonly TimeSpan _patience;
     private readonly EventDescriptor _stop = EventDescriptor.Create();
     private readonly Thread _thread;
+    private readonly ManualResetEventSlim _ended = new();
     private int _length;
     private string? _failure = "it has not ended";
 
@@ -52,16 +53,26 @@ internal sealed unsafe class StateTransfer : IDisposable
 
     /// <summary>Waits until it has ended.</summary>
     /// <param name="limit">How long at most.</param>
+    /// <param name="stop">Ends the wait: this side does not go on for a front end that leaves it open.</param>
     /// <returns>Why it failed, in words; <see langword="null"/> where it did not.</returns>
-    internal string? Finish(TimeSpan limit)
+    internal string? Finish(TimeSpan limit, CancellationToken stop)
     {
-        if (!_thread.Join(limit))
+        string? unfinished = null;
+        try
         {
-            Stop();
-            return "the front end does not end it";
+            unfinished = _ended.Wait(limit, stop) ? null : "the front end does not end it";
+        }
+        catch (OperationCanceledException)
+        {
+            unfinished = "the connection ends before it does";
         }
 
-        return _failure;
+        if (unfinished is not null)
+        {
+            Stop();
+        }
+
+        return unfinished ?? _failure;
     }
 
     /// <summary>Ends it. Nothing that the front end does holds that up.</summary>
@@ -69,6 +80,7 @@ internal sealed unsafe class StateTransfer : IDisposable
     {
         Stop();
         _stop.Dispose();
+        _ended.Dispose();
     }
 
     private static StateTransfer Begin(Descriptors descriptor, bool isSave, byte[] bytes, TimeSpan patience)
@@ -86,6 +98,7 @@ internal sealed unsafe class StateTransfer : IDisposable
         catch (Exception e) when (e is OutOfMemoryException or ThreadStartException or IOException)
         {
             transfer?._stop.Dispose();
+            transfer?._ended.Dispose();
             PeerDescriptor.Close([file]);
             throw new IOException("the thread for the device's state cannot be started: no more threads or open files are allowed here", e);
         }
@@ -139,6 +152,8 @@ internal sealed unsafe class StateTransfer : IDisposable
             {
                 _file.Dispose();
             }
+
+            _ended.Set();
         }
     }
 
