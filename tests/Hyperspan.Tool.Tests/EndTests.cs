@@ -73,6 +73,42 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         }
     });
 
+    /// <summary>As many queues as there may be, each with an event that is full and blocking: freed one after the other they take longer than there is.</summary>
+    [LinuxFact]
+    public void Events_of_many_queues_that_are_full_and_blocking_do_not_keep_it_from_ending_in_order() => Measure(round =>
+    {
+        const int Queues = 256;
+        using var server = ToolProcess.Start(
+            "serve", "block", "--queues", $"{Queues}", "--socket", _folder.PathOf($"s{round}"), "--image", _folder.CreateImage($"disk{round}", Size));
+        server.WaitForLog("listening");
+        using var backing = new SharedBacking(8 << 20);
+        using var memory = new GuestMemory(backing, "guest");
+        using var frontEnd = VhostUserFrontEnd.Connect(_folder.PathOf($"s{round}"));
+        frontEnd.Negotiate(VirtioFeatures.Version1 | (1UL << 30));
+        frontEnd.SetMemory(VhostUserSharedMemory.Of(0, backing));
+        var queues = new List<VhostUserFrontEndQueue>();
+        try
+        {
+            for (int i = 0; i < Queues; i++)
+            {
+                var rings = new VirtQueueDriver(memory, (ulong)i * 0x2000, 16);
+                queues.Add(frontEnd.StartQueue(i, rings.Layout));
+                rings.TryAdd([new ChainSegment(0x40_0000, 16)], [new ChainSegment(0x40_1000, 1)], out _).ShouldBeTrue();
+            }
+
+            // What was said is done, and each event is full from now on.
+            frontEnd.GetFeatures();
+            queues.ForEach(queue => Fill(queue.CallHandle));
+            queues.ForEach(queue => queue.Kick());
+            Thread.Sleep(300);
+            return End(server, 0, $"done: 1 connection, {Queues} requests");
+        }
+        finally
+        {
+            queues.ForEach(queue => queue.Dispose());
+        }
+    });
+
     /// <summary>The pipe is full before the server starts, the queue of lines by what a guest does.</summary>
     [LinuxFact]
     public void A_standard_error_that_nobody_reads_does_not_keep_it_from_ending_in_order() => Measure(round =>
@@ -206,6 +242,21 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static unsafe void Fill(SafeFileHandle handle)
+    {
+        int flags = LibC.Fcntl(handle, FileCommand.GetFlags, 0);
+        _ = LibC.Fcntl(handle, FileCommand.SetFlags, flags | (int)OpenFlags.NonBlocking);
+        for (ulong step = ulong.MaxValue - 16; step != 0; step = step > 1 ? 1UL : 0)
+        {
+            // SAFETY: eight bytes of this stack.
+            while (LibC.Write(handle, &step, sizeof(ulong)) > 0)
+            {
+            }
+        }
+
+        _ = LibC.Fcntl(handle, FileCommand.SetFlags, flags & ~(int)OpenFlags.NonBlocking);
+    }
 
     private static unsafe void KeepFull(SafeFileHandle handle, CancellationToken stop)
     {

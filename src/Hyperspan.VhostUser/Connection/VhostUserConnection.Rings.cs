@@ -316,6 +316,8 @@ public sealed partial class VhostUserConnection
         {
             ring.Worker?.BeginPause();
         }
+
+        RingWorker.FreeAll([.. _rings.Select(static ring => ring.Worker).OfType<RingWorker>()]);
     }
 
     private void ReplyBase(Ring ring)

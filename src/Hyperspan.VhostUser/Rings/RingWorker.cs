@@ -54,6 +54,10 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
     private long _stoppingSince;
     private Abandonment _abandonment;
     private bool _isSlow;
+
+    // How often it was freed since it was asked to stop, and whether that is to be made good.
+    private int _tries;
+    private bool _isFreed;
     private bool _hasLooked;
     private int _idleKicks;
 
@@ -173,6 +177,25 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         }
     }
 
+    /// <summary>
+    /// Frees threads that are to stop and that the front end keeps in a signal: all of them at the same time, as one after the other takes many queues many times as long. What is
+    /// kept no longer, or by something else, is left to <see cref="Pause"/>.
+    /// </summary>
+    internal static void FreeAll(IReadOnlyList<RingWorker> workers)
+    {
+        bool isKept = true;
+        for (int round = 0; isKept && round <= MostTries; round++)
+        {
+            long end = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+            isKept = false;
+            foreach (RingWorker worker in workers)
+            {
+                isKept |= worker is { _thread: { } thread, IsAbandoned: false }
+                    && !thread.Join((int)Math.Max(0, end - Environment.TickCount64)) && worker.TryFree();
+            }
+        }
+    }
+
     /// <summary>Stops when what is in flight has returned, and has been returned to the driver: until then its memory and the image are in use.</summary>
     /// <exception cref="IOException">
     /// A request does not return in time: the worker is abandoned. Or the front end keeps the thread in a signal. The thread will do no more than end, but nothing says
@@ -191,10 +214,8 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
         }
 
         BeginPause();
-        bool freed = false;
-        int tries = 0;
         int waits = 0;
-        while (!thread.Join(Patience))
+        while (!thread.Join(_tries > MostTries ? TimeSpan.Zero : Patience))
         {
             if (++waits == TriesUntilTold)
             {
@@ -203,29 +224,19 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
 
             // The thread may be in a write to an event that the front end has filled and made blocking: the event is emptied. One that was a signal to an honest
             // front end is made again at once: it may wait for what has been returned while the rest is still in flight.
-            if (_signals.IsSignalling)
+            if (!TryFree())
             {
-                tries++;
-                freed = true;
-                _signals.Unblock();
-            }
-            else
-            {
-                tries = 0;
-                if (freed)
-                {
-                    freed = false;
-                    _signals.Restore(IsBroken);
-                }
+                _tries = 0;
+                MakeGood();
             }
 
-            if (tries > MostTries)
+            if (_tries > MostTries)
             {
                 // It will do no more than end; until then it is waited for, since nothing but the front end holds it.
                 throw new IOException($"queue {_index} cannot be stopped: the front end fills its event as fast as it is emptied");
             }
 
-            if (tries == 0 && StopTimeout > TimeSpan.Zero && Stopwatch.GetElapsedTime(_stoppingSince) >= StopTimeout)
+            if (_tries == 0 && StopTimeout > TimeSpan.Zero && Stopwatch.GetElapsedTime(_stoppingSince) >= StopTimeout)
             {
                 Abandon();
             }
@@ -233,16 +244,38 @@ internal sealed class RingWorker : IVirtQueueNotifier, IDisposable
             _kick?.UnblockReader();
         }
 
-        if (freed)
-        {
-            _signals.Restore(IsBroken);
-        }
-
+        MakeGood();
+        _tries = 0;
         _thread = null;
         _stoppingSince = 0;
         _stop.Drain();
         _stopping.Dispose();
         _stopping = new CancellationTokenSource();
+    }
+
+    /// <summary>Frees the thread where the front end keeps it in a signal.</summary>
+    /// <returns>Whether it was in one.</returns>
+    private bool TryFree()
+    {
+        if (!_signals.IsSignalling)
+        {
+            return false;
+        }
+
+        _tries++;
+        _isFreed = true;
+        _signals.Unblock();
+        return true;
+    }
+
+    /// <summary>Signals again what was taken away to free the thread.</summary>
+    private void MakeGood()
+    {
+        if (_isFreed)
+        {
+            _isFreed = false;
+            _signals.Restore(IsBroken);
+        }
     }
 
     /// <summary>Lets the thread go on, where the front end keeps it in a signal.</summary>
