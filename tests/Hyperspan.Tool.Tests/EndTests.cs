@@ -109,6 +109,30 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         }
     });
 
+    /// <summary>The image of one disk hangs, that of the other is flushed all the same.</summary>
+    [LinuxFact]
+    public void A_disk_that_does_not_answer_does_not_keep_others_from_their_end() => Measure(round =>
+    {
+        using StuckFile? stuck = StuckFile.TryCreate(_folder.PathOf($"disk{round}"), Size, isFlushed: false, out string reason);
+        Skip.If(stuck is null, reason);
+        string other = _folder.CreateImage($"other{round}", Size);
+        using var server = ToolProcess.Start(
+            "serve", "block", "--disk", $"image={stuck.Path},socket={_folder.PathOf($"s{round}")}", "--disk", $"image={other},socket={_folder.PathOf($"t{round}")}");
+        server.WaitForLog($"{other}: listening");
+        server.WaitForLog($"{stuck.Path}: listening");
+        using var guest = new Guest(_folder.PathOf($"s{round}"));
+        using var good = new Guest(_folder.PathOf($"t{round}"));
+        guest.Disk.Write(0, Data, 4096).ShouldBe(BlockStatus.Ok);
+        good.Disk.Write(0, Data, 4096).ShouldBe(BlockStatus.Ok);
+        stuck.FallSilent();
+        guest.Disk.TrySubmitRead(2048, [new ChainSegment(Data, 4096)], out _).ShouldBeTrue();
+        guest.Kick();
+        Thread.Sleep(300);
+        TimeSpan time = End(server, 1, "ended by force");
+        server.Log.ShouldContain($"{other}: done: 1 connection, 1 request");
+        return time;
+    });
+
     /// <summary>The pipe is full before the server starts, the queue of lines by what a guest does.</summary>
     [LinuxFact]
     public void A_standard_error_that_nobody_reads_does_not_keep_it_from_ending_in_order() => Measure(round =>

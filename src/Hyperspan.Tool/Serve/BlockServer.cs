@@ -53,11 +53,6 @@ internal sealed class BlockServer : IDisposable
             : PosixSignalRegistration.Create(PosixSignal.SIGCONT, _ => _disks.ForEach(static disk => disk.Resume()));
         _disks.ForEach(static disk => disk.WriteHeader());
         bool isWell = server.Run(() => _disks.Sum(static disk => disk.Failures));
-        server.EndLimit.Enter(_disks.Count == 1 ? "flushing the image" : "flushing the images");
-
-        // Flushes all at the same time: one that does not answer keeps none of the others from it.
-        isWell &= AllAtOnce.Run(_disks, static disk => disk.End());
-        _disks.ForEach(static disk => disk.WriteSummary());
         server.EndLimit.Enter("closing the image");
         return isWell ? ExitCode.Success : ExitCode.Failure;
     }

@@ -44,10 +44,11 @@ internal sealed class DeviceServer : IDisposable
     /// <param name="options">Where, and for whom.</param>
     /// <param name="device">The device. It stays the caller's.</param>
     /// <param name="log">Where it is told what happens to this one.</param>
+    /// <param name="ended">What is done when it is served no more, whatever becomes of the others; answers whether it went well.</param>
     /// <exception cref="InvalidInputException">The socket cannot be used. Nothing has been changed.</exception>
-    internal ServedDevice Add(SocketOptions options, IVirtioDevice device, LogSource log)
+    internal ServedDevice Add(SocketOptions options, IVirtioDevice device, LogSource log, Func<bool>? ended = null)
     {
-        var served = ServedDevice.Open(options, device, log);
+        var served = ServedDevice.Open(options, device, log, ended);
         lock (_devices)
         {
             _devices.Add(served);

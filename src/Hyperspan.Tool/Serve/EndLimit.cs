@@ -12,7 +12,7 @@ internal sealed class EndLimit
 
     private readonly ServerLog _log;
     private readonly ManualResetEventSlim _start = new();
-    private volatile string _doing = "serving";
+    private readonly List<string> _doing = [];
 
     /// <summary>Initializes a new instance of the <see cref="EndLimit"/> class.</summary>
     internal EndLimit(ServerLog log) => _log = log;
@@ -20,8 +20,23 @@ internal sealed class EndLimit
     /// <summary>Makes its thread, before anything is served: later there may be too many. Not earlier: a socket is not to wait for it.</summary>
     internal void Prepare() => new Thread(End) { IsBackground = true, Name = "end limit" }.Start();
 
-    /// <summary>Says what is being done, for whoever reads that it was not finished.</summary>
-    internal void Enter(string doing) => _doing = doing;
+    /// <summary>Says what is being done, for whoever reads that it was not finished: besides serving.</summary>
+    internal void Enter(string doing)
+    {
+        lock (_doing)
+        {
+            _doing.Add(doing);
+        }
+    }
+
+    /// <summary>Says that this is done.</summary>
+    internal void Leave(string doing)
+    {
+        lock (_doing)
+        {
+            _doing.Remove(doing);
+        }
+    }
 
     /// <summary>Starts to count, once it is prepared. Returns at once.</summary>
     internal void Start() => _start.Set();
@@ -30,7 +45,13 @@ internal sealed class EndLimit
     {
         _start.Wait();
         Thread.Sleep(Limit);
-        _log.Write($"ended by force, {Limit.TotalSeconds} seconds after it was asked to: still {_doing}; what was not flushed may be lost", isError: true);
+        string doing;
+        lock (_doing)
+        {
+            doing = _doing.Count == 0 ? "serving" : string.Join(", ", _doing);
+        }
+
+        _log.Write($"ended by force, {Limit.TotalSeconds} seconds after it was asked to: still {doing}; what was not flushed may be lost", isError: true);
         _log.Dispose();
 
         // Not by way of the runtime: that, too, could wait for what hangs.

@@ -10,11 +10,13 @@ namespace Hyperspan.Tool.Serve;
 internal sealed class ServedDevice : IDisposable
 {
     private readonly LogSource _log;
+    private readonly Func<bool>? _ended;
 
-    private ServedDevice(VhostUserServer server, LogSource log, string socketName)
+    private ServedDevice(VhostUserServer server, LogSource log, string socketName, Func<bool>? ended)
     {
         Server = server;
         _log = log;
+        _ended = ended;
         SocketName = socketName;
     }
 
@@ -27,8 +29,9 @@ internal sealed class ServedDevice : IDisposable
     /// <param name="options">Where, and for whom.</param>
     /// <param name="device">The device. It stays the caller's.</param>
     /// <param name="log">Where it is told what happens.</param>
+    /// <param name="ended">What is done when it is served no more; answers whether it went well.</param>
     /// <exception cref="InvalidInputException">The socket cannot be used. Nothing has been changed.</exception>
-    internal static ServedDevice Open(SocketOptions options, IVirtioDevice device, LogSource log)
+    internal static ServedDevice Open(SocketOptions options, IVirtioDevice device, LogSource log, Func<bool>? ended)
     {
         int? descriptor = GivenSocket.Choose(options.Path, options.Descriptor);
         try
@@ -50,12 +53,12 @@ internal sealed class ServedDevice : IDisposable
             };
             if (descriptor is not { } given)
             {
-                return new ServedDevice(new VhostUserServer(options.Path!, device, serverOptions), log, options.Path!);
+                return new ServedDevice(new VhostUserServer(options.Path!, device, serverOptions), log, options.Path!, ended);
             }
 
             Socket socket = GivenSocket.Open(given);
             string name = socket.LocalEndPoint?.ToString() is { Length: > 0 } known ? known : "PATH";
-            return new ServedDevice(new VhostUserServer(socket, device, serverOptions), log, name);
+            return new ServedDevice(new VhostUserServer(socket, device, serverOptions), log, name, ended);
         }
         catch (Exception e) when (e is SocketException or ArgumentException or IOException or UnauthorizedAccessException)
         {
@@ -63,10 +66,16 @@ internal sealed class ServedDevice : IDisposable
         }
     }
 
-    /// <summary>Serves.</summary>
+    /// <summary>Serves, and does what is to be done then.</summary>
     /// <param name="token">Ends it.</param>
-    /// <returns>Whether nothing but being asked to ended it.</returns>
+    /// <returns>Whether nothing but being asked to ended it, and the rest went well.</returns>
     internal bool Run(CancellationToken token)
+    {
+        bool isWell = Serve(token);
+        return (_ended?.Invoke() ?? true) && isWell;
+    }
+
+    private bool Serve(CancellationToken token)
     {
         try
         {

@@ -64,7 +64,8 @@ internal sealed class ServedDisk : IDisposable
     /// <exception cref="InvalidInputException">The socket cannot be used.</exception>
     internal void ServeBy(DeviceServer server)
     {
-        _served = server.Add(_options.Socket, _device, _log);
+        // Each flushes as soon as it is served no more: one that does not answer keeps none of the others from it.
+        _served = server.Add(_options.Socket, _device, _log, () => End(server.EndLimit));
         _sizes = new SizeWatch(_image, _served.Server, _log);
     }
 
@@ -87,12 +88,22 @@ internal sealed class ServedDisk : IDisposable
         }
     }
 
-    /// <summary>Nobody is served any more: what was written is made durable.</summary>
-    /// <returns>Whether it is.</returns>
-    internal bool End()
+    public void Dispose()
     {
         _sizes?.Dispose();
+        _device.Dispose();
+        _failures.Dispose();
+    }
+
+    /// <summary>Nobody is served any more: what was written is made durable, and said how much it was.</summary>
+    /// <returns>Whether it is.</returns>
+    private bool End(EndLimit limit)
+    {
+        _sizes?.Dispose();
+        string doing = $"flushing {_options.ImagePath}";
+        limit.Enter(doing);
         DiskResult flushed = _image.IsReadOnly ? DiskResult.Success : _image.Flush();
+        limit.Leave(doing);
         if (!flushed.Succeeded)
         {
             _log.Write(
@@ -101,16 +112,8 @@ internal sealed class ServedDisk : IDisposable
                 isError: true);
         }
 
+        _served!.WriteSummary(_failures.Count, _failures.Count == 0 ? "" : $"; failed: {_failures.Describe()}");
         return flushed.Succeeded;
-    }
-
-    internal void WriteSummary() => _served!.WriteSummary(_failures.Count, _failures.Count == 0 ? "" : $"; failed: {_failures.Describe()}");
-
-    public void Dispose()
-    {
-        _sizes?.Dispose();
-        _device.Dispose();
-        _failures.Dispose();
     }
 
     private static RawDiskImage OpenImage(BlockServerOptions options)
