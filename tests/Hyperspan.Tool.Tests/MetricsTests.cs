@@ -95,6 +95,45 @@ public sealed partial class MetricsTests : IDisposable
         server.WaitForExit().ShouldEndWith(0);
     }
 
+    /// <summary>Connections that say nothing, or do not take their answer: more of them than are kept.</summary>
+    [LinuxTheory]
+    [InlineData(10, "")]
+    [InlineData(10, "GET /metrics HTTP/1.1")]
+    [InlineData(300, "")]
+    [InlineData(300, "GET /metrics HTTP/1.1\r\n\r\n")]
+    public async Task Clients_that_are_silent_keep_no_other_waiting(int count, string said)
+    {
+        string where = "unix:" + _folder.PathOf("m");
+        using ToolProcess server = Start(where);
+        var silent = new List<Socket>();
+        try
+        {
+            for (int i = 0; i < count; i++)
+            {
+                silent.Add(Connect(where));
+                if (said.Length != 0)
+                {
+                    silent[i].Send(Encoding.ASCII.GetBytes(said));
+                }
+            }
+
+            (await AskAsync(where, "GET /metrics HTTP/1.1\r\n\r\n")).Head.ShouldStartWith("HTTP/1.1 200 ");
+
+            // The time of the last of them is not over: the answer did not come after it.
+            if (!said.EndsWith('\n'))
+            {
+                silent[^1].Poll(0, SelectMode.SelectRead).ShouldBeFalse();
+            }
+
+            server.Signal(Terminate);
+            server.WaitForExit().ShouldEndWith(0);
+        }
+        finally
+        {
+            silent.ForEach(socket => socket.Dispose());
+        }
+    }
+
     [LinuxFact]
     public void A_socket_that_a_killed_process_left_is_replaced_and_one_in_use_is_not()
     {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -13,15 +12,16 @@ using OpenTelemetry.Metrics;
 namespace Hyperspan.Tool.Metrics;
 
 /// <summary>
-/// Answers <c>GET /metrics</c> with the figures of this process, to one client after the other. Each has a few seconds for its request and for taking the answer.
+/// Answers <c>GET /metrics</c> with the figures of this process. Each client has a few seconds for its request and for taking the answer, and keeps none of the others waiting.
 /// </summary>
 internal sealed class MetricsServer : IDisposable
 {
-    private const int Backlog = 16;
-    private const int LongestRequest = 8 * 1024;
+    private const int Backlog = 64;
+    private const int MostClients = 64;
     private const string Runtime = "System.Runtime";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // So often it is looked whether it is over.
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly UnixListener _listener;
@@ -32,6 +32,7 @@ internal sealed class MetricsServer : IDisposable
     private MetricsServer(UnixListener listener)
     {
         _listener = listener;
+        listener.Socket.Blocking = false;
         _exporter = new PrometheusExporter();
         _provider = Sdk.CreateMeterProviderBuilder()
             .AddMeter(VirtioBlockDevice.MeterName, VhostUserServer.MeterName, Runtime)
@@ -92,29 +93,60 @@ internal sealed class MetricsServer : IDisposable
 
     private void Serve()
     {
+        var clients = new List<MetricsConnection>();
         while (!_isDisposed)
         {
             try
             {
-                using Socket client = _listener.Socket.Accept();
-                Answer(client);
+                Serve(clients);
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // That client has gone, or there are too many open files: a while later there may be fewer. Or it is over.
+                // There are too many open files: a while later there may be fewer. Or it is over.
                 if (!_isDisposed)
                 {
                     Thread.Sleep(Pause);
                 }
             }
         }
+
+        clients.ForEach(static client => client.Dispose());
     }
 
-    private void Answer(Socket client)
+    /// <summary>Waits until any client can go on, and has those that can.</summary>
+    private void Serve(List<MetricsConnection> clients)
     {
-        client.SendTimeout = (int)Patience.TotalMilliseconds;
-        string[] words = ReadRequest(client).Split(' ');
-        (string status, string text) = words switch
+        List<Socket> readable = [_listener.Socket, .. clients.Where(static client => !client.IsAnswering).Select(static client => client.Socket)];
+        List<Socket> writable = [.. clients.Where(static client => client.IsAnswering).Select(static client => client.Socket)];
+        TimeSpan left = clients.Select(static client => client.Left).Append(Round).Min();
+        Socket.Select(readable, writable, checkError: null, left > TimeSpan.Zero ? left : TimeSpan.Zero);
+        for (int i = clients.Count - 1; i >= 0; i--)
+        {
+            MetricsConnection client = clients[i];
+            bool goesOn = readable.Contains(client.Socket) || writable.Contains(client.Socket) ? client.GoOn() : client.Left > TimeSpan.Zero || client.Expire();
+            if (!goesOn)
+            {
+                clients.RemoveAt(i);
+                client.Dispose();
+            }
+        }
+
+        if (readable.Contains(_listener.Socket))
+        {
+            // Who is silent keeps nobody out: the one that has been there longest makes room.
+            if (clients.Count == MostClients)
+            {
+                clients[0].Dispose();
+                clients.RemoveAt(0);
+            }
+
+            clients.Add(new MetricsConnection(_listener.Socket.Accept(), Answer));
+        }
+    }
+
+    private byte[] Answer(string request)
+    {
+        (string status, string text) = request.Split(' ') switch
         {
             ["GET", string path, ..] when path.Split('?')[0] == "/metrics" => ("200 OK", _exporter.Read()),
             ["GET", ..] => ("404 Not Found", "The figures are at /metrics.\n"),
@@ -123,38 +155,6 @@ internal sealed class MetricsServer : IDisposable
         byte[] body = Encoding.UTF8.GetBytes(text);
         byte[] head = Encoding.ASCII.GetBytes(
             $"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n");
-        client.Send([.. head, .. body]);
-        client.Shutdown(SocketShutdown.Send);
-    }
-
-    /// <summary>Reads a request to its end.</summary>
-    /// <returns>Its first line; an empty one where there is no whole request.</returns>
-    private static string ReadRequest(Socket client)
-    {
-        byte[] buffer = new byte[LongestRequest];
-        int length = 0;
-        long start = Stopwatch.GetTimestamp();
-        while (length < buffer.Length)
-        {
-            TimeSpan left = Patience - Stopwatch.GetElapsedTime(start);
-            if (left <= TimeSpan.Zero || !client.Poll(left, SelectMode.SelectRead))
-            {
-                break;
-            }
-
-            int got = client.Receive(buffer.AsSpan(length));
-            if (got == 0)
-            {
-                break;
-            }
-
-            length += got;
-            if (buffer.AsSpan(0, length).IndexOf("\r\n\r\n"u8) >= 0)
-            {
-                return Encoding.ASCII.GetString(buffer, 0, buffer.AsSpan().IndexOf("\r\n"u8));
-            }
-        }
-
-        return "";
+        return [.. head, .. body];
     }
 }
