@@ -84,7 +84,7 @@ public sealed class PlatformTests : IDisposable
         {
             ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardScalarTests", "GuardCopyTests", "PlatformAbilitiesTests"), "Failed: 0");
             ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "GuardFaultTests"), "Failed: 0");
-            ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "WindowsBackingTests"), "Failed: 0");
+            ShouldPass(await WineAsync(runner, "Hyperspan.Tests.dll", "WindowsBackingTests", "WindowsTransferTests"), "Failed: 0");
             ShouldPass(await WineAsync(host, "guard-fault-storm", "200000"), "machine=True");
 
             (int code, string output) = await WineAsync(host, "guard-foreign-fault", "exit77", "segv");

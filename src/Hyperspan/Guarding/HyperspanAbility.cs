@@ -14,9 +14,6 @@ public enum HyperspanAbility
     /// </summary>
     MappedMemory,
 
-    /// <summary>Transfers between files or sockets and guest memory without a buffer in between: <see cref="GuestIoVectors"/>.</summary>
-    VectoredTransfers,
-
     /// <summary>Memory that is used while its pages still come: <see cref="Snapshots.OnDemandMemory"/>, <see cref="Snapshots.PageServer"/>.</summary>
     OnDemandMemory,
 

@@ -7,7 +7,18 @@ internal static class WindowsError
 {
     internal const int AccessDenied = 5;
     internal const int InvalidHandle = 6;
+    internal const int GeneralFailure = 31;
     internal const int InvalidAddress = 487;
+    internal const int NoAccess = 998;
+
+    /// <summary>WSAEFAULT (winsock2.h).</summary>
+    internal const int SocketBadAddress = 10014;
+
+    /// <summary>Gives an error as the exceptions of .NET carry it (HRESULT_FROM_WIN32).</summary>
+    internal static int ToResult(int error) => error | unchecked((int)0x80070000);
+
+    /// <summary>Gives the error that a result carries, or <see langword="null"/> where it is none of them.</summary>
+    internal static int? FromResult(int result) => (uint)result >> 16 == 0x8007 ? result & 0xffff : null;
 
     /// <summary>Gives the C name, as people search for it.</summary>
     internal static string Name(int error) => error switch

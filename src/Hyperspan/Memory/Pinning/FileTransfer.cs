@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hyperspan.Interop.Windows;
 
 namespace Hyperspan;
 
@@ -33,7 +34,7 @@ public readonly record struct FileTransfer(ulong Transferred, ulong Requested, i
         Fault.ThrowIfFault();
         if (ErrorNumber != 0)
         {
-            throw new IOException(ToString(), ErrorNumber);
+            throw new IOException(ToString(), OperatingSystem.IsWindows() ? WindowsError.ToResult(ErrorNumber) : ErrorNumber);
         }
 
         if (!Succeeded)

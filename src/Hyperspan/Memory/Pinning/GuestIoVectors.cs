@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -15,7 +14,9 @@ namespace Hyperspan;
 /// <see cref="Clear"/>. Nothing is allocated once it has grown to the largest request. The kernel accesses the pages itself: one that another process has taken away ends
 /// the transfer there, with the exact count and a fault.
 /// </para>
-/// <para>Not safe for use from several threads at once. Linux only.</para>
+/// <para>
+/// One call of the system takes up to 1024 pieces on Linux (preadv(2), writev(2)), and one piece elsewhere. Not safe for use from several threads at once.
+/// </para>
 /// </remarks>
 [DebuggerDisplay("{Count} pieces, {Length} bytes")]
 public sealed unsafe class GuestIoVectors : IDisposable
@@ -59,6 +60,9 @@ public sealed unsafe class GuestIoVectors : IDisposable
             _access = value;
         }
     }
+
+    /// <summary>Gets a value indicating whether one call of the system is given many pieces.</summary>
+    internal bool TakesMany { private get; init; } = VectoredCall.TakesMany;
 
     /// <summary>Gets the number of pieces; those that touch in host memory have become one.</summary>
     public int Count => _vectors.Count;
@@ -167,7 +171,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         _pins.Release();
     }
 
-    /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it.</summary>
+    /// <summary>Reads from a file into the pieces, again after partial transfers, until all are full or something stops it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
@@ -181,7 +185,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         transfer.ThrowIfFailed();
     }
 
-    /// <summary>Reads from a file into the pieces: preadv(2), again after partial transfers, until all are full or something stops it, and says how it ended.</summary>
+    /// <summary>Reads from a file into the pieces, again after partial transfers, until all are full or something stops it, and says how it ended.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <param name="transfer">How it ended: partial transfers and errors with the exact count.</param>
@@ -190,12 +194,13 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <exception cref="InvalidOperationException">The list is for reading.</exception>
     public bool TryReadFrom(SafeFileHandle file, long fileOffset, out FileTransfer transfer)
     {
+        ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        transfer = Transfer(file, (ulong)fileOffset, Direction.FromFile, socket: null);
+        transfer = Transfer(new TransferEnd(file, null, (ulong)fileOffset), AccessType.Write);
         return transfer.Succeeded;
     }
 
-    /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it.</summary>
+    /// <summary>Writes the pieces to a file, again after partial transfers, until all are written or something stops it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fileOffset">Where in the file to start, in bytes.</param>
     /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
@@ -208,14 +213,15 @@ public sealed unsafe class GuestIoVectors : IDisposable
         transfer.ThrowIfFailed();
     }
 
-    /// <summary>Writes the pieces to a file: pwritev(2), again after partial transfers, until all are written or something stops it, and says how it ended.</summary>
+    /// <summary>Writes the pieces to a file, again after partial transfers, until all are written or something stops it, and says how it ended.</summary>
     /// <inheritdoc cref="TryReadFrom(SafeFileHandle, long, out FileTransfer)" path="/param"/>
     /// <returns>Whether all of it was transferred.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="fileOffset"/> is negative.</exception>
     public bool TryWriteTo(SafeFileHandle file, long fileOffset, out FileTransfer transfer)
     {
+        ArgumentNullException.ThrowIfNull(file);
         ArgumentOutOfRangeException.ThrowIfNegative(fileOffset);
-        transfer = Transfer(file, (ulong)fileOffset, Direction.ToFile, socket: null);
+        transfer = Transfer(new TransferEnd(file, null, (ulong)fileOffset), AccessType.Read);
         return transfer.Succeeded;
     }
 
@@ -234,7 +240,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Receives from a connected socket into the pieces until they are full, the peer closes, or a non-blocking socket has no more, and says how it ended.</summary>
     /// <param name="socket">The socket.</param>
     /// <param name="transfer">
-    /// How it ended: partial transfers and errors with the exact count; EAGAIN in <see cref="FileTransfer.ErrorNumber"/> where a non-blocking socket had no more, or after
+    /// How it ended: partial transfers and errors with the exact count; on Linux EAGAIN in <see cref="FileTransfer.ErrorNumber"/> where a non-blocking socket had no more, or after
     /// the socket's timeout.
     /// </param>
     /// <returns>Whether all of it was transferred.</returns>
@@ -242,7 +248,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     public bool TryReceive(Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        transfer = Transfer(socket.SafeHandle, 0, Direction.FromStream, socket);
+        transfer = Transfer(new TransferEnd(null, socket, 0), AccessType.Write);
         return transfer.Succeeded;
     }
 
@@ -259,14 +265,14 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Sends the pieces over a connected socket, and says how it ended.</summary>
     /// <param name="socket">The socket. It should be one that a closed peer does not kill the process over; .NET ignores SIGPIPE.</param>
     /// <param name="transfer">
-    /// How it ended: partial transfers and errors with the exact count; EAGAIN in <see cref="FileTransfer.ErrorNumber"/> where a non-blocking socket took no more, or
+    /// How it ended: partial transfers and errors with the exact count; on Linux EAGAIN in <see cref="FileTransfer.ErrorNumber"/> where a non-blocking socket took no more, or
     /// after the socket's timeout.
     /// </param>
     /// <returns>Whether all of it was transferred.</returns>
     public bool TrySend(Socket socket, out FileTransfer transfer)
     {
         ArgumentNullException.ThrowIfNull(socket);
-        transfer = Transfer(socket.SafeHandle, 0, Direction.ToStream, socket);
+        transfer = Transfer(new TransferEnd(null, socket, 0), AccessType.Read);
         return transfer.Succeeded;
     }
 
@@ -291,12 +297,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
         }
     }
 
-    private FileTransfer Transfer(SafeHandle file, ulong fileOffset, Direction direction, Socket? socket)
+    private FileTransfer Transfer(in TransferEnd end, AccessType access)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentNullException.ThrowIfNull(file);
-        HyperspanEnvironment.Demand(HyperspanAbility.VectoredTransfers);
-        if (direction is Direction.FromFile or Direction.FromStream)
+        if (access == AccessType.Write)
         {
             if (_access == AccessType.Read)
             {
@@ -308,14 +312,14 @@ public sealed unsafe class GuestIoVectors : IDisposable
             return new FileTransfer(0, Length, 0, EndOfFile: false, refused);
         }
 
-        FileTransfer transfer = TransferAll(file, fileOffset, direction, socket);
+        FileTransfer transfer = TransferAll(end, access);
 
         // One that the caller no longer knows is finalized otherwise, while the kernel works on its pages.
         GC.KeepAlive(this);
         return transfer;
     }
 
-    private FileTransfer TransferAll(SafeHandle file, ulong fileOffset, Direction direction, Socket? socket)
+    private FileTransfer TransferAll(in TransferEnd end, AccessType access)
     {
         ulong length = Length;
         ulong done = 0;
@@ -327,22 +331,20 @@ public sealed unsafe class GuestIoVectors : IDisposable
             IoVector* vectors = _vectors.Items + first;
             IoVector whole = *vectors;
             *vectors = new IoVector((byte*)whole.Address + within, whole.Length - within);
-            int count = Math.Min(_vectors.Count - first, LinuxConstants.IOV_MAX);
-            nint moved = Call(file, vectors, count, (long)(fileOffset + done), direction);
+            (nint moved, int error) = TakesMany
+                ? VectoredCall.MoveMany(end, vectors, _vectors.Count - first, done, access)
+                : VectoredCall.MoveOne(end, vectors, done, access);
             *vectors = whole;
-            if (moved < 0)
+            if (error != 0)
             {
-                int errno = Marshal.GetLastPInvokeError();
-                PollEvents events = direction == Direction.FromStream ? PollEvents.In : PollEvents.Out;
-                if (errno == ErrorNumber.Interrupted
-                    || (errno == ErrorNumber.TryAgain && socket is not null && SocketReadiness.Wait(socket, events)))
+                if (TakesMany && IsForNow(error, end.Socket, access))
                 {
                     continue;
                 }
 
-                return errno == ErrorNumber.BadAddress && FaultAt(done) is { IsFault: true } fault
+                return VectoredCall.IsBadAddress(error) && FaultAt(done) is { IsFault: true } fault
                     ? new FileTransfer(done, length, 0, EndOfFile: false, fault)
-                    : new FileTransfer(done, length, errno, EndOfFile: false, default);
+                    : new FileTransfer(done, length, error, EndOfFile: false, default);
             }
 
             if (moved == 0)
@@ -361,13 +363,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
         return new FileTransfer(done, length, 0, EndOfFile: false, default);
     }
 
-    private static nint Call(SafeHandle file, IoVector* vectors, int count, long offset, Direction direction) => direction switch
-    {
-        Direction.FromFile => LibC.Preadv((SafeFileHandle)file, vectors, count, offset),
-        Direction.ToFile => LibC.Pwritev((SafeFileHandle)file, vectors, count, offset),
-        Direction.FromStream => LibC.Readv(file, vectors, count),
-        _ => LibC.Writev(file, vectors, count),
-    };
+    /// <summary>Whether a call is to be made again: a signal came, or a socket that blocks to its user has waited.</summary>
+    private static bool IsForNow(int error, Socket? socket, AccessType access) =>
+        error == ErrorNumber.Interrupted
+        || (error == ErrorNumber.TryAgain && socket is not null && SocketReadiness.Wait(socket, access == AccessType.Write ? PollEvents.In : PollEvents.Out));
 
     /// <summary>Whether what was pinned for writing, and so probed for writing only, can be read as well.</summary>
     private bool CanBeRead(out GuestMemoryFault fault)
@@ -405,13 +404,5 @@ public sealed unsafe class GuestIoVectors : IDisposable
         }
 
         return default;
-    }
-
-    private enum Direction
-    {
-        FromFile,
-        ToFile,
-        FromStream,
-        ToStream,
     }
 }

@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
@@ -47,6 +49,15 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
         }
     }
 
-    // What the runtime keeps of the system's error; EIO where it keeps none.
-    private static int ErrorOf(Exception e) => e is SocketException socket ? socket.NativeErrorCode : e.HResult is > 0 and < 4096 ? e.HResult : 5;
+    // What the runtime keeps of the system's error; of Windows' errors a result of theirs. EIO, or what is most like it, where it keeps none.
+    private static int ErrorOf(Exception e)
+    {
+        if (e is SocketException socket)
+        {
+            return socket.NativeErrorCode;
+        }
+
+        return OperatingSystem.IsWindows() ? WindowsError.FromResult(e.HResult) ?? WindowsError.GeneralFailure
+            : e.HResult is > 0 and < 4096 ? e.HResult : ErrorNumber.InputOutput;
+    }
 }
