@@ -32,6 +32,7 @@ public static class ScenarioRegistry
         new ManyMappingsScenario(),
         new UnmapScenario(),
         new VhostUserLimitsScenario(),
+        new ConversationsScenario(),
         new RefusedStatusScenario(),
         new SectionPeerScenario(),
     ];
