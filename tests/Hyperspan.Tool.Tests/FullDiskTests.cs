@@ -47,6 +47,29 @@ public sealed class FullDiskTests : IDisposable
         result.Output.ShouldBeEmpty();
     }
 
+    /// <summary>Without /proc a file that has no name cannot be given one: it is written under one beside its place, as on file systems that have no such files.</summary>
+    [SkippableFact]
+    public void Where_no_file_is_without_a_name_it_is_written_all_the_same()
+    {
+        string snapshot = _folder.PathOf("full/snap");
+        using ToolProcess process = ToolProcess.StartProgram(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            "mkdir \"$2/none\" && mount --bind \"$2/none\" /proc/$$/fd || exit 99; exec dotnet \"$0\" snapshot save --memory \"$1\" \"$2/snap\"",
+            Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"),
+            _folder.PathOf("ram"),
+            _folder.PathOf("full"));
+        ToolResult result = process.WaitForExit();
+        Skip.If(result.ExitCode is 99 || result.Error.Contains("unshare failed", StringComparison.Ordinal), "no mounts are permitted here: " + result.Error);
+        result.ShouldEndWith(0);
+        ToolProcess.Run("snapshot", "verify", snapshot).ShouldEndWith(0);
+        Directory.EnumerateFileSystemEntries(_folder.PathOf("full")).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal).ShouldBe(["none", "snap"]);
+    }
+
     [SkippableTheory]
     [InlineData("{full}/man", "")]
     [InlineData("{full}/a/b/c/", "")]

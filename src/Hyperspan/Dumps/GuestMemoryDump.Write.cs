@@ -100,7 +100,7 @@ public sealed partial class GuestMemoryDump
             ArgumentNullException.ThrowIfNull(registers, nameof(options));
         }
 
-        await ReplacedFile.WriteAsync(path, file => Task.Run(
+        await ReplacedFile.WriteAsync(path, isDurable: true, file => Task.Run(
             () =>
             {
                 if (options.Format == DumpFormat.Kdump)

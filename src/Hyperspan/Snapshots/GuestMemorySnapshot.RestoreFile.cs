@@ -25,25 +25,32 @@ public sealed partial class GuestMemorySnapshot
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
     /// <exception cref="InvalidSnapshotException">A file of the snapshot is damaged.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    /// <remarks>A file that was not there, and could not be completed, is deleted. It is for its owner alone.</remarks>
+    /// <remarks>A file that was not there is there when it is complete, and not before. It is for its owner alone.</remarks>
     public Task RestoreFileAsync(string path, IProgress<SnapshotProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return Task.Run(
-            () =>
+            async () =>
             {
-                bool isNew = !File.Exists(path);
+                RequireOther(path);
+                RegularFile.RequireReplaceable(path);
+                var layout = new MemoryFileLayout(_files[0].Regions, Path);
+                // A link that leads nowhere is for .NET a file that is there.
+                if (OperatingSystem.IsLinux() ? FileStatusCall.Of(path, followsLink: true) is null : !File.Exists(path))
+                {
+                    // Half of a memory looks like all of it: it gets its name when it is complete.
+                    await ReplacedFile.WriteAsync(path, isDurable: false, file => Task.Run(() => RestoreFile(file.Stream.SafeFileHandle, layout, progress, cancellationToken)));
+                    return;
+                }
+
                 try
                 {
-                    RestoreFile(path, progress, cancellationToken);
+                    using var stream = new FileStream(
+                        path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0 });
+                    RestoreFile(stream.SafeFileHandle, layout, progress, cancellationToken);
                 }
                 catch (Exception e)
                 {
-                    if (isNew)
-                    {
-                        File.Delete(path);
-                    }
-
                     if (RegularFile.OfLength(e, System.IO.Path.GetFullPath(path)) is { } named)
                     {
                         throw named;
@@ -55,20 +62,9 @@ public sealed partial class GuestMemorySnapshot
             cancellationToken);
     }
 
-    private void RestoreFile(string path, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    private bool RestoreFile(SafeFileHandle file, MemoryFileLayout layout, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
-        RequireOther(path);
-        RegularFile.RequireReplaceable(path);
-        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        using var stream = new FileStream(path, options);
-        SafeFileHandle file = stream.SafeFileHandle;
         RegionMap regions = _files[0].Regions;
-        var layout = new MemoryFileLayout(regions);
         long length = (long)layout.Length;
         RandomAccess.SetLength(file, length);
         var image = new SnapshotImage(_files, regions);
@@ -96,6 +92,7 @@ public sealed partial class GuestMemorySnapshot
         ClearFile(file, written, length);
         ulong total = regions.TotalBytes;
         progress?.Report(new SnapshotProgress(total, total, moved));
+        return true;
     }
 
     /// <summary>Makes a part of a file zero: a hole where there can be one.</summary>

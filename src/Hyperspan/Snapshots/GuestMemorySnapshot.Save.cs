@@ -59,7 +59,7 @@ public sealed partial class GuestMemorySnapshot
 
     internal static Task<SnapshotSaved> SaveAsync(
         MemoryImage image, string path, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken) =>
-        ReplacedFile.WriteAsync(path, file =>
+        ReplacedFile.WriteAsync(path, isDurable: true, file =>
         {
             string? parent = null;
             if (options.Since is { } since)

@@ -7,8 +7,10 @@ internal sealed class MemoryFileLayout
     private readonly ulong[] _offsets;
 
     /// <summary>Lays them out.</summary>
+    /// <param name="regions">The regions.</param>
+    /// <param name="name">Whose they are, for the message.</param>
     /// <exception cref="IOException">Together they are longer than a file can be.</exception>
-    internal MemoryFileLayout(RegionMap regions)
+    internal MemoryFileLayout(RegionMap regions, string name)
     {
         _regions = regions;
         _offsets = new ulong[regions.All.Count];
@@ -20,7 +22,7 @@ internal sealed class MemoryFileLayout
             length += regions.All[i].Range.Length;
             if (length > long.MaxValue)
             {
-                throw new IOException("The memory is longer than a file can be.");
+                throw new IOException($"{name}: the memory is longer than a file can be");
             }
         }
 

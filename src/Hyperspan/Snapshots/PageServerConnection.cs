@@ -47,7 +47,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
     internal static PageServerConnection Accept(SafeHandle socket, GuestMemorySnapshot snapshot, CancellationToken cancellationToken)
     {
         SnapshotImage image = snapshot.Image();
-        var layout = new MemoryFileLayout(image.Regions);
+        var layout = new MemoryFileLayout(image.Regions, snapshot.Path);
         SafeFileHandle? file = null;
         try
         {

@@ -9,8 +9,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Snapshots;
 
 /// <summary>
-/// A file that is written beside its place and put there when it is complete and on the disk. Whenever the process or the machine ends, the place has what it had or all
-/// of the new.
+/// A file that is written on the file system of its place and put there when it is complete and on the disk. Whenever the process or the machine ends, the place has what it
+/// had or all of the new. Until it is complete it has no name, and ends with the process; where a file system has no such files, it is beside its place under a name of its own.
 /// </summary>
 internal sealed class ReplacedFile : IDisposable
 {
@@ -22,11 +22,14 @@ internal sealed class ReplacedFile : IDisposable
     private readonly string _given;
     private readonly string _path;
     private readonly string _temporary;
-    private bool _inPlace;
+    private readonly bool _isDurable;
+    private readonly bool _isUnnamed;
+    private bool _isBeside;
 
-    private ReplacedFile(string path)
+    private ReplacedFile(string path, bool isDurable)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        _isDurable = isDurable;
 
         // What a link leads to is replaced, not the link.
         _given = Path.GetFullPath(path);
@@ -42,6 +45,13 @@ internal sealed class ReplacedFile : IDisposable
         string name = Path.GetFileName(_path);
         string kept = Encoding.UTF8.GetByteCount(name) <= LongestNameKept ? $"{name}." : "";
         _temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".{kept}{Guid.NewGuid():n}.part"));
+        if (UnnamedFile.CanBeNamed(folder, _temporary) && UnnamedFile.TryCreate(folder) is { } unnamed)
+        {
+            _isUnnamed = true;
+            Stream = unnamed;
+            return;
+        }
+
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.Read, BufferSize = BufferLength };
         if (!OperatingSystem.IsWindows())
         {
@@ -51,6 +61,7 @@ internal sealed class ReplacedFile : IDisposable
         try
         {
             Stream = new FileStream(_temporary, options);
+            _isBeside = true;
         }
         catch (Exception e)
         {
@@ -69,14 +80,36 @@ internal sealed class ReplacedFile : IDisposable
     /// <summary>Gets the full path of the place.</summary>
     internal string FullPath => _path;
 
+    /// <summary>Gets the bytes that can still be written; nothing where that is not known.</summary>
+    internal ulong? Room
+    {
+        get
+        {
+            try
+            {
+                // Some file systems say nothing, which is zero of zero.
+                var drive = new DriveInfo(Path.GetDirectoryName(_path)!);
+                return drive.TotalSize > 0 ? (ulong)drive.AvailableFreeSpace : null;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>What is said where it cannot be written for what is to be in it.</summary>
+    internal IOException Refused(string reason) => new($"{_given}: {reason}");
+
     /// <summary>Makes a file beside a place, has it written, and puts it there. It is for its owner alone: guest memory holds secrets.</summary>
     /// <param name="path">The place.</param>
+    /// <param name="isDurable">Whether it is on the disk before it is there.</param>
     /// <param name="write">Writes it.</param>
     /// <returns>What that returns.</returns>
     /// <exception cref="IOException">There is something at the place that is no regular file, or it could not be written: the place is named, not what is beside it.</exception>
-    internal static async Task<T> WriteAsync<T>(string path, Func<ReplacedFile, Task<T>> write)
+    internal static async Task<T> WriteAsync<T>(string path, bool isDurable, Func<ReplacedFile, Task<T>> write)
     {
-        using var file = new ReplacedFile(path);
+        using var file = new ReplacedFile(path, isDurable);
         try
         {
             T result = await write(file);
@@ -97,17 +130,51 @@ internal sealed class ReplacedFile : IDisposable
     /// <summary>Puts the file in its place: flushed before, and its folder after.</summary>
     private void Commit()
     {
-        Stream.Flush(flushToDisk: true);
-        Stream.Dispose();
-        File.Move(_temporary, _path, overwrite: true);
-        _inPlace = true;
-        FlushFolder(Path.GetDirectoryName(_path)!);
+        Stream.Flush(_isDurable);
+        if (!_isUnnamed || !TryName(_path))
+        {
+            if (_isUnnamed && !TryName(_temporary))
+            {
+                throw Failed(ErrorNumber.Exists);
+            }
+
+            Stream.Dispose();
+            File.Move(_temporary, _path, overwrite: true);
+            _isBeside = false;
+        }
+
+        if (_isDurable)
+        {
+            FlushFolder(Path.GetDirectoryName(_path)!);
+        }
     }
+
+    /// <summary>Gives the file a name, and has that on the disk as well: of a file without one some file systems (btrfs) keep nothing but the blocks.</summary>
+    /// <returns>Whether nothing had that name.</returns>
+    private bool TryName(string path)
+    {
+        int error = UnnamedFile.Name(Stream.SafeFileHandle, path);
+        if (error == ErrorNumber.Exists)
+        {
+            return false;
+        }
+
+        if (error != ErrorNumber.None)
+        {
+            throw Failed(error);
+        }
+
+        _isBeside = !ReferenceEquals(path, _path);
+        Stream.Flush(_isDurable);
+        return true;
+    }
+
+    private IOException Failed(int error) => new($"{Marshal.GetPInvokeErrorMessage(error)} : '{_given}'");
 
     public void Dispose()
     {
         Stream.Dispose();
-        if (!_inPlace)
+        if (_isBeside)
         {
             File.Delete(_temporary);
         }
@@ -116,12 +183,13 @@ internal sealed class ReplacedFile : IDisposable
     /// <summary>What an error that names the file says of the place; nothing for others.</summary>
     private Exception? OfPlace(Exception error)
     {
-        if (!error.Message.Contains(_temporary, StringComparison.Ordinal))
+        string written = _isUnnamed ? $"'{Stream.Name}'" : _temporary;
+        if (!error.Message.Contains(written, StringComparison.Ordinal))
         {
             return RegularFile.OfLength(error, _given);
         }
 
-        string message = error.Message.Replace(_temporary, _given, StringComparison.Ordinal);
+        string message = error.Message.Replace(written, _isUnnamed ? $"'{_given}'" : _given, StringComparison.Ordinal);
         return error switch
         {
             UnauthorizedAccessException => new UnauthorizedAccessException(message, error),

@@ -9,6 +9,11 @@ internal static class SpillFile
     /// <exception cref="IOException">It cannot be made.</exception>
     internal static FileStream Create(string folder)
     {
+        if (UnnamedFile.TryCreate(folder) is { } unnamed)
+        {
+            return unnamed;
+        }
+
         string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $".hyperspan.{Guid.NewGuid():n}.kept"));
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Delete, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())

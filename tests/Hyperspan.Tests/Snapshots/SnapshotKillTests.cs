@@ -50,6 +50,12 @@ public sealed class SnapshotKillTests : IDisposable
                 all[0].ShouldBe((byte)1);
             }
 
+            // Where files have no name until they are complete, nothing is left of one that never was. (Killed in the instant between having one and taking the place, it is.)
+            if (point <= 45 && UnnamedFile.CanBeNamed(_bed.PathOf("."), _bed.PathOf("try")))
+            {
+                _bed.Names().ShouldBe(["a"]);
+            }
+
             foreach (string name in _bed.Names().Where(name => name.EndsWith(".part", StringComparison.Ordinal)).ToArray())
             {
                 File.Delete(_bed.PathOf(name));

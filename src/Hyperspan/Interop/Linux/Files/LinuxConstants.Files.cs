@@ -10,6 +10,8 @@ internal static partial class LinuxConstants
 
     internal const int AT_SYMLINK_NOFOLLOW = 0x100;
 
+    internal const int AT_SYMLINK_FOLLOW = 0x400;
+
     internal const uint STATX_TYPE = 0x1;
     internal const uint STATX_BASIC_STATS = 0x7ff;
     internal const uint STATX_DIOALIGN = 0x2000;
@@ -24,6 +26,9 @@ internal static partial class LinuxConstants
 
     /// <summary>Past the page cache (open(2)); one of the flags that differ between architectures.</summary>
     internal static OpenFlags O_DIRECT => (OpenFlags)(IsArm64 ? 0x1_0000 : 0x4000);
+
+    /// <summary>A file of a folder that has no name (open(2)).</summary>
+    internal static OpenFlags O_TMPFILE => (OpenFlags)(0x40_0000 | (IsArm64 ? 0x4000 : 0x1_0000));
 
     /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
     internal const int O_ACCMODE = 3;
