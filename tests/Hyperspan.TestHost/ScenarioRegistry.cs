@@ -26,6 +26,7 @@ public static class ScenarioRegistry
         new BlockedSignalsScenario(),
         new ZeroBytesScenario(),
         new SnapshotKillScenario(),
+        new HostileFilesScenario(),
         new OnDemandScenario(),
         new LiveSaveScenario(),
         new PageClientScenario(),

@@ -8,23 +8,30 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Dumps;
 
 /// <summary>Writes one dump: pages where they belong, holes where they are zero, then what says where they are.</summary>
-internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOptions options)
+internal sealed class DumpWriter(ReplacedFile place, MemoryImage image, DumpOptions options)
 {
     private const ulong Alignment = 4096;
     private const int MostSegments = 1 << 20;
 
+    /// <summary>What is said of a dump of no memory, which no reader takes.</summary>
+    internal const string NothingInIt = "there would be nothing in it: there is no memory, or all of it is zero and left out";
+
+    // The notes come behind the memory.
+    private const ulong Longest = long.MaxValue - uint.MaxValue;
+
+    private readonly SafeFileHandle _file = place.Stream.SafeFileHandle;
     private readonly VmCoreInfoFinder? _kernel = options.Format == DumpFormat.Elf && options.VmCoreInfo is null ? new VmCoreInfoFinder(image) : null;
 
     internal void Write(IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         List<DumpSegment> segments = options.Format == DumpFormat.Raw ? RawSegments() : Place();
-        ulong end = segments.Count == 0 ? 0 : checked(segments[^1].FileOffset + segments[^1].Range.Length);
-        if (end > long.MaxValue)
+        if (segments.Count == 0)
         {
-            throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
+            throw place.Refused(NothingInIt);
         }
 
-        RandomAccess.SetLength(file, (long)end);
+        ulong end = segments[^1].FileOffset + segments[^1].Range.Length;
+        RandomAccess.SetLength(_file, (long)end);
         CopyPages(segments, progress, cancellationToken);
         if (options.Format == DumpFormat.Elf)
         {
@@ -36,10 +43,12 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             foreach (DumpSegment segment in segments)
             {
                 LimeFormat.WriteHeader(header, segment.Range.Start.Value, segment.Range.Last!.Value.Value);
-                RandomAccess.Write(file, header, (long)segment.FileOffset - LimeFormat.HeaderLength);
+                RandomAccess.Write(_file, header, (long)segment.FileOffset - LimeFormat.HeaderLength);
             }
         }
     }
+
+    private IOException TooLong() => place.Refused("the addresses are too large for the bytes of a file; another format has room for them");
 
     private List<DumpSegment> RawSegments()
     {
@@ -48,7 +57,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         {
             if (region.Range.Last!.Value.Value >= long.MaxValue)
             {
-                throw new IOException("The addresses are too large for the bytes of a file; another format has room for them.");
+                throw TooLong();
             }
 
             segments.Add(new DumpSegment(region.Range, region.Range.Start.Value, region.Range.Length));
@@ -67,12 +76,14 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
         }
         else
         {
+            IReadOnlyList<SnapshotRegion> regions = image.Regions.All;
             foreach (GuestRange run in PageRanges.Join(NonZero()))
             {
-                foreach (SnapshotRegion region in image.Regions.All)
+                ulong end = run.Last!.Value.Value;
+                for (int i = image.Regions.FirstEndingAtOrAfter(run.Start.Value >> SnapshotFormat.ChunkShift); i < regions.Count && regions[i].Range.Start.Value <= end; i++)
                 {
-                    ulong first = Math.Max(run.Start.Value, region.Range.Start.Value);
-                    ulong last = Math.Min(run.Last!.Value.Value, region.Range.Last!.Value.Value);
+                    ulong first = Math.Max(run.Start.Value, regions[i].Range.Start.Value);
+                    ulong last = Math.Min(end, regions[i].Range.Last!.Value.Value);
                     if (first <= last)
                     {
                         ranges.Add(new GuestRange(first, last - first + 1));
@@ -81,7 +92,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
 
                 if (ranges.Count > MostSegments)
                 {
-                    throw new IOException("The pages that are not zero are in too many pieces for a dump; write them with those that are.");
+                    throw place.Refused("the pages that are not zero are in too many pieces for a dump; write them with those that are");
                 }
             }
         }
@@ -103,7 +114,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
             }
 
             segments.Add(new DumpSegment(range, at, range.Length));
-            at = checked(at + range.Length);
+            at = at <= Longest && range.Length <= Longest - at ? at + range.Length : throw TooLong();
         }
 
         return segments;
@@ -175,7 +186,7 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 }
 
                 length = (int)Math.Min((ulong)length, segments[next].Range.Last!.Value.Value - at + 1);
-                RandomAccess.Write(file, bytes[..length], (long)(segments[next].FileOffset + (at - segments[next].Range.Start.Value)));
+                RandomAccess.Write(_file, bytes[..length], (long)(segments[next].FileOffset + (at - segments[next].Range.Start.Value)));
                 moved += (ulong)length;
             }
 
@@ -228,8 +239,8 @@ internal sealed class DumpWriter(SafeFileHandle file, MemoryImage image, DumpOpt
                 segment.Range.Length);
         }
 
-        RandomAccess.Write(file, head, 0);
-        RandomAccess.Write(file, notes, (long)noteOffset);
+        RandomAccess.Write(_file, head, 0);
+        RandomAccess.Write(_file, notes, (long)noteOffset);
     }
 
     /// <summary>A segment whose virtual address is its physical one, so that a debugger reads physical memory by address.</summary>

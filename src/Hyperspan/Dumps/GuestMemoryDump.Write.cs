@@ -105,11 +105,11 @@ public sealed partial class GuestMemoryDump
             {
                 if (options.Format == DumpFormat.Kdump)
                 {
-                    new KdumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
+                    new KdumpWriter(file, image, options).Write(progress, cancellationToken);
                 }
                 else
                 {
-                    new DumpWriter(file.Stream.SafeFileHandle, image, options).Write(progress, cancellationToken);
+                    new DumpWriter(file, image, options).Write(progress, cancellationToken);
                 }
 
                 return true;

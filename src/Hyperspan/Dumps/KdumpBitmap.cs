@@ -29,8 +29,12 @@ internal sealed class KdumpBitmap(SafeFileHandle file, ulong offset)
     /// <summary>Writes what has been set.</summary>
     internal void Flush()
     {
-        RandomAccess.Write(file, _window.AsSpan(0, _length), (long)(offset + _start));
-        Array.Clear(_window);
+        if (_window.AsSpan(0, _length).ContainsAnyExcept((byte)0))
+        {
+            RandomAccess.Write(file, _window.AsSpan(0, _length), (long)(offset + _start));
+            Array.Clear(_window);
+        }
+
         _length = 0;
     }
 }

@@ -66,6 +66,7 @@ internal sealed class KdumpImage : DumpMemory
 
         Regions = new RegionMap(ReadRegions(bitmaps, pages));
         ulong count = ReadRuns(bitmaps + bitmapLength, pages);
+        RequireMemory();
         if (count * KdumpFormat.DescriptorLength > bytes.Length - _descriptors)
         {
             throw Invalid("is incomplete: it has more pages than descriptors");
@@ -232,6 +233,25 @@ internal sealed class KdumpImage : DumpMemory
         }
 
         return rank;
+    }
+
+    /// <summary>Refuses pages that are in the file and no memory: whoever wrote that away would say of pages what nobody can read.</summary>
+    private void RequireMemory()
+    {
+        int i = 0;
+        foreach (Run run in _runs)
+        {
+            ulong last = (run.End << _blockShift) - 1;
+            while (i < Regions.All.Count && Regions.All[i].Range.Last!.Value.Value < last)
+            {
+                i++;
+            }
+
+            if (i == Regions.All.Count || Regions.All[i].Range.Start.Value > run.First << _blockShift)
+            {
+                throw Invalid(string.Create(CultureInfo.InvariantCulture, $"has pages from 0x{run.First << _blockShift:x} on that are in the file and no memory"));
+            }
+        }
     }
 
     /// <summary>The runs of set bits of a bitmap, which is read piece by piece.</summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
+using System.Globalization;
 using System.IO.Compression;
 using System.Numerics;
 
@@ -13,11 +14,12 @@ namespace Hyperspan.Dumps;
 /// Writes a compressed kdump, version 6, in one pass: headers, bitmaps, descriptors with room for every page of memory, pages, notes. All pages that are zero are one in the
 /// file. Of a chunk, pages are compressed side by side.
 /// </summary>
-internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOptions options)
+internal sealed class KdumpWriter(ReplacedFile place, MemoryImage image, DumpOptions options)
 {
     private const int BlockSize = SnapshotFormat.PageSize;
     private const int DescriptorsAtOnce = 4096;
 
+    private readonly SafeFileHandle _file = place.Stream.SafeFileHandle;
     private readonly VmCoreInfoFinder? _kernel = options.VmCoreInfo is null ? new VmCoreInfoFinder(image) : null;
     private readonly byte[][] _packed = new byte[SnapshotFormat.ChunkPages][];
     private readonly byte[] _waiting = new byte[DescriptorsAtOnce * KdumpFormat.DescriptorLength];
@@ -31,9 +33,14 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
     {
         IReadOnlyList<SnapshotRegion> regions = image.Regions.All;
         ulong pages = regions.Count == 0 ? 0 : (regions[^1].Range.Last!.Value.Value >> SnapshotFormat.PageShift) + 1;
+        if (pages == 0)
+        {
+            throw place.Refused(DumpWriter.NothingInIt);
+        }
+
         if (pages > 1UL << (KdumpFormat.PhysicalBits - SnapshotFormat.PageShift))
         {
-            throw new IOException("The addresses are too large for a kdump, which has bitmaps of all pages below them; another format has room for them.");
+            throw place.Refused("the addresses are too large for a kdump, which has bitmaps of all pages below them; another format has room for them");
         }
 
         ulong bitmapBlocks = (((pages + 7) / 8) + BlockSize - 1) / BlockSize;
@@ -46,13 +53,28 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
         }
 
         _zeroAt = PageMath.RoundUp(_descriptors + (memoryPages * KdumpFormat.DescriptorLength), BlockSize);
+        RequireRoom(memoryPages);
         _end = _zeroAt;
         Append(_zero);
-        WritePages(new KdumpBitmap(file, Bitmaps), new KdumpBitmap(file, Bitmaps + (bitmapBlocks * BlockSize)), progress, cancellationToken);
+        WritePages(new KdumpBitmap(_file, Bitmaps), new KdumpBitmap(_file, Bitmaps + (bitmapBlocks * BlockSize)), progress, cancellationToken);
         byte[] notes = DumpNotes.Of(options, _kernel?.Found);
         ulong notesAt = PageMath.RoundUp(_end, sizeof(ulong));
-        RandomAccess.Write(file, notes, (long)notesAt);
+        RandomAccess.Write(_file, notes, (long)notesAt);
         WriteHeaders(pages, bitmapBlocks, notes, notesAt);
+    }
+
+    /// <summary>
+    /// Refuses what the disk has no room for before anything is written: bitmaps and descriptors are of all pages of memory, also of those that take no room where they are
+    /// read from, and a number in a file says how many there are.
+    /// </summary>
+    private void RequireRoom(ulong memoryPages)
+    {
+        ulong needed = (options.SkipZero ? 0 : memoryPages * KdumpFormat.DescriptorLength) + (memoryPages / 8);
+        if (place.Room is { } room && needed > room)
+        {
+            throw place.Refused(string.Create(
+                CultureInfo.InvariantCulture, $"a kdump of so much memory takes at least {needed} bytes, and the disk has {room}; another format has holes instead"));
+        }
     }
 
     private void WritePages(KdumpBitmap memory, KdumpBitmap stored, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
@@ -129,7 +151,7 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
 
     private void FlushDescriptors()
     {
-        RandomAccess.Write(file, _waiting.AsSpan(0, _waitingLength), (long)_descriptors);
+        RandomAccess.Write(_file, _waiting.AsSpan(0, _waitingLength), (long)_descriptors);
         _descriptors += (ulong)_waitingLength;
         _waitingLength = 0;
     }
@@ -137,7 +159,7 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
     private ulong Append(byte[] bytes)
     {
         ulong at = _end;
-        RandomAccess.Write(file, bytes, (long)at);
+        RandomAccess.Write(_file, bytes, (long)at);
         _end += (ulong)bytes.Length;
         return at;
     }
@@ -187,7 +209,7 @@ internal sealed class KdumpWriter(SafeFileHandle file, MemoryImage image, DumpOp
         Place(sub, KdumpFormat.NotesAt, notesAt, notes.Length);
         Place(sub, KdumpFormat.CoreInfoAt, kernel.IsEmpty ? 0 : notesAt + (ulong)notes.AsSpan().IndexOf(kernel), kernel.Length);
         BinaryPrimitives.WriteUInt64LittleEndian(sub[KdumpFormat.LastPage64At..], pages);
-        RandomAccess.Write(file, head, 0);
+        RandomAccess.Write(_file, head, 0);
     }
 
     /// <summary>The rest of the line that begins so.</summary>

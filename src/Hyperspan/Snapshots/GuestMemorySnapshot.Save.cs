@@ -65,7 +65,11 @@ public sealed partial class GuestMemorySnapshot
             if (options.Since is { } since)
             {
                 RegularFile.RequireOther(file.FullPath, since.Handles(), "would be a difference to itself");
-                parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, System.IO.Path.GetFullPath(since.Path));
+                string place = System.IO.Path.GetFullPath(since.Path);
+                parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, place);
+
+                // From one deep folder to another it may be longer than the whole path, and than a reader takes.
+                parent = System.Text.Encoding.UTF8.GetByteCount(parent) <= SnapshotFormat.LongestName ? parent : place;
             }
 
             return Task.Run(() => WriteAsync(image, file.Stream, parent, options, progress, cancellationToken), cancellationToken);
@@ -165,7 +169,13 @@ public sealed partial class GuestMemorySnapshot
                 throw new ArgumentException($"Two sections are named '{section.Name}'.", nameof(options));
             }
 
-            if (System.Text.Encoding.UTF8.GetByteCount(section.Name) > SnapshotFormat.LongestName)
+            byte[] name = System.Text.Encoding.UTF8.GetBytes(section.Name);
+            if (!string.Equals(System.Text.Encoding.UTF8.GetString(name), section.Name, StringComparison.Ordinal))
+            {
+                throw new ArgumentException("The name of a section has half of a character in it.", nameof(options));
+            }
+
+            if (name.Length > SnapshotFormat.LongestName)
             {
                 throw new ArgumentException("The name of a section is longer than 4096 bytes.", nameof(options));
             }

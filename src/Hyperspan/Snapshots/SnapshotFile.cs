@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Unicode;
 
 using Hyperspan.Interop.Linux;
 
@@ -23,6 +24,7 @@ internal sealed class SnapshotFile : IDisposable
     private readonly ulong _dataEnd;
     private readonly List<BlockReference> _blocks = [];
     private readonly List<SnapshotSectionInfo> _sections = [];
+    private readonly HashSet<string> _sectionNames = new(StringComparer.Ordinal);
 
     // The last blocks that were looked at, by their number; each is complete before it is put here.
     private readonly (int Number, SnapshotEntry[] Entries)?[] _remembered = new (int, SnapshotEntry[])?[RememberedBlocks];
@@ -396,8 +398,15 @@ internal sealed class SnapshotFile : IDisposable
             throw Damaged("one of its sections lies outside of it");
         }
 
-        string name = Encoding.UTF8.GetString(content[24..]);
-        if (_sections.Exists(other => string.Equals(other.Name, name, StringComparison.Ordinal)))
+        // What is no UTF-8 would be longer, or another's name, where it is written again.
+        ReadOnlySpan<byte> text = content[24..];
+        if (text.IsEmpty || !Utf8.IsValid(text))
+        {
+            throw Damaged("a section has no name that can be");
+        }
+
+        string name = Encoding.UTF8.GetString(text);
+        if (!_sectionNames.Add(name))
         {
             throw Damaged("two of its sections have one name");
         }

@@ -190,7 +190,14 @@ internal sealed class SnapshotWriter
             byte[] name = Encoding.UTF8.GetBytes(region.Name);
             if (name.Length > SnapshotFormat.LongestName)
             {
-                name = name[..SnapshotFormat.LongestName];
+                // Whole characters: of two bytes or more, those after the first begin with the bits 10.
+                int kept = SnapshotFormat.LongestName;
+                while ((name[kept] & 0xc0) == 0x80)
+                {
+                    kept--;
+                }
+
+                name = name[..kept];
             }
 
             Span<byte> head = list.GetSpan(24)[..24];

@@ -53,6 +53,48 @@ public sealed class HostileDumpTests : IDisposable
         Should.Throw<InvalidDumpException>(() => GuestMemoryDump.Open(_bed.PathOf("program"))).Message.ShouldContain("no core file");
     }
 
+    /// <summary>It would not be read again.</summary>
+    [Theory]
+    [InlineData(DumpFormat.Elf)]
+    [InlineData(DumpFormat.Lime)]
+    public async Task Dump_of_no_memory_is_not_written(DumpFormat format)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(1 << 20);
+        string path = _bed.PathOf("none");
+        IOException refused = await Should.ThrowAsync<IOException>(() => GuestMemoryDump.WriteAsync(memory, path, new DumpOptions { Format = format, SkipZero = true }));
+        refused.Message.ShouldStartWith($"{path}: there would be nothing in it");
+        _bed.Names().ShouldBeEmpty();
+    }
+
+    /// <summary>An ELF core of a hundred bytes speaks of as much memory as it likes.</summary>
+    [SkippableTheory]
+    [InlineData(1UL << 51, DumpFormat.Kdump, "a kdump of so much memory takes at least 13262859010048 bytes, and the disk has ")]
+    [InlineData(1UL << 53, DumpFormat.Kdump, "the addresses are too large for a kdump")]
+    [InlineData(long.MaxValue - 0xfffUL, DumpFormat.Elf, "the addresses are too large for the bytes of a file")]
+    [InlineData(ulong.MaxValue - 0xfffUL, DumpFormat.Elf, "the addresses are too large for the bytes of a file")]
+    [InlineData(ulong.MaxValue - 0xfffUL, DumpFormat.Lime, "the addresses are too large for the bytes of a file")]
+    [InlineData(ulong.MaxValue - 0xfffUL, DumpFormat.Raw, "the addresses are too large for the bytes of a file")]
+    public async Task More_memory_than_there_can_be_is_refused_before_it_is_written(ulong length, DumpFormat format, string reason)
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux: elsewhere all of it is read");
+        byte[] core = new byte[64 + 56];
+        "\u007fELF"u8.CopyTo(core);
+        core[4] = 2;
+        core[5] = 1;
+        core[16] = 4;
+        core[18] = 62;
+        core[32] = 64;
+        core[54] = 56;
+        core[56] = 1;
+        core[64] = 1;
+        BinaryPrimitives.WriteUInt64LittleEndian(core.AsSpan(64 + 40), length);
+        File.WriteAllBytes(_bed.PathOf("core"), core);
+        using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("core"));
+        string path = _bed.PathOf("out");
+        (await Should.ThrowAsync<IOException>(() => dump.ConvertAsync(path, format, skipZero: false))).Message.ShouldStartWith($"{path}: {reason}");
+        _bed.Names().ShouldBe(["core"]);
+    }
+
     private void Refuse(string content, string reason)
     {
         File.WriteAllBytes(_bed.PathOf("x"), System.Text.Encoding.Latin1.GetBytes(content));

@@ -12,6 +12,16 @@ public sealed class KdumpTests : IDisposable
 
     public void Dispose() => _bed.Dispose();
 
+    /// <summary>A snapshot of it could not be read.</summary>
+    [Fact]
+    public void Pages_that_are_there_and_no_memory_are_refused()
+    {
+        byte[] bytes = Create(new Random(1), new KdumpFile()).ToArray();
+        bytes[2 * 4096] = 0;
+        File.WriteAllBytes(_bed.PathOf("k"), bytes);
+        Should.Throw<InvalidDumpException>(() => GuestMemoryDump.Open(_bed.PathOf("k"))).Message.ShouldContain("that are in the file and no memory");
+    }
+
     [Theory]
     [InlineData(4096, 1, 6, false)]
     [InlineData(4096, 0, 6, false)]

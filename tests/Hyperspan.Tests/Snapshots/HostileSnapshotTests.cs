@@ -129,6 +129,65 @@ public sealed class HostileSnapshotTests : IDisposable
         Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("x"))).Message.ShouldContain("to itself");
     }
 
+    /// <summary>Written again it would be longer than a name may be, or another's.</summary>
+    [Fact]
+    public async Task Section_whose_name_is_no_text_is_refused()
+    {
+        (byte[] file, _) = await CreateAsync(compress: false);
+        int directory = (int)BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(file.Length - Footer));
+        file.AsSpan(directory).LastIndexOf("own"u8).ShouldBeGreaterThan(0);
+        file[directory + file.AsSpan(directory).LastIndexOf("own"u8)] = 0xff;
+        Reseal(file, directory, IndexOfBlock(file, directory));
+        File.WriteAllBytes(_bed.PathOf("x"), file);
+        Should.Throw<InvalidSnapshotException>(() => GuestMemorySnapshot.Open(_bed.PathOf("x"))).Message.ShouldContain("a section has no name that can be");
+    }
+
+    [Fact]
+    public async Task Names_are_written_as_they_are_read_again()
+    {
+        using var memory = new GuestMemory(new HeapBacking(4096, new HeapBackingOptions { Name = new string('a', SnapshotFormat.LongestName - 1) + "\u00e9" }), "m");
+        await GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("a"));
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
+        snapshot.Regions[0].Name.ShouldBe(new string('a', SnapshotFormat.LongestName - 1));
+        var half = new SnapshotSaveOptions { Sections = [new("\ud800", new byte[1])] };
+        (await Should.ThrowAsync<ArgumentException>(() => GuestMemorySnapshot.SaveAsync(memory, _bed.PathOf("b"), half))).ParamName.ShouldBe("options");
+    }
+
+    /// <summary>From one deep folder to another it is longer than either path.</summary>
+    [SkippableFact]
+    public async Task Earlier_snapshot_is_found_however_long_the_way_to_it_is()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "paths are shorter elsewhere");
+        string[] folders = [.. "xy".Select(name => _bed.PathOf(Path.Combine([.. Enumerable.Repeat(new string(name, 200), 11)])))];
+        Array.ForEach(folders, folder => Directory.CreateDirectory(folder));
+        using var memory = new GuestMemory(new HeapBacking(4096), "m");
+        await GuestMemorySnapshot.SaveAsync(memory, Path.Combine(folders[0], "a"));
+        using GuestMemorySnapshot since = GuestMemorySnapshot.Open(Path.Combine(folders[0], "a"));
+        memory.Write(0, 1);
+        await GuestMemorySnapshot.SaveAsync(memory, Path.Combine(folders[1], "b"), new SnapshotSaveOptions { Since = since });
+        using GuestMemorySnapshot later = GuestMemorySnapshot.Open(Path.Combine(folders[1], "b"));
+        later.Chain.Count.ShouldBe(2);
+    }
+
+    /// <summary>Neither at the place nor where a link there leads to.</summary>
+    [SkippableFact]
+    public async Task Nothing_is_left_of_a_memory_file_that_could_not_be_completed()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "needs Linux");
+        (byte[] file, _) = await CreateAsync(compress: false);
+        file[SnapshotFormat.HeaderLength + 10] ^= 1;
+        File.WriteAllBytes(_bed.PathOf("x"), file);
+        File.CreateSymbolicLink(_bed.PathOf("link"), "target");
+        using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("x"));
+        foreach (string name in (string[])["out", "link"])
+        {
+            (await Should.ThrowAsync<InvalidSnapshotException>(() => snapshot.RestoreFileAsync(_bed.PathOf(name)))).Message.ShouldContain("is damaged");
+        }
+
+        _bed.Names().ShouldBe(["good", "link", "x"]);
+        new FileInfo(_bed.PathOf("link")).LinkTarget.ShouldBe("target");
+    }
+
     [SkippableFact]
     public void What_is_no_file_is_not_waited_for()
     {
