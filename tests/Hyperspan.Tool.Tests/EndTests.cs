@@ -265,6 +265,56 @@ public sealed class EndTests(ITestOutputHelper output) : IDisposable
         File.Exists(_folder.PathOf("s")).ShouldBeFalse();
     }
 
+    /// <summary>Stopped the terminal is the shell's, in the background the command runs on and can be ended, in the foreground the terminal is raw again.</summary>
+    [LinuxFact]
+    public void A_terminal_is_put_back_while_it_is_stopped()
+    {
+        // Other shells put it back themselves.
+        Skip.If(!File.Exists("/usr/bin/script") || !File.Exists("/usr/bin/dash"), "needs the command script, which gives a program a terminal, and the shell dash");
+        string commands = _folder.PathOf("commands");
+        File.WriteAllText(commands, $$"""
+            set -m
+            before=$(stty -g)
+            state() { [ "$(stty -g < /dev/tty)" = "$before" ] && echo "$1: as before" || echo "$1: raw"; }
+            ready() { until [ -e "$1" ]; do sleep 0.02; done; until [ "$(stty -g < /dev/tty)" != "$before" ]; do sleep 0.02; done; }
+            ( ready pid; kill -TSTP $(cat pid); ready again; kill -TSTP $(cat pid); ready force; kill -STOP $(cat pid)
+              until [ -e last ]; do sleep 0.02; done; sleep 0.5; kill -TSTP $(cat pid) ) < /dev/null &
+            dash -c 'echo $$ > pid; exec env --default-signal dotnet "{{Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll")}}" serve console --socket s 2> log'
+            state "stopped"; touch again
+            fg %2 > /dev/null; state "stopped again"
+            bg %2 > /dev/null; sleep 1; jobs %2 > running; grep -q Running running && echo "runs behind"; state "behind"
+            touch force; fg %2 > /dev/null; state "stopped by force"; touch last
+            fg %2 > /dev/null; state "stopped at last"
+            bg %2 > /dev/null; sleep 1; kill $(cat pid); wait %2; echo "ended with $?"; state "at the end"
+
+            """.ReplaceLineEndings("\n"));
+        var start = new ProcessStartInfo("/usr/bin/script", ["-qec", $"dash '{commands}'", "/dev/null"])
+        {
+            WorkingDirectory = _folder.PathOf(""),
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        };
+        using Process script = Process.Start(start)!;
+        Task<string> text = script.StandardOutput.ReadToEndAsync();
+        bool ended = script.WaitForExit(TimeSpan.FromMinutes(2));
+        if (!ended)
+        {
+            script.Kill(entireProcessTree: true);
+        }
+
+        string all = text.Result;
+        ended.ShouldBeTrue(all);
+        foreach (string line in (string[])
+            [
+                "stopped: as before", "stopped again: as before", "runs behind", "behind: as before", "stopped by force: raw", "stopped at last: as before", "ended with 0",
+                "at the end: as before",
+            ])
+        {
+            all.Contains(line, StringComparison.Ordinal).ShouldBeTrue($"{line}, not in:\n{all}");
+        }
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private static unsafe void Fill(SafeFileHandle handle)

@@ -1,8 +1,13 @@
+using System.Runtime.InteropServices;
+
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Tool.Run;
 
-/// <summary>The standard streams. A terminal is made raw, but for the keys that make signals, and put back as it was, also where the process ends by a failure.</summary>
+/// <summary>
+/// The standard streams. A terminal is made raw, but for the keys that make signals, and put back as it was, also where the process ends by a failure. Stopped by Ctrl-Z it
+/// leaves the terminal as it was, and makes it raw again when it goes on in the foreground. In the background it runs on, and leaves the terminal alone: it is the shell's.
+/// </summary>
 internal sealed unsafe class StandardConsole : IConsoleEndPoint
 {
     private const int Input = 0;
@@ -12,35 +17,43 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
     private const byte SignalKeys = 1;
     private const int AfterOutput = 1;
 
+    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(100);
+
     private readonly Stream _output = Console.OpenStandardOutput();
     private readonly Stream _input = Console.OpenStandardInput();
-    private readonly byte[]? _before;
     private readonly EventHandler _atExit;
     private readonly UnhandledExceptionEventHandler _atCrash;
-    private int _restored;
+    private readonly PosixSignalRegistration[] _signals = [];
+    private readonly Lock _gate = new();
+    private byte[]? _before;
+    private bool _isRaw;
+    private volatile bool _isEnded;
 
     internal StandardConsole()
     {
         _atExit = (_, _) => Restore();
         _atCrash = (_, _) => Restore();
-        if (LibC.IsTerminal(Input) == 0)
+        if (OperatingSystem.IsWindows() || LibC.IsTerminal(Input) == 0)
         {
             return;
         }
 
-        byte* mode = stackalloc byte[LibC.TerminalModeLength];
-        var bytes = new Span<byte>(mode, LibC.TerminalModeLength);
-        bytes.Clear();
+        AppDomain.CurrentDomain.ProcessExit += _atExit;
+        AppDomain.CurrentDomain.UnhandledException += _atCrash;
+        _signals = [PosixSignalRegistration.Create(PosixSignal.SIGTSTP, OnStop), PosixSignalRegistration.Create(PosixSignal.SIGCONT, OnContinue)];
 
-        // SAFETY: room for the structure, whose size is below the constant.
-        if (LibC.GetTerminalMode(Input, mode) == 0)
+        // Who reads in the background gets an error, and is not stopped: a signal to end would find the process stopped again before it has ended.
+        Answer(LinuxConstants.SIGTTIN, LinuxConstants.SIG_IGN);
+        MakeRaw();
+    }
+
+    /// <summary>Whether the terminal is this process's to change: who changes it in the background is stopped.</summary>
+    private static bool IsInForeground
+    {
+        get
         {
-            _before = bytes.ToArray();
-            AppDomain.CurrentDomain.ProcessExit += _atExit;
-            AppDomain.CurrentDomain.UnhandledException += _atCrash;
-            LibC.MakeRaw(mode);
-            mode[LocalFlags] |= SignalKeys;
-            _ = LibC.SetTerminalMode(Input, AfterOutput, mode);
+            int group = LibC.GetForegroundGroup(Input);
+            return group < 0 || group == LibC.GetProcessGroup();
         }
     }
 
@@ -59,32 +72,124 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
 
     public int Read(Span<byte> data)
     {
-        try
+        for (int failures = 0; ; failures++)
         {
-            return _input.Read(data);
-        }
-        catch (IOException)
-        {
-            return 0;
+            try
+            {
+                return _input.Read(data);
+            }
+            catch (IOException) when (_signals.Length > 0 && failures < 2)
+            {
+                while (!IsInForeground && !_isEnded)
+                {
+                    failures = 0;
+                    Thread.Sleep(Beat);
+                }
+
+                MakeRaw();
+            }
+            catch (IOException)
+            {
+                return 0;
+            }
         }
     }
 
     /// <summary>Puts the terminal back. From any thread, any number of times.</summary>
     internal void Restore()
     {
-        if (_before is not null && Interlocked.Exchange(ref _restored, 1) == 0)
+        lock (_gate)
+        {
+            _isEnded = true;
+            PutBack();
+        }
+    }
+
+    private void MakeRaw()
+    {
+        lock (_gate)
+        {
+            if (_isEnded || !IsInForeground)
+            {
+                return;
+            }
+
+            byte* mode = stackalloc byte[LibC.TerminalModeLength];
+            var bytes = new Span<byte>(mode, LibC.TerminalModeLength);
+            bytes.Clear();
+
+            // SAFETY: room for the structure, whose size is below the constant.
+            if (LibC.GetTerminalMode(Input, mode) == 0)
+            {
+                // Stopped by what cannot be caught, the process has not put it back.
+                _before = _isRaw ? _before : bytes.ToArray();
+                LibC.MakeRaw(mode);
+                mode[LocalFlags] |= SignalKeys;
+                _isRaw = LibC.SetTerminalMode(Input, AfterOutput, mode) == 0;
+            }
+        }
+    }
+
+    private void PutBack()
+    {
+        if (_isRaw && IsInForeground)
         {
             fixed (byte* mode = _before)
             {
                 // SAFETY: as the kernel gave it.
                 _ = LibC.SetTerminalMode(Input, AfterOutput, mode);
             }
+
+            _isRaw = false;
         }
+    }
+
+    private void OnStop(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        lock (_gate)
+        {
+            PutBack();
+
+            // The system's own answer, which is none where nobody could have the process go on (a group without a shell).
+            SignalAction runtime = Answer(LinuxConstants.SIGTSTP, LinuxConstants.SIG_DFL);
+            _ = LibC.Kill(Environment.ProcessId, LinuxConstants.SIGTSTP);
+
+            // SAFETY: a structure of this stack.
+            _ = LibC.SigAction(LinuxConstants.SIGTSTP, &runtime, null);
+        }
+
+        MakeRaw();
+    }
+
+    /// <summary>Has the system answer a signal.</summary>
+    /// <returns>What was there.</returns>
+    private static SignalAction Answer(int signal, int how)
+    {
+        var action = new SignalAction { Handler = how };
+        SignalAction before = default;
+
+        // SAFETY: structures of this stack.
+        _ = LibC.SigAction(signal, &action, &before);
+        return before;
+    }
+
+    private void OnContinue(PosixSignalContext context)
+    {
+        // Nor does the runtime change the terminal.
+        context.Cancel = true;
+        MakeRaw();
     }
 
     public void Dispose()
     {
         Restore();
+        foreach (PosixSignalRegistration signal in _signals)
+        {
+            signal.Dispose();
+            Answer(LinuxConstants.SIGTTIN, LinuxConstants.SIG_DFL);
+        }
+
         AppDomain.CurrentDomain.ProcessExit -= _atExit;
         AppDomain.CurrentDomain.UnhandledException -= _atCrash;
         _output.Dispose();

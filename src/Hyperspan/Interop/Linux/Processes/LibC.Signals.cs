@@ -11,6 +11,12 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
     internal static partial int SigAction(int signal, SignalAction* action, SignalAction* previous);
 
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    internal static partial int Kill(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "getpgrp")]
+    internal static partial int GetProcessGroup();
+
     /// <summary>Changes which signals the calling thread holds back. A set is 128 bytes, one bit a signal, the lowest for signal 1.</summary>
     [LibraryImport("libc", EntryPoint = "pthread_sigmask")]
     internal static partial int PthreadSigmask(int how, ulong* set, ulong* previous);

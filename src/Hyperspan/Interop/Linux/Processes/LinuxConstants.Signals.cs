@@ -4,6 +4,8 @@ internal static partial class LinuxConstants
 {
     internal const int SIGBUS = 7;
     internal const int SIGSEGV = 11;
+    internal const int SIGTSTP = 20;
+    internal const int SIGTTIN = 21;
     internal const int SIGXFSZ = 25;
 
     /// <summary>The real-time signals as libc leaves them to programs: it keeps two below.</summary>

@@ -19,6 +19,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "tcsetattr", SetLastError = true)]
     internal static partial int SetTerminalMode(int descriptor, int when, void* mode);
 
+    [LibraryImport("libc", EntryPoint = "tcgetpgrp", SetLastError = true)]
+    internal static partial int GetForegroundGroup(int descriptor);
+
     [LibraryImport("libc", EntryPoint = "cfmakeraw")]
     internal static partial void MakeRaw(void* mode);
 
