@@ -58,6 +58,7 @@ internal static class CommandTree
             return ExitCode.Success;
         }
 
+        RequireText(arguments);
         string[] complete = BackEndConvention.Complete(arguments);
         RequireSuggestions(complete);
         RootCommand root = Create(complete is [ServeName, ..]);
@@ -78,6 +79,30 @@ internal static class CommandTree
     }
 
     private static InvocationConfiguration CreateInvocation() => new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
+    /// <summary>Refuses names that are no text: .NET has read others, which may be those of other files.</summary>
+    private static void RequireText(string[] arguments)
+    {
+        if (!OperatingSystem.IsLinux() || Array.Find(arguments, static word => word.Contains('\ufffd', StringComparison.Ordinal)) is not { } replaced)
+        {
+            return;
+        }
+
+        byte[] given;
+        try
+        {
+            given = File.ReadAllBytes("/proc/self/cmdline");
+        }
+        catch (IOException)
+        {
+            return;
+        }
+
+        if (!System.Text.Unicode.Utf8.IsValid(given))
+        {
+            throw new InvalidInputException($"{replaced}: is no UTF-8, in which names of files are given here");
+        }
+    }
 
     /// <summary>Refuses a question for completions at no place.</summary>
     private static void RequireSuggestions(string[] arguments)

@@ -11,8 +11,6 @@ namespace Hyperspan.Tool.Dumps;
 /// <summary>What the commands on dumps do.</summary>
 internal static class DumpRun
 {
-    private const int ShownSegments = 20;
-
     internal static int Convert(string input, string output, DumpFormat format, bool skipZero, bool json, CancellationToken cancellationToken)
     {
         InputFiles.RequireRegular(input);
@@ -49,8 +47,9 @@ internal static class DumpRun
 
     private static int Write(GuestMemoryDump dump, bool json, string? sentence)
     {
-        SnapshotRegion[] regions = [.. dump.Segments.Select((segment, i) => new SnapshotRegion(segment.Range, $"segment {i}", 4096, Protection.ReadWriteExecute))];
-        IReadOnlyList<UsedMemory> used = UsedMemory.Count(regions.Take(ShownSegments), dump.GetStoredRanges());
+        SnapshotRegion[] regions = [.. dump.Segments.Take(UsedMemoryPicture.Shown).Select(static (segment, i) =>
+            new SnapshotRegion(segment.Range, $"segment {i}", 4096, Protection.ReadWriteExecute))];
+        IReadOnlyList<UsedMemory> used = UsedMemory.Count(regions, dump.GetStoredRanges());
         ulong stored = dump.GetStoredRanges().Aggregate(0UL, static (sum, range) => sum + range.Length);
         ulong all = dump.Segments.Aggregate(0UL, static (sum, segment) => unchecked(sum + segment.Range.Length));
         var report = new DumpReport(
@@ -70,30 +69,25 @@ internal static class DumpRun
 
         if (sentence is not null)
         {
-            Console.Out.WriteLine(sentence);
+            Terminal.WriteLine(sentence);
         }
 
         string format = dump.Format switch { DumpFormat.Elf => "ELF core", DumpFormat.Lime => "LiME", DumpFormat.Kdump => "compressed kdump", _ => "bare bytes" };
-        Console.Out.WriteLine(
+        Terminal.WriteLine(
             $"{report.Path}: {format}, {Units.Bytes(report.MemoryBytes)} in {Units.Things(report.Segments.Count, "segment")}, "
             + $"{Units.Bytes(report.StoredBytes)} not in holes of the file");
         for (int i = 0; i < report.Processors.Count; i++)
         {
-            Console.Out.WriteLine($"  processor {i}: {report.Processors[i]}");
+            Terminal.WriteLine($"  processor {i}: {report.Processors[i]}");
         }
 
         string? release = report.VmCoreInfo?.Split('\n').FirstOrDefault(line => line.StartsWith("OSRELEASE=", StringComparison.Ordinal));
         if (release is not null)
         {
-            Console.Out.WriteLine($"  kernel {Printable.Of(release["OSRELEASE=".Length..])}");
+            Terminal.WriteLine($"  kernel {release["OSRELEASE=".Length..]}");
         }
 
-        UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "used");
-        if (report.Segments.Count > ShownSegments)
-        {
-            Console.Out.WriteLine($"  ... and {Units.Things(report.Segments.Count - ShownSegments, "segment")} more; --json lists all");
-        }
-
+        UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "used", "segment", report.Segments.Count);
         return ExitCode.Success;
     }
 }

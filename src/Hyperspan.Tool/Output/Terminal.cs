@@ -20,15 +20,18 @@ internal static class Terminal
     /// <summary>Makes a console on standard error, for what is not the result of a command.</summary>
     internal static IAnsiConsole CreateError() => Create(Console.Error, Console.IsErrorRedirected);
 
+    /// <summary>Writes a line to standard output: one, whatever names are in it.</summary>
+    internal static void WriteLine(string line) => Console.Out.WriteLine(Printable.Of(line));
+
     /// <summary>Writes the line that says why a command is not done.</summary>
     internal static void Error(string message) => WriteError($"hyperspan: {message}");
 
-    /// <summary>Writes a line to standard error.</summary>
+    /// <summary>Writes a line to standard error: one, whatever is in it.</summary>
     internal static void WriteError(string line)
     {
         try
         {
-            Console.Error.WriteLine(line);
+            Console.Error.WriteLine(Printable.Of(line));
         }
         catch (IOException)
         {

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 
+using Hyperspan.Tool.Output;
+
 using Spectre.Console;
 
 namespace Hyperspan.Tool.Serve;
@@ -57,7 +59,7 @@ internal sealed class ServerLog : IDisposable
     internal void Write(string text, bool isError = false)
     {
         // What a guest has a hand in must not reach the terminal as anything but text, nor make two lines of one.
-        string line = string.Concat(text.Take(LongestLine).Select(c => char.IsControl(c) ? '?' : c));
+        string line = Printable.Of(text.Length > LongestLine ? text[..LongestLine] : text);
         if (!TryAdd(new LogEntry(DateTime.UtcNow, line, isError, IsStatus: false)))
         {
             Drop();

@@ -178,8 +178,7 @@ internal static class InputFiles
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            string message = e.Message.ReplaceLineEndings(" ");
-            throw new InvalidInputException(message.Contains(path, StringComparison.Ordinal) ? message : $"{path}: {message}", e);
+            throw new InvalidInputException(e.Message.Contains(path, StringComparison.Ordinal) ? e.Message : $"{path}: {e.Message}", e);
         }
     }
 }

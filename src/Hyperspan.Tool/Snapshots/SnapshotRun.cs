@@ -58,7 +58,7 @@ internal static class SnapshotRun
                 if (!json)
                 {
                     string files = report.Chain.Count == 1 ? "" : $" with the {Units.Things(report.Chain.Count - 1, "snapshot")} it is a difference to";
-                    Console.Out.WriteLine($"{path}: verified{files}, {Units.Bytes(report.StoredBytes)} of {Units.Bytes(report.MemoryBytes)} stored, in {Units.Duration(time)}");
+                    Terminal.WriteLine($"{path}: verified{files}, {Units.Bytes(report.StoredBytes)} of {Units.Bytes(report.MemoryBytes)} stored, in {Units.Duration(time)}");
                 }
             }
             catch (InvalidSnapshotException e) when (e.IsDamaged)
@@ -139,15 +139,15 @@ internal static class SnapshotRun
 
         foreach (GuestRange range in ranges)
         {
-            Console.Out.WriteLine($"{range} {Units.Bytes(range.Length)}");
+            Terminal.WriteLine($"{range} {Units.Bytes(range.Length)}");
         }
 
         if (count > ranges.Count)
         {
-            Console.Out.WriteLine($"... and {Units.Things(count - ranges.Count, "range")} more; --json lists all");
+            Terminal.WriteLine($"... and {Units.Things(count - ranges.Count, "range")} more; --json lists all");
         }
 
-        Console.Out.WriteLine(count == 0
+        Terminal.WriteLine(count == 0
             ? $"{one.Path} and {last} hold the same memory."
             : $"{one.Path} and {last} differ in {Units.Bytes(bytes)} in {Units.Things(count, "range")}.");
         if (count != 0)
@@ -277,7 +277,7 @@ internal static class SnapshotRun
         }
         else
         {
-            Console.Out.WriteLine(sentence + ".");
+            Terminal.WriteLine(sentence + ".");
             UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "stored");
         }
 
@@ -286,17 +286,17 @@ internal static class SnapshotRun
 
     private static void WriteInfo(IAnsiConsole console, SnapshotReport report, IReadOnlyList<UsedMemory> used)
     {
-        Console.Out.WriteLine($"{report.Path}: {(report.Parent is null ? "full snapshot" : "difference")} of {report.CreatedAt:yyyy-MM-dd HH:mm:ss} UTC");
-        Console.Out.WriteLine($"  identity {report.Id}");
+        Terminal.WriteLine($"{report.Path}: {(report.Parent is null ? "full snapshot" : "difference")} of {report.CreatedAt:yyyy-MM-dd HH:mm:ss} UTC");
+        Terminal.WriteLine($"  identity {report.Id}");
         foreach (string earlier in report.Chain.Skip(1))
         {
-            Console.Out.WriteLine($"  needs {Printable.Of(earlier)}");
+            Terminal.WriteLine($"  needs {earlier}");
         }
 
-        Console.Out.WriteLine($"  {SizeOf(report)}");
+        Terminal.WriteLine($"  {SizeOf(report)}");
         foreach (SnapshotSectionReport section in report.Sections)
         {
-            Console.Out.WriteLine($"  section '{Printable.Of(section.Name)}', {Units.Bytes(section.Length)}");
+            Terminal.WriteLine($"  section '{section.Name}', {Units.Bytes(section.Length)}");
         }
 
         UsedMemoryPicture.Write(console, used, "stored");

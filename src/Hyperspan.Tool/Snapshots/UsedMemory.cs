@@ -8,7 +8,7 @@ internal sealed class UsedMemory
     /// <summary>The most parts that are ever drawn.</summary>
     internal const int Parts = 100;
 
-    private readonly ulong[] _used = new ulong[Parts];
+    private ulong[]? _used;
 
     private UsedMemory(SnapshotRegion region) => Region = region;
 
@@ -17,15 +17,15 @@ internal sealed class UsedMemory
     /// <summary>Gets the bytes that are used.</summary>
     internal ulong Bytes { get; private set; }
 
-    /// <summary>Counts ranges, in whatever order, for the regions they lie in.</summary>
+    /// <summary>Counts ranges, in whatever order, for the regions they lie in, which are in the order of their addresses.</summary>
     internal static IReadOnlyList<UsedMemory> Count(IEnumerable<SnapshotRegion> regions, IEnumerable<GuestRange> ranges)
     {
         UsedMemory[] used = [.. regions.Select(region => new UsedMemory(region))];
         foreach (GuestRange range in ranges)
         {
-            foreach (UsedMemory one in used)
+            for (int i = FirstEndingAtOrAfter(used, range.Start.Value); i < used.Length && used[i].Region.Range.Start.Value <= range.Last!.Value.Value; i++)
             {
-                one.Add(range);
+                used[i].Add(range);
             }
         }
 
@@ -41,7 +41,7 @@ internal sealed class UsedMemory
         ulong used = 0;
         for (int i = first; i < end; i++)
         {
-            used += _used[i];
+            used += _used?[i] ?? 0;
         }
 
         return (used, Bound(end) - Bound(first));
@@ -59,12 +59,26 @@ internal sealed class UsedMemory
         ulong from = first - Region.Range.Start.Value;
         ulong to = last - Region.Range.Start.Value + 1;
         Bytes += to - from;
+        _used ??= new ulong[Parts];
         for (int i = PartOf(from); i < Parts && Bound(i) < to; i++)
         {
             ulong start = Math.Max(from, Bound(i));
             ulong end = Math.Min(to, Bound(i + 1));
             _used[i] += end > start ? end - start : 0;
         }
+    }
+
+    private static int FirstEndingAtOrAfter(UsedMemory[] regions, ulong address)
+    {
+        int low = 0;
+        int high = regions.Length;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            (low, high) = regions[middle].Region.Range.Last!.Value.Value < address ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
     }
 
     private int PartOf(ulong offset) => Math.Max((int)((UInt128)offset * Parts / Region.Range.Length) - 1, 0);
