@@ -93,10 +93,9 @@ public sealed class PinnedWriteTests : IDisposable
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_transfer_is_told_when_it_is_over()
     {
-        Skip.IfNot(OperatingSystem.IsLinux(), "Transfers need Linux.");
         string path = Path.GetTempFileName();
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, options: FileOptions.DeleteOnClose);
         RandomAccess.Write(file, new byte[3 * Page], 0);
