@@ -184,9 +184,9 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
     public void Dispose()
     {
         Restore();
-        foreach (PosixSignalRegistration signal in _signals)
+        Array.ForEach(_signals, static signal => signal.Dispose());
+        if (_signals.Length > 0)
         {
-            signal.Dispose();
             Answer(LinuxConstants.SIGTTIN, LinuxConstants.SIG_DFL);
         }
 

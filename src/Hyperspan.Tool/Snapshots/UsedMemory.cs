@@ -23,7 +23,8 @@ internal sealed class UsedMemory
         UsedMemory[] used = [.. regions.Select(region => new UsedMemory(region))];
         foreach (GuestRange range in ranges)
         {
-            for (int i = FirstEndingAtOrAfter(used, range.Start.Value); i < used.Length && used[i].Region.Range.Start.Value <= range.Last!.Value.Value; i++)
+            int first = SortedSearch.FirstNotBelow<UsedMemory>(used, range.Start.Value, static one => one.Region.Range.Last!.Value.Value);
+            for (int i = first; i < used.Length && used[i].Region.Range.Start.Value <= range.Last!.Value.Value; i++)
             {
                 used[i].Add(range);
             }
@@ -66,19 +67,6 @@ internal sealed class UsedMemory
             ulong end = Math.Min(to, Bound(i + 1));
             _used[i] += end > start ? end - start : 0;
         }
-    }
-
-    private static int FirstEndingAtOrAfter(UsedMemory[] regions, ulong address)
-    {
-        int low = 0;
-        int high = regions.Length;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            (low, high) = regions[middle].Region.Range.Last!.Value.Value < address ? (middle + 1, high) : (low, middle);
-        }
-
-        return low;
     }
 
     private int PartOf(ulong offset) => Math.Max((int)((UInt128)offset * Parts / Region.Range.Length) - 1, 0);

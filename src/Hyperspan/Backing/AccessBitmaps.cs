@@ -28,7 +28,6 @@ public sealed unsafe class AccessBitmaps
     {
         PageMath.RequireMappableLength(length, nameof(length));
         _length = length;
-        PageCount = PagesOf(length);
         int words = (int)((PageCount + BitsPerWord - 1) / BitsPerWord);
 
         // One word at least, so that there is an address. SAFETY: the array is pinned, and lives as long as this.
@@ -57,14 +56,13 @@ public sealed unsafe class AccessBitmaps
         ArgumentNullException.ThrowIfNull(writeBitmap);
         PageMath.RequireMappableLength(length, nameof(length));
         _length = length;
-        PageCount = PagesOf(length);
         ReadBitmap = readBitmap;
         WriteBitmap = writeBitmap;
         BitOffset = bitOffset;
     }
 
     /// <summary>Gets how many pages of 4 KiB there are bits for.</summary>
-    public ulong PageCount { get; }
+    public ulong PageCount => PagesOf(_length);
 
     internal byte* ReadBitmap { get; }
 

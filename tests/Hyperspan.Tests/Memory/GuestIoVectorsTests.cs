@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Hyperspan.Tests.Backing;
+using Hyperspan.Tests.Infrastructure;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 
@@ -108,12 +109,7 @@ public class GuestIoVectorsTests
     [MemberData(nameof(Ways))]
     public void Sockets_send_and_receive_straight_out_of_guest_pages(bool takesMany)
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        client.Connect(listener.LocalEndPoint!);
-        using Socket server = listener.Accept();
+        using var sockets = new ConnectedSockets();
         using GuestMemory memory = GuestMemory.Allocate(4 * Page);
         byte[] data = Pattern(3000);
         memory.Write(50, data);
@@ -121,18 +117,18 @@ public class GuestIoVectorsTests
         Add(sending, memory, 50, 1000);
         Add(sending, memory, 1050, 2000);
         sending.Count.ShouldBe(1, "they touch");
-        sending.Send(client);
+        sending.Send(sockets.Client);
         using var receiving = new GuestIoVectors(AccessType.Write) { TakesMany = takesMany };
         Add(receiving, memory, 2 * Page + 1, 3000);
-        receiving.Receive(server);
+        receiving.Receive(sockets.Server);
         memory.Read(2 * Page + 1, 3000).ShouldBe(data);
-        client.Dispose();
-        receiving.TryReceive(server, out FileTransfer end).ShouldBeFalse();
+        sockets.Client.Dispose();
+        receiving.TryReceive(sockets.Server, out FileTransfer end).ShouldBeFalse();
         end.EndOfFile.ShouldBeTrue();
         end.Transferred.ShouldBe(0UL);
-        Should.Throw<EndOfStreamException>(() => receiving.Receive(server));
-        Should.Throw<EndOfStreamException>(() => memory.Receive(0, 1, server));
-        memory.TryReceive(new GuestRange(0, 1), server, out end).ShouldBeFalse();
+        Should.Throw<EndOfStreamException>(() => receiving.Receive(sockets.Server));
+        Should.Throw<EndOfStreamException>(() => memory.Receive(0, 1, sockets.Server));
+        memory.TryReceive(new GuestRange(0, 1), sockets.Server, out end).ShouldBeFalse();
         end.EndOfFile.ShouldBeTrue();
     }
 

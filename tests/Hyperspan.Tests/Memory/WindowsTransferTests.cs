@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using Hyperspan.Tests.Infrastructure;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 
@@ -70,20 +69,15 @@ public sealed class WindowsTransferTests : IDisposable
     [WindowsFact]
     public void Sockets_send_and_receive()
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        client.Connect(listener.LocalEndPoint!);
-        using Socket server = listener.Accept();
+        using var sockets = new ConnectedSockets();
         using GuestMemory memory = GuestMemory.Allocate(4 * Page);
         byte[] data = Pattern(3000);
         memory.Write(50, data);
-        memory.Send(50, 3000, client);
-        memory.Receive(2 * Page, 3000, server);
+        memory.Send(50, 3000, sockets.Client);
+        memory.Receive(2 * Page, 3000, sockets.Server);
         memory.Read(2 * Page, 3000).ShouldBe(data);
-        client.Dispose();
-        memory.TryReceive(0, 1, server, out FileTransfer end).ShouldBeFalse();
+        sockets.Client.Dispose();
+        memory.TryReceive(0, 1, sockets.Server, out FileTransfer end).ShouldBeFalse();
         end.EndOfFile.ShouldBeTrue();
     }
 
