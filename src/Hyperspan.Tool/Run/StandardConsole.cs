@@ -151,9 +151,10 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
         {
             PutBack();
 
-            // The system's own answer, which is none where nobody could have the process go on (a group without a shell).
+            // The system's own answer, which is none where nobody could have the process go on (a group without a shell). To this thread, which stops inside the call: a signal to
+            // the process may be taken by another thread, later, when this one has made the terminal raw again.
             SignalAction runtime = Answer(LinuxConstants.SIGTSTP, LinuxConstants.SIG_DFL);
-            _ = LibC.Kill(Environment.ProcessId, LinuxConstants.SIGTSTP);
+            _ = LibC.Tgkill(Environment.ProcessId, LibC.GetTid(), LinuxConstants.SIGTSTP);
 
             // SAFETY: a structure of this stack.
             _ = LibC.SigAction(LinuxConstants.SIGTSTP, &runtime, null);

@@ -11,9 +11,6 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
     internal static partial int SigAction(int signal, SignalAction* action, SignalAction* previous);
 
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    internal static partial int Kill(int process, int signal);
-
     [LibraryImport("libc", EntryPoint = "getpgrp")]
     internal static partial int GetProcessGroup();
 
