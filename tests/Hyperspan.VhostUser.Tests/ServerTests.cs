@@ -218,15 +218,8 @@ public sealed class ServerTests : IDisposable
     [Fact]
     public void A_socket_left_behind_is_replaced_if_asked_for()
     {
-        // Bound under one name and kept under another, it is left behind as by a process that was killed.
         using var device = new TestDevice();
-        string other = _path + "2";
-        using (var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
-        {
-            left.Bind(new UnixDomainSocketEndPoint(other));
-            File.Move(other, _path);
-        }
-
+        LeaveBehind();
         File.Exists(_path).ShouldBeTrue();
         Should.Throw<SocketException>(() => new VhostUserServer(_path, device)).SocketErrorCode.ShouldBe(SocketError.AddressAlreadyInUse);
         File.Exists(_path).ShouldBeTrue();
@@ -238,6 +231,40 @@ public sealed class ServerTests : IDisposable
                 Exchange(frontend, 1);
             },
             new VhostUserOptions { ReplaceStaleSocket = true });
+    }
+
+    /// <summary>Whoever comes second sees the socket before it listens, or takes away the one that the first has made.</summary>
+    [Fact]
+    public void Of_servers_that_start_at_the_same_moment_one_has_the_socket_and_the_others_are_told()
+    {
+        using var device = new TestDevice();
+        var options = new VhostUserOptions { ReplaceStaleSocket = true };
+        for (int round = 0; round < 300; round++)
+        {
+            LeaveBehind();
+            var servers = new VhostUserServer?[3];
+            var errors = new Exception?[servers.Length];
+            using var start = new Barrier(servers.Length);
+            Thread[] threads = [.. Enumerable.Range(0, servers.Length).Select(i => new Thread(() =>
+            {
+                start.SignalAndWait();
+                errors[i] = Record.Exception(() => servers[i] = new VhostUserServer(_path, device, options));
+            }))];
+            Array.ForEach(threads, static thread => thread.Start());
+            Array.ForEach(threads, static thread => thread.Join());
+            try
+            {
+                servers.Count(static server => server is not null).ShouldBe(1, $"round {round}");
+                errors.OfType<SocketException>().Select(static e => e.SocketErrorCode).ShouldBe([SocketError.AddressAlreadyInUse, SocketError.AddressAlreadyInUse]);
+                VhostUserFrontEnd.Connect(_path).Dispose();
+            }
+            finally
+            {
+                Array.ForEach(servers, static server => server?.Dispose());
+            }
+
+            File.Exists(_path).ShouldBeFalse();
+        }
     }
 
     [Fact]
@@ -279,6 +306,15 @@ public sealed class ServerTests : IDisposable
     {
         _memory.Dispose();
         File.Delete(_path);
+    }
+
+    /// <summary>Bound under one name and kept under another, a socket is left behind as by a process that was killed.</summary>
+    private void LeaveBehind()
+    {
+        string other = _path + "2";
+        using var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        left.Bind(new UnixDomainSocketEndPoint(other));
+        File.Move(other, _path);
     }
 
     private static void Settle(VhostUserServer server, int connections) =>

@@ -34,6 +34,9 @@ internal sealed class UnixListener : IDisposable
     internal static UnixListener Listen(string path, int backlog, VhostUserOptions options)
     {
         UnixDomainSocketEndPoint address = AddressOf(path);
+
+        // From here on until it listens nobody else finds it stale, nor takes it away in the place of one that was.
+        using FolderLock folder = FolderLock.Take(path);
         if (options.ReplaceStaleSocket && IsStale(path, address))
         {
             File.Delete(path);

@@ -79,6 +79,8 @@ public sealed class CHeadersTests
         ("S_IFDIR", (ulong)FileType.Directory),
         ("S_IFSOCK", (ulong)FileType.Socket),
         ("RLIMIT_NOFILE", LinuxConstants.RLIMIT_NOFILE),
+        ("LOCK_EX", LinuxConstants.LOCK_EX),
+        ("LOCK_NB", LinuxConstants.LOCK_NB),
         ("IOV_MAX", LinuxConstants.IOV_MAX),
         ("O_ACCMODE", LinuxConstants.O_ACCMODE),
         ("PR_SET_VMA", LinuxConstants.PR_SET_VMA),
@@ -144,6 +146,7 @@ public sealed class CHeadersTests
         #include <fcntl.h>
         #include <poll.h>
         #include <sys/eventfd.h>
+        #include <sys/file.h>
         #include <sys/mman.h>
         #include <sys/prctl.h>
         #include <sys/resource.h>

@@ -33,6 +33,12 @@ internal static partial class LinuxConstants
     /// <summary>The bits of the flags of an open file that say whether it can be read and written.</summary>
     internal const int O_ACCMODE = 3;
 
+    /// <summary>Alone (flock(2)).</summary>
+    internal const int LOCK_EX = 2;
+
+    /// <summary>Fail instead of waiting (flock(2)).</summary>
+    internal const int LOCK_NB = 4;
+
     /// <summary>The most vectors that one call takes.</summary>
     internal const int IOV_MAX = 1024;
 
