@@ -20,10 +20,10 @@ internal static class FileCommand
             Terminal.Error(e.Message);
             return ExitCode.BadInput;
         }
-        catch (ArgumentException e) when (e.ParamName == "path")
+        catch (ArgumentException e) when (e.ParamName is "path" or "options")
         {
             // A file that would be replaced while it is read, for instance.
-            Terminal.Error(e.Message.Replace(" (Parameter 'path')", "", StringComparison.Ordinal));
+            Terminal.Error(e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal));
             return ExitCode.BadInput;
         }
         catch (GuestMemoryException e)

@@ -18,7 +18,8 @@ public sealed partial class GuestMemorySnapshot
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
     /// <exception cref="ArgumentException">
-    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to, or of a file that holds the memory.
+    /// Two sections have one name, or a name is too long; or the path is that of a snapshot this one would be a difference to, or of a file that holds the memory; or the earlier
+    /// snapshot is a difference to 255 others, the most there may be.
     /// </exception>
     /// <exception cref="GuestMemoryException">A page could not be read.</exception>
     /// <exception cref="IOException">The file could not be written: a full disk, for instance.</exception>
@@ -108,6 +109,7 @@ public sealed partial class GuestMemorySnapshot
         }
 
         var files = new List<SnapshotFile>();
+        var elsewhere = new EarlierSnapshots(earlier ?? []);
         try
         {
             files.Add(SnapshotFile.Open(path));
@@ -124,7 +126,7 @@ public sealed partial class GuestMemorySnapshot
                     throw files[^1].Damaged("it is a difference to itself");
                 }
 
-                files.Add(FindParent(files[^1], id, earlier ?? []));
+                files.Add(FindParent(files[^1], id, elsewhere));
             }
 
             return new GuestMemorySnapshot(path, [.. files]);
@@ -174,17 +176,11 @@ public sealed partial class GuestMemorySnapshot
         return snapshot.CreateMemory(System.IO.Path.GetFileName(path));
     }
 
-    private static SnapshotFile FindParent(SnapshotFile file, Guid id, IReadOnlyList<string> elsewhere)
+    private static SnapshotFile FindParent(SnapshotFile file, Guid id, EarlierSnapshots elsewhere)
     {
-        foreach (string path in elsewhere)
+        if (elsewhere.Find(id) is { } given)
         {
-            SnapshotFile candidate = SnapshotFile.Open(path);
-            if (candidate.Id == id)
-            {
-                return candidate;
-            }
-
-            candidate.Dispose();
+            return given;
         }
 
         if (string.IsNullOrEmpty(file.ParentPath) || file.ParentPath.Contains('\0', StringComparison.Ordinal))
@@ -192,24 +188,46 @@ public sealed partial class GuestMemorySnapshot
             throw new InvalidSnapshotException(file.Name, "is a difference to another snapshot, and does not say where that is");
         }
 
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file.Name))!;
-        string expected = System.IO.Path.GetRelativePath(Environment.CurrentDirectory, System.IO.Path.Combine(folder, file.ParentPath));
-        SnapshotFile parent;
+        // Where the file itself is, its chain is. A folder of links to files that lie elsewhere is a chain as well, by the names of the links.
+        string expected = ParentPlace(file.Place, file.ParentPath);
+        string beside = ParentPlace(file.Name, file.ParentPath);
+        if (TryOpenParent(expected, id, out bool isAnother) is { } parent
+            || (!string.Equals(beside, expected, StringComparison.Ordinal) && (parent = TryOpenParent(beside, id, out _)) is not null))
+        {
+            return parent;
+        }
+
+        throw isAnother
+            ? new InvalidSnapshotException(file.Name, $"is a difference to a snapshot that was at {expected}, where another one is now")
+            : new FileNotFoundException($"{file.Name}: is a difference to {expected}, which is not there", expected);
+    }
+
+    private static string ParentPlace(string path, string parent)
+    {
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        return System.IO.Path.GetRelativePath(Environment.CurrentDirectory, System.IO.Path.Combine(folder, parent));
+    }
+
+    private static SnapshotFile? TryOpenParent(string path, Guid id, out bool isAnother)
+    {
+        isAnother = false;
+        SnapshotFile candidate;
         try
         {
-            parent = SnapshotFile.Open(expected);
+            candidate = SnapshotFile.Open(path);
         }
-        catch (FileNotFoundException e)
+        catch (FileNotFoundException)
         {
-            throw new FileNotFoundException($"{file.Name}: is a difference to {expected}, which is not there", expected, e);
+            return null;
         }
 
-        if (parent.Id != id)
+        if (candidate.Id == id)
         {
-            parent.Dispose();
-            throw new InvalidSnapshotException(file.Name, $"is a difference to a snapshot that was at {expected}, where another one is now");
+            return candidate;
         }
 
-        return parent;
+        candidate.Dispose();
+        isAnother = true;
+        return null;
     }
 }

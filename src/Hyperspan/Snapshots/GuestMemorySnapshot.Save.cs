@@ -1,3 +1,7 @@
+using System.Globalization;
+
+using Hyperspan.Interop.Linux;
+
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Snapshots;
@@ -65,8 +69,9 @@ public sealed partial class GuestMemorySnapshot
             if (options.Since is { } since)
             {
                 RegularFile.RequireOther(file.FullPath, since.Handles(), "would be a difference to itself");
-                string place = System.IO.Path.GetFullPath(since.Path);
-                parent = System.IO.Path.GetRelativePath(System.IO.Path.GetDirectoryName(file.FullPath)!, place);
+                // From file to file, not from link to link: those lead elsewhere later, "newest" to this one.
+                string place = since.OwnPlace;
+                parent = System.IO.Path.GetRelativePath(FileOpening.PlaceOf(System.IO.Path.GetDirectoryName(file.FullPath)!), place);
 
                 // From one deep folder to another it may be longer than the whole path, and than a reader takes.
                 parent = System.Text.Encoding.UTF8.GetByteCount(parent) <= SnapshotFormat.LongestName ? parent : place;
@@ -80,7 +85,7 @@ public sealed partial class GuestMemorySnapshot
     internal static async Task<SnapshotSaved> SaveAsync(
         MemoryImage image, Stream stream, SnapshotSaveOptions options, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
-        string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.Path);
+        string? parent = options.Since is null ? null : System.IO.Path.GetFileName(options.Since.OwnPlace);
         SnapshotSaved saved = await Task.Run(() => WriteAsync(image, stream, parent, options, progress, cancellationToken), cancellationToken);
         await stream.FlushAsync(cancellationToken);
         return saved;
@@ -94,7 +99,7 @@ public sealed partial class GuestMemorySnapshot
         IProgress<SnapshotProgress>? progress,
         CancellationToken cancellationToken)
     {
-        RequireSections(options);
+        RequireReadable(options);
         SnapshotImage? earlier = options.Since is { } since ? new SnapshotImage(since._files, image.Regions) : null;
         ChangedPages? changed = options is { Since: not null, Changed: { } ranges } ? new ChangedPages(ranges) : null;
         var writer = new SnapshotWriter(stream, options.Since?.Id, parentPath, options.Compress, compares: changed is null);
@@ -158,8 +163,16 @@ public sealed partial class GuestMemorySnapshot
         }
     }
 
-    private static void RequireSections(SnapshotSaveOptions options)
+    /// <summary>Refuses what could not be read again.</summary>
+    private static void RequireReadable(SnapshotSaveOptions options)
     {
+        if (options.Since is { } since && since._files.Length >= SnapshotFormat.DeepestChain)
+        {
+            throw new ArgumentException(
+                string.Create(CultureInfo.InvariantCulture, $"{since.Path}: is a difference to {since._files.Length - 1} others, and one to it could not be read: merge some"),
+                nameof(options));
+        }
+
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (SnapshotSection section in options.Sections)
         {

@@ -23,10 +23,16 @@ public sealed partial class GuestMemorySnapshot : IDisposable
     {
         Path = path;
         _files = files;
+
+        // While the path means what it meant when it was opened.
+        OwnPlace = files[0].Place;
     }
 
     /// <summary>Gets the path it was opened by.</summary>
     public string Path { get; }
+
+    /// <summary>Gets where its file is itself.</summary>
+    internal string OwnPlace { get; }
 
     /// <summary>Gets the identity, made when it was saved.</summary>
     public Guid Id => _files[0].Id;

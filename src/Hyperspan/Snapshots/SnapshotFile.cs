@@ -93,6 +93,9 @@ internal sealed class SnapshotFile : IDisposable
 
     internal string Name { get; }
 
+    /// <summary>Gets where it is itself, whatever link it was opened by.</summary>
+    internal string Place => field ??= FileOpening.PlaceOf(Name);
+
     internal ulong Length { get; }
 
     internal Guid Id { get; }

@@ -81,6 +81,7 @@ public sealed class CHeadersTests
         ("RLIMIT_NOFILE", LinuxConstants.RLIMIT_NOFILE),
         ("LOCK_EX", LinuxConstants.LOCK_EX),
         ("LOCK_NB", LinuxConstants.LOCK_NB),
+        ("PATH_MAX", LinuxConstants.PATH_MAX),
         ("IOV_MAX", LinuxConstants.IOV_MAX),
         ("O_ACCMODE", LinuxConstants.O_ACCMODE),
         ("PR_SET_VMA", LinuxConstants.PR_SET_VMA),

@@ -45,6 +45,29 @@ internal static class FileOpening
         }
     }
 
+    /// <summary>Says where a file itself is: without the links that lead to it, nor to a folder on the way.</summary>
+    /// <param name="path">A path.</param>
+    /// <returns>The full path. Where nothing is there, or what is cannot be looked at: the path, made a full one.</returns>
+    internal static unsafe string PlaceOf(string path)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            byte* resolved = stackalloc byte[LinuxConstants.PATH_MAX];
+
+            // SAFETY: as many bytes as the call may write.
+            if (LibC.Realpath(path, resolved) != 0)
+            {
+                return Marshal.PtrToStringUTF8((nint)resolved)!;
+            }
+        }
+        else if (new FileInfo(path) is { LinkTarget: not null } link)
+        {
+            return link.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+        }
+
+        return Path.GetFullPath(path);
+    }
+
     private static SafeFileHandle Open(string path, FileAccess access, out FileStatus? status)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -59,6 +59,10 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "readlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint Readlink(string path, byte* buffer, nuint count);
 
+    // The buffer has room for PATH_MAX bytes.
+    [LibraryImport("libc", EntryPoint = "realpath", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint Realpath(string path, byte* resolved);
+
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Ftruncate(SafeFileHandle file, long length);
 

@@ -39,6 +39,9 @@ internal static partial class LinuxConstants
     /// <summary>Fail instead of waiting (flock(2)).</summary>
     internal const int LOCK_NB = 4;
 
+    /// <summary>The longest path, with the zero that ends it.</summary>
+    internal const int PATH_MAX = 4096;
+
     /// <summary>The most vectors that one call takes.</summary>
     internal const int IOV_MAX = 1024;
 
