@@ -221,7 +221,7 @@ public sealed partial class MetricsTests : IDisposable
         return socket;
     }
 
-    private static async Task<(string Head, string Body)> AskAsync(string where, string request)
+    internal static async Task<(string Head, string Body)> AskAsync(string where, string request)
     {
         using Socket socket = Connect(where);
         await socket.SendAsync(Encoding.ASCII.GetBytes(request));

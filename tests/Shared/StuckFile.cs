@@ -5,18 +5,22 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Tests;
 
 /// <summary>
-/// A file that this process serves by the protocol of /dev/fuse, until it is told to be silent: from then on every question about it waits. Needs root.
+/// A file that this process serves by the protocol of /dev/fuse, until it is told to be silent: from then on every question about it waits. What is asked can fail. Needs root.
 /// </summary>
 internal sealed partial class StuckFile : IDisposable
 {
+    internal const uint Read = 15;
+    internal const uint Write = 16;
+    internal const uint Synchronize = 20;
+    internal const uint Allocate = 43;
+
     private const uint GetAttributes = 3;
     private const uint Open = 14;
-    private const uint Read = 15;
-    private const uint Write = 16;
     private const uint Release = 18;
-    private const uint Synchronize = 20;
     private const uint Flush = 25;
     private const uint Initialize = 26;
+    private const uint ZeroRange = 0x10;
+    private const uint PunchHole = 0x2;
     private const int NoSuchCall = -38;
     private const byte FlushNotWanted = 1 << 5;
     private const int LazyUnmount = 2;
@@ -38,6 +42,12 @@ internal sealed partial class StuckFile : IDisposable
         _server = new Thread(Serve) { IsBackground = true, Name = "fuse" };
         _server.Start();
     }
+
+    /// <summary>Gets or sets what says by which error (errno(3)) a question fails, by what is asked, where and for how many bytes; zero for none.</summary>
+    internal Func<uint, ulong, ulong, int> Fails { get; set; } = static (_, _, _) => 0;
+
+    /// <summary>Gets the bytes of it.</summary>
+    internal byte[] Content => _content;
 
     /// <summary>Gets where it is.</summary>
     internal string Path { get; }
@@ -116,19 +126,21 @@ internal sealed partial class StuckFile : IDisposable
         uint operation = BitConverter.ToUInt32(request, 4);
         ulong offset = BitConverter.ToUInt64(request, HeaderLength + 8);
         int size = BitConverter.ToInt32(request, HeaderLength + 16);
-        byte[]? body = operation switch
+        int error = Fails(operation, offset, operation == Allocate ? BitConverter.ToUInt64(request, HeaderLength + 16) : (ulong)size);
+        byte[]? body = error != 0 ? null : operation switch
         {
             Initialize => InitializeReply(),
             GetAttributes => AttributesReply(),
             Open => OpenReply(),
             Read => [.. _content.Skip((int)Math.Min(offset, int.MaxValue)).Take((int)size)],
             Write => WriteReply(request, offset, size),
+            Allocate => AllocateReply(request, offset),
             Release or Synchronize or Flush => [],
             _ => null,
         };
         byte[] reply = new byte[16 + (body?.Length ?? 0)];
         BitConverter.TryWriteBytes(reply.AsSpan(0), reply.Length);
-        BitConverter.TryWriteBytes(reply.AsSpan(4), body is null ? NoSuchCall : 0);
+        BitConverter.TryWriteBytes(reply.AsSpan(4), error != 0 ? -error : body is null ? NoSuchCall : 0);
         request.AsSpan(8, 8).CopyTo(reply.AsSpan(8));
         body?.CopyTo(reply, 16);
         _device.Write(reply);
@@ -140,6 +152,17 @@ internal sealed partial class StuckFile : IDisposable
         byte[] reply = new byte[8];
         BitConverter.TryWriteBytes(reply, size);
         return reply;
+    }
+
+    private byte[]? AllocateReply(byte[] request, ulong offset)
+    {
+        if ((BitConverter.ToUInt32(request, HeaderLength + 24) & (ZeroRange | PunchHole)) == 0)
+        {
+            return null;
+        }
+
+        _content.AsSpan((int)offset, (int)BitConverter.ToUInt64(request, HeaderLength + 16)).Clear();
+        return [];
     }
 
     private byte[] OpenReply()

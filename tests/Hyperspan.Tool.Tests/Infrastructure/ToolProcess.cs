@@ -70,6 +70,8 @@ public sealed class ToolProcess : IDisposable
 
     public static ToolProcess Start(params string[] arguments) => new(arguments, environment: null);
 
+    public static ToolProcess StartWith(IReadOnlyDictionary<string, string> environment, params string[] arguments) => new(arguments, environment);
+
     /// <summary>Starts a published program instead of the one that the build has put beside the tests.</summary>
     public static ToolProcess StartProgram(string program, params string[] arguments) => new(arguments, environment: null, program);
 
