@@ -35,6 +35,61 @@ public sealed class StuckPeerTests : IDisposable
         }
     }
 
+    /// <summary>Each keeps the thread that closes it: a front end that comes again and again must not have as many of them as it likes.</summary>
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Descriptors_that_cannot_be_closed_are_bounded_and_the_server_can_be_ended(bool answers)
+    {
+        const int AtOnce = 32;
+        const int MostUnclosed = 64;
+        using StuckFile? stuck = StuckFile.TryCreate(_path, 1 << 20, isFlushed: true, out string reason);
+        Skip.If(stuck is null, reason);
+        SafeFileHandle file = File.OpenHandle(stuck.Path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        stuck.FallSilent();
+        string socket = _path + ".sock";
+        var log = new EventLog();
+        using var device = new TestDevice();
+        using var stop = new CancellationTokenSource();
+        using var server = new VhostUserServer(socket, device, new VhostUserOptions { OnEvent = log.Add });
+        Task run = server.RunAsync(stop.Token);
+        var frontEnds = new List<VhostUserFrontEnd>();
+        try
+        {
+            SafeFileHandle[] many = [.. Enumerable.Repeat(file, AtOnce)];
+            for (int i = 0; i < 10; i++)
+            {
+                // Those that are not accepted any more wait in the queue of the socket.
+                var frontEnd = VhostUserFrontEnd.Connect(socket, Harness.Patience);
+                frontEnds.Add(frontEnd);
+                frontEnd.Send(M.SetOwner, [], MessageHeader.Version, many);
+            }
+
+            Harness.Eventually(() => log.Events.Any(what => what.Text.StartsWith("no other front end is served: too many descriptors", StringComparison.Ordinal)), "it is told");
+            server.Statistics.Connections.ShouldBe((MostUnclosed / AtOnce) + 1);
+            server.IsConnected.ShouldBeFalse();
+            if (answers)
+            {
+                // Whoever waits for it is told that it is gone; then all others are served.
+                stuck.Dispose();
+                Harness.Eventually(() => server.Statistics.Connections == frontEnds.Count && !server.IsConnected, "the others are served");
+                using var next = VhostUserFrontEnd.Connect(socket, Harness.Patience);
+                next.Negotiate();
+                next.SetMemory(_memory.Region());
+                ConversationTests.ShouldServe(next, _memory, 0x1000, number: 1);
+            }
+
+            await stop.CancelAsync();
+            await run.WaitAsync(Harness.Patience);
+        }
+        finally
+        {
+            stuck.Dispose();
+            file.Dispose();
+            frontEnds.ForEach(static frontEnd => frontEnd.Dispose());
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

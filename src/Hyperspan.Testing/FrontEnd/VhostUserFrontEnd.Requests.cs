@@ -146,7 +146,7 @@ public sealed partial class VhostUserFrontEnd
     {
         var description = new InflightDescription { QueueCount = queueCount, QueueSize = queueSize };
         Send(VhostUserMessage.GetInflight, MemoryMarshal.AsBytes(new ReadOnlySpan<InflightDescription>(in description)));
-        using var descriptors = new Descriptors();
+        using var descriptors = new Descriptors(new UnclosedDescriptors());
         description = MemoryMarshal.Read<InflightDescription>(Receive(VhostUserMessage.GetInflight, descriptors));
         return descriptors.Count == 1
             ? new VhostUserInflight(descriptors.Take(0), description.Length, description.Offset, description.QueueCount, description.QueueSize)

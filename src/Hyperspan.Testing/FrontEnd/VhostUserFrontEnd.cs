@@ -100,7 +100,7 @@ public sealed partial class VhostUserFrontEnd : IDisposable
     /// <summary>Receives the reply to a message.</summary>
     internal byte[] Receive(VhostUserMessage request, Descriptors? descriptors = null)
     {
-        using var own = new Descriptors();
+        using var own = new Descriptors(new UnclosedDescriptors());
         descriptors ??= own;
         if (!Waiting.ForInput(_socket.SafeHandle, _never, _timeout))
         {

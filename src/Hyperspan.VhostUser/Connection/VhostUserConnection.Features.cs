@@ -186,7 +186,7 @@ public sealed partial class VhostUserConnection
         lock (_iotlb.Sync)
         {
             // Under the lock of who asks: what is asked over the new one is replied to there.
-            _backendChannel = new BackendChannel(descriptors.Take(0), _stop);
+            _backendChannel = new BackendChannel(descriptors.Take(0), _stop, descriptors.Unclosed);
             _iotlb.ForgetReplies();
         }
 

@@ -31,7 +31,7 @@ public sealed partial class VhostUserConnection
                 return Event(VhostUserEventKind.ProtocolError, violation.Message);
             }
 
-            using var descriptors = new Descriptors();
+            using var descriptors = new Descriptors(_unclosed);
             ChannelResult result = _channel.ReceiveHeader(out MessageHeader header, descriptors);
             if (result != ChannelResult.Done)
             {
@@ -67,6 +67,7 @@ public sealed partial class VhostUserConnection
     /// <exception cref="IOException">This process or the system lacks what the message takes: open files, threads.</exception>
     private ChannelResult Handle(MessageHeader header, Descriptors descriptors)
     {
+        ProtocolViolation.Unless(!_unclosed.AreTooMany, "too many descriptors that came before cannot be closed: whoever serves their files does not answer");
         if (descriptors.AreRefused)
         {
             throw new IOException("its descriptors cannot be taken: there are too many open files in this process (RLIMIT_NOFILE) or this system");

@@ -173,7 +173,7 @@ public sealed partial class VhostUserConnection
         {
             DescriptorKind kind = EventDescriptor.KindOf(descriptors[0]);
             ProtocolViolation.Unless(kind != DescriptorKind.Other, "the descriptor is neither an eventfd nor a pipe nor a socket");
-            given = new EventDescriptor(descriptors.Take(0), kind);
+            given = new EventDescriptor(descriptors.Take(0), kind, descriptors.Unclosed);
             given.MakeNonBlocking();
         }
 

@@ -31,6 +31,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     private readonly EventDescriptor _stop;
     private readonly MessageChannel _channel;
     private readonly long _number;
+    private readonly UnclosedDescriptors _unclosed;
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VhostUserEvent? _failure;
     private int _state;
@@ -43,11 +44,12 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
     /// <exception cref="ArgumentException">The socket is not a Unix stream socket.</exception>
     /// <exception cref="IOException">There are too many open files.</exception>
     public VhostUserConnection(Socket socket, IVirtioDevice device, VhostUserOptions? options = null)
-        : this(socket, device, options ?? new VhostUserOptions(), new VhostUserStatistics(), 0)
+        : this(socket, device, options ?? new VhostUserOptions(), new VhostUserStatistics(), new UnclosedDescriptors(), 0)
     {
     }
 
-    internal VhostUserConnection(Socket socket, IVirtioDevice device, VhostUserOptions options, VhostUserStatistics statistics, long number)
+    internal VhostUserConnection(
+        Socket socket, IVirtioDevice device, VhostUserOptions options, VhostUserStatistics statistics, UnclosedDescriptors unclosed, long number)
     {
         ArgumentNullException.ThrowIfNull(socket);
         ArgumentNullException.ThrowIfNull(device);
@@ -60,6 +62,7 @@ public sealed partial class VhostUserConnection : IDisposable, IAsyncDisposable
         _device = device;
         _options = options;
         Statistics = statistics;
+        _unclosed = unclosed;
         _number = number != 0 ? number : Interlocked.Increment(ref LastNumber);
         _rings = new Ring[device.QueueCount];
         for (int i = 0; i < _rings.Length; i++)

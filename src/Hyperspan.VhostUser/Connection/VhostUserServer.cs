@@ -43,6 +43,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
     private readonly bool _disposesDevice;
     private readonly VhostUserOptions _options;
     private readonly EventDescriptor _stop;
+    private readonly UnclosedDescriptors _unclosed = new();
     private readonly CancellationTokenSource _disposing = new();
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private VhostUserConnection? _current;
@@ -129,7 +130,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
             using (linked.Token.UnsafeRegister(static state => ((VhostUserServer)state!)._stop.Signal(), this))
             {
                 Report(VhostUserEventKind.Listening, SocketPath ?? "on the socket given");
-                while (!Waiting.For(_listener.Socket.SafeHandle, PollEvents.In, _stop, -1, out _))
+                while (!AwaitClosing() && !Waiting.For(_listener.Socket.SafeHandle, PollEvents.In, _stop, -1, out _))
                 {
                     if (TryAccept() is { } socket)
                     {
@@ -210,6 +211,28 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
         _closed.TrySetResult();
     }
 
+    /// <summary>Waits until not too many descriptors of earlier front ends are left to be closed: each keeps a thread.</summary>
+    /// <returns>Whether it is to end.</returns>
+    private bool AwaitClosing()
+    {
+        if (!_unclosed.AreTooMany)
+        {
+            return false;
+        }
+
+        Report(
+            VhostUserEventKind.DeviceFailed, "no other front end is served: too many descriptors of earlier ones cannot be closed, as whoever serves their files does not answer");
+        while (_unclosed.AreTooMany)
+        {
+            if (Waiting.For(null, PollEvents.None, _stop, RetryMilliseconds, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private Socket? TryAccept()
     {
         try
@@ -232,7 +255,7 @@ public sealed class VhostUserServer : IDisposable, IAsyncDisposable
         try
         {
             device = _device();
-            using var connection = new VhostUserConnection(socket, device, _options, Statistics, number);
+            using var connection = new VhostUserConnection(socket, device, _options, Statistics, _unclosed, number);
             Volatile.Write(ref _current, connection);
             connection.Run(stopping.Token);
         }

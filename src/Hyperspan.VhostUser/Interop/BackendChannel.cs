@@ -10,7 +10,7 @@ namespace Hyperspan.VhostUser.Interop;
 /// <remarks>
 /// Nothing waits: the front end has the socket as well, and may take from it what was announced. Messages are sent by any thread, replies are received by one at a time.
 /// </remarks>
-internal sealed unsafe class BackendChannel(SafeFileHandle socket, EventDescriptor stop) : IDisposable
+internal sealed unsafe class BackendChannel(SafeFileHandle socket, EventDescriptor stop, UnclosedDescriptors unclosed) : IDisposable
 {
     private readonly Lock _sending = new();
     private readonly byte[] _reply = new byte[MessageHeader.Length + sizeof(ulong)];
@@ -71,7 +71,7 @@ internal sealed unsafe class BackendChannel(SafeFileHandle socket, EventDescript
         return true;
     }
 
-    public void Dispose() => PeerDescriptor.Close([socket]);
+    public void Dispose() => PeerDescriptor.Close([socket], unclosed);
 
     private nint ReceiveSome(Span<byte> rest)
     {

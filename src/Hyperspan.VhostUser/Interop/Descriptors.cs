@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.VhostUser.Interop;
 
 /// <summary>Descriptors that came with a message: what nobody takes is closed.</summary>
-internal sealed class Descriptors : IDisposable
+/// <param name="unclosed">Counts those that cannot be closed at once.</param>
+internal sealed class Descriptors(UnclosedDescriptors unclosed) : IDisposable
 {
     private readonly List<SafeFileHandle?> _handles = [];
 
@@ -18,6 +19,9 @@ internal sealed class Descriptors : IDisposable
 
     internal SafeFileHandle this[int index] => _handles[index]!;
 
+    /// <summary>Gets what counts those that cannot be closed at once.</summary>
+    internal UnclosedDescriptors Unclosed => unclosed;
+
     internal void Add(int descriptor) => _handles.Add(new SafeFileHandle(descriptor, ownsHandle: true));
 
     /// <summary>Hands one over: from now on the caller closes it.</summary>
@@ -30,7 +34,7 @@ internal sealed class Descriptors : IDisposable
 
     public void Dispose()
     {
-        PeerDescriptor.Close(_handles.OfType<SafeFileHandle>());
+        PeerDescriptor.Close(_handles.OfType<SafeFileHandle>(), unclosed);
         _handles.Clear();
     }
 }

@@ -22,10 +22,12 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
     private readonly bool _isSocket;
     private readonly bool _isPipe;
+    private readonly UnclosedDescriptors? _unclosed;
 
-    internal EventDescriptor(SafeFileHandle handle, DescriptorKind kind = DescriptorKind.Event)
+    internal EventDescriptor(SafeFileHandle handle, DescriptorKind kind = DescriptorKind.Event, UnclosedDescriptors? unclosed = null)
     {
         Handle = handle;
+        _unclosed = unclosed;
         _isSocket = kind == DescriptorKind.Socket;
         _isPipe = kind == DescriptorKind.Pipe;
     }
@@ -185,9 +187,9 @@ internal sealed unsafe class EventDescriptor : IDisposable
 
     public void Dispose()
     {
-        if (_isSocket)
+        if (_unclosed is not null)
         {
-            PeerDescriptor.Close([Handle]);
+            PeerDescriptor.Close([Handle], _unclosed);
         }
         else
         {

@@ -16,7 +16,9 @@ internal static class PeerDescriptor
     internal static bool IsMemory(SafeFileHandle handle) => LibC.Fcntl(handle, FileCommand.GetSeals, 0) >= 0;
 
     /// <summary>Closes descriptors, and waits a moment at most for those whose file somebody else may serve.</summary>
-    internal static void Close(IEnumerable<SafeFileHandle> handles)
+    /// <param name="handles">The descriptors.</param>
+    /// <param name="unclosed">Counts those that are not closed yet.</param>
+    internal static void Close(IEnumerable<SafeFileHandle> handles, UnclosedDescriptors unclosed)
     {
         var closers = new List<Thread>();
         foreach (SafeFileHandle handle in handles)
@@ -27,15 +29,24 @@ internal static class PeerDescriptor
                 continue;
             }
 
+            unclosed.Add();
             try
             {
-                var closer = new Thread(handle.Dispose) { IsBackground = true, Name = "vhost-user close" };
+                var closer = new Thread(() =>
+                {
+                    handle.Dispose();
+                    unclosed.Remove();
+                })
+                {
+                    IsBackground = true,
+                    Name = "vhost-user close",
+                };
                 closer.Start();
                 closers.Add(closer);
             }
             catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
             {
-                // It stays open: rather that than this thread, or the finalizer's, kept for ever.
+                // It stays open, and counts: rather that than this thread, or the finalizer's, kept for ever.
                 handle.SetHandleAsInvalid();
             }
         }

@@ -15,6 +15,7 @@ internal sealed unsafe class StateTransfer : IDisposable
 {
     private readonly SafeFileHandle _file;
     private readonly bool _isSocket;
+    private readonly UnclosedDescriptors _unclosed;
     private readonly byte[] _bytes;
     private readonly TimeSpan _patience;
     private readonly EventDescriptor _stop = EventDescriptor.Create();
@@ -23,9 +24,9 @@ internal sealed unsafe class StateTransfer : IDisposable
     private int _length;
     private string? _failure = "it has not ended";
 
-    private StateTransfer(SafeFileHandle file, bool isSocket, bool isSave, byte[] bytes, TimeSpan patience)
+    private StateTransfer(SafeFileHandle file, bool isSocket, UnclosedDescriptors unclosed, bool isSave, byte[] bytes, TimeSpan patience)
     {
-        (_file, _isSocket, IsSave, _bytes, _patience) = (file, isSocket, isSave, bytes, patience);
+        (_file, _isSocket, _unclosed, IsSave, _bytes, _patience) = (file, isSocket, unclosed, isSave, bytes, patience);
         _thread = new Thread(Run) { IsBackground = true, Name = "vhost-user state" };
     }
 
@@ -91,7 +92,7 @@ internal sealed unsafe class StateTransfer : IDisposable
         StateTransfer? transfer = null;
         try
         {
-            transfer = new StateTransfer(file, kind == DescriptorKind.Socket, isSave, bytes, patience);
+            transfer = new StateTransfer(file, kind == DescriptorKind.Socket, descriptor.Unclosed, isSave, bytes, patience);
             transfer._thread.Start();
             return transfer;
         }
@@ -99,7 +100,7 @@ internal sealed unsafe class StateTransfer : IDisposable
         {
             transfer?._stop.Dispose();
             transfer?._ended.Dispose();
-            PeerDescriptor.Close([file]);
+            PeerDescriptor.Close([file], descriptor.Unclosed);
             throw new IOException("the thread for the device's state cannot be started: no more threads or open files are allowed here", e);
         }
     }
@@ -146,7 +147,7 @@ internal sealed unsafe class StateTransfer : IDisposable
             // The end of a state is the end of its file.
             if (_isSocket)
             {
-                PeerDescriptor.Close([_file]);
+                PeerDescriptor.Close([_file], _unclosed);
             }
             else
             {
