@@ -240,15 +240,13 @@ public sealed partial class VirtQueueDriver
         }
 
         ulong descriptor = Layout.DescriptorTable.Value + (16UL * head);
-        _memory.Write(descriptor, (Le64)table);
-        _memory.Write(descriptor + 8, (Le64)Descriptor.Pack((uint)count * 16, Descriptor.Indirect, 0));
+        _memory.Write(descriptor, new Descriptor(table, (uint)count * 16, Descriptor.Indirect));
         return head;
     }
 
     private void WriteDescriptor(ulong at, ChainSegment segment, bool writable, ushort? next)
     {
         int flags = (writable ? Descriptor.Write : 0) | (next is null ? 0 : Descriptor.Next);
-        _memory.Write(at, (Le64)segment.Address.Value);
-        _memory.Write(at + 8, (Le64)Descriptor.Pack(segment.Length, (ushort)flags, next ?? 0));
+        _memory.Write(at, new Descriptor(segment.Address.Value, segment.Length, (ushort)flags, next ?? 0));
     }
 }

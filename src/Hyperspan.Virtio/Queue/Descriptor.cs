@@ -1,8 +1,9 @@
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Hyperspan.Virtio;
 
-/// <summary>A copy of one descriptor (virtio 1.2, section 2.7.5): what was read once is what is checked and used.</summary>
+/// <summary>A copy of one descriptor (virtio 1.2, section 2.7.5), as it lies in memory: what was read once is what is checked and used.</summary>
+[StructLayout(LayoutKind.Sequential)]
 internal readonly struct Descriptor
 {
     internal const ulong EntryLength = 16;
@@ -10,54 +11,24 @@ internal readonly struct Descriptor
     internal const ushort Write = 2;
     internal const ushort Indirect = 4;
 
-    private readonly ulong _rest;
+    private readonly Le64 _address;
+    private readonly Le32 _length;
+    private readonly Le16 _flags;
+    private readonly Le16 _next;
 
-    private Descriptor(ulong address, ulong rest)
-    {
-        Address = address;
-        _rest = rest;
-    }
+    internal Descriptor(ulong address, uint length, ushort flags, ushort next = 0) => (_address, _length, _flags, _next) = (address, length, flags, next);
 
-    internal ulong Address { get; }
+    internal ulong Address => _address;
 
-    internal uint Length => (uint)_rest;
+    internal uint Length => _length;
 
-    internal ushort Flags => (ushort)(_rest >> 32);
+    internal ushort Flags => _flags;
 
-    internal ushort NextIndex => (ushort)(_rest >> 48);
+    internal ushort NextIndex => _next;
 
     internal bool HasNext => (Flags & Next) != 0;
 
     internal bool IsWritable => (Flags & Write) != 0;
 
     internal bool IsIndirect => (Flags & Indirect) != 0;
-
-    internal static ulong Pack(uint length, ushort flags, ushort next) => length | ((ulong)flags << 32) | ((ulong)next << 48);
-
-    /// <summary>Reads a descriptor by two loads of eight bytes, each field once. A driver that changes it meanwhile gets the one value or the other.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor)
-    {
-        if (memory.TryRead(address, out Le64 first) && memory.TryRead(address + 8, out Le64 second))
-        {
-            descriptor = new Descriptor(first, second);
-            return true;
-        }
-
-        descriptor = default;
-        return false;
-    }
-
-    /// <summary>Reads a descriptor and says why where it cannot.</summary>
-    internal static bool TryRead(GuestMemory memory, ulong address, out Descriptor descriptor, out GuestMemoryFault fault)
-    {
-        if (memory.TryRead(address, out Le64 low, out fault) && memory.TryRead(address + 8, out Le64 high, out fault))
-        {
-            descriptor = new Descriptor(low, high);
-            return true;
-        }
-
-        descriptor = default;
-        return false;
-    }
 }

@@ -163,7 +163,7 @@ public sealed partial class VirtQueue
             }
 
             ulong place = table + (Descriptor.EntryLength * index);
-            if (!Descriptor.TryRead(_memory, place, out Descriptor descriptor) && !ReadDescriptorSlowly(head, place, out descriptor))
+            if (!_memory.TryRead(place, out Descriptor descriptor) && !ReadDescriptorSlowly(head, place, out descriptor))
             {
                 return false;
             }
@@ -214,7 +214,7 @@ public sealed partial class VirtQueue
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool ReadDescriptorSlowly(ushort head, ulong place, out Descriptor descriptor) =>
-        Descriptor.TryRead(_memory, place, out descriptor, out GuestMemoryFault fault) || RingFailed(head, fault);
+        _memory.TryRead(place, out descriptor, out GuestMemoryFault fault) || RingFailed(head, fault);
 
     private bool CheckIndirect(ushort head, ulong address, uint length, bool hasNext)
     {

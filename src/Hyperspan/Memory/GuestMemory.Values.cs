@@ -52,7 +52,11 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        return ValuePath.TryReadSlowly(this, address.Value, obstacle, ref value);
+        // A copy, so that a caller's own may stay in a register.
+        T read = value;
+        bool done = ValuePath.TryReadSlowly(this, address.Value, obstacle, ref read);
+        value = read;
+        return done;
     }
 
     /// <summary>
@@ -81,7 +85,10 @@ public sealed unsafe partial class GuestMemory
             return true;
         }
 
-        return ValuePath.TryReadSlowly(this, address.Value, obstacle, ref value, out fault);
+        T read = value;
+        bool done = ValuePath.TryReadSlowly(this, address.Value, obstacle, ref read, out fault);
+        value = read;
+        return done;
     }
 
     /// <summary>Writes a value.</summary>

@@ -48,7 +48,7 @@ public sealed unsafe class FileStatusTests
         FileStatus status = default;
 
         // SAFETY: a local that outlives the call.
-        FileStatusCall.InvokeOld(directory, "/none/such", 0, &status).ShouldBe(-1);
+        FileStatusCall.InvokeOld(directory, "/proc/none/such", 0, &status).ShouldBe(-1);
         System.Runtime.InteropServices.Marshal.GetLastPInvokeError().ShouldBe(ErrorNumber.NoEntry);
     }
 }

@@ -55,7 +55,7 @@ public class CopyPathTests
         using GuestMemory memory = Make(kind, out ulong start, out _);
         byte[] expected = Pattern(Size);
         memory.Write(start, expected);
-        foreach (ulong at in (ulong[])[0, 3, 8, Page - 5, Size - 96])
+        foreach (ulong at in (ulong[])[0, 3, 8, Page - 5, Page - 8, (2 * Page) - 16, Size - 96])
         {
             Check<Bytes3>(memory, expected, start, at);
             Check<Bytes12>(memory, expected, start, at);
@@ -84,6 +84,51 @@ public class CopyPathTests
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
         memory.TryRead(2 * Page, out value, out fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Disposed);
+    }
+
+    [LinuxTheory]
+    [InlineData("guarded", Page - 8)]
+    [InlineData("guarded", Page - 1)]
+    [InlineData("guarded", Page)]
+    [InlineData("guarded", (2 * Page) - 8)]
+    [InlineData("restricted", Page - 8)]
+    [InlineData("restricted", Page - 1)]
+    [InlineData("restricted", Page)]
+    [InlineData("restricted", (2 * Page) - 8)]
+    public void A_structure_of_which_a_page_cannot_be_accessed_is_a_fault_and_not_handed_out(string kind, ulong at)
+    {
+        using GuestMemory memory = Make(kind, out _, out AccessBitmaps? bitmaps);
+        memory.Fill(0, 0xff, Size);
+        SetAccess(accessible: false);
+        GuestMemoryFaultKind expected = bitmaps is null ? GuestMemoryFaultKind.Unmapped : GuestMemoryFaultKind.Restricted;
+        CheckFault<Bytes12>(memory, at, expected, Page);
+        CheckFault<Bytes16>(memory, at, expected, Page);
+        CheckFault<Bytes24>(memory, at, expected, Page);
+        CheckFault<Bytes64>(memory, at, expected, Page);
+        CheckFault<Bytes96>(memory, at, expected, Page);
+        SetAccess(accessible: true);
+
+        // What lies above the fault is as it was.
+        byte[] above = new byte[Page];
+        memory.Read(Page, above);
+        above.AsSpan().ContainsAnyExcept(bitmaps is null ? (byte)0 : (byte)0xff).ShouldBeFalse();
+        memory.Read<byte>(2 * Page).ShouldBe((byte)0xff);
+
+        void SetAccess(bool accessible)
+        {
+            if (bitmaps is not null)
+            {
+                bitmaps.Protect(Page, Page, accessible ? Protection.ReadWrite : Protection.None);
+            }
+            else if (accessible)
+            {
+                ((SparseBacking)memory.Regions[0].Backing!).Commit(Page, Page);
+            }
+            else
+            {
+                ((SparseBacking)memory.Regions[0].Backing!).Decommit(Page, Page);
+            }
+        }
     }
 
     /// <summary>What fails at a clear bit has been written up to its page, and says so; after that bit is set, the rest.</summary>
@@ -146,6 +191,23 @@ public class CopyPathTests
         all.AsSpan().SequenceEqual(expected).ShouldBeTrue($"{typeof(T).Name} at {at}");
         memory.TryRead(start + at, out T again, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
         MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in again)).SequenceEqual(bytes).ShouldBeTrue();
+    }
+
+    private static void CheckFault<T>(GuestMemory memory, ulong at, GuestMemoryFaultKind expected, ulong page)
+        where T : unmanaged
+    {
+        ulong address = Math.Max(at, page);
+        memory.TryRead(at, out T value, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(expected, address);
+        (fault.Start.Value, fault.Length).ShouldBe((at, (ulong)Unsafe.SizeOf<T>()));
+        MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ContainsAnyExcept((byte)0).ShouldBeFalse();
+        memory.TryRead(at, out value).ShouldBeFalse();
+        MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)).ContainsAnyExcept((byte)0).ShouldBeFalse();
+        Should.Throw<GuestMemoryException>(() => memory.Read<T>(at)).Fault.ShouldBeFault(expected, address);
+        memory.TryWrite(at, default(T), out fault).ShouldBeFalse();
+        fault.ShouldBeFault(expected, address);
+        memory.TryWrite(at, default(T)).ShouldBeFalse();
+        Should.Throw<GuestMemoryException>(() => memory.Write(at, default(T))).Fault.ShouldBeFault(expected, address);
     }
 
     private static GuestMemory Make(string kind, out ulong start, out AccessBitmaps? restricted)

@@ -20,88 +20,85 @@ internal static unsafe class ValuePath
         where T : unmanaged
     {
         PlainType<T>.Demand();
+
+        // Written out, and not asked of Scalar: decided while the JIT reads the code, so that a value whose address the other branch takes may stay in a register.
+        if (sizeof(T) != 1 && sizeof(T) != 2 && sizeof(T) != 4 && sizeof(T) != 8)
+        {
+            return TryReadBlock(memory, address, out value, out obstacle);
+        }
+
         Unsafe.SkipInit(out value);
         Unsafe.SkipInit(out obstacle);
-        if (Scalar.Fits<T>())
+
+        // SAFETY: a direct limit is zero unless the bytes below it are mapped, a limit for stubs unless they are reserved for this memory (that they may be missing
+        // is what the stubs are for); the mapping stays while the memory is referenced.
+        if (address < memory.First.DirectRead)
         {
-            // SAFETY: a direct limit is zero unless the bytes below it are mapped, a limit for stubs unless they are reserved for this memory (that they may be missing
-            // is what the stubs are for); the mapping stays while the memory is referenced.
-            if (address < memory.First.DirectRead)
+            value = Scalar.Load<T>(memory.First.Base + address);
+            goto Accessed;
+        }
+
+        ulong offset;
+        byte* at;
+        CheckedPath? checkedPath;
+        if (address < memory.First.StubRead)
+        {
+            offset = address;
+            at = memory.First.Base + address;
+            checkedPath = memory.First.Checked;
+        }
+        else
+        {
+            ref RegionSlot slot = ref memory.Table.SlotOf(address);
+            offset = address - slot.Start;
+            at = slot.Base + offset;
+            if (offset < slot.DirectRead)
             {
-                value = Scalar.Load<T>(memory.First.Base + address);
+                value = Scalar.Load<T>(at);
                 goto Accessed;
             }
 
-            ulong offset;
-            byte* at;
-            CheckedPath? checkedPath;
-            if (address < memory.First.StubRead)
+            if (offset >= slot.StubRead)
             {
-                offset = address;
-                at = memory.First.Base + address;
-                checkedPath = memory.First.Checked;
-            }
-            else
-            {
-                ref RegionSlot slot = ref memory.Table.SlotOf(address);
-                offset = address - slot.Start;
-                at = slot.Base + offset;
-                if (offset < slot.DirectRead)
-                {
-                    value = Scalar.Load<T>(at);
-                    goto Accessed;
-                }
-
-                if (offset >= slot.StubRead)
-                {
-                    goto NotReached;
-                }
-
-                checkedPath = slot.Checked;
+                goto NotReached;
             }
 
-            if (checkedPath is null)
-            {
-                GuardedResult result = Guard.Load<T>(at);
-                value = Scalar.FromBits<T>(result.Value);
-                if (!result.Ok)
-                {
-                    obstacle = (Obstacle)result.Status;
-                    return false;
-                }
-            }
-            else
-            {
-                if (!Scalar.IsAligned<T>(at))
-                {
-                    goto NotReached;
-                }
-
-                GuardedResult result = checkedPath.Load<T>(at, offset);
-                value = Scalar.FromBits<T>(result.Value);
-                if (!result.Ok)
-                {
-                    goto NotReached;
-                }
-            }
-
-        Accessed:
-            if (!memory.Gate.IsDisturbed)
-            {
-                return true;
-            }
-
-            obstacle = Obstacle.DisturbedGate;
-            return false;
+            checkedPath = slot.Checked;
         }
 
-        if (!Scalar.Fits<T>() && sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(memory.FirstReadBytes, address, (ulong)sizeof(T)))
+        if (checkedPath is null)
         {
-            // SAFETY: as above. By vectors, one or two of them for the most part: the size is a constant.
-            ShortCopy.Copy(ref Unsafe.As<T, byte>(ref value), ref memory.First.Base[address], (nuint)sizeof(T));
-            obstacle = Obstacle.DisturbedGate;
-            return !memory.Gate.IsDisturbed;
+            GuardedResult result = Guard.Load<T>(at);
+            value = Scalar.FromBits<T>(result.Value);
+            if (!result.Ok)
+            {
+                obstacle = (Obstacle)result.Status;
+                return false;
+            }
         }
+        else
+        {
+            if (!Scalar.IsAligned<T>(at))
+            {
+                goto NotReached;
+            }
+
+            GuardedResult result = checkedPath.Load<T>(at, offset);
+            value = Scalar.FromBits<T>(result.Value);
+            if (!result.Ok)
+            {
+                goto NotReached;
+            }
+        }
+
+    Accessed:
+        if (!memory.Gate.IsDisturbed)
+        {
+            return true;
+        }
+
+        obstacle = Obstacle.DisturbedGate;
+        return false;
 
     NotReached:
         // Assigned here: left alone, the JIT would carry the value from one turn of a caller's loop to the next.
@@ -110,84 +107,141 @@ internal static unsafe class ValuePath
         return false;
     }
 
+    /// <summary>Reads a value that fits no register, like bytes: what a stub reaches at address zero without another call.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryReadBlock<T>(GuestMemory memory, ulong address, out T value, out Obstacle obstacle)
+        where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+
+        // SAFETY: as above. By vectors, one or two of them for the most part: the size is a constant.
+        ref byte to = ref Unsafe.As<T, byte>(ref value);
+        if (sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(memory.FirstReadBytes, address, (ulong)sizeof(T)))
+        {
+            ShortCopy.Copy(ref to, ref memory.First.Base[address], (nuint)sizeof(T));
+            obstacle = Obstacle.DisturbedGate;
+            return !memory.Gate.IsDisturbed;
+        }
+
+        if (sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(RegionSlot.BytesBelow(memory.First.StubRead), address, (ulong)sizeof(T)))
+        {
+            byte* from = memory.First.Base + address;
+            if (memory.First.Checked is not { } checkedPath)
+            {
+                GuardedResult result = Guard.CopyOut(ref to, from, (nuint)sizeof(T));
+                obstacle = result.Ok ? Obstacle.DisturbedGate : Obstacle.NotReached;
+                return result.Ok && !memory.Gate.IsDisturbed;
+            }
+
+            // A descriptor, an entry of a table: two words, each under the bit of its page.
+            if (sizeof(T) == 2 * sizeof(ulong) && Scalar.IsAligned<ulong>(from))
+            {
+                GuardedResult first = checkedPath.Load<ulong>(from, address);
+                GuardedResult second = checkedPath.Load<ulong>(from + sizeof(ulong), address + sizeof(ulong));
+                Unsafe.WriteUnaligned(ref to, first.Value);
+                Unsafe.WriteUnaligned(ref Unsafe.Add(ref to, sizeof(ulong)), second.Value);
+                obstacle = first.Ok && second.Ok ? Obstacle.DisturbedGate : Obstacle.NotReached;
+                return first.Ok && second.Ok && !memory.Gate.IsDisturbed;
+            }
+        }
+
+        bool read = BytePath.TryRead(memory, address, ref to, (ulong)sizeof(T), out CopyObstacle left);
+        obstacle = left.Obstacle;
+        return read;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryWrite<T>(GuestMemory memory, ulong address, T value, out Obstacle obstacle)
         where T : unmanaged
     {
         PlainType<T>.Demand();
-        Unsafe.SkipInit(out obstacle);
-        if (Scalar.Fits<T>())
+        if (sizeof(T) != 1 && sizeof(T) != 2 && sizeof(T) != 4 && sizeof(T) != 8)
         {
-            // SAFETY: as for reading.
-            if (address < memory.First.DirectWrite)
+            return TryWriteBlock(memory, address, ref value, out obstacle);
+        }
+
+        Unsafe.SkipInit(out obstacle);
+
+        // SAFETY: as for reading.
+        if (address < memory.First.DirectWrite)
+        {
+            Scalar.Store(memory.First.Base + address, value);
+            goto Accessed;
+        }
+
+        ulong offset;
+        byte* at;
+        CheckedPath? checkedPath;
+        if (address < memory.First.StubWrite)
+        {
+            offset = address;
+            at = memory.First.Base + address;
+            checkedPath = memory.First.Checked;
+        }
+        else
+        {
+            ref RegionSlot slot = ref memory.Table.SlotOf(address);
+            offset = address - slot.Start;
+            at = slot.Base + offset;
+            if (offset < slot.DirectWrite)
             {
-                Scalar.Store(memory.First.Base + address, value);
+                Scalar.Store(at, value);
                 goto Accessed;
             }
 
-            ulong offset;
-            byte* at;
-            CheckedPath? checkedPath;
-            if (address < memory.First.StubWrite)
-            {
-                offset = address;
-                at = memory.First.Base + address;
-                checkedPath = memory.First.Checked;
-            }
-            else
-            {
-                ref RegionSlot slot = ref memory.Table.SlotOf(address);
-                offset = address - slot.Start;
-                at = slot.Base + offset;
-                if (offset < slot.DirectWrite)
-                {
-                    Scalar.Store(at, value);
-                    goto Accessed;
-                }
-
-                if (offset >= slot.StubWrite)
-                {
-                    goto NotReached;
-                }
-
-                checkedPath = slot.Checked;
-            }
-
-            if (checkedPath is null)
-            {
-                GuardedResult result = Guard.Store(at, value);
-                if (!result.Ok)
-                {
-                    obstacle = (Obstacle)result.Status;
-                    return false;
-                }
-            }
-            else if (!Scalar.IsAligned<T>(at) || !checkedPath.Store(at, offset, value).Ok)
+            if (offset >= slot.StubWrite)
             {
                 goto NotReached;
             }
 
-        Accessed:
-            if (!memory.Gate.AreWritesDisturbed)
-            {
-                return true;
-            }
-
-            obstacle = Obstacle.DisturbedGate;
-            return false;
+            checkedPath = slot.Checked;
         }
 
-        if (!Scalar.Fits<T>() && sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(memory.FirstWriteBytes, address, (ulong)sizeof(T)))
+        if (checkedPath is null)
         {
-            // SAFETY: as for reading.
-            ShortCopy.Copy(ref memory.First.Base[address], ref Unsafe.As<T, byte>(ref value), (nuint)sizeof(T));
-            obstacle = Obstacle.DisturbedGate;
-            return !memory.Gate.AreWritesDisturbed;
+            GuardedResult result = Guard.Store(at, value);
+            if (!result.Ok)
+            {
+                obstacle = (Obstacle)result.Status;
+                return false;
+            }
         }
+        else if (!Scalar.IsAligned<T>(at) || !checkedPath.Store(at, offset, value).Ok)
+        {
+            goto NotReached;
+        }
+
+    Accessed:
+        if (!memory.Gate.AreWritesDisturbed)
+        {
+            return true;
+        }
+
+        obstacle = Obstacle.DisturbedGate;
+        return false;
 
     NotReached:
         obstacle = Obstacle.NotReached;
         return false;
+    }
+
+    /// <summary>Writes a value that fits no register; see <see cref="TryReadBlock"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool TryWriteBlock<T>(GuestMemory memory, ulong address, ref T value, out Obstacle obstacle)
+        where T : unmanaged
+    {
+        // SAFETY: as for reading.
+        ref byte from = ref Unsafe.As<T, byte>(ref value);
+        if (sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(memory.FirstWriteBytes, address, (ulong)sizeof(T)))
+        {
+            ShortCopy.Copy(ref memory.First.Base[address], ref from, (nuint)sizeof(T));
+            obstacle = Obstacle.DisturbedGate;
+            return !memory.Gate.AreWritesDisturbed;
+        }
+
+        bool written = BytePath.TryWrite(memory, address, ref from, (ulong)sizeof(T), out CopyObstacle left);
+        obstacle = left.Obstacle;
+        return written;
     }
 
     /// <summary>Compares and exchanges in memory that cannot fault, in the region at address zero. An exchange costs more than a call: everything else is behind one.</summary>
