@@ -11,4 +11,7 @@ internal enum AddressOrigin : byte
 
     /// <summary>A view of a section, on Windows.</summary>
     View,
+
+    /// <summary>Parts of several kinds, on Windows: see <see cref="DividedAddresses"/>.</summary>
+    Divided,
 }

@@ -36,6 +36,11 @@ internal sealed unsafe partial class AddressReservation
     internal int MapFile(
         ulong offset, ulong length, MappingProtection protection, bool isPrivate, SafeFileHandle file, ulong fileOffset, out bool emptied)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return MapFileOnWindows(offset, length, protection, isPrivate, file, fileOffset, out emptied);
+        }
+
         emptied = false;
         MappingFlags flags = isPrivate ? MappingFlags.Private | MappingFlags.NoReserve : MappingFlags.Shared;
         using var held = new HeldDescriptor(file);
@@ -73,6 +78,10 @@ internal sealed unsafe partial class AddressReservation
         GC.KeepAlive(this);
         return error;
     }
+
+    /// <summary>Makes what <see cref="Grant"/> may have put where there was only a reservation inaccessible again.</summary>
+    internal void Withdraw(ulong offset, ulong length) =>
+        _ = OperatingSystem.IsWindows() ? MapAnonymous(offset, length, MappingProtection.None, noReserve: true, out _) : Protect(offset, length, MappingProtection.None);
 
     internal int Advise(ulong offset, ulong length, MemoryAdvice advice)
     {

@@ -16,6 +16,9 @@ namespace Hyperspan;
 /// </content>
 internal sealed unsafe partial class AddressReservation
 {
+    /// <summary>Gets what lies where in addresses that can be divided.</summary>
+    internal DividedAddresses? Divided => _divided;
+
     /// <summary>What places of allocations and views, and offsets in sections, are multiples of.</summary>
     internal const ulong AllocationGranularity = 64 << 10;
 
@@ -61,14 +64,20 @@ internal sealed unsafe partial class AddressReservation
     }
 
     [SupportedOSPlatform("windows")]
-    private static AddressReservation ReserveOnWindows(ulong length, ulong alignment, string name)
+    private static AddressReservation ReserveOnWindows(ulong length, ulong alignment, string name, bool divisible)
     {
+        DividedAddresses? divided = null;
         byte* address = null;
         int error = 0;
         for (int attempt = 0; address is null && attempt < Attempts; attempt++)
         {
             byte* place = FindPlace(length, alignment, out error);
-            if (error == 0)
+            if (error == 0 && divisible)
+            {
+                divided = DividedAddresses.TryReserve(place, length, out error);
+                address = divided is null ? null : divided.Address;
+            }
+            else if (error == 0)
             {
                 // The system notes which pages are written from the beginning: it cannot be asked to later.
                 address = Kernel32.VirtualAlloc(place, (nuint)length, AllocationType.Reserve | AllocationType.WriteWatch, PageProtection.NoAccess);
@@ -82,7 +91,7 @@ internal sealed unsafe partial class AddressReservation
         }
 
         return address is not null
-            ? new AddressReservation(address, length, AddressOrigin.System)
+            ? new AddressReservation(address, length, divided is null ? AddressOrigin.System : AddressOrigin.Divided, divided)
             : throw new GuestMemoryMappingException("reserve addresses for", error, name, (0, length));
     }
 
@@ -133,6 +142,13 @@ internal sealed unsafe partial class AddressReservation
     private int ReplaceOnWindows(ulong offset, ulong length, MappingProtection protection, out bool emptied)
     {
         Debug.Assert(offset + length <= Length, "checked by the caller");
+        if (_divided is { } divided)
+        {
+            int failed = divided.Replace(offset, offset + length, OnWindows(protection), out emptied);
+            GC.KeepAlive(this);
+            return failed;
+        }
+
         emptied = false;
 
         // SAFETY: inside our range.
@@ -151,6 +167,13 @@ internal sealed unsafe partial class AddressReservation
     [SupportedOSPlatform("windows")]
     private int GrantOnWindows(ulong offset, ulong length, MappingProtection protection)
     {
+        if (_divided is { } divided)
+        {
+            int failed = divided.Grant(offset, offset + length, OnWindows(protection));
+            GC.KeepAlive(this);
+            return failed;
+        }
+
         // SAFETY: inside our range; pages that are committed keep what they hold.
         int error = Kernel32.VirtualAlloc(Address + offset, (nuint)length, AllocationType.Commit, OnWindows(protection)) is null ? Marshal.GetLastPInvokeError() : 0;
         GC.KeepAlive(this);
@@ -160,8 +183,24 @@ internal sealed unsafe partial class AddressReservation
     [SupportedOSPlatform("windows")]
     private int ProtectOnWindows(ulong offset, ulong length, MappingProtection protection)
     {
+        if (_divided is { } divided)
+        {
+            int failed = divided.Protect(offset, offset + length, OnWindows(protection));
+            GC.KeepAlive(this);
+            return failed;
+        }
+
         // SAFETY: inside our range.
         int error = Kernel32.VirtualProtect(Address + offset, (nuint)length, OnWindows(protection), out _) ? 0 : Marshal.GetLastPInvokeError();
+        GC.KeepAlive(this);
+        return error;
+    }
+
+    [SupportedOSPlatform("windows")]
+    private int MapFileOnWindows(ulong offset, ulong length, MappingProtection protection, bool isPrivate, SafeFileHandle file, ulong fileOffset, out bool emptied)
+    {
+        Debug.Assert(offset + length <= Length && _divided is not null, "checked by the caller, who has reserved addresses that can be divided");
+        int error = _divided.MapFile(offset, offset + length, isPrivate ? PageProtection.WriteCopy : OnWindows(protection), file, fileOffset, out emptied);
         GC.KeepAlive(this);
         return error;
     }
@@ -175,7 +214,7 @@ internal sealed unsafe partial class AddressReservation
         return fault.IsNone ? 0 : WindowsError.InvalidAddress;
     }
 
-    private static PageProtection OnWindows(MappingProtection protection) =>
+    internal static PageProtection OnWindows(MappingProtection protection) =>
         (protection & MappingProtection.Write) != 0 ? PageProtection.ReadWrite
         : (protection & MappingProtection.Read) != 0 ? PageProtection.ReadOnly
         : PageProtection.NoAccess;

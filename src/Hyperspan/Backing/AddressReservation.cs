@@ -18,13 +18,15 @@ namespace Hyperspan;
 internal sealed unsafe partial class AddressReservation : CriticalFinalizerObject
 {
     private readonly AddressOrigin _origin;
+    private readonly DividedAddresses? _divided;
     private nint _address;
 
-    private AddressReservation(byte* address, ulong length, AddressOrigin origin)
+    private AddressReservation(byte* address, ulong length, AddressOrigin origin, DividedAddresses? divided = null)
     {
         _address = (nint)address;
         Length = length;
         _origin = origin;
+        _divided = divided;
     }
 
     ~AddressReservation() => GiveBack();
@@ -39,13 +41,14 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
     /// <param name="length">The length in bytes; rounded up to the system's page size.</param>
     /// <param name="alignment">A power of two; the first address is a multiple of it.</param>
     /// <param name="name">The memory's name, for the error.</param>
+    /// <param name="divisible">Whether parts of files are to lie in it, where that is possible (<see cref="HyperspanAbility.MappedFileParts"/>).</param>
     /// <exception cref="GuestMemoryMappingException">There are not so many addresses left.</exception>
-    internal static AddressReservation Reserve(ulong length, ulong alignment, string name)
+    internal static AddressReservation Reserve(ulong length, ulong alignment, string name, bool divisible = false)
     {
         length = PageMath.RoundUp(length, PageMath.HostPageSize);
         if (OperatingSystem.IsWindows())
         {
-            return ReserveOnWindows(length, alignment, name);
+            return ReserveOnWindows(length, alignment, name, divisible && Placeholders.WhyNot is null);
         }
 
         // The kernel aligns to pages only: ask for enough to find an aligned range inside, and return the rest.
@@ -85,10 +88,11 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
     /// <param name="alignment">A power of two; the first address is a multiple of it.</param>
     /// <param name="name">The memory's name, for the error.</param>
     /// <param name="noReserve">Whether the kernel need not promise memory for all of them.</param>
+    /// <param name="divisible">Whether parts of files are to lie in it.</param>
     /// <exception cref="GuestMemoryMappingException">There are not so many addresses left, or not so much memory.</exception>
-    internal static AddressReservation Allocate(ulong length, ulong alignment, string name, bool noReserve)
+    internal static AddressReservation Allocate(ulong length, ulong alignment, string name, bool noReserve, bool divisible = false)
     {
-        AddressReservation reservation = Reserve(length, alignment, name);
+        AddressReservation reservation = Reserve(length, alignment, name, divisible);
         int error = reservation.MapAnonymous(0, reservation.Length, MappingProtection.ReadWrite, noReserve, out _);
         if (error != 0)
         {
@@ -129,6 +133,12 @@ internal sealed unsafe partial class AddressReservation : CriticalFinalizerObjec
 
         if (OperatingSystem.IsWindows())
         {
+            if (_divided is { } divided)
+            {
+                divided.Release();
+                return;
+            }
+
             bool freed = _origin == AddressOrigin.View ? Kernel32.UnmapViewOfFile(address) : Kernel32.VirtualFree(address, 0, FreeType.Release);
             Debug.Assert(freed, "addresses that are ours");
             return;

@@ -96,12 +96,22 @@ internal sealed unsafe class FileRangeMapping
         magic == LinuxConstants.HUGETLBFS_MAGIC ? Math.Max(status.BlockSize, PageMath.PageSize) : PageMath.PageSize;
 
     /// <summary>What to add to an error of mmap.</summary>
-    internal static string? Hint(int error, bool writable, bool isPrivate) => error switch
+    internal static string? Hint(int error, bool writable, bool isPrivate) => OperatingSystem.IsWindows() ? HintOnWindows(error) : error switch
     {
         ErrorNumber.AccessDenied when writable && !isPrivate => "the file is not open for reading and writing",
         ErrorNumber.AccessDenied => "the file is not open for reading",
         ErrorNumber.NotPermitted when writable => "the file is sealed against writing",
         ErrorNumber.NoDevice => "this kind of file cannot be mapped",
+        _ => null,
+    };
+
+    private static string? HintOnWindows(int error) => error switch
+    {
+        WindowsError.EndOfFile => "the file ends before, and Windows maps no pages past the end",
+        WindowsError.AccessDenied => "the file or section is shorter, or may not be accessed so",
+        WindowsError.InvalidParameter => "the place may be past the end of the section",
+        WindowsError.InvalidHandle => "this kind of file cannot be mapped",
+        WindowsError.EmptyFile => "the file is empty",
         _ => null,
     };
 

@@ -1,4 +1,7 @@
+using System.Runtime.Versioning;
+
 using Hyperspan.Interop.Linux;
+using Hyperspan.Interop.Windows;
 
 using Microsoft.Win32.SafeHandles;
 
@@ -11,6 +14,8 @@ namespace Hyperspan;
 internal sealed class MappedFile
 {
     private readonly FileStatus _status;
+
+    // On Windows what the handle was opened for.
     private readonly int _openFlags;
 
     private MappedFile(SafeFileHandle handle, in FileStatus status, int openFlags)
@@ -29,6 +34,11 @@ internal sealed class MappedFile
     /// <exception cref="GuestMemoryMappingException">There are too many open files.</exception>
     internal static MappedFile Find(List<MappedFile> known, SafeFileHandle file)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return FindOnWindows(known, file);
+        }
+
         FileStatus status = FileDescriptors.Status(file);
         int openFlags = LibC.Fcntl(file, FileCommand.GetFlags, 0) & LinuxConstants.O_ACCMODE;
         foreach (MappedFile candidate in known)
@@ -44,6 +54,24 @@ internal sealed class MappedFile
         }
 
         MappedFile added = new(FileDescriptors.Duplicate(file), status, openFlags);
+        known.Add(added);
+        return added;
+    }
+
+    /// <summary>The same where a file may be a section: one is known by being the same object, opened for the same.</summary>
+    [SupportedOSPlatform("windows")]
+    private static MappedFile FindOnWindows(List<MappedFile> known, SafeFileHandle file)
+    {
+        int access = (int)NtDll.GrantedAccess(file);
+        foreach (MappedFile candidate in known)
+        {
+            if (candidate._openFlags == access && KernelBase.CompareObjectHandles(candidate.Handle, file))
+            {
+                return candidate;
+            }
+        }
+
+        MappedFile added = new(FileDescriptors.Duplicate(file), default, access);
         known.Add(added);
         return added;
     }

@@ -44,6 +44,11 @@ public sealed unsafe partial class SparseBacking
             {
                 RequireUnpinned(Operation, segment, offset, length);
             }
+
+            if (segment.File is not null)
+            {
+                RequireUndisturbed(Operation, segment.Start, segment.End);
+            }
         }
 
         RequireMappings(Operation, offset, end);
@@ -114,6 +119,7 @@ public sealed unsafe partial class SparseBacking
             RequireUnpinned(Operation, segment, offset, length);
         }
 
+        RequireUndisturbed(Operation, offset, end);
         RequireMappings(Operation, offset, end);
         ReplaceByPrivate(Operation, offset, length, Protection.Read);
     }
@@ -156,6 +162,7 @@ public sealed unsafe partial class SparseBacking
             return;
         }
 
+        RequireUndisturbed(operation, offset, end);
         RequireMappings(operation, offset, end);
         int error = _reservation.MapAnonymous(offset, length, Interop.Linux.MappingProtection.None, noReserve: true, out bool emptied);
         MarkWritten(offset, length);

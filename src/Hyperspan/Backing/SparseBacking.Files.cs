@@ -11,14 +11,16 @@ public sealed unsafe partial class SparseBacking
 {
     /// <summary>Maps a part of a file or memfd, shared, in place of whatever is mapped there.</summary>
     /// <param name="offset">The first byte here, a multiple of 4 KiB.</param>
-    /// <param name="file">The file. It is needed during the call only; a descriptor of our own stays open while a part of the file is mapped.</param>
+    /// <param name="file">The file; on Windows a section too. It is needed during the call only; a descriptor of our own stays open while a part of the file is mapped.</param>
     /// <param name="fileOffset">The first byte in the file, a multiple of 4 KiB.</param>
-    /// <param name="length">The length in bytes, a multiple of 4 KiB. It may reach past the end of the file: pages there fault until the file grows.</param>
+    /// <param name="length">The length in bytes, a multiple of 4 KiB. It may reach past the end of the file: pages there fault until the file grows. On Windows it may not.</param>
     /// <param name="writable">Whether it is mapped for writing; writes go to the file.</param>
     /// <exception cref="ArgumentNullException"><paramref name="file"/> is <see langword="null"/>.</exception>
     /// <exception cref="ArgumentException">One of the offsets or the length is not a multiple of 4 KiB.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range reaches past the end here, or past 2^63 in the file.</exception>
-    /// <exception cref="InvalidOperationException">A page in the range is mapped and pinned.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A page in the range is mapped and pinned; on Windows also one outside of it that belongs to the same part of a file as one in it.
+    /// </exception>
     /// <exception cref="GuestMemoryMappingException">
     /// The system refused: the file is not open for the access, sealed against it, cannot be mapped at all, or is on huge pages and one of the numbers
     /// (the address of this mapping included: give it the alignment) is not a multiple of their size, or the pool has too few.
@@ -49,6 +51,7 @@ public sealed unsafe partial class SparseBacking
             RequireUnpinned(Operation, segment, offset, length);
         }
 
+        RequireUndisturbed(Operation, offset, end);
         RequireMappings(Operation, offset, end);
         MappedFile mapped = MappedFile.Find(_table.Files, file);
         Protection protection = writable ? Protection.ReadWrite : Protection.Read;

@@ -14,7 +14,9 @@ public sealed unsafe partial class SparseBacking
     /// <exception cref="ArgumentException">The offset or the length is not a multiple of 4 KiB.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The range reaches past the end.</exception>
     /// <exception cref="InvalidOperationException">A page in the range is not mapped, or would get less protection and is pinned.</exception>
-    /// <exception cref="GuestMemoryMappingException">The system refused: a file that is not open for writing cannot be made writable.</exception>
+    /// <exception cref="GuestMemoryMappingException">
+    /// The system refused: a file that is not open for writing, on Windows also one that was not mapped for it, cannot be made writable.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">This mapping has been disposed.</exception>
     public void Protect(ulong offset, ulong length, Protection protection)
     {
@@ -42,12 +44,14 @@ public sealed unsafe partial class SparseBacking
             }
         }
 
+        RequireUndisturbed(Operation, offset, end, protection);
         RequireMappings(Operation, offset, end);
         int error = _reservation.Protect(offset, length, Bits(protection));
         if (error != 0)
         {
             RestoreProtection(offset, end);
-            string? hint = error == ErrorNumber.AccessDenied ? "a file in the range is not open for writing" : null;
+            string? hint = OperatingSystem.IsWindows() ? WindowsProtectHint(error)
+                : error == ErrorNumber.AccessDenied ? "a file in the range is not open for writing" : null;
             throw Failed(Operation, error, offset, length, emptied: false, hint);
         }
 
@@ -111,6 +115,9 @@ public sealed unsafe partial class SparseBacking
             EndUse();
         }
     }
+
+    private static string? WindowsProtectHint(int error) =>
+        error == Interop.Windows.WindowsError.AccessDenied ? "a part of a file in the range was not mapped for writing, and Windows does not let it become writable" : null;
 
     private static string? PopulateHint(int error) => error switch
     {

@@ -29,8 +29,9 @@ namespace Hyperspan;
 /// protection, go through: a page-fault handler that is called while pages are being pinned depends on it.
 /// </para>
 /// <para>
-/// On Windows there are no parts of files (<see cref="HyperspanAbility.MappedFileParts"/>), and a page whose memory is replaced by zeros is a hole for a moment. Memory is promised
-/// by the system when it is committed, zero pages included.
+/// On Windows there are parts of files where the system can do it (<see cref="HyperspanAbility.MappedFileParts"/>). A page that is replaced is a hole for a moment there, and so
+/// is the rest of a part of a file of which some pages are unmapped or replaced: accesses through a <see cref="GuestMemory"/> wait for that to be over, bare pointers fault; an
+/// operation that would do so to a pinned page is refused. Memory is promised by the system when it is committed, zero pages included.
 /// </para>
 /// <para>What is replaced, or given back, counts as written for a <see cref="DirtyLog"/>.</para>
 /// <para>The processor's protection applies to all memories made over this mapping. Pages are never executable in this process, whatever is asked for.</para>
@@ -70,7 +71,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
         Length = length;
         Name = options.Name;
         FaultBehavior = options.FaultBehavior;
-        _reservation = AddressReservation.Reserve(length, options.Alignment, options.Name);
+        _reservation = AddressReservation.Reserve(length, options.Alignment, options.Name, divisible: true);
         SetName(0, length);
     }
 
@@ -87,6 +88,31 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
     public override string Name { get; }
 
     internal override bool HasHooks => false;
+
+    /// <summary>Gets, on Windows, what lies where, if parts of files can lie among the rest.</summary>
+    internal DividedAddresses? Divided => _reservation.Divided;
+
+    /// <summary>
+    /// Waits, on Windows, for an operation under way, which there may leave holes for a moment; if the page is there then, the access is repeated. Otherwise, and elsewhere,
+    /// it fails.
+    /// </summary>
+    /// <inheritdoc/>
+    protected internal override PageFaultAction OnPageFault(in PageFault fault)
+    {
+        if (OperatingSystem.IsWindows() && fault.Cause == FaultCause.SegmentationFault)
+        {
+            using (UninterruptedLock.Enter(_gate))
+            {
+                // SAFETY: a guarded access of one byte inside the mapping, which stays reserved.
+                if (Guard.FindLowestFault(Mapping + fault.Offset, 1, fault.IsWrite, FaultBehavior == FaultBehavior.MayBlock).IsNone)
+                {
+                    return PageFaultAction.Retry;
+                }
+            }
+        }
+
+        return base.OnPageFault(fault);
+    }
 
     /// <inheritdoc/>
     protected override void Release()
@@ -142,7 +168,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
         {
             if (start < segment.Start)
             {
-                _ = _reservation.Protect(start, segment.Start - start, MappingProtection.None);
+                _reservation.Withdraw(start, segment.Start - start);
             }
 
             _ = _reservation.Protect(segment.Start, segment.End - segment.Start, Bits(segment.Protection));
@@ -151,7 +177,7 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
 
         if (start < end)
         {
-            _ = _reservation.Protect(start, end - start, MappingProtection.None);
+            _reservation.Withdraw(start, end - start);
         }
     }
 
@@ -161,6 +187,17 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
         if (emptied)
         {
             _table.Clear(offset, offset + length);
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            // The rest of a view that was divided may not have come back.
+            foreach ((ulong start, ulong end) in _reservation.Divided?.Vacant() ?? [])
+            {
+                _table.Clear(start, end);
+            }
+
+            return new GuestMemoryMappingException(operation, error, Name, (offset, length), hint);
         }
 
         if (hint is null && error == ErrorNumber.InvalidArgument && _table.Files.Count != 0)
@@ -173,6 +210,28 @@ public sealed unsafe partial class SparseBacking : GuestMemoryBacking
         }
 
         return new GuestMemoryMappingException(operation, error, Name, (offset, length), hint);
+    }
+
+    /// <summary>
+    /// Refuses, on Windows, what would take pinned pages away for a moment: a view cannot be divided, the rest of it has to be mapped again. With a protection, that is so where
+    /// it permits more than the view does.
+    /// </summary>
+    private void RequireUndisturbed(string operation, ulong offset, ulong end, Protection? protection = null)
+    {
+        if (!OperatingSystem.IsWindows() || _reservation.Divided is not { } divided)
+        {
+            return;
+        }
+
+        Interop.Windows.PageProtection? wanted = protection is { } given ? AddressReservation.OnWindows(Bits(given)) : null;
+        foreach ((ulong from, ulong to) in divided.Disturbed(offset, end, wanted))
+        {
+            if (_locks.FirstIn(from >> PageMath.PageShift, to >> PageMath.PageShift) is { } page)
+            {
+                throw new InvalidOperationException(
+                    Describe(operation, offset, end - offset) + $": page {page} is pinned, and of the same part of a file, which Windows maps and unmaps as a whole.");
+            }
+        }
     }
 
     /// <summary>An operation under way: the mapping is not released before it ends, and none other changes it meanwhile.</summary>

@@ -16,7 +16,8 @@ internal static class PlatformAbilities
         HyperspanAbility.HeapMemory => null,
         HyperspanAbility.RecoveredFaults => Guard.IsSupported ? null : Guard.Description,
         HyperspanAbility.MappedMemory => IsLinux || IsWindows ? null : "it needs 64-bit Linux or Windows on x86-64; HeapBacking and backings of your own work here",
-        HyperspanAbility.MappedFileParts => IsLinux ? null : "it needs 64-bit Linux (mmap at a given address)",
+        HyperspanAbility.MappedFileParts => IsLinux ? null
+            : IsWindows && OperatingSystem.IsWindows() ? Placeholders.WhyNot : "it needs 64-bit Linux (mmap at a given address), or Windows on x86-64 (placeholders)",
         HyperspanAbility.OnDemandMemory => IsLinux ? null : "it needs Linux (userfaultfd)",
         HyperspanAbility.WatchedMappings => IsLinux || IsWindows ? null : "it needs Linux (userfaultfd), or Windows on x86-64 (write watch)",
         HyperspanAbility.LiveSnapshots => !IsLinux ? "it needs Linux (userfaultfd)"

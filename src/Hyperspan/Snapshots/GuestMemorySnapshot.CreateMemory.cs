@@ -11,7 +11,7 @@ public sealed partial class GuestMemorySnapshot
 
     /// <summary>
     /// Makes a memory over the files of the snapshot: pages are read from the disk when they are first accessed, and copied when they are first written. Nothing is read before,
-    /// except compressed pages, runs where there are very many, and regions that begin in the middle of a page. Linux only.
+    /// except compressed pages, runs where there are very many, and regions that begin in the middle of a page.
     /// </summary>
     /// <param name="name">The name of the memory, used in errors.</param>
     /// <returns>The memory, writable; what is written stays in this process. It may outlive the snapshot.</returns>

@@ -164,7 +164,7 @@ public sealed partial class GuestMemorySnapshot
         return snapshot.Copy();
     }
 
-    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="CreateMemory"/>. Linux only.</summary>
+    /// <summary>Makes a memory over the files of a snapshot, of which pages are read when they are first accessed; see <see cref="CreateMemory"/>.</summary>
     /// <param name="path">The path of the file.</param>
     /// <returns>The memory, writable; what is written stays in this process.</returns>
     /// <exception cref="FileNotFoundException">The file, or one it is a difference to, is not there.</exception>

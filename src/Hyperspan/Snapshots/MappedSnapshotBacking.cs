@@ -16,7 +16,7 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
         FaultBehavior = behavior;
         PagesStart = region.Range.Start.Value;
         PageMath.RequireMappableLength(Length, nameof(region));
-        _reservation = AddressReservation.Allocate(Length, PageMath.PageSize, Name, noReserve: true);
+        _reservation = AddressReservation.Allocate(Length, PageMath.PageSize, Name, noReserve: true, divisible: true);
     }
 
     public override ulong Length { get; }
@@ -47,6 +47,11 @@ internal sealed unsafe class MappedSnapshotBacking : GuestMemoryBacking
     /// <returns>Zero or an error number.</returns>
     internal int MapRun(ulong address, ulong length, SafeFileHandle file, ulong fileOffset)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            return _reservation.MapFile(address - PagesStart, length, MappingProtection.ReadWrite, isPrivate: true, file, fileOffset, out _);
+        }
+
         const MappingFlags Flags = MappingFlags.Private | MappingFlags.NoReserve | MappingFlags.Fixed;
         using var held = new HeldDescriptor(file);
         return _reservation.MapFixed(address - PagesStart, length, MappingProtection.ReadWrite, Flags, held.Number, fileOffset, out _);

@@ -28,6 +28,11 @@ internal sealed unsafe class WindowsMappingWatch : IMappingWatch
 
         try
         {
+            if (backing is SparseBacking { Divided: not null })
+            {
+                return;
+            }
+
             void* page;
             nuint count = 1;
 
@@ -55,6 +60,12 @@ internal sealed unsafe class WindowsMappingWatch : IMappingWatch
 
         try
         {
+            if (_backing is SparseBacking { Divided: { } divided })
+            {
+                divided.TakeWritten(marks);
+                return;
+            }
+
             void** pages = stackalloc void*[MostPages];
             byte* end = _backing.Mapping + _backing.Length;
             for (byte* at = _backing.Mapping; at < end;)

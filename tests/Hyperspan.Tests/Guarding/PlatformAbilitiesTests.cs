@@ -33,7 +33,9 @@ public class PlatformAbilitiesTests
     public void Windows_has_what_is_in_the_table()
     {
         HyperspanAbility[] there = [.. Enum.GetValues<HyperspanAbility>().Where(ability => HyperspanEnvironment.WhyNot(ability) is null)];
-        there.ShouldBe([HyperspanAbility.HeapMemory, HyperspanAbility.RecoveredFaults, HyperspanAbility.MappedMemory, HyperspanAbility.WatchedMappings]);
+        HyperspanAbility[] always = [HyperspanAbility.HeapMemory, HyperspanAbility.RecoveredFaults, HyperspanAbility.MappedMemory, HyperspanAbility.WatchedMappings];
+        HyperspanAbility[] fileParts = HyperspanEnvironment.WhyNot(HyperspanAbility.MappedFileParts) is null ? [HyperspanAbility.MappedFileParts] : [];
+        there.ShouldBe([.. always, .. fileParts]);
     }
 
     [PortableFact]

@@ -34,6 +34,10 @@ internal static unsafe partial class Kernel32
     [return: MarshalAs(UnmanagedType.Bool)]
     internal static partial bool UnmapViewOfFile(void* address);
 
+    /// <summary>Zero is failure.</summary>
+    [LibraryImport("kernel32", SetLastError = true)]
+    internal static partial nuint VirtualQuery(void* address, MemoryInformation* information, nuint size);
+
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]
     internal static partial bool DuplicateHandle(

@@ -8,8 +8,12 @@ internal static class WindowsError
     internal const int AccessDenied = 5;
     internal const int InvalidHandle = 6;
     internal const int GeneralFailure = 31;
+    internal const int EndOfFile = 38;
+    internal const int NotSupported = 50;
+    internal const int InvalidParameter = 87;
     internal const int InvalidAddress = 487;
     internal const int NoAccess = 998;
+    internal const int EmptyFile = 1006;
 
     /// <summary>WSAEFAULT (winsock2.h).</summary>
     internal const int SocketBadAddress = 10014;
@@ -27,9 +31,11 @@ internal static class WindowsError
         InvalidHandle => "ERROR_INVALID_HANDLE",
         8 => "ERROR_NOT_ENOUGH_MEMORY",
         14 => "ERROR_OUTOFMEMORY",
-        87 => "ERROR_INVALID_PARAMETER",
+        EndOfFile => "ERROR_HANDLE_EOF",
+        NotSupported => "ERROR_NOT_SUPPORTED",
+        InvalidParameter => "ERROR_INVALID_PARAMETER",
         InvalidAddress => "ERROR_INVALID_ADDRESS",
-        1006 => "ERROR_FILE_INVALID",
+        EmptyFile => "ERROR_FILE_INVALID",
         1132 => "ERROR_MAPPED_ALIGNMENT",
         1455 => "ERROR_COMMITMENT_LIMIT",
         _ => string.Create(CultureInfo.InvariantCulture, $"error {error}"),
