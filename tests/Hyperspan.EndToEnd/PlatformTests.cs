@@ -111,6 +111,32 @@ public sealed class PlatformTests : IDisposable
         }
     }
 
+    /// <summary>Which has placeholders, as the Windows of today has them: parts of files among other memory, and all else that is mapped in addresses of that kind.</summary>
+    [SkippableFact]
+    public async Task Parts_of_files_lie_among_other_memory_under_Wine_10()
+    {
+        string? wine = TestBed.OtherQemu("wine10-run");
+        Skip.If(wine is null, "wine10-run is missing: run tests/Hyperspan.EndToEnd/install-front-ends");
+        string tests = await _folders.LayOutAsync("win-x64");
+        string runner = Path.Combine(tests, "Hyperspan.TestRunner.exe"), host = Path.Combine(tests, "Hyperspan.TestHost.exe");
+        KeyValuePair<string, string>[] environment = [new("WINEPREFIX", Path.Combine(_folder.FullName, "wine10")), new("WINEDEBUG", "-all"), new("DISPLAY", "")];
+        try
+        {
+            (int Code, string Output) run = await RunAsync(
+                environment,
+                wine!,
+                [runner, "Hyperspan.Tests.dll", "WindowsFilePartsTests", "WindowsMappedSnapshotTests", "WindowsBackingTests", "WindowsTransferTests", "PlatformAbilitiesTests"]);
+            ShouldPass(run, "Failed: 0");
+            run.Output.ShouldNotContain("placeholders", customMessage: "the ability is there, and its tests were not skipped");
+            ShouldPass(await RunAsync(environment, wine!, runner, "Hyperspan.Tests.dll", "GuardFaultTests"), "Failed: 0");
+            ShouldPass(await RunAsync(environment, wine!, host, "guard-fault-storm", "200000"), "machine=True");
+        }
+        finally
+        {
+            await RunAsync(environment, wine!, "--wait");
+        }
+    }
+
     private static async Task<string> OutputOfModelAsync(string dotnet, string host)
     {
         // The tests run by the same runtime as the program beside them would.
