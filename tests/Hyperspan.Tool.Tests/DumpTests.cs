@@ -52,6 +52,42 @@ public sealed class DumpTests : IDisposable
         Run("dump", "info", PathOf("ram")).Output.ShouldContain("bare bytes");
     }
 
+    /// <summary>Every second page is in the file: a bitmap of 128 KiB makes half a million segments. As text all at once they take more than there is here.</summary>
+    [SkippableFact]
+    public void Millions_of_segments_are_told_as_they_are_found()
+    {
+        const int Pages = 1 << 20;
+        const int Bitmap = Pages / 8;
+        const int Block = 4096;
+        using (FileStream file = File.Create(PathOf("many")))
+        {
+            byte[] header = new byte[2 * Block];
+            "KDUMP   "u8.CopyTo(header);
+            "x86_64\0"u8.CopyTo(header.AsSpan(272));
+            foreach ((int at, int value) in ((int, int)[])[(8, 6), (428, Block), (432, 1), (436, 2 * Bitmap / Block), (440, Pages), (Block + 96, Pages)])
+            {
+                BitConverter.TryWriteBytes(header.AsSpan(at), value);
+            }
+
+            file.Write(header);
+            foreach (byte value in (byte[])[0xff, 0x55])
+            {
+                byte[] bitmap = new byte[Bitmap];
+                Array.Fill(bitmap, value);
+                file.Write(bitmap);
+            }
+
+            file.SetLength(file.Length + (Pages / 2 * 24));
+        }
+
+        using ToolProcess process = ToolProcess.StartProgram(
+            "bash", "-c", "DOTNET_GCHeapHardLimit=0x3000000 dotnet \"$0\" dump info \"$1\" --json | grep -c fileOffset; exit ${PIPESTATUS[0]}",
+            Path.Combine(AppContext.BaseDirectory, "Hyperspan.Tool.dll"), PathOf("many"));
+        ToolResult result = process.WaitForExit();
+        result.ShouldEndWith(0);
+        result.Output.ShouldBe($"{Pages / 2}");
+    }
+
     [SkippableFact]
     public void Wrong_input_is_one_sentence()
     {

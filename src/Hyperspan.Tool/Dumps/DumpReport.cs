@@ -8,7 +8,7 @@ namespace Hyperspan.Tool.Dumps;
 /// <param name="FileBytes">Its length in bytes.</param>
 /// <param name="MemoryBytes">The bytes of memory in it.</param>
 /// <param name="StoredBytes">Those of them that are not in holes of the file.</param>
-/// <param name="Segments">What is where.</param>
+/// <param name="Segments">What is where, made as it is asked for.</param>
 /// <param name="Processors">The registers that it has.</param>
 /// <param name="VmCoreInfo">What the kernel said about itself.</param>
 internal sealed record DumpReport(
@@ -17,6 +17,6 @@ internal sealed record DumpReport(
     ulong FileBytes,
     ulong MemoryBytes,
     ulong StoredBytes,
-    IReadOnlyList<DumpSegmentReport> Segments,
+    IEnumerable<DumpSegmentReport> Segments,
     IReadOnlyList<X64Registers> Processors,
     string? VmCoreInfo);

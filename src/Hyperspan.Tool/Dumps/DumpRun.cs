@@ -58,7 +58,7 @@ internal static class DumpRun
             dump.FileBytes,
             all,
             Math.Min(stored, all),
-            [.. dump.Segments.Select(segment => new DumpSegmentReport(segment.Range.Start, segment.Range.Length, segment.FileOffset))],
+            dump.Segments.Select(static segment => new DumpSegmentReport(segment.Range.Start, segment.Range.Length, segment.FileOffset)),
             dump.Processors,
             dump.VmCoreInfo is { } information ? Encoding.UTF8.GetString(information.Span).TrimEnd('\0') : null);
         if (json)
@@ -74,7 +74,7 @@ internal static class DumpRun
 
         string format = dump.Format switch { DumpFormat.Elf => "ELF core", DumpFormat.Lime => "LiME", DumpFormat.Kdump => "compressed kdump", _ => "bare bytes" };
         Terminal.WriteLine(
-            $"{report.Path}: {format}, {Units.Bytes(report.MemoryBytes)} in {Units.Things(report.Segments.Count, "segment")}, "
+            $"{report.Path}: {format}, {Units.Bytes(report.MemoryBytes)} in {Units.Things(dump.Segments.Count, "segment")}, "
             + $"{Units.Bytes(report.StoredBytes)} not in holes of the file");
         for (int i = 0; i < report.Processors.Count; i++)
         {
@@ -87,7 +87,7 @@ internal static class DumpRun
             Terminal.WriteLine($"  kernel {release["OSRELEASE=".Length..]}");
         }
 
-        UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "used", "segment", report.Segments.Count);
+        UsedMemoryPicture.Write(Terminal.CreateOutput(), used, "used", "segment", dump.Segments.Count);
         return ExitCode.Success;
     }
 }

@@ -47,8 +47,8 @@ internal sealed class DumpParser
                 break;
         }
 
-        Segments = Kdump?.Segments ?? Sort();
-        if (Segments.Length == 0 && Kdump is not { Regions.All.Count: > 0 })
+        Placed = Kdump is null ? Sort() : [];
+        if (Segments.Count == 0 && Kdump is not { Regions.All.Count: > 0 })
         {
             throw new InvalidDumpException(name, "has no memory in it");
         }
@@ -60,7 +60,10 @@ internal sealed class DumpParser
     internal DumpBytes Bytes { get; }
 
     /// <summary>Gets the segments in the order of their addresses, none overlapping another.</summary>
-    internal DumpSegment[] Segments { get; }
+    internal IReadOnlyList<DumpSegment> Segments => Kdump?.Segments ?? Placed;
+
+    /// <summary>Gets the segments of a dump whose bytes are in its file as they are.</summary>
+    internal DumpSegment[] Placed { get; }
 
     /// <summary>Gets the notes as they are in the file.</summary>
     internal byte[] Notes => _notes.WrittenSpan.ToArray();

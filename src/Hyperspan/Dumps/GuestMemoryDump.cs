@@ -130,5 +130,5 @@ public sealed partial class GuestMemoryDump : IDisposable
     /// <returns>The text.</returns>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(GuestMemoryDump)} '{Path}', {Format}, {Segments.Count} segments");
 
-    private DumpMemory Image() => (DumpMemory?)_parser.Kdump ?? new DumpImage(_parser.Bytes, _parser.Segments, _regions);
+    private DumpMemory Image() => (DumpMemory?)_parser.Kdump ?? new DumpImage(_parser.Bytes, _parser.Placed, _regions);
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Collections;
 using System.Globalization;
 using System.IO.Compression;
 using System.Numerics;
@@ -72,17 +73,13 @@ internal sealed class KdumpImage : DumpMemory
             throw Invalid("is incomplete: it has more pages than descriptors");
         }
 
-        Segments = [.. _runs.Select(run => new DumpSegment(
-            new GuestRange(run.First << _blockShift, run.Count << _blockShift),
-            _descriptors + (run.Rank * KdumpFormat.DescriptorLength),
-            run.Count << _blockShift))];
         Notes = ReadNotes(sub);
     }
 
     internal override RegionMap Regions { get; }
 
-    /// <summary>Gets the runs of pages that are in the file, each with the place of its first descriptor.</summary>
-    internal DumpSegment[] Segments { get; }
+    /// <summary>Gets the runs of pages that are in the file, each with the place of its first descriptor. Made as they are asked for: they may be millions.</summary>
+    internal IReadOnlyList<DumpSegment> Segments => field ??= new SegmentList(this);
 
     /// <summary>Gets the notes of an ELF core that it has, VMCOREINFO among them.</summary>
     internal byte[] Notes { get; }
@@ -353,6 +350,33 @@ internal sealed class KdumpImage : DumpMemory
         SortedSearch.FirstNotBelow(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_runs), page + 1, static run => run.End);
 
     private InvalidDumpException Invalid(string reason) => new(_bytes.Name, reason);
+
+    private sealed class SegmentList(KdumpImage image) : IReadOnlyList<DumpSegment>
+    {
+        public int Count => image._runs.Count;
+
+        public DumpSegment this[int index]
+        {
+            get
+            {
+                Run run = image._runs[index];
+                return new DumpSegment(
+                    new GuestRange(run.First << image._blockShift, run.Count << image._blockShift),
+                    image._descriptors + (run.Rank * KdumpFormat.DescriptorLength),
+                    run.Count << image._blockShift);
+            }
+        }
+
+        public IEnumerator<DumpSegment> GetEnumerator()
+        {
+            for (int i = 0; i < Count; i++)
+            {
+                yield return this[i];
+            }
+        }
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
 
     private readonly record struct Run(ulong First, ulong Count, ulong Rank)
     {
