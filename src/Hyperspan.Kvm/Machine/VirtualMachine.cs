@@ -137,19 +137,20 @@ public sealed partial class VirtualMachine : IDisposable
             }
         }
 
-        foreach (VirtualProcessor processor in processors)
-        {
-            var thread = new Thread(() => RunProcessor(processor))
-            {
-                IsBackground = true,
-                Name = string.Create(CultureInfo.InvariantCulture, $"{_options.Name} processor {processor.Id}"),
-            };
-            thread.Start();
-            threads.Add(thread);
-        }
-
+        // First: whoever has asked for the end already gets that, however fast the guest ends by itself.
         using (cancellationToken.Register(() => End(new MachineEnd(MachineEndKind.Stopped))))
         {
+            foreach (VirtualProcessor processor in processors)
+            {
+                var thread = new Thread(() => RunProcessor(processor))
+                {
+                    IsBackground = true,
+                    Name = string.Create(CultureInfo.InvariantCulture, $"{_options.Name} processor {processor.Id}"),
+                };
+                thread.Start();
+                threads.Add(thread);
+            }
+
             MachineEnd end = _end.Task.GetAwaiter().GetResult();
 
             // A processor may wait for a request in the write that resets a device.

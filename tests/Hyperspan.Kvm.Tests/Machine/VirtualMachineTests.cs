@@ -63,6 +63,21 @@ public sealed class VirtualMachineTests : IDisposable
         }
     }
 
+    /// <summary>Whoever makes a machine anew each time it is reset would never be through otherwise.</summary>
+    [SkippableFact]
+    public async Task One_that_is_asked_to_end_before_it_runs_does_not_begin()
+    {
+        Need.Kvm();
+        using var asked = new CancellationTokenSource();
+        await asked.CancelAsync();
+        for (int i = 0; i < 20; i++)
+        {
+            using VirtualMachine machine = Flat(a => a.ud2(), processors: 2);
+            machine.Run(asked.Token).Kind.ShouldBe(MachineEndKind.Stopped);
+            machine.Statistics.Processors.ShouldAllBe(processor => processor.Entries == 0);
+        }
+    }
+
     [SkippableFact]
     public void A_failure_says_where_and_why()
     {
