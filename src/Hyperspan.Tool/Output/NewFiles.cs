@@ -1,3 +1,5 @@
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Tool.Output;
 
 /// <summary>Files of a folder that come into being together: unless all can be written, what was there stays as it was, and nothing is left behind.</summary>
@@ -13,7 +15,7 @@ internal sealed class NewFiles : IDisposable
     /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
     internal NewFiles(string folder)
     {
-        _folder = Path.GetFullPath(folder);
+        _folder = FullPaths.Of(folder);
         for (string? missing = Path.TrimEndingDirectorySeparator(_folder); missing is not null && !Directory.Exists(missing); missing = Path.GetDirectoryName(missing))
         {
             _made.Add(missing);

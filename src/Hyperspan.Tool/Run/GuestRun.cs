@@ -141,7 +141,7 @@ internal sealed class GuestRun : IDisposable
     /// <summary>What shows only when the machine is to be saved would cost it.</summary>
     private void RequirePlace(string path)
     {
-        if (path.Length == 0 || Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+        if (path.Length == 0 || Directory.Exists(path) || !Directory.Exists(Path.GetDirectoryName(FullPaths.Of(path))))
         {
             throw new InvalidInputException($"--save: '{path}' is no file in a folder that exists");
         }

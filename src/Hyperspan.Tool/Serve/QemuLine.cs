@@ -1,5 +1,7 @@
 using System.Globalization;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Tool.Serve;
 
 /// <summary>The command line by which QEMU connects to a socket.</summary>
@@ -22,7 +24,7 @@ internal static class QemuLine
     private static string Create(string socketPath, string name, string device)
     {
         // A comma ends a value in QEMU's options, two stand for one.
-        string path = Path.GetFullPath(socketPath).Replace(",", ",,", StringComparison.Ordinal);
+        string path = FullPaths.Of(socketPath).Replace(",", ",,", StringComparison.Ordinal);
         return $"qemu-system-x86_64 -m 1G -object memory-backend-memfd,id=mem,size=1G,share=on -numa node,memdev=mem "
             + $"-chardev {Quote($"socket,id={name},path={path}")} -device {device}";
     }

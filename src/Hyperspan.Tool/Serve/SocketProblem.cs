@@ -1,5 +1,7 @@
 using System.Net.Sockets;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Tool.Serve;
 
 /// <summary>Says why a socket cannot be made.</summary>
@@ -35,7 +37,16 @@ internal static class SocketProblem
             return $"{path}: exists already; if no other instance serves there, remove it first";
         }
 
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+        string folder;
+        try
+        {
+            folder = Path.GetDirectoryName(FullPaths.Of(path)) ?? "/";
+        }
+        catch (DirectoryNotFoundException e)
+        {
+            return e.Message;
+        }
+
         return Directory.Exists(folder)
             ? $"{path}: a socket cannot be made there: {ReasonAt(path) ?? failure.Message}"
             : $"{path}: the directory {folder} does not exist";

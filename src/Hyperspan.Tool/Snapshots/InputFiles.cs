@@ -126,7 +126,17 @@ internal static class InputFiles
         }
     }
 
-    private static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/";
+    private static string FolderOf(string path)
+    {
+        try
+        {
+            return Path.GetDirectoryName(FullPaths.Of(path)) ?? "/";
+        }
+        catch (DirectoryNotFoundException e)
+        {
+            throw new InvalidInputException(e.Message, e);
+        }
+    }
 
     private static void RequireRegular(string path, FileType there)
     {

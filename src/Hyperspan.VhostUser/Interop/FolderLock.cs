@@ -27,12 +27,12 @@ internal sealed class FolderLock : IDisposable
     internal static FolderLock Take(string path)
     {
         // An abstract name lies in none.
-        if (path[0] == '\0' || Path.GetDirectoryName(Path.GetFullPath(path)) is not { } folder)
+        if (path[0] == '\0' || Path.GetDirectoryName(path) is not { } folder)
         {
             return new FolderLock(null);
         }
 
-        int descriptor = LibC.Open(folder, OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.CloseOnExec);
+        int descriptor = LibC.Open(folder.Length == 0 ? "." : folder, OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.CloseOnExec);
         if (descriptor < 0)
         {
             return new FolderLock(null);

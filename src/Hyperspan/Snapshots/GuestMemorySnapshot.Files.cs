@@ -204,8 +204,8 @@ public sealed partial class GuestMemorySnapshot
 
     private static string ParentPlace(string path, string parent)
     {
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        return System.IO.Path.GetRelativePath(Environment.CurrentDirectory, System.IO.Path.Combine(folder, parent));
+        string folder = System.IO.Path.GetDirectoryName(FullPaths.Of(path))!;
+        return FullPaths.Shorten(System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, parent)));
     }
 
     private static SnapshotFile? TryOpenParent(string path, Guid id, out bool isAnother)

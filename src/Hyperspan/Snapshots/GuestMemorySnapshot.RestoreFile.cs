@@ -51,7 +51,7 @@ public sealed partial class GuestMemorySnapshot
                 }
                 catch (Exception e)
                 {
-                    if (RegularFile.OfLength(e, System.IO.Path.GetFullPath(path)) is { } named)
+                    if (RegularFile.OfLength(e, FullPaths.Of(path)) is { } named)
                     {
                         throw named;
                     }

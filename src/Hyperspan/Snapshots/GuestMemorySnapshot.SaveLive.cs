@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 
+using Hyperspan.Interop.Linux;
+
 namespace Hyperspan.Snapshots;
 
 /// <content>Saving while the guest runs.</content>
@@ -58,7 +60,7 @@ public sealed partial class GuestMemorySnapshot
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new SnapshotSaveOptions();
         RequireOtherThanMemory(memory, path);
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        string folder = System.IO.Path.GetDirectoryName(FullPaths.Of(path))!;
         return await SaveLiveAsync(memory, folder, options, image => SaveAsync(image, path, options, progress, cancellationToken), cancellationToken);
     }
 

@@ -61,7 +61,7 @@ internal static class RegularFile
             throw new IOException($"{path}: is a directory");
         }
 
-        string full = Path.GetFullPath(path);
+        string full = FullPaths.Of(path);
         if (!Directory.Exists(Path.GetDirectoryName(full)))
         {
             throw new DirectoryNotFoundException($"{path}: the folder does not exist");

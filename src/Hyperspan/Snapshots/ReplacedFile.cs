@@ -32,7 +32,7 @@ internal sealed class ReplacedFile : IDisposable
         _isDurable = isDurable;
 
         // What a link leads to is replaced, not the link.
-        _given = Path.GetFullPath(path);
+        _given = FullPaths.Of(path);
         _path = _given;
         var info = new FileInfo(_path);
         if (info.LinkTarget is not null)
@@ -193,6 +193,7 @@ internal sealed class ReplacedFile : IDisposable
         return error switch
         {
             UnauthorizedAccessException => new UnauthorizedAccessException(message, error),
+            FileNotFoundException => new IOException($"{_given}: no file can be made in that folder", error),
             PathTooLongException => new PathTooLongException(message, error),
             IOException => new IOException(message, error) { HResult = error.HResult },
             _ => null,

@@ -65,7 +65,7 @@ internal static class FileOpening
             return link.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
         }
 
-        return Path.GetFullPath(path);
+        return FullPaths.Of(path);
     }
 
     private static SafeFileHandle Open(string path, FileAccess access, out FileStatus? status)
