@@ -123,8 +123,24 @@ public sealed class BadInputTests : IDisposable
     {
         string image = _folder.CreateImage("disk.img", Size);
         File.WriteAllText(_folder.PathOf("s"), "precious");
-        ShouldSay(Serve(_folder.PathOf("s"), image), "s: exists already");
+        ShouldSay(Serve(_folder.PathOf("s"), image), "s: exists already, and is no socket");
         File.ReadAllText(_folder.PathOf("s")).ShouldBe("precious");
+
+        // Nobody is told to remove a device.
+        Serve("/dev/null", image).Error.ShouldBe("hyperspan: /dev/null: exists already, and is no socket");
+    }
+
+    [LinuxFact]
+    public void Socket_in_the_place_of_a_file()
+    {
+        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(_folder.PathOf("s")));
+        foreach (string command in (string[])["info", "verify", "merge"])
+        {
+            ToolResult result = ToolProcess.Run("snapshot", command, _folder.PathOf("s"));
+            result.ShouldEndWith(2);
+            result.Error.Split('\n').ShouldHaveSingleItem().ShouldMatch("s: (is a socket|is no regular file)");
+        }
     }
 
     [LinuxFact]

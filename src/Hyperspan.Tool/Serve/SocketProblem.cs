@@ -32,6 +32,12 @@ internal static class SocketProblem
             return $"{path}: cannot be served: {failure.Message}";
         }
 
+        if (FileStatusCall.Of(path, followsLink: true) is { Type: not FileType.Socket })
+        {
+            // Nothing that somebody should be told to remove: it may be an image, or a device.
+            return $"{path}: exists already, and is no socket";
+        }
+
         if (failure is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse } || File.Exists(path))
         {
             return $"{path}: exists already; if no other instance serves there, remove it first";

@@ -92,6 +92,7 @@ internal static class FileOpening
                 ErrorNumber.NoEntry => new FileNotFoundException($"{path}: there is no such file", path),
                 ErrorNumber.AccessDenied or ErrorNumber.NotPermitted =>
                     new UnauthorizedAccessException($"{path}: may not be {(access == FileAccess.Read ? "read" : "written")}"),
+                ErrorNumber.NoAddress => new IOException($"{path}: is a socket, or a device that is not there"),
                 ErrorNumber.IsDirectory => new UnauthorizedAccessException($"{path}: is a directory"),
                 _ => new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}", error),
             };
