@@ -147,7 +147,8 @@ public abstract partial class GuestMemoryBacking
     protected internal virtual bool KeepsPinnedPages(ulong firstPage, ulong pageCount) => FaultBehavior == FaultBehavior.Never;
 
     /// <summary>
-    /// Gets a value indicating whether <see cref="CreateSlice"/> has to be asked. The backings of this library leave all to the default, and are not.
+    /// Gets a value indicating whether <see cref="CreateSlice"/> has to be asked. The backings of this library leave all to the default, and are not; those of them that
+    /// cannot fault leave <see cref="PinPages"/> to it as well, and are not asked for that either.
     /// </summary>
     internal virtual bool HasHooks => true;
 

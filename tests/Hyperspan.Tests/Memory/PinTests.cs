@@ -7,6 +7,26 @@ public class PinTests
 {
     private const ulong Page = 4096;
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Who_holds_a_backing_finds_pages_that_are_pinned_by_number(bool isHeldLater)
+    {
+        using var backing = new HeapBacking(16 * 4096);
+        using GuestMemory memory = new(backing, "held", leaveOpen: true);
+        using PinnedMemory? before = isHeldLater ? memory.PinPages([1], AccessType.Read) : null;
+        using BackingHold hold = backing.Hold();
+        PinnedMemory pinned = memory.PinPages([5, 3, 4, 9], AccessType.Write);
+        pinned.Count.ShouldBe(4);
+        hold.TryFindPinned(0, 16 * 4096, out ulong found).ShouldBeTrue();
+        found.ShouldBe(3UL * 4096);
+        hold.TryFindPinned(6 * 4096, 10 * 4096, out found).ShouldBeTrue();
+        found.ShouldBe(9UL * 4096);
+        hold.TryFindPinned(6 * 4096, 3 * 4096, out _).ShouldBeFalse();
+        pinned.Dispose();
+        hold.TryFindPinned(0, 16 * 4096, out _).ShouldBeFalse();
+    }
+
     [Fact]
     public void Pinned_pages_refuse_unmap_protect_decommit()
     {

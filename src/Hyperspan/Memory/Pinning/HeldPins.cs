@@ -96,6 +96,31 @@ internal unsafe class HeldPins(bool forSpans)
         return pinned;
     }
 
+    /// <summary>
+    /// Keeps the backing of a region that cannot fault and leaves pins to the default: no more is needed, unless what is pinned is to be noted. Then it is still to be pinned.
+    /// </summary>
+    internal bool TryKeep(GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out bool isPinned, out GuestMemoryFault fault)
+    {
+        int before = _count;
+        if (!TryBegin(memory, region, offset, access, out fault))
+        {
+            isPinned = false;
+            return false;
+        }
+
+        // Pins are noted from the moment on that somebody asks for it.
+        isPinned = region.Backing.PinnedRanges is null;
+        if (memory.IsClosed(region))
+        {
+            Undo(before);
+            fault = memory.PinFault(region, RegionFault.Disposed(offset));
+            return false;
+        }
+
+        SeeWhetherReadable(memory, region, offset, GuestAddress.PageSize, access);
+        return true;
+    }
+
     /// <summary>Notes a run of pages that are about to be pinned, by numbers of a backing: before they are, and until they are unpinned.</summary>
     internal void Note(GuestMemoryBacking backing, PinnedRanges noted, ulong firstPage, ulong count)
     {

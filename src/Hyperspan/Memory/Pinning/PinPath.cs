@@ -100,25 +100,51 @@ internal static unsafe class PinPath
             return TryPinPage(memory, pins, address, access, out vectors[0], out fault) ? 1 : 0;
         }
 
-        ulong lastStart = region.Length - GuestAddress.PageSize;
-        byte* pageZero = region.Base - region.Start;
-        int most = Math.Min(pageNumbers.Length, HeldPins.Batch);
-        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
-        int count = 0;
-        while (true)
+        int count = Find(region, pageNumbers, vectors);
+        if (region is { IsDirect: true, HasHooks: false })
         {
-            // SAFETY: the page lies in the region.
-            vectors[count] = new IoVector(pageZero + address, GuestAddress.PageSize);
-            backingPages[count] = unchecked(backingPageOfZero + address) >> GuestAddress.PageShift;
-            if (++count == most || !GuestAddress.TryFromPageNumber(pageNumbers[count], out GuestAddress next) || next.Value - region.Start > lastStart)
+            if (!pins.TryKeep(memory, region, address - region.Start, access, out bool isPinned, out fault))
             {
-                break;
+                return 0;
             }
 
-            address = next.Value;
+            if (isPinned)
+            {
+                return count;
+            }
         }
 
-        return pins.TryPinPages(memory, region, backingPages[..count], access, out fault) ? count : 0;
+        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
+        backingPages = backingPages[..count];
+        for (int i = 0; i < backingPages.Length; i++)
+        {
+            backingPages[i] = unchecked(backingPageOfZero + (pageNumbers[i] << GuestAddress.PageShift)) >> GuestAddress.PageShift;
+        }
+
+        return pins.TryPinPages(memory, region, backingPages, access, out fault) ? count : 0;
+    }
+
+    /// <summary>Finds where pages are in the host, as long as they lie in a region, as the first does; at most <see cref="HeldPins.Batch"/>. Answers how many.</summary>
+    private static int Find(MemoryRegion region, ReadOnlySpan<ulong> pageNumbers, Span<IoVector> vectors)
+    {
+        // SAFETY: each page that is named lies in the region.
+        ulong start = region.Start;
+        ulong lastStart = region.Length - GuestAddress.PageSize;
+        byte* pageZero = region.Base - start;
+        int most = Math.Min(Math.Min(pageNumbers.Length, vectors.Length), HeldPins.Batch);
+        pageNumbers = pageNumbers[..most];
+        vectors = vectors[..most];
+        for (int i = 0; i < pageNumbers.Length && i < vectors.Length; i++)
+        {
+            if (!GuestAddress.TryFromPageNumber(pageNumbers[i], out GuestAddress page) || page.Value - start > lastStart)
+            {
+                return i;
+            }
+
+            vectors[i] = new IoVector(pageZero + page.Value, GuestAddress.PageSize);
+        }
+
+        return most;
     }
 
     internal static bool TryPinPage(
