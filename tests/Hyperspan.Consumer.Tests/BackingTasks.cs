@@ -50,6 +50,8 @@ public class BackingTasks
         memory.Read<uint>(2 * Page).ShouldBe(7u);
         memory.TryWrite(2 * Page, 8u, out GuestMemoryFault fault).ShouldBeFalse();
         fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
+        memory.Protect(4 * Page, 2 * Page, Protection.None);                        // the same by guest-physical addresses, over as many regions as there are
+        memory.GetProtection(4 * Page).ShouldBe(Protection.None);
 
         // </guide>
         memory.TryProbe(new GuestRange(0, 8 * Page), AccessType.Write, out fault).ShouldBeFalse();

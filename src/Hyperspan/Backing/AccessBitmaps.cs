@@ -140,24 +140,31 @@ public sealed unsafe class AccessBitmaps
         return (Volatile.Read(ref *word) & (1UL << bit)) != 0;
     }
 
+    /// <summary>Whether a range of the backing is one of whole pages, of which each has bits of its own.</summary>
+    /// <exception cref="ArgumentException">Both bitmaps are the same, and only one of reading and writing is to be permitted.</exception>
+    internal bool CanProtect(ulong offset, ulong length, Protection protection)
+    {
+        if (ReadBitmap == WriteBitmap && protection.CanRead != protection.CanWrite)
+        {
+            throw new ArgumentException("reads and writes are checked against the same bitmap: both are permitted or neither is", nameof(protection));
+        }
+
+        return offset % GuestAddress.PageSize == 0 && (length % GuestAddress.PageSize == 0 || offset + length == _length);
+    }
+
     /// <summary>Sets and clears the bits of a range.</summary>
     /// <returns>Whether any was cleared, or may have been by somebody else at the same time.</returns>
-    private bool Change(ulong offset, ulong length, Protection protection)
+    internal bool Change(ulong offset, ulong length, Protection protection)
     {
         ulong first = offset / GuestAddress.PageSize;
         ulong count = PagesOf(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first, PageCount, nameof(offset));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, PageCount - first, nameof(length));
-        if (offset % GuestAddress.PageSize != 0 || (length % GuestAddress.PageSize != 0 && offset + length != _length))
+        if (!CanProtect(offset, length, protection))
         {
             throw new ArgumentException(
                 string.Create(CultureInfo.InvariantCulture, $"0x{length:x} bytes at offset 0x{offset:x} are no whole pages of 4 KiB"),
                 offset % GuestAddress.PageSize != 0 ? nameof(offset) : nameof(length));
-        }
-
-        if (ReadBitmap == WriteBitmap && protection.CanRead != protection.CanWrite)
-        {
-            throw new ArgumentException("reads and writes are checked against the same bitmap: both are permitted or neither is", nameof(protection));
         }
 
         Change(ReadBitmap, first, count, protection.CanRead);

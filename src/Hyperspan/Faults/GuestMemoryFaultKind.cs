@@ -34,7 +34,10 @@ public enum GuestMemoryFaultKind : byte
     /// <summary>The page's bit in the access bitmap is clear.</summary>
     Restricted,
 
-    /// <summary>An atomic operation was asked for at an address that is not a multiple of its size. Nothing was accessed.</summary>
+    /// <summary>
+    /// An atomic operation was asked for at an address that is not a multiple of its size, or pages were to be protected and the range is not one of whole pages. Nothing was
+    /// accessed or changed.
+    /// </summary>
     Misaligned,
 
     /// <summary>The memory, or the backing below it, has been disposed.</summary>
@@ -59,4 +62,7 @@ public enum GuestMemoryFaultKind : byte
 
     /// <summary>The I/O virtual address has no translation. One that has, but not for this access, is <see cref="ReadOnly"/> or <see cref="Restricted"/>.</summary>
     NotTranslated,
+
+    /// <summary>Pages were to be protected, and their backing has no access bitmaps.</summary>
+    NotRestrictable,
 }

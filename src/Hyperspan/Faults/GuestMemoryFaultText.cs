@@ -13,6 +13,7 @@ internal static class GuestMemoryFaultText
         GuestMemoryOperation.Slice => "slice",
         GuestMemoryOperation.Probe => "probe",
         GuestMemoryOperation.Copy => "copy",
+        GuestMemoryOperation.Protect => "protect",
         _ => "access",
     };
 
@@ -31,6 +32,8 @@ internal static class GuestMemoryFaultText
             GuestMemoryFaultKind.RetryLimit when fault.Cause == FaultCause.Translation => "translator retried without progress",
             GuestMemoryFaultKind.ReadOnly => "memory is read-only",
             GuestMemoryFaultKind.Restricted => "page restricted by the access bitmap",
+            GuestMemoryFaultKind.NotRestrictable => "memory has no access bitmaps",
+            GuestMemoryFaultKind.Misaligned when fault.Operation == GuestMemoryOperation.Protect => "not whole pages of 4 KiB",
             GuestMemoryFaultKind.Misaligned => "address not naturally aligned for an atomic operation",
             GuestMemoryFaultKind.Disposed => "memory has been disposed",
             GuestMemoryFaultKind.NoFallback => "no fallback for this operation",

@@ -29,4 +29,7 @@ public enum GuestMemoryOperation : byte
 
     /// <summary>A copy between two memories. The fault names the memory and the address of the side that failed.</summary>
     Copy,
+
+    /// <summary>A change of what may be done with pages.</summary>
+    Protect,
 }
