@@ -137,6 +137,33 @@ public sealed unsafe class WindowsFilePartsTests : IDisposable
         Enumerable.Range(0, 6).Select(page => Access(sparse, (ulong)page)).ShouldAllBe(access => access == "r-");
     }
 
+    /// <summary>Windows refuses it, Wine does not: then what is gone is a fault, a part that cannot be cut says so, and the whole of it can be taken away.</summary>
+    [FilePartsFact]
+    public void A_file_that_is_cut_short_is_a_refusal_or_a_fault()
+    {
+        using SafeFileHandle file = Numbered(16);
+        using var sparse = new SparseBacking(16 * Page);
+        using var memory = new GuestMemory(sparse, "sparse");
+        sparse.MapFile(0, file, 0, 16 * Page, writable: true);
+        try
+        {
+            RandomAccess.SetLength(file, (long)(2 * Page));
+        }
+        catch (IOException)
+        {
+            memory.Read<byte>(9 * Page).ShouldBe((byte)9);
+            return;
+        }
+
+        memory.Read<byte>(Page).ShouldBe((byte)1);
+        memory.TryRead(9 * Page, out byte _).ShouldBeFalse();
+        Should.Throw<GuestMemoryMappingException>(() => sparse.Unmap(4 * Page, Page)).ErrorName.ShouldBe("ERROR_HANDLE_EOF");
+        memory.TryRead(4 * Page, out byte _).ShouldBeFalse();
+        sparse.Unmap(0, 16 * Page);
+        sparse.Commit(0, 16 * Page);
+        memory.Read<byte>(Page).ShouldBe((byte)0);
+    }
+
     [FilePartsFact]
     public void Pinned_pages_are_not_taken_away_for_a_moment_either()
     {
