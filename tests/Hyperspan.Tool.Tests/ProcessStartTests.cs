@@ -62,6 +62,7 @@ public sealed class ProcessStartTests : IDisposable
     [InlineData("serve block --print-capabilities", ">/dev/full", 1)]
     [InlineData("demo --json", ">/dev/full", 1)]
     [InlineData("demo", "1>&-", 0)]
+    [InlineData("doctor --json", "1>&-", 0)]
     [InlineData("doctor", "0<&- 1>&- 2>&-", 0)]
     [InlineData("--help", "2>&-", 0)]
     public void Commands_whose_streams_are_closed_or_full_end(string arguments, string streams, int code)

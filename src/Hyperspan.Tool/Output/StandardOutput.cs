@@ -40,8 +40,7 @@ internal sealed class StandardOutput : TextWriter
 
     public override void Flush() => Do(0, static (writer, _) => writer.Flush());
 
-    /// <summary>Says of an error that it is one of standard output.</summary>
-    internal static IOException Named(IOException e) => new($"standard output cannot be written: {e.Message}", e);
+    private static IOException Named(IOException e) => new($"standard output cannot be written: {e.Message}", e);
 
     private void Do<T>(T value, Action<TextWriter, T> write)
     {
