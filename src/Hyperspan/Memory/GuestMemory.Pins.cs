@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
@@ -50,7 +51,7 @@ public sealed unsafe partial class GuestMemory
     {
         OwnedPins pins = OwnedPins.Take();
         pinned = null;
-        fault = default;
+        Unsafe.SkipInit(out fault);
         try
         {
             // Grows with what could be pinned, not with what is asked for.
@@ -72,6 +73,7 @@ public sealed unsafe partial class GuestMemory
             }
 
             pinned = new PinnedMemory(this, pins, vectors, pageNumbers.Length, (ulong)pageNumbers.Length * GuestAddress.PageSize, access);
+            fault = default;
             return true;
         }
         finally

@@ -98,6 +98,7 @@ internal unsafe class HeldPins(bool forSpans)
 
     /// <summary>
     /// Keeps the backing of a region that cannot fault and leaves pins to the default: no more is needed, unless what is pinned is to be noted. Then it is still to be pinned.
+    /// There is a fault only where it fails.
     /// </summary>
     internal bool TryKeep(GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out bool isPinned, out GuestMemoryFault fault)
     {
@@ -278,7 +279,7 @@ internal unsafe class HeldPins(bool forSpans)
         return true;
     }
 
-    /// <summary>Sees whether a region can be pinned at all, and keeps its backing.</summary>
+    /// <summary>Sees whether a region can be pinned at all, and keeps its backing. There is a fault only where it fails.</summary>
     private bool TryBegin(GuestMemory memory, MemoryRegion region, ulong offset, AccessType access, out GuestMemoryFault fault)
     {
         GuestMemoryBacking backing = region.Backing;
@@ -297,7 +298,8 @@ internal unsafe class HeldPins(bool forSpans)
         }
         else
         {
-            fault = default;
+            // Large, and nobody asks for one.
+            Unsafe.SkipInit(out fault);
             return true;
         }
 

@@ -72,7 +72,7 @@ internal static unsafe class PinPath
 
     /// <summary>
     /// Pins pages of a list from a place in it on, as many as lie in one region, by one call of the backing; at most <see cref="HeldPins.Batch"/>.
-    /// Answers how many; zero where it fails.
+    /// Answers how many; zero where it fails, and only then there is a fault.
     /// </summary>
     internal static int TryPinRun(
         GuestMemory memory,
@@ -83,18 +83,20 @@ internal static unsafe class PinPath
         AccessType access,
         out GuestMemoryFault fault)
     {
+        Unsafe.SkipInit(out fault);
         ReadOnlySpan<ulong> pageNumbers = list[done..];
-        if (!memory.TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Pin, out ulong address, out fault))
+        if (!GuestAddress.TryFromPageNumber(pageNumbers[0], out GuestAddress start))
         {
+            _ = memory.TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Pin, out _, out fault);
             return 0;
         }
 
+        ulong address = start.Value;
         MemoryRegion? region = memory.Find(address);
-        ulong backingPageOfZero = region is null ? 0 : unchecked(region.BackingOffset - region.Start);
         if (region is null
             || region.Base == null
             || !region.Holds(address, GuestAddress.PageSize)
-            || backingPageOfZero % GuestAddress.PageSize != 0)
+            || unchecked(region.BackingOffset - region.Start) % GuestAddress.PageSize != 0)
         {
             // Nothing there, or a page of this memory that is made of two pages of backings.
             return TryPinPage(memory, pins, address, access, out vectors[0], out fault) ? 1 : 0;
@@ -114,37 +116,48 @@ internal static unsafe class PinPath
             }
         }
 
-        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
-        backingPages = backingPages[..count];
-        for (int i = 0; i < backingPages.Length; i++)
-        {
-            backingPages[i] = unchecked(backingPageOfZero + (pageNumbers[i] << GuestAddress.PageShift)) >> GuestAddress.PageShift;
-        }
-
-        return pins.TryPinPages(memory, region, backingPages, access, out fault) ? count : 0;
+        return TryPinList(memory, pins, region, pageNumbers[..count], access, out fault) ? count : 0;
     }
 
     /// <summary>Finds where pages are in the host, as long as they lie in a region, as the first does; at most <see cref="HeldPins.Batch"/>. Answers how many.</summary>
     private static int Find(MemoryRegion region, ReadOnlySpan<ulong> pageNumbers, Span<IoVector> vectors)
     {
-        // SAFETY: each page that is named lies in the region.
+        // SAFETY: each page that is named lies in the region. Its numbers are those from the first that begins in it to the last that ends in it.
         ulong start = region.Start;
-        ulong lastStart = region.Length - GuestAddress.PageSize;
+        ulong first = (start / GuestAddress.PageSize) + (start % GuestAddress.PageSize == 0 ? 0UL : 1UL);
+        ulong more = ((start + (region.Length - GuestAddress.PageSize)) / GuestAddress.PageSize) - first;
         byte* pageZero = region.Base - start;
         int most = Math.Min(Math.Min(pageNumbers.Length, vectors.Length), HeldPins.Batch);
         pageNumbers = pageNumbers[..most];
         vectors = vectors[..most];
         for (int i = 0; i < pageNumbers.Length && i < vectors.Length; i++)
         {
-            if (!GuestAddress.TryFromPageNumber(pageNumbers[i], out GuestAddress page) || page.Value - start > lastStart)
+            ulong page = pageNumbers[i];
+            if (page - first > more)
             {
                 return i;
             }
 
-            vectors[i] = new IoVector(pageZero + page.Value, GuestAddress.PageSize);
+            vectors[i] = new IoVector(pageZero + (page << GuestAddress.PageShift), GuestAddress.PageSize);
         }
 
         return most;
+    }
+
+    /// <summary>Pins pages of one region by one call of its backing.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryPinList(
+        GuestMemory memory, HeldPins pins, MemoryRegion region, ReadOnlySpan<ulong> pageNumbers, AccessType access, out GuestMemoryFault fault)
+    {
+        ulong backingPageOfZero = unchecked(region.BackingOffset - region.Start);
+        Span<ulong> backingPages = stackalloc ulong[HeldPins.Batch];
+        backingPages = backingPages[..pageNumbers.Length];
+        for (int i = 0; i < backingPages.Length; i++)
+        {
+            backingPages[i] = unchecked(backingPageOfZero + (pageNumbers[i] << GuestAddress.PageShift)) >> GuestAddress.PageShift;
+        }
+
+        return pins.TryPinPages(memory, region, backingPages, access, out fault);
     }
 
     internal static bool TryPinPage(
