@@ -129,7 +129,7 @@ internal static unsafe class ValuePath
             if (memory.First.Checked is not { } checkedPath)
             {
                 GuardedResult result = Guard.CopyOut(ref to, from, (nuint)sizeof(T));
-                obstacle = result.Ok ? Obstacle.DisturbedGate : Obstacle.NotReached;
+                obstacle = result.Ok ? Obstacle.DisturbedGate : (Obstacle)result.Status;
                 return result.Ok && !memory.Gate.IsDisturbed;
             }
 
@@ -225,23 +225,21 @@ internal static unsafe class ValuePath
         return false;
     }
 
-    /// <summary>Writes a value that fits no register; see <see cref="TryReadBlock"/>.</summary>
+    /// <summary>Writes a value that fits no register where that cannot fault, at address zero. Elsewhere it is a write of bytes, of which nothing has been done yet.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryWriteBlock<T>(GuestMemory memory, ulong address, ref T value, out Obstacle obstacle)
         where T : unmanaged
     {
-        // SAFETY: as for reading.
-        ref byte from = ref Unsafe.As<T, byte>(ref value);
         if (sizeof(T) <= ShortCopy.Limit && RegionSlot.Fits(memory.FirstWriteBytes, address, (ulong)sizeof(T)))
         {
-            ShortCopy.Copy(ref memory.First.Base[address], ref from, (nuint)sizeof(T));
+            // SAFETY: as for reading.
+            ShortCopy.Copy(ref memory.First.Base[address], ref Unsafe.As<T, byte>(ref value), (nuint)sizeof(T));
             obstacle = Obstacle.DisturbedGate;
             return !memory.Gate.AreWritesDisturbed;
         }
 
-        bool written = BytePath.TryWrite(memory, address, ref from, (ulong)sizeof(T), out CopyObstacle left);
-        obstacle = left.Obstacle;
-        return written;
+        obstacle = Obstacle.NotReached;
+        return false;
     }
 
     /// <summary>Compares and exchanges in memory that cannot fault, in the region at address zero. An exchange costs more than a call: everything else is behind one.</summary>
@@ -415,16 +413,13 @@ internal static unsafe class ValuePath
             return read;
         }
 
-        // Larger than a register, or across regions: like bytes. A value read half is not handed out.
+        // Across regions, or larger than a register: like bytes, of which a copy may have met the obstacle. A value read half is not handed out.
         T buffer;
-        if (memory.TryRead(address, &buffer, (ulong)sizeof(T), out fault))
-        {
-            value = buffer;
-            return true;
-        }
-
-        value = default;
-        return false;
+        bool done = Scalar.Fits<T>()
+            ? memory.TryRead(address, &buffer, (ulong)sizeof(T), out fault)
+            : BytePath.TryReadSlowly(memory, address, ref *(byte*)&buffer, (ulong)sizeof(T), obstacle, out fault);
+        value = done ? buffer : default;
+        return done;
     }
 
     /// <summary>Goes on with a write after an obstacle.</summary>
