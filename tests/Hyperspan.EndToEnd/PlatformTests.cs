@@ -37,11 +37,8 @@ public sealed class PlatformTests : IDisposable
         OtherPlatforms.SkipUnlessWanted();
     }
 
-    /// <summary>Settings of its own, no messages of its own, no display; and what .NET wants there.</summary>
-    private KeyValuePair<string, string>[] WineEnvironment =>
-    [
-        new("WINEPREFIX", Path.Combine(_folder.FullName, "wine")), new("WINEDEBUG", "-all"), new("DISPLAY", ""), new("DOTNET_EnableWriteXorExecute", "0"),
-    ];
+    /// <summary>What .NET wants of Wine 8, besides what any does.</summary>
+    private KeyValuePair<string, string>[] WineEnvironment => [.. EnvironmentOfWine("wine"), new("DOTNET_EnableWriteXorExecute", "0")];
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -119,7 +116,7 @@ public sealed class PlatformTests : IDisposable
         Skip.If(wine is null, "wine10-run is missing: run tests/Hyperspan.EndToEnd/install-front-ends");
         string tests = await _folders.LayOutAsync("win-x64");
         string runner = Path.Combine(tests, "Hyperspan.TestRunner.exe"), host = Path.Combine(tests, "Hyperspan.TestHost.exe");
-        KeyValuePair<string, string>[] environment = [new("WINEPREFIX", Path.Combine(_folder.FullName, "wine10")), new("WINEDEBUG", "-all"), new("DISPLAY", "")];
+        KeyValuePair<string, string>[] environment = EnvironmentOfWine("wine10");
         try
         {
             (int Code, string Output) run = await RunAsync(
@@ -136,6 +133,10 @@ public sealed class PlatformTests : IDisposable
             await RunAsync(environment, wine!, "--wait");
         }
     }
+
+    /// <summary>Settings of its own, no messages of its own, no display.</summary>
+    private KeyValuePair<string, string>[] EnvironmentOfWine(string settings) =>
+        [new("WINEPREFIX", Path.Combine(_folder.FullName, settings)), new("WINEDEBUG", "-all"), new("DISPLAY", "")];
 
     private static async Task<string> OutputOfModelAsync(string dotnet, string host)
     {

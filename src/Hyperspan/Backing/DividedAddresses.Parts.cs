@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-using Hyperspan.Interop.Windows;
 using Hyperspan.Synchronization;
 
 namespace Hyperspan;
@@ -9,8 +8,6 @@ namespace Hyperspan;
 /// <content>The list of parts, and what was written in them.</content>
 internal sealed unsafe partial class DividedAddresses
 {
-    private const int MostPages = 512;
-
     /// <summary>
     /// Marks what has been written since the last time. The system notes it of private memory; a view that is mapped for writing counts as written all the time. What was
     /// replaced meanwhile is for its owner to mark.
@@ -23,42 +20,13 @@ internal sealed unsafe partial class DividedAddresses
             {
                 if (part.Kind == DividedPartKind.Private)
                 {
-                    TakeWritten(part, marks);
+                    WriteWatch.Take(_address, part.Start, part.End, marks);
                 }
                 else if (part.Kind == DividedPartKind.View && Rank(part.Mapped) > 1)
                 {
                     marks.Mark(part.Start, part.End - part.Start);
                 }
             }
-        }
-    }
-
-    private void TakeWritten(in DividedPart part, DirtyMap marks)
-    {
-        void** pages = stackalloc void*[MostPages];
-        byte* end = _address + part.End;
-        for (byte* at = _address + part.Start; at < end;)
-        {
-            nuint count = MostPages;
-
-            // SAFETY: room for as many pages as it says; what it names it resets, in one step each.
-            if (Kernel32.GetWriteWatch(WriteWatchOptions.Reset, at, (nuint)(end - at), pages, &count, out uint granularity) != 0)
-            {
-                marks.Mark(part.Start, part.End - part.Start);
-                return;
-            }
-
-            for (nuint i = 0; i < count; i++)
-            {
-                marks.Mark((ulong)((byte*)pages[i] - _address), granularity);
-            }
-
-            if (count < MostPages)
-            {
-                return;
-            }
-
-            at = (byte*)pages[count - 1] + granularity;
         }
     }
 

@@ -24,12 +24,6 @@ public sealed unsafe partial class GuestMemory
     public void Protect(GuestAddress address, ulong length, Protection protection) =>
         Require(TryProtect(address, length, protection, out GuestMemoryFault fault), fault);
 
-    /// <summary>Says what may be done with pages of a range; see <see cref="Protect(GuestAddress, ulong, Protection)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="protection">What is permitted.</param>
-    /// <exception cref="GuestMemoryException">A part of the range is no memory, its backing has no access bitmaps, or it is not one of whole pages.</exception>
-    public void Protect(GuestRange range, Protection protection) => Protect(range.Start, range.Length, protection);
-
     /// <summary>Says what may be done with pages from now on, and why that cannot be said; see <see cref="Protect(GuestAddress, ulong, Protection)"/>.</summary>
     /// <param name="address">The guest-physical address of the first page.</param>
     /// <param name="length">The length in bytes.</param>
@@ -82,13 +76,6 @@ public sealed unsafe partial class GuestMemory
 
         return true;
     }
-
-    /// <summary>Says what may be done with pages of a range; see <see cref="TryProtect(GuestAddress, ulong, Protection, out GuestMemoryFault)"/>.</summary>
-    /// <param name="range">The range.</param>
-    /// <param name="protection">What is permitted.</param>
-    /// <param name="fault">Why nothing has changed, with the lowest address that is at fault.</param>
-    /// <returns>Whether it holds now for all of the range.</returns>
-    public bool TryProtect(GuestRange range, Protection protection, out GuestMemoryFault fault) => TryProtect(range.Start, range.Length, protection, out fault);
 
     /// <summary>
     /// Gets what may be done with a byte: what its region permits and, where its backing has access bitmaps, the bits of its page. That there is a page is not asked.

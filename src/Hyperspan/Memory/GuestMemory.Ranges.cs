@@ -35,6 +35,19 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether it was done for all of the range.</returns>
     public bool TryClear(GuestRange range, out GuestMemoryFault fault) => TryClear(range.Start, range.Length, out fault);
 
+    /// <summary>Says what may be done with pages of a range; see <see cref="Protect(GuestAddress, ulong, Protection)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="protection">What is permitted.</param>
+    /// <exception cref="GuestMemoryException">A part of the range is no memory, its backing has no access bitmaps, or it is not one of whole pages.</exception>
+    public void Protect(GuestRange range, Protection protection) => Protect(range.Start, range.Length, protection);
+
+    /// <summary>Says what may be done with pages of a range; see <see cref="TryProtect(GuestAddress, ulong, Protection, out GuestMemoryFault)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="protection">What is permitted.</param>
+    /// <param name="fault">Why nothing has changed, with the lowest address that is at fault.</param>
+    /// <returns>Whether it holds now for all of the range.</returns>
+    public bool TryProtect(GuestRange range, Protection protection, out GuestMemoryFault fault) => TryProtect(range.Start, range.Length, protection, out fault);
+
     /// <summary>Copies a range; see <see cref="CopyTo(GuestAddress, GuestMemory, GuestAddress, ulong)"/>.</summary>
     /// <param name="source">The range in this memory.</param>
     /// <param name="destination">The memory to copy to; it may be this one.</param>

@@ -12,8 +12,6 @@ namespace Hyperspan;
 [SupportedOSPlatform("windows")]
 internal sealed unsafe class WindowsMappingWatch : IMappingWatch
 {
-    private const int MostPages = 512;
-
     private readonly GuestMemoryBacking _backing;
 
     /// <summary>Begins to watch.</summary>
@@ -63,33 +61,10 @@ internal sealed unsafe class WindowsMappingWatch : IMappingWatch
             if (_backing is SparseBacking { Divided: { } divided })
             {
                 divided.TakeWritten(marks);
-                return;
             }
-
-            void** pages = stackalloc void*[MostPages];
-            byte* end = _backing.Mapping + _backing.Length;
-            for (byte* at = _backing.Mapping; at < end;)
+            else
             {
-                nuint count = MostPages;
-
-                // SAFETY: room for as many pages as it says; what it names it resets, in one step each.
-                if (Kernel32.GetWriteWatch(WriteWatchOptions.Reset, at, (nuint)(end - at), pages, &count, out uint granularity) != 0)
-                {
-                    marks.Mark(0, _backing.Length);
-                    return;
-                }
-
-                for (nuint i = 0; i < count; i++)
-                {
-                    marks.Mark((ulong)((byte*)pages[i] - _backing.Mapping), granularity);
-                }
-
-                if (count < MostPages)
-                {
-                    return;
-                }
-
-                at = (byte*)pages[count - 1] + granularity;
+                WriteWatch.Take(_backing.Mapping, 0, _backing.Length, marks);
             }
         }
         finally

@@ -111,10 +111,9 @@ internal unsafe class HeldPins(bool forSpans)
 
         // Pins are noted from the moment on that somebody asks for it.
         isPinned = region.Backing.PinnedRanges is null;
-        if (memory.IsClosed(region))
+        if (!IsOpen(memory, region, offset, out fault))
         {
             Undo(before);
-            fault = memory.PinFault(region, RegionFault.Disposed(offset));
             return false;
         }
 
@@ -235,19 +234,12 @@ internal unsafe class HeldPins(bool forSpans)
     private static bool CanBeUsed(
         GuestMemory memory, MemoryRegion region, ulong offset, ulong length, AccessType access, out GuestMemoryFault fault)
     {
-        fault = default;
         if (region.IsDirect)
         {
-            // Nothing to look for; but a memory that is closed gives no new pins.
-            if (!memory.IsClosed(region))
-            {
-                return true;
-            }
-
-            fault = memory.PinFault(region, RegionFault.Disposed(offset));
-            return false;
+            return IsOpen(memory, region, offset, out fault);
         }
 
+        fault = default;
         if (IsAccessible(region, region.Base + offset, length, access)
             || memory.TryProbe(region.Start + offset, length, access, out fault))
         {
@@ -255,6 +247,19 @@ internal unsafe class HeldPins(bool forSpans)
         }
 
         fault = fault.WithoutRange(GuestMemoryOperation.Pin);
+        return false;
+    }
+
+    /// <summary>Whether memory that cannot fault gives new pins: there is nothing to look for, but one that is closed does not. There is a fault only then.</summary>
+    private static bool IsOpen(GuestMemory memory, MemoryRegion region, ulong offset, out GuestMemoryFault fault)
+    {
+        Unsafe.SkipInit(out fault);
+        if (!memory.IsClosed(region))
+        {
+            return true;
+        }
+
+        fault = memory.PinFault(region, RegionFault.Disposed(offset));
         return false;
     }
 

@@ -87,7 +87,7 @@ internal static unsafe class PinPath
         ReadOnlySpan<ulong> pageNumbers = list[done..];
         if (!GuestAddress.TryFromPageNumber(pageNumbers[0], out GuestAddress start))
         {
-            _ = memory.TryPageAddress(pageNumbers[0], done, GuestMemoryOperation.Pin, out _, out fault);
+            fault = GuestMemoryFault.OfPageNumber(memory.Name, GuestMemoryOperation.Pin, pageNumbers[0], done);
             return 0;
         }
 
