@@ -45,6 +45,7 @@ internal sealed class HostileFrontEnd : IDisposable
     private readonly VhostUserFrontEnd _frontEnd;
     private readonly double _wrongness;
     private readonly List<SafeHandle> _handles = [];
+    private readonly List<Socket> _sockets = [];
     private readonly List<VhostUserSharedMemory> _memory = [];
     private readonly HostileQueue?[] _queues = new HostileQueue?[2];
     private readonly bool _reads;
@@ -92,6 +93,7 @@ internal sealed class HostileFrontEnd : IDisposable
         _frontEnd.Dispose();
         _backEnd?.Dispose();
         _handles.ForEach(static handle => handle.Dispose());
+        _sockets.ForEach(static socket => socket.Dispose());
     }
 
     private static byte[] Words(params ReadOnlySpan<ulong> words) => MemoryMarshal.AsBytes(words).ToArray();
@@ -450,7 +452,8 @@ internal sealed class HostileFrontEnd : IDisposable
             case 0:
                 (Socket first, Socket second) = VhostUserSocketPair.Create();
                 first.Dispose();
-                return Keep(second.SafeHandle);
+                _sockets.Add(second);
+                return second.SafeHandle;
             case 1:
                 SafeFileHandle full = Keep(EventCounter.Create());
                 RandomAccess.Write(full, Words(ulong.MaxValue - 1), 0);
