@@ -66,7 +66,7 @@ public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
         _memory = memory;
         _pages = ranges;
         _paged = true;
-        Capacity = new PagedRanges(ranges.Span).Length;
+        Capacity = new PagedRange(ranges.Span).Length;
         _buffer = ArrayPool<byte>.Shared.Rent(bufferSize);
     }
 
@@ -144,7 +144,7 @@ public sealed class GuestMemoryBufferWriter : IBufferWriter<byte>, IDisposable
         }
 
         bool written = _paged
-            ? _memory.TryWrite(new PagedRanges(_pages.Span).Slice(Flushed, (ulong)bytes.Length), bytes, out GuestMemoryFault memoryFault)
+            ? _memory.TryWrite(new PagedRange(_pages.Span).Slice(Flushed, (ulong)bytes.Length), bytes, out GuestMemoryFault memoryFault)
             : _memory.TryWrite(_range.Start + Flushed, bytes, out memoryFault);
         if (!written)
         {

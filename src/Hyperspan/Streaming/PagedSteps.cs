@@ -2,22 +2,19 @@ using System.Runtime.CompilerServices;
 
 namespace Hyperspan;
 
-/// <summary>
-/// The steps of readers and writers over pages, for one range and for a list of ranges alike. The compiler makes code for each: nothing is boxed or called indirectly.
-/// </summary>
+/// <summary>The steps of readers and writers over pages.</summary>
 internal static class PagedSteps
 {
-    internal static bool TryRead<TPart>(GuestMemory memory, scoped ref TPart rest, scoped Span<byte> destination, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TryRead(GuestMemory memory, scoped ref PagedRange rest, scoped Span<byte> destination, out StreamingFault fault)
     {
         ulong length = (ulong)destination.Length;
-        if (!rest.TrySlice(0, length, out TPart part))
+        if (!rest.TrySlice(0, length, out PagedRange part))
         {
             fault = StreamingFault.OutOfRange(length, rest.Length);
             return false;
         }
 
-        if (!part.TryRead(memory, destination, out GuestMemoryFault memoryFault))
+        if (!memory.TryRead(part, destination, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, rest.Length);
             return false;
@@ -28,8 +25,7 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TryRead<TPart, T>(GuestMemory memory, scoped ref TPart rest, out T value, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TryRead<T>(GuestMemory memory, scoped ref PagedRange rest, out T value, out StreamingFault fault)
         where T : unmanaged
     {
         if (!rest.TryGetScalarAddress<T>(out GuestAddress address))
@@ -52,8 +48,7 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TrySkip<TPart>(scoped ref TPart rest, ulong length, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TrySkip(scoped ref PagedRange rest, ulong length, out StreamingFault fault)
     {
         if (length > rest.Length)
         {
@@ -66,9 +61,7 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TryWrite<TPart>(
-        GuestMemory memory, scoped ref TPart rest, bool isReadOnly, scoped ReadOnlySpan<byte> source, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TryWrite(GuestMemory memory, scoped ref PagedRange rest, bool isReadOnly, scoped ReadOnlySpan<byte> source, out StreamingFault fault)
     {
         ulong length = (ulong)source.Length;
         if (!StreamingSteps.CanWrite(length, rest.Length, isReadOnly, out fault))
@@ -76,7 +69,7 @@ internal static class PagedSteps
             return false;
         }
 
-        if (!rest.Truncate(length).TryWrite(memory, source, out GuestMemoryFault memoryFault))
+        if (!memory.TryWrite(rest.Truncate(length), source, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, rest.Length);
             return false;
@@ -86,8 +79,7 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TryWrite<TPart, T>(GuestMemory memory, scoped ref TPart rest, bool isReadOnly, T value, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TryWrite<T>(GuestMemory memory, scoped ref PagedRange rest, bool isReadOnly, T value, out StreamingFault fault)
         where T : unmanaged
     {
         PlainType<T>.Demand();
@@ -111,15 +103,14 @@ internal static class PagedSteps
         return true;
     }
 
-    internal static bool TryFill<TPart>(GuestMemory memory, scoped ref TPart rest, bool isReadOnly, byte value, ulong length, out StreamingFault fault)
-        where TPart : struct, IPagedPart<TPart>, allows ref struct
+    internal static bool TryFill(GuestMemory memory, scoped ref PagedRange rest, bool isReadOnly, byte value, ulong length, out StreamingFault fault)
     {
         if (!StreamingSteps.CanWrite(length, rest.Length, isReadOnly, out fault))
         {
             return false;
         }
 
-        if (!rest.Truncate(length).TryFill(memory, value, out GuestMemoryFault memoryFault))
+        if (!memory.TryFill(rest.Truncate(length), value, out GuestMemoryFault memoryFault))
         {
             fault = StreamingFault.Memory(memoryFault, length, rest.Length);
             return false;

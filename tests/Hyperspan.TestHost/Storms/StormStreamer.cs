@@ -33,7 +33,7 @@ internal sealed class StormStreamer(StormCrew crew, int seed) : StormWorker("str
                 Read(world, ref pagedReader);
                 break;
             case 2:
-                var listReader = new PagedListReader(memory, new PagedRanges(list));
+                var listReader = new PagedReader(memory, new PagedRange(list));
                 Read(world, ref listReader);
                 break;
             case 3:
@@ -45,7 +45,7 @@ internal sealed class StormStreamer(StormCrew crew, int seed) : StormWorker("str
                 Write(world, ref pagedWriter);
                 break;
             case 5:
-                var listWriter = new PagedListWriter(memory, new PagedRanges(list));
+                var listWriter = new PagedWriter(memory, new PagedRange(list));
                 Write(world, ref listWriter);
                 break;
             case 6:

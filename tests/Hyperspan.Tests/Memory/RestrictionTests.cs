@@ -101,7 +101,7 @@ public class RestrictionTests
         Array.ForEach(writers, w => w.Start());
         try
         {
-            for (int round = 0; round < 2000; round++)
+            for (int round = 0; round < 2000 || Volatile.Read(ref refused) == 0; round++)
             {
                 protector.Set(1, false);
                 Span<byte> page = protector.PageBytes(1);
@@ -116,8 +116,6 @@ public class RestrictionTests
             stop.Cancel();
             Array.ForEach(writers, w => w.Join());
         }
-
-        refused.ShouldBeGreaterThan(0);
     }
 
     private sealed unsafe class Protector : GuestMemoryBacking

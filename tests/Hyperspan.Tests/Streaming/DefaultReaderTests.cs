@@ -12,8 +12,6 @@ public class DefaultReaderTests
         Check(ref range);
         PagedReader paged = default;
         Check(ref paged);
-        PagedListReader list = default;
-        Check(ref list);
         SpanMemoryReader span = default;
         Check(ref span);
         LimitedReader<RangeReader> limited = default;
@@ -45,8 +43,6 @@ public class DefaultReaderTests
         Check(ref range);
         PagedWriter paged = default;
         Check(ref paged);
-        PagedListWriter list = default;
-        Check(ref list);
         SpanMemoryWriter span = default;
         Check(ref span);
         LimitedWriter<RangeWriter> limited = default;

@@ -55,7 +55,7 @@ public class GuestMemoryBufferWriterTests
         }
 
         writer.Flush();
-        var reader = new PagedListReader(places.Memory, StreamingPlaces.Ranges.Truncate(writer.Flushed));
+        var reader = new PagedReader(places.Memory, StreamingPlaces.Parts.Truncate(writer.Flushed));
         using JsonDocument document = JsonDocument.Parse(reader.ReadSequence(100));
         document.RootElement.EnumerateArray().Select(e => e.GetString()).ShouldBe(names);
     }

@@ -35,7 +35,7 @@ public class ReaderModelTests
     [Fact]
     public void A_list_of_paged_ranges_is_read_as_a_stream_is() => CheckIn("list", (places, steps, limit) =>
     {
-        var reader = new PagedListReader(places.Memory, StreamingPlaces.Ranges);
+        var reader = new PagedReader(places.Memory, StreamingPlaces.Parts);
         Follow(ref reader, steps, limit);
     });
 

@@ -15,7 +15,7 @@ public class StreamingBoundTests
         using GuestMemory memory = GuestMemory.Allocate(0x10000);
         Check(new RangeReader(memory, 0x1000, Length));
         Check(new PagedReader(memory, new PagedRange(Pages, 4090, Length)));
-        Check(new PagedListReader(memory, new PagedRanges(List)));
+        Check(new PagedReader(memory, new PagedRange(List)));
         Check(new RangeReader(memory, new GuestRange(0x1000, 100)).Limit(Length));
         Check(new SpanMemoryReader(new byte[Length]));
 
@@ -48,7 +48,7 @@ public class StreamingBoundTests
         memory.Fill(0, 0xee, 0x10000);
         Check(new RangeWriter(memory, 0x1000, Length));
         Check(new PagedWriter(memory, new PagedRange(Pages, 4090, Length)));
-        Check(new PagedListWriter(memory, new PagedRanges(List)));
+        Check(new PagedWriter(memory, new PagedRange(List)));
         Check(new RangeWriter(memory, new GuestRange(0x1800, 100)).Limit(Length));
         Check(new SpanMemoryWriter(new byte[Length]));
         memory.Read<byte>(0x1000 + Length).ShouldBe((byte)0xee);

@@ -14,9 +14,9 @@ public class StreamingFaultTests
         range.Address.ShouldBe(new GuestAddress(0x1010));
         var paged = new PagedReader(memory, Paged());
         FailToRead(ref paged);
-        var list = new PagedListReader(memory, List());
+        var list = new PagedReader(memory, List());
         FailToRead(ref list);
-        LimitedReader<PagedListReader> limited = new PagedListReader(memory, List()).Limit(3 * Page);
+        LimitedReader<PagedReader> limited = new PagedReader(memory, List()).Limit(3 * Page);
         FailToRead(ref limited);
 
         static void FailToRead<TReader>(ref TReader reader)
@@ -40,7 +40,7 @@ public class StreamingFaultTests
         FailToRead(ref range);
         var paged = new PagedReader(memory, Paged());
         FailToRead(ref paged);
-        var list = new PagedListReader(memory, List());
+        var list = new PagedReader(memory, List());
         FailToRead(ref list);
 
         // Across pages that do not meet, with the first bytes there.
@@ -70,7 +70,7 @@ public class StreamingFaultTests
         FailToWrite(ref range);
         var paged = new PagedWriter(memory, Paged());
         FailToWrite(ref paged);
-        var list = new PagedListWriter(memory, List());
+        var list = new PagedWriter(memory, List());
         FailToWrite(ref list);
         LimitedWriter<PagedWriter> limited = new PagedWriter(memory, Paged()).Limit(3 * Page);
         FailToWrite(ref limited);
@@ -149,7 +149,7 @@ public class StreamingFaultTests
         Refuse(ref range);
         var paged = new PagedWriter(memory, Paged().Truncate(0x20), isReadOnly: true);
         Refuse(ref paged);
-        var list = new PagedListWriter(memory, List().Truncate(0x20), isReadOnly: true);
+        var list = new PagedWriter(memory, List().Truncate(0x20), isReadOnly: true);
         Refuse(ref list);
         LimitedWriter<PagedWriter> limited = paged.Limit(0x20);
         Refuse(ref limited);
@@ -192,11 +192,10 @@ public class StreamingFaultTests
         Should.Throw<NotSupportedException>(() => new SpanMemoryReader([]).ReadArray<bool>(0));
         Should.Throw<NotSupportedException>(() => new RangeReader(GuestMemory.Empty, default).Read<bool>());
         Should.Throw<NotSupportedException>(() => new PagedReader(GuestMemory.Empty, default).Read<bool>());
-        Should.Throw<NotSupportedException>(() => new PagedListReader(GuestMemory.Empty, default).Read<bool>());
         Should.Throw<NotSupportedException>(() => new SpanMemoryWriter([]).TryWrite(true, out _));
         Should.Throw<NotSupportedException>(() => new RangeWriter(GuestMemory.Empty, default).TryWrite(true, out _));
         Should.Throw<NotSupportedException>(() => new PagedWriter(GuestMemory.Empty, default, isReadOnly: true).TryWrite(true, out _));
-        Should.Throw<NotSupportedException>(() => new PagedListWriter(GuestMemory.Empty, default).TryWrite(true, out _));
+        Should.Throw<NotSupportedException>(() => new PagedWriter(GuestMemory.Empty, default).TryWrite(true, out _));
     }
 
     [Fact]
@@ -269,7 +268,7 @@ public class StreamingFaultTests
 
     private static PagedRange Paged() => new([0UL, 1, 2, 3], 0, 4 * Page);
 
-    private static PagedRanges List() => new(new PagedRangeBuffer[] { new(new ulong[] { 0, 1 }, 0, 2 * Page), new(new ulong[] { 2, 3 }, 0, 2 * Page) });
+    private static PagedRange List() => new(new PagedRangeBuffer[] { new(new ulong[] { 0, 1 }, 0, 2 * Page), new(new ulong[] { 2, 3 }, 0, 2 * Page) });
 
     private static void ShouldFailAtHole(StreamingFault fault, ulong requested, ulong remaining)
     {

@@ -31,7 +31,7 @@ internal sealed class StreamingPlaces : IDisposable
 
     internal static PagedRange Paged => new(Pages, 0x7f3, Length);
 
-    internal static PagedRanges Ranges => new(List);
+    internal static PagedRange Parts => new(List);
 
     public void Dispose() => Memory.Dispose();
 
@@ -47,7 +47,7 @@ internal sealed class StreamingPlaces : IDisposable
                 Memory.Write(Paged, bytes);
                 break;
             default:
-                Memory.Write(Ranges, bytes);
+                Memory.Write(Parts, bytes);
                 break;
         }
     }
@@ -64,7 +64,7 @@ internal sealed class StreamingPlaces : IDisposable
                 Memory.Read(Paged, bytes);
                 break;
             default:
-                Memory.Read(Ranges, bytes);
+                Memory.Read(Parts, bytes);
                 break;
         }
 

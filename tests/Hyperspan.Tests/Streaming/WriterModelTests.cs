@@ -33,7 +33,7 @@ public class WriterModelTests
     [Fact]
     public void A_list_of_paged_ranges_is_written_as_an_array_is() => CheckIn("list", (places, steps, limit) =>
     {
-        var writer = new PagedListWriter(places.Memory, StreamingPlaces.Ranges);
+        var writer = new PagedWriter(places.Memory, StreamingPlaces.Parts);
         return Follow(ref writer, steps, limit);
     });
 

@@ -216,7 +216,7 @@ public sealed unsafe class MappingScopeTests : IDisposable
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default))];
         ulong collected = 0;
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < 300 || collected == 0; i++)
         {
             collected += CopyChanged();
         }
@@ -224,7 +224,6 @@ public sealed unsafe class MappingScopeTests : IDisposable
         Volatile.Write(ref stop, true);
         Task.WaitAll(writers);
         CopyChanged();
-        collected.ShouldBeGreaterThan(0UL);
         byte[] left = new byte[Pages * (int)Page];
         byte[] right = new byte[left.Length];
         memory.Read(0, left);

@@ -1,30 +1,34 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Hyperspan;
 
-/// <summary>A run of bytes that lies scattered over guest pages: a list of page numbers, an offset into the first page, and a length.</summary>
+/// <summary>Bytes that lie scattered over guest pages: a list of page numbers, an offset into the first page, and a length; or several of these, one after the other.</summary>
 /// <remarks>
 /// <para>
-/// The pages are taken as one flat buffer, in the order of the list; a page may be named more than once. The range covers the first page from
-/// <see cref="Offset"/> on, the last page up to where the length ends, and every page between them whole. Buffers that do not fit this
-/// shape are a list of such ranges: <see cref="PagedRanges"/>.
+/// The pages are taken as one flat buffer, in the order of the list; a page may be named more than once. A list of pages is covered from the offset on, its last page up to
+/// where the length ends, and every page between them whole. Buffers that do not fit this shape, since their pieces do not meet at the edges of pages, have several parts:
+/// each is a <see cref="PagedRangeBuffer"/>.
 /// </para>
 /// <para>
 /// Page numbers are those of 4 KiB pages. They come from a guest, so they are not checked when the range is made: a number of 2^52 or
 /// more, which names no address, is reported by <see cref="Runs"/> and by the access that reaches it.
 /// </para>
 /// <para>
-/// The range refers to the list, it does not copy it: a list that changes meanwhile changes the range. An empty range has no pages and offset zero, whatever
-/// it was cut from. To keep a range on the heap, use <see cref="PagedRangeBuffer"/>.
+/// The range refers to the lists, it does not copy them: a list that changes meanwhile changes the range. To keep a range on the heap, use <see cref="ToBuffers"/>.
 /// </para>
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
-public readonly ref partial struct PagedRange
+public readonly ref struct PagedRange
 {
-    // Exactly the pages of which a byte is covered; none for an empty range.
+    // Of the first part, which has bytes unless there are none at all: exactly the pages of which a byte is covered, and where the first of them is entered.
     private readonly ReadOnlySpan<ulong> _pages;
-    private readonly ulong _length;
+    private readonly ulong _here;
     private readonly int _offset;
+
+    // The parts behind it, as far as the length goes. Some may be empty.
+    private readonly ReadOnlySpan<PagedRangeBuffer> _others;
+    private readonly ulong _length;
 
     /// <summary>Makes a range over pages.</summary>
     /// <param name="pageNumbers">Guest page numbers.</param>
@@ -39,21 +43,31 @@ public readonly ref partial struct PagedRange
         }
     }
 
-    private PagedRange(ReadOnlySpan<ulong> pages, int offset, ulong length)
+    /// <summary>Makes one range of several: what a scattered request of a guest looks like.</summary>
+    /// <param name="parts">The parts; empty ones are left out.</param>
+    /// <exception cref="OverflowException">Together they have 2^64 bytes or more.</exception>
+    public PagedRange(ReadOnlySpan<PagedRangeBuffer> parts)
+    {
+        ulong length = 0;
+        foreach (ref readonly PagedRangeBuffer part in parts)
+        {
+            length = checked(length + part.Length);
+        }
+
+        this = Cut(parts, 0, length);
+    }
+
+    private PagedRange(ReadOnlySpan<ulong> pages, int offset, ulong here, ReadOnlySpan<PagedRangeBuffer> others, ulong length)
     {
         _pages = pages;
         _offset = offset;
+        _here = here;
+        _others = others;
         _length = length;
     }
 
     /// <summary>Gets the range without any byte; also the default value.</summary>
     public static PagedRange Empty => default;
-
-    /// <summary>Gets the numbers of the pages of which the range has at least one byte.</summary>
-    public ReadOnlySpan<ulong> PageNumbers => _pages;
-
-    /// <summary>Gets the offset in bytes of the first byte within its page, 0 to 4095. Only the first page can be entered elsewhere than at its start.</summary>
-    public int Offset => _offset;
 
     /// <summary>Gets the length in bytes.</summary>
     public ulong Length => _length;
@@ -61,12 +75,12 @@ public readonly ref partial struct PagedRange
     /// <summary>Gets a value indicating whether the range has no bytes.</summary>
     public bool IsEmpty => _length == 0;
 
-    /// <summary>Gets the parts that are contiguous in guest memory, in order: consecutive page numbers make one run.</summary>
+    /// <summary>Gets the parts that are contiguous in guest memory, in order: consecutive page numbers of a part make one run.</summary>
     /// <remarks>
     /// For <c>foreach</c>. At a page number that names no address the enumeration gives one run with <see cref="PagedRun.IsValid"/>
     /// <see langword="false"/> and ends there.
     /// </remarks>
-    public PagedRunEnumerator Runs => new(this);
+    public PagedRunEnumerator Runs => new(_pages, _offset, _here, _others, _length);
 
     /// <summary>Makes a range over pages, without throwing.</summary>
     /// <param name="pageNumbers">Guest page numbers.</param>
@@ -83,7 +97,7 @@ public readonly ref partial struct PagedRange
             return false;
         }
 
-        range = Cut(pageNumbers, offset, length);
+        range = Cut(pageNumbers, offset, length, default, length);
         return true;
     }
 
@@ -115,7 +129,7 @@ public readonly ref partial struct PagedRange
             return false;
         }
 
-        part = Cut(_pages, (ulong)_offset + offset, length);
+        part = Cut(offset, length);
         return true;
     }
 
@@ -130,7 +144,7 @@ public readonly ref partial struct PagedRange
             PagedThrow.PastEnd(0, length, _length);
         }
 
-        return Cut(_pages, (ulong)_offset + length, _length - length);
+        return Cut(length, _length - length);
     }
 
     /// <summary>Leaves out bytes at the end.</summary>
@@ -166,13 +180,42 @@ public readonly ref partial struct PagedRange
             return false;
         }
 
-        head = Cut(_pages, (ulong)_offset, at);
-        tail = Cut(_pages, (ulong)_offset + at, _length - at);
+        head = Cut(0, at);
+        tail = Cut(at, _length - at);
         return true;
     }
 
-    // The caller has checked that the pages reach that far.
-    private static PagedRange Cut(ReadOnlySpan<ulong> pages, ulong offset, ulong length)
+    /// <summary>Copies the range and its page numbers, to be kept: in a field, in an array, across an <c>await</c>.</summary>
+    /// <returns>The parts that have bytes; they depend on nothing else. <see cref="PagedRange(ReadOnlySpan{PagedRangeBuffer})"/> makes a range of them again.</returns>
+    public PagedRangeBuffer[] ToBuffers()
+    {
+        var parts = new List<PagedRangeBuffer>();
+        for (PagedRange rest = this; !rest.IsEmpty; rest = rest.Skip(rest._here))
+        {
+            parts.Add(new PagedRangeBuffer(rest._pages.ToArray(), (ulong)rest._offset, rest._here));
+        }
+
+        return [.. parts];
+    }
+
+    /// <summary>Gives the address of the value that the range begins with, where all of it lies in one page that has an address: then it can be one access.</summary>
+    internal bool TryGetScalarAddress<T>(out GuestAddress address)
+        where T : unmanaged
+    {
+        if ((ulong)Unsafe.SizeOf<T>() <= _here
+            && _offset + Unsafe.SizeOf<T>() <= GuestAddress.PageSize
+            && GuestAddress.TryFromPageNumber(_pages[0], out GuestAddress page))
+        {
+            address = new GuestAddress(page.Value + (ulong)_offset);
+            return true;
+        }
+
+        address = default;
+        return false;
+    }
+
+    // The caller has checked that the pages, or the parts, reach that far.
+    private static PagedRange Cut(ReadOnlySpan<ulong> pages, ulong offset, ulong here, ReadOnlySpan<PagedRangeBuffer> others, ulong length)
     {
         if (length == 0)
         {
@@ -180,7 +223,29 @@ public readonly ref partial struct PagedRange
         }
 
         int first = (int)(offset >> GuestAddress.PageShift);
-        int last = (int)((offset + (length - 1)) >> GuestAddress.PageShift);
-        return new PagedRange(pages[first..(last + 1)], (int)(offset & (GuestAddress.PageSize - 1)), length);
+        int last = (int)((offset + (here - 1)) >> GuestAddress.PageShift);
+        return new PagedRange(pages[first..(last + 1)], (int)(offset & (GuestAddress.PageSize - 1)), here, others, length);
     }
+
+    private static PagedRange Cut(ReadOnlySpan<PagedRangeBuffer> parts, ulong offset, ulong length)
+    {
+        if (length == 0)
+        {
+            return default;
+        }
+
+        int first = 0;
+        for (; offset >= parts[first].Length; first++)
+        {
+            offset -= parts[first].Length;
+        }
+
+        ref readonly PagedRangeBuffer part = ref parts[first];
+        ulong here = Math.Min(part.Length - offset, length);
+        return Cut(part.PageNumbers.Span, part.Offset + offset, here, parts[(first + 1)..], length);
+    }
+
+    private PagedRange Cut(ulong offset, ulong length) => offset < _here
+        ? Cut(_pages, (ulong)_offset + offset, Math.Min(_here - offset, length), _others, length)
+        : Cut(_others, offset - _here, length);
 }

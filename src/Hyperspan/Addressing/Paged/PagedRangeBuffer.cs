@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Hyperspan;
 
-/// <summary>A <see cref="PagedRange"/> that can be kept: in a field, in an array, across an <c>await</c>.</summary>
+/// <summary>A <see cref="PagedRange"/>, or a part of one, that can be kept: in a field, in an array, across an <c>await</c>.</summary>
 /// <remarks>
 /// It refers to the page numbers, it does not copy them: give it an array of its own where the original belongs to a guest or is going to be reused.
 /// </remarks>
@@ -34,9 +34,4 @@ public readonly struct PagedRangeBuffer
 
     /// <summary>Gets the range.</summary>
     public PagedRange Range => new(PageNumbers.Span, Offset, Length);
-
-    /// <summary>Keeps a copy of a range and of its page numbers.</summary>
-    /// <param name="range">The range.</param>
-    /// <returns>The copy, which depends on nothing else.</returns>
-    public static PagedRangeBuffer Copy(in PagedRange range) => new(range.PageNumbers.ToArray(), (ulong)range.Offset, range.Length);
 }

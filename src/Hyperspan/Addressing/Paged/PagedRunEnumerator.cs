@@ -5,18 +5,25 @@ public ref struct PagedRunEnumerator
 {
     private const ulong HighestPageNumber = ulong.MaxValue >> GuestAddress.PageShift;
 
-    private readonly int _count;
     private ReadOnlySpan<ulong> _pages;
+    private ReadOnlySpan<PagedRangeBuffer> _others;
+
+    // Of the part that is enumerated, and of all.
+    private ulong _here;
     private ulong _left;
     private int _offset;
+
+    // The pages that have been enumerated.
+    private int _passed;
     private PagedRun _current;
 
-    internal PagedRunEnumerator(PagedRange range)
+    internal PagedRunEnumerator(ReadOnlySpan<ulong> pages, int offset, ulong here, ReadOnlySpan<PagedRangeBuffer> others, ulong length)
     {
-        _pages = range.PageNumbers;
-        _count = _pages.Length;
-        _left = range.Length;
-        _offset = range.Offset;
+        _pages = pages;
+        _offset = offset;
+        _here = here;
+        _others = others;
+        _left = length;
     }
 
     /// <summary>Gets the run that <see cref="MoveNext"/> has found.</summary>
@@ -35,11 +42,16 @@ public ref struct PagedRunEnumerator
             return false;
         }
 
+        if (_here == 0)
+        {
+            NextPart();
+        }
+
         ReadOnlySpan<ulong> pages = _pages;
         ulong first = pages[0];
         if (first > HighestPageNumber)
         {
-            _current = PagedRun.Invalid(first, _count - pages.Length);
+            _current = PagedRun.Invalid(first, _passed);
             _left = 0;
             return true;
         }
@@ -50,11 +62,29 @@ public ref struct PagedRunEnumerator
             count++;
         }
 
-        ulong length = Math.Min(_left, ((ulong)count << GuestAddress.PageShift) - (ulong)_offset);
+        ulong length = Math.Min(_here, ((ulong)count << GuestAddress.PageShift) - (ulong)_offset);
         _current = new PagedRun(new GuestAddress((first << GuestAddress.PageShift) + (ulong)_offset), length);
         _pages = pages[count..];
+        _here -= length;
         _left -= length;
         _offset = 0;
+        _passed += count;
         return true;
+    }
+
+    /// <summary>Goes on to the next part that has bytes: there is one as long as any are left.</summary>
+    private void NextPart()
+    {
+        PagedRangeBuffer part;
+        do
+        {
+            part = _others[0];
+            _others = _others[1..];
+        }
+        while (part.Length == 0);
+
+        _pages = part.PageNumbers.Span[(int)(part.Offset >> GuestAddress.PageShift)..];
+        _offset = (int)(part.Offset & (GuestAddress.PageSize - 1));
+        _here = Math.Min(part.Length, _left);
     }
 }

@@ -23,7 +23,7 @@ public unsafe class PagedAccessTests
         {
             byte[] expected = [.. list.SelectMany(AddressesOf).Select(address => flat[address])];
             var all = new byte[expected.Length];
-            memory.Read(new PagedRanges(list), all);
+            memory.Read(new PagedRange(list), all);
             var single = new List<byte>();
             foreach (PagedRangeBuffer range in list)
             {
@@ -59,7 +59,7 @@ public unsafe class PagedAccessTests
                 List<ulong> addresses = [.. test.list.SelectMany(AddressesOf)];
                 byte[] bytes = MemoryAssert.Pattern(addresses.Count, ++seed);
                 byte value = test.operation == 4 ? (byte)0 : (byte)seed;
-                var ranges = new PagedRanges(test.list);
+                var ranges = new PagedRange(test.list);
                 switch (test.operation)
                 {
                     case 0:
@@ -67,10 +67,10 @@ public unsafe class PagedAccessTests
                         break;
                     case 1:
                         int done = 0;
-                        foreach (PagedRange range in ranges)
+                        foreach (PagedRangeBuffer part in test.list)
                         {
-                            memory.Write(range, bytes.AsSpan(done, (int)range.Length));
-                            done += (int)range.Length;
+                            memory.Write(part.Range, bytes.AsSpan(done, (int)part.Length));
+                            done += (int)part.Length;
                         }
 
                         break;
@@ -141,7 +141,7 @@ public unsafe class PagedAccessTests
 
         static PagedRange Range() => new(new ulong[] { 8, 2, 3, 4, 5 }, 0x10, (5 * Page) - 0x10);
 
-        static PagedRanges List() => new(new PagedRangeBuffer[] { new(new ulong[] { 1 }, 0, Page), PagedRangeBuffer.Copy(Range()) });
+        static PagedRange List() => new((PagedRangeBuffer[])[new(new ulong[] { 1 }, 0, Page), .. Range().ToBuffers()]);
 
         static void Check(GuestMemoryFault fault, string operation)
         {
@@ -195,10 +195,10 @@ public unsafe class PagedAccessTests
             .Message.ShouldStartWith("The buffer has 0x7 bytes, the range 0x8: they must be as long.");
         Should.Throw<ArgumentException>(() => memory.TryRead(new PagedRange([1UL], 0, 8), new byte[9], out _));
         Should.Throw<ArgumentException>(() => memory.Write(new PagedRange([1UL], 0, 8), new byte[7]));
-        Should.Throw<ArgumentException>(() => memory.Read(new PagedRanges([new(new ulong[] { 1 }, 0, 8)]), new byte[7]));
-        Should.Throw<ArgumentException>(() => memory.Write(new PagedRanges([new(new ulong[] { 1 }, 0, 8)]), new byte[9]));
+        Should.Throw<ArgumentException>(() => memory.Read(new PagedRange([new(new ulong[] { 1 }, 0, 8)]), new byte[7]));
+        Should.Throw<ArgumentException>(() => memory.Write(new PagedRange([new(new ulong[] { 1 }, 0, 8)]), new byte[9]));
         memory.Read(PagedRange.Empty, []);
-        memory.Write(default(PagedRanges), []);
+        memory.Write(default(PagedRange), []);
     }
 
     [Fact]
@@ -222,7 +222,7 @@ public unsafe class PagedAccessTests
         Allocations.Of(() => any |= memory.TryRead(new PagedRange(pages, 0, Page), bytes, out _)
             || memory.TryWrite(new PagedRange(pages, Page, Page), bytes, out _)
             || memory.TryFill(new PagedRange(pages, 0, 1), 1, out _)
-            || memory.TryRead(new PagedRanges(list), bytes, out _)).ShouldBe(0);
+            || memory.TryRead(new PagedRange(list), bytes, out _)).ShouldBe(0);
         any.ShouldBeFalse();
     }
 
