@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Hyperspan.Streaming;
 using Hyperspan.Testing;
 using Hyperspan.VhostUser;
 using Hyperspan.Virtio;
@@ -46,11 +47,7 @@ public partial class SurfaceRuleTests
                where !type.GetMethods(Declared).Any(other => other.Name == method.Name[3..] && TakesTheSame(other, method))
                select Describe(method),
         ];
-        without.Order(StringComparer.Ordinal).ShouldBe(
-        [
-            "GuestMemory.TryRead(ranges, destination, length, fault)",
-            "GuestMemory.TryWrite(ranges, source, length, fault)",
-        ]);
+        without.ShouldBeEmpty();
     }
 
     [Fact]

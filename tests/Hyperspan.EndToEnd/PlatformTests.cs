@@ -20,7 +20,8 @@ public sealed class PlatformTests : IDisposable
     [
         "AccessBitmapsTests", "AccessContractTests", "AddressingJsonTests", "ByteOrderTests", "DefaultReaderTests", "DeviceAddressSpaceTests", "GuestAddressTests",
         "GuestAddressTextTests", "GuestRangeTests", "GuestRangeAlgebraTests", "GuestMemoryRegionTests", "GuestMemoryStreamTests", "StreamingFaultTests", "PagedAccessTests",
-        "PagedRangeTests", "ReaderModelTests", "WriterModelTests", "ViewTests", "SourceDocumentTests", ".SliceTests", "RestrictionTests", ".PinTests", "PinUndoTests",
+        "PagedRangeTests", "PagedPartsTests", "ReaderModelTests", "WriterModelTests", "ViewTests", "SourceDocumentTests", ".SliceTests", "RestrictionTests", ".PinTests",
+        "PinUndoTests",
     ];
 
     // A thousand steps each.

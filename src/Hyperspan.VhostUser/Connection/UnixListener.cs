@@ -94,7 +94,7 @@ internal sealed class UnixListener : IDisposable
         }
     }
 
-    /// <summary>Makes it under a name that nobody looks for, in the same folder, and gives it the other one when it listens: between bind(2) and listen(2) it would refuse.</summary>
+    /// <summary>Makes it under a name that nobody looks for, in the same folder, and gives it the other one when it listens: between bind(2) and listen(2) it refuses.</summary>
     /// <returns>Null where the folder, its file system or the length of the path does not allow that.</returns>
     private static UnixListener? UnderOtherName(string path, int backlog, VhostUserOptions options)
     {

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>

@@ -4,6 +4,8 @@ using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Virtio;
 
 /// <summary>

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Reads something from front to back: a span, a range of guest memory, pages, a list of them.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Writes something from front to back: a span, a range of guest memory, pages, a list of them.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Reads the next bytes of another reader, and no more of them than a limit; see <see cref="MemoryReaderExtensions.Limit"/>.</summary>
 /// <typeparam name="TReader">The type of the other reader.</typeparam>

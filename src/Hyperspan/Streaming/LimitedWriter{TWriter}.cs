@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Writes to the next bytes of another writer, and to no more of them than a limit; see <see cref="MemoryWriterExtensions.Limit"/>.</summary>
 /// <typeparam name="TWriter">The type of the other writer.</typeparam>

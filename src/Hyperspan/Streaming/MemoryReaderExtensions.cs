@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>The members of sequential readers that are the same for all.</summary>
 public static class MemoryReaderExtensions

@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>A step of a sequential reader or writer failed. The message names what was asked for and what was left, or is that of the memory's fault.</summary>
 public sealed class MemoryStreamingException : Exception

@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>The members of sequential writers that are the same for all.</summary>
 public static class MemoryWriterExtensions

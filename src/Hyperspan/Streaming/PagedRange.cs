@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Bytes that lie scattered over guest pages: a list of page numbers, an offset into the first page, and a length; or several of these, one after the other.</summary>
 /// <remarks>

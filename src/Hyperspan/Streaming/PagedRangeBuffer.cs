@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>A <see cref="PagedRange"/>, or a part of one, that can be kept: in a field, in an array, across an <c>await</c>.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Reads the bytes of a paged range of guest memory from front to back.</summary>
 /// <remarks>That the pages are memory at all is found out by the reads. The default value has no bytes.</remarks>

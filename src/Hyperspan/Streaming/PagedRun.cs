@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Bytes of a paged range that are contiguous in guest memory, or the page number at which the range cannot be followed any further.</summary>
 public readonly struct PagedRun : IEquatable<PagedRun>

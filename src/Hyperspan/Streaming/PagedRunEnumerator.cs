@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Enumerates the contiguous runs of a <see cref="PagedRange"/>; see <see cref="PagedRange.Runs"/>.</summary>
 public ref struct PagedRunEnumerator

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>The steps of readers and writers over pages.</summary>
 internal static class PagedSteps

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Throws on behalf of the paged ranges.</summary>
 internal static class PagedThrow

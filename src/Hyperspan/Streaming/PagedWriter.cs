@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Writes to the bytes of a paged range of guest memory from front to back.</summary>
 /// <remarks>That the pages are memory at all is found out by the writes. The default value has no bytes.</remarks>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Reads a range of guest memory from front to back.</summary>
 /// <remarks>That the range is memory at all is found out by the reads. The default value has no bytes.</remarks>

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Writes to a range of guest memory from front to back.</summary>
 /// <remarks>That the range is memory at all is found out by the writes. The default value has no bytes.</remarks>

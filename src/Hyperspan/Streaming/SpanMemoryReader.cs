@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Reads a span of this process from front to back.</summary>
 /// <param name="span">The bytes. Not guest memory: a span over that can end the process.</param>

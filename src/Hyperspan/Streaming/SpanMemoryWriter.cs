@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Writes to a span of this process from front to back.</summary>
 /// <param name="span">The bytes. Not guest memory: a span over that can end the process.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Why a step of a sequential reader or writer failed: what was asked for, and what was left.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>Why a step of a sequential reader or writer failed.</summary>
 public enum StreamingFaultKind : byte

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Hyperspan;
+namespace Hyperspan.Streaming;
 
 /// <summary>What the readers and writers have in common but cannot inherit.</summary>
 internal static class StreamingSteps

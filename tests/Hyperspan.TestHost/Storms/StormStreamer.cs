@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.TestHost.Storms;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using Hyperspan.Guarding;
+using Hyperspan.Streaming;
 
 namespace Hyperspan.Tests.Memory;
 

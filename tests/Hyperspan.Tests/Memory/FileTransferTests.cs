@@ -1,3 +1,4 @@
+using Hyperspan.Streaming;
 using Hyperspan.Tests.Backing;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;

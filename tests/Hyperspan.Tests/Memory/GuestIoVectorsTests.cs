@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Hyperspan.Streaming;
 using Hyperspan.Tests.Backing;
 using Hyperspan.Tests.Infrastructure;
 using Microsoft.Win32.SafeHandles;

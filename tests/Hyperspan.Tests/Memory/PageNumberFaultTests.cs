@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Memory;
 
 /// <summary>A number in a list of pages that names no address: the fault gives the number, its place and the operation.</summary>

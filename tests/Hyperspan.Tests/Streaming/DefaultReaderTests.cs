@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>Readers and writers that are the default value, and arrays whose length a guest has chosen.</summary>

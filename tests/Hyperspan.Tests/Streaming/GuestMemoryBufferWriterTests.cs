@@ -4,6 +4,8 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 public class GuestMemoryBufferWriterTests

@@ -3,6 +3,8 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 public class GuestMemoryStreamTests

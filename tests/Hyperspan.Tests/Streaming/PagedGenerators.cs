@@ -1,7 +1,9 @@
 using FsCheck;
 using FsCheck.Fluent;
 
-namespace Hyperspan.Tests.Addressing.Paged;
+using Hyperspan.Streaming;
+
+namespace Hyperspan.Tests.Streaming;
 
 /// <summary>Page lists as guests send them, and cuts that like the edges of pages.</summary>
 internal static class PagedGenerators

@@ -1,8 +1,10 @@
 using FsCheck.Fluent;
 
-using static Hyperspan.Tests.Addressing.Paged.PagedGenerators;
+using Hyperspan.Streaming;
 
-namespace Hyperspan.Tests.Addressing.Paged;
+using static Hyperspan.Tests.Streaming.PagedGenerators;
+
+namespace Hyperspan.Tests.Streaming;
 
 /// <summary>Paged ranges of several parts.</summary>
 public class PagedPartsTests

@@ -1,8 +1,11 @@
 using FsCheck.Fluent;
 
-using static Hyperspan.Tests.Addressing.Paged.PagedGenerators;
+using Hyperspan.Streaming;
+using Hyperspan.Tests.Addressing;
 
-namespace Hyperspan.Tests.Addressing.Paged;
+using static Hyperspan.Tests.Streaming.PagedGenerators;
+
+namespace Hyperspan.Tests.Streaming;
 
 public class PagedRangeTests
 {

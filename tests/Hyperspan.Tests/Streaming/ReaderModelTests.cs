@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>Every reader against a <see cref="MemoryStream"/> over the same bytes.</summary>

@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>To the last byte and not one further, although there is memory behind it.</summary>

@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>What happens when a step fails: what is said, and that nothing is consumed.</summary>

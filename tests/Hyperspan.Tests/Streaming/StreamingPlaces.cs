@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>One memory and, in it, 10 KiB that lie contiguous, over pages out of order, and over a list of ranges that do not meet at pages.</summary>

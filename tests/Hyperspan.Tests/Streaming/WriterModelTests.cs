@@ -3,6 +3,8 @@ using System.Runtime.InteropServices;
 using FsCheck;
 using FsCheck.Fluent;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Streaming;
 
 /// <summary>Every writer against a byte array.</summary>

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Win32.SafeHandles;
 
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Tracking;
 
 /// <summary>What is pinned for writing is written at any time by whoever holds it: it counts as written in each period, and once more when it is unpinned.</summary>

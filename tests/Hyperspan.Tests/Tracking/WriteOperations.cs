@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Tests.Tracking;
 
 /// <summary>Every way to write to a memory, with the bytes that it writes.</summary>

@@ -1,3 +1,4 @@
+using Hyperspan.Streaming;
 using Hyperspan.Synchronization;
 using Hyperspan.Translation;
 

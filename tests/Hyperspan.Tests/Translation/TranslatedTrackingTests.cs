@@ -1,3 +1,4 @@
+using Hyperspan.Streaming;
 using Hyperspan.Tests.Tracking;
 using Hyperspan.Translation;
 

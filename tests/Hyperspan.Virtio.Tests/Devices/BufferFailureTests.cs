@@ -1,3 +1,5 @@
+using Hyperspan.Streaming;
+
 namespace Hyperspan.Virtio.Tests;
 
 /// <summary>A buffer that cannot be accessed fails its request, of whichever device, and nothing else.</summary>

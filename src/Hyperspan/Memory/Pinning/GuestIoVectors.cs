@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Hyperspan.Interop.Linux;
+using Hyperspan.Streaming;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;

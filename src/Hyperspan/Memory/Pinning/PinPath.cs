@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hyperspan.Streaming;
 
 namespace Hyperspan;
 
