@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
-using Microsoft.Win32.SafeHandles;
-
 using Hyperspan.Streaming;
+using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan.Tests.Tracking;
 
