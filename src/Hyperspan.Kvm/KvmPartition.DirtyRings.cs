@@ -13,7 +13,9 @@ public sealed unsafe partial class KvmPartition
     /// Takes the pages that the processors wrote to out of their dirty rings, and has the next write to each noted again. A processor whose ring is full waits for this
     /// (<see cref="KvmExitKind.DirtyRingFull"/>).
     /// </summary>
-    /// <param name="page">Called for each page, with its guest-physical address; one page may come several times. Not for slots that have gone.</param>
+    /// <param name="page">
+    /// Called for each page, with its guest-physical address; one page may come several times. Not for slots that have gone, unless another has their number since.
+    /// </param>
     /// <returns>How many entries were taken.</returns>
     /// <exception cref="InvalidOperationException">The partition has no dirty rings.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
@@ -27,12 +29,13 @@ public sealed unsafe partial class KvmPartition
 
         lock (_ringLock)
         {
-            var bases = Slots.ToDictionary(static slot => slot.Number, static slot => slot.Range.Start);
+            var ranges = Slots.ToDictionary(static slot => slot.Number, static slot => slot.Range);
             return TakeFromRings((slot, index) =>
             {
-                if (bases.TryGetValue(slot, out GuestAddress start))
+                // An entry of a slot that has gone since may carry the number of another one, of another length.
+                if (ranges.TryGetValue(slot, out GuestRange range) && index < range.Length / GuestAddress.PageSize)
                 {
-                    page(start + (index * GuestAddress.PageSize));
+                    page(range.Start + (index * GuestAddress.PageSize));
                 }
             });
         }
