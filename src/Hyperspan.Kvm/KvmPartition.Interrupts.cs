@@ -59,7 +59,7 @@ public sealed unsafe partial class KvmPartition
     /// <param name="data">The data.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number is none of those.</exception>
     /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
-    /// <exception cref="KvmException">The kernel refused.</exception>
+    /// <exception cref="KvmException">The kernel refused: there are too many. Nothing has changed.</exception>
     public void SetMessageRoute(uint route, ulong address, uint data)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(route, IoApicPins);
@@ -67,21 +67,44 @@ public sealed unsafe partial class KvmPartition
         RequireController();
         lock (_routeLock)
         {
+            bool isChange = _messages.TryGetValue(route, out (ulong, uint) before);
             _messages[route] = (address, data);
-            SetRoutes();
+            try
+            {
+                SetRoutes();
+            }
+            catch
+            {
+                // One that the kernel refuses would have all that come after it refused.
+                _messages.Remove(route);
+                if (isChange)
+                {
+                    _messages.Add(route, before);
+                }
+
+                throw;
+            }
         }
     }
 
     /// <summary>Takes a route away.</summary>
     /// <param name="route">The number.</param>
-    /// <exception cref="KvmException">The kernel refused.</exception>
+    /// <exception cref="KvmException">The kernel refused. Nothing has changed.</exception>
     public void RemoveMessageRoute(uint route)
     {
         lock (_routeLock)
         {
-            if (_messages.Remove(route))
+            if (_messages.Remove(route, out (ulong, uint) before))
             {
-                SetRoutes();
+                try
+                {
+                    SetRoutes();
+                }
+                catch
+                {
+                    _messages.Add(route, before);
+                    throw;
+                }
             }
         }
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 using Hyperspan.Devices;
 using Hyperspan.Kvm.Tests.Infrastructure;
 
@@ -163,6 +165,33 @@ public sealed class DoorbellTests
     }
 
     [SkippableFact]
+    public void A_route_too_many_is_refused_and_the_others_can_be_changed()
+    {
+        Need.Kvm();
+        using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true });
+
+        // Told to the kernel one by one they take half a minute.
+        Dictionary<uint, (ulong Address, uint Data)> routes = RoutesOf(partition);
+        for (uint route = 24; route <= 4095; route++)
+        {
+            routes.Add(route, (0xfee0_0000, 0x40));
+        }
+
+        Should.Throw<KvmException>(() => partition.RemoveMessageRoute(24));
+        routes.Count.ShouldBe(4072, "nothing has changed");
+        for (uint route = 4080; route <= 4095; route++)
+        {
+            routes.Remove(route);
+        }
+
+        partition.SetMessageRoute(4080, 0xfee0_0000, 0x40);
+        Should.Throw<KvmException>(() => partition.SetMessageRoute(4081, 0xfee0_0000, 0x40));
+        partition.SetMessageRoute(24, 0xfee0_0000, 0x41);
+        partition.RemoveMessageRoute(25);
+        partition.SetMessageRoute(4081, 0xfee0_0000, 0x40);
+    }
+
+    [SkippableFact]
     public void Without_a_controller_there_are_no_interrupts()
     {
         Need.Kvm();
@@ -173,6 +202,9 @@ public sealed class DoorbellTests
         Should.Throw<InvalidOperationException>(() => partition.ConnectInterrupt(source, 3));
         Should.Throw<ArgumentException>(() => new KvmPartition(new KvmPartitionOptions { IntervalTimer = true }));
     }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_messages")]
+    private static extern ref Dictionary<uint, (ulong Address, uint Data)> RoutesOf(KvmPartition partition);
 
     // Each eventfd of a kernel has a number of its own, which a descriptor used again does not share.
     private static string? Identity(nint descriptor)
