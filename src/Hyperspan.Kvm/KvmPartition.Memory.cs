@@ -82,6 +82,7 @@ public sealed unsafe partial class KvmPartition
                 throw;
             }
 
+            mapping.Publish();
             _mappings.Add(mapping);
             return mapping;
         }
@@ -128,8 +129,7 @@ public sealed unsafe partial class KvmPartition
             ObjectDisposedException.ThrowIf(mapping.IsUnmapped, mapping);
             ThrowIfLocked(mapping);
             ulong first = mapping.States.Min(static slot => slot.Range.Start.Value);
-            ulong delta = unchecked(to.Value - first);
-            if (delta == 0)
+            if (to.Value == first)
             {
                 return;
             }
@@ -137,30 +137,42 @@ public sealed unsafe partial class KvmPartition
             var ranges = new List<GuestRange>();
             foreach (SlotState slot in mapping.States)
             {
-                GuestRange range = PlaceOf(slot.Range, delta, mapping.Memory.Name);
+                GuestRange range = PlaceOf(slot.Range, first, to, mapping.Memory.Name);
                 ThrowIfOverlapping(range, mapping.Memory.Name, except: mapping);
                 ranges.Add(range);
             }
 
             // In the order in which no slot of this memory comes to lie upon another one.
             SlotState[] states = [.. mapping.States];
-            bool up = delta <= long.MaxValue;
-            for (int i = 0; i < states.Length; i++)
+            bool up = to.Value > first;
+            try
             {
-                int at = up ? states.Length - 1 - i : i;
-                GuestRange before = states[at].Range;
-                states[at].Range = ranges[at];
-                try
+                for (int i = 0; i < states.Length; i++)
                 {
-                    SetSlot(mapping, states[at], before.Length, "move");
-                    ReportGone(mapping, states[at]);
-                }
-                catch
-                {
-                    states[at].Range = before;
-                    throw;
+                    int at = up ? states.Length - 1 - i : i;
+                    MoveSlot(mapping, states[at], ranges[at]);
                 }
             }
+            finally
+            {
+                mapping.Publish();
+            }
+        }
+    }
+
+    private void MoveSlot(MemoryMapping mapping, SlotState slot, GuestRange to)
+    {
+        GuestRange before = slot.Range;
+        slot.Range = to;
+        try
+        {
+            SetSlot(mapping, slot, before.Length, "move");
+            ReportGone(mapping, slot);
+        }
+        catch
+        {
+            slot.Range = before;
+            throw;
         }
     }
 
@@ -182,7 +194,7 @@ public sealed unsafe partial class KvmPartition
             throw new ArgumentException($"The region {name} has moved since it was made: a slot stays where it is.", nameof(memory));
         }
 
-        GuestRange range = PlaceOf(region.Range, address.Value, name);
+        GuestRange range = PlaceOf(region.Range, 0, address, name);
         if (range.Start.Value % GuestAddress.PageSize != 0 || range.Length % GuestAddress.PageSize != 0 || (nuint)host % GuestAddress.PageSize != 0)
         {
             throw new ArgumentException($"The region {name} does not consist of whole pages of 4096 bytes, in the guest and in this process.", nameof(memory));
@@ -235,16 +247,17 @@ public sealed unsafe partial class KvmPartition
         mapping.Add(slot, mapping.IsReadOnly(region));
     }
 
-    private static GuestRange PlaceOf(GuestRange range, ulong delta, string name)
+    /// <summary>Where a range comes to lie when what begins at an address is to begin at another.</summary>
+    private static GuestRange PlaceOf(GuestRange range, ulong from, GuestAddress address, string name)
     {
-        ulong start = unchecked(range.Start.Value + delta);
-        return start % GuestAddress.PageSize == 0 && range.Length - 1 <= ulong.MaxValue - start
+        ulong start = unchecked(address.Value + (range.Start.Value - from));
+        return start % GuestAddress.PageSize == 0 && start >= address.Value && range.Length - 1 <= ulong.MaxValue - start
             ? new GuestRange(start, range.Length)
             : throw new ArgumentException(
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"The region {name} cannot lie at 0x{start:x}: that is no multiple of 4096, or too near to the end of the address space."),
-                nameof(range));
+                nameof(address));
     }
 
     private void ThrowIfOverlapping(GuestRange range, string name, MemoryMapping? except)

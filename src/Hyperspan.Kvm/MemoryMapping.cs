@@ -42,11 +42,7 @@ public sealed partial class MemoryMapping : IDisposable
     /// <exception cref="InvalidOperationException">It would overlap other memory, or a page is pinned for a device. Nothing has changed.</exception>
     /// <exception cref="ArgumentException">The address is misaligned, or too near to the end of the address space. Nothing has changed.</exception>
     /// <exception cref="KvmException">The kernel refused. Slots above may have moved.</exception>
-    public void MoveTo(GuestAddress address)
-    {
-        _partition.Move(this, address);
-        Publish();
-    }
+    public void MoveTo(GuestAddress address) => _partition.Move(this, address);
 
     /// <summary>As <see cref="Unmap"/>.</summary>
     public void Dispose() => Unmap();
@@ -62,8 +58,6 @@ public sealed partial class MemoryMapping : IDisposable
         {
             _readOnlySlots.Add(slot.Number);
         }
-
-        Publish();
     }
 
     internal void Clear()
@@ -73,7 +67,8 @@ public sealed partial class MemoryMapping : IDisposable
         Publish();
     }
 
-    private void Publish() => Volatile.Write(
+    /// <summary>Shows what has changed, under the partition's lock for memory.</summary>
+    internal void Publish() => Volatile.Write(
         ref _slots,
         [.. _states.Select(slot => new MemorySlot(slot.Number, slot.Range, IsReadOnly(slot)))]);
 }

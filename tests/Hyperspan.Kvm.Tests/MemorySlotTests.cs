@@ -56,6 +56,8 @@ public sealed class MemorySlotTests
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere, odd, readOnly: false)).Message.ShouldContain("whole pages");
         Should.Throw<ArgumentException>(() => partition.Map(Elsewhere + 0x10, ram, readOnly: false)).Message.ShouldContain("4096");
         Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_ffff_f000, ram, readOnly: false)).Message.ShouldContain("end of the address space");
+        using GuestMemory high = new GuestMemoryBuilder("high").AddRegion(0x1_0000_0000, new HeapBacking(0x1000)).Build();
+        Should.Throw<ArgumentException>(() => partition.Map(0xffff_ffff_0000_0000, high, readOnly: false)).ParamName.ShouldBe("address");
         using var other = new GuestMemory(new HeapBacking(0x1000), "other");
         Should.Throw<InvalidOperationException>(() => partition.Map(0x2000, other, readOnly: false)).Message.ShouldContain("overlaps the memory 'ram'");
         partition.Slots.Count.ShouldBe(1);
@@ -198,6 +200,52 @@ public sealed class MemorySlotTests
 
         ShouldSee(guest, 1, 2);
         running.Stop().Kind.ShouldBe(KvmExitKind.Interrupted);
+    }
+
+    [SkippableFact]
+    public void Slots_are_seen_as_they_are_before_or_after_a_move()
+    {
+        Need.Kvm();
+        using var partition = new KvmPartition();
+        using GuestMemory ram = new GuestMemoryBuilder("two").AddRegion(0, new SharedBacking(0x1000)).AddRegion(0x2000, new SharedBacking(0x1000)).Build();
+        MemoryMapping mapping = partition.Map(ram);
+        int moving = 2;
+        Parallel.For(0, 3, who =>
+        {
+            for (uint i = 0; who < 2 && i < 300; i++)
+            {
+                mapping.MoveTo(Elsewhere * (i % 7));
+            }
+
+            _ = who < 2 ? Interlocked.Decrement(ref moving) : moving;
+            while (who == 2 && Volatile.Read(ref moving) > 0)
+            {
+                IReadOnlyList<MemorySlot> slots = mapping.Slots;
+                (slots[1].Range.Start.Value - slots[0].Range.Start.Value).ShouldBe(0x2000UL);
+            }
+        });
+        mapping.Slots.ShouldBe(partition.Slots);
+    }
+
+    /// <summary>As many as a guest's memory has holes: the time for all of them must not be that of each times their number.</summary>
+    [SkippableFact]
+    public void Many_regions_are_mapped_at_a_cost_in_proportion_to_their_number()
+    {
+        Need.Kvm();
+        const uint Count = 2000;
+        using var partition = new KvmPartition();
+        var backing = new SharedBacking(Count * 0x1000UL);
+        var builder = new GuestMemoryBuilder("scattered");
+        for (uint i = 0; i < Count; i++)
+        {
+            builder.AddRegion(i * 0x2000UL, backing, backingOffset: i * 0x1000UL, length: 0x1000);
+        }
+
+        using GuestMemory memory = builder.Build();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        MemoryMapping mapping = partition.Map(memory);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(Count * 2000L);
+        mapping.Slots.Count.ShouldBe((int)Count);
     }
 
     [SkippableFact]
