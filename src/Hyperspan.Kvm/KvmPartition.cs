@@ -232,27 +232,26 @@ public sealed unsafe partial class KvmPartition : IDisposable
         return list[1..(int)(list[0] + 1)];
     }
 
-    /// <summary>Ends the machine: see the remarks on the class. Idempotent. Not from within a device's handler, on a processor's thread.</summary>
+    /// <summary>
+    /// Ends the machine: see the remarks on the class. Idempotent; whoever disposes it while another does waits as well. Not from within a device's handler, on a
+    /// processor's thread.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It was called on a thread that runs one of its processors. Nothing has changed.</exception>
     public void Dispose()
     {
         List<VirtualProcessor> processors;
         List<Registration> registrations;
         lock (_lock)
         {
-            if (_disposed)
-            {
-                return;
-            }
-
+            ThrowIfOnProcessor();
             _disposed = true;
             processors = [.. _processors];
             registrations = [.. _registrations];
         }
 
-        foreach (VirtualProcessor processor in processors)
-        {
-            processor.Dispose();
-        }
+        // All are asked before one is waited for: those that go on keep the others from being heard.
+        processors.ForEach(static processor => processor.BeginDispose());
+        processors.ForEach(static processor => processor.Dispose());
 
         Close();
         _device.Dispose();
@@ -271,6 +270,19 @@ public sealed unsafe partial class KvmPartition : IDisposable
         }
 
         ReportRingGone();
+    }
+
+    /// <summary>A thread that is in a device's handler cannot wait for its own processor.</summary>
+    /// <exception cref="InvalidOperationException">This thread runs one of the processors.</exception>
+    internal void ThrowIfOnProcessor()
+    {
+        foreach (VirtualProcessor processor in Processors)
+        {
+            if (processor.IsOnThisThread)
+            {
+                throw new InvalidOperationException($"A device cannot wait for processor {processor.Id} of '{Name}', which waits for it.");
+            }
+        }
     }
 
     /// <summary>Makes a request to the machine.</summary>

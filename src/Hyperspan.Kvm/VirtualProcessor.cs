@@ -58,6 +58,9 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     /// <summary>Gets a value indicating whether a thread is running it.</summary>
     public bool IsRunning => Volatile.Read(ref _runningThread) != 0;
 
+    /// <summary>Gets a value indicating whether this thread runs it: a device's handler was called.</summary>
+    internal bool IsOnThisThread => Volatile.Read(ref _runningThread) is not 0 and var thread && thread == LibC.GetTid();
+
     /// <summary>
     /// Brings the processor back from its guest, at once: <see cref="Run()"/> returns with <see cref="KvmExitKind.Interrupted"/>. One that does not run does so at
     /// the start of its next run. No request is lost; several before it has returned count as one. A request made while a device's handler works takes effect after it.
@@ -71,20 +74,12 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
     /// <exception cref="InvalidOperationException">It was called on the thread that runs the processor.</exception>
     public void Dispose()
     {
-        lock (_lock)
+        if (IsOnThisThread)
         {
-            if (_runningThread != 0 && _runningThread == LibC.GetTid())
-            {
-                throw new InvalidOperationException("A processor cannot be disposed by a device that it waits for.");
-            }
-
-            if (!_disposed)
-            {
-                _disposed = true;
-                RequestInterrupt();
-            }
+            throw new InvalidOperationException("A processor cannot be disposed by a device that it waits for.");
         }
 
+        BeginDispose();
         var wait = default(SpinWait);
         while (true)
         {
@@ -109,8 +104,21 @@ public sealed unsafe partial class VirtualProcessor : IDisposable
         _partition.Remove(this);
     }
 
+    /// <summary>Asks it to come back for good, and waits for nothing.</summary>
+    internal void BeginDispose()
+    {
+        lock (_lock)
+        {
+            if (!_disposed)
+            {
+                _disposed = true;
+                RequestInterrupt();
+            }
+        }
+    }
+
     /// <summary>Interrupts it, unless it has been disposed.</summary>
-    private bool TryInterrupt()
+    internal bool TryInterrupt()
     {
         lock (_lock)
         {

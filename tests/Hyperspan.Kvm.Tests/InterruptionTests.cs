@@ -154,6 +154,61 @@ public sealed class InterruptionTests
     }
 
     [SkippableFact]
+    public void A_device_that_tries_to_dispose_the_partition_changes_nothing_and_it_is_disposed_all_the_same()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(dx, 0x3f8);
+            a.@out(dx, al);
+            a.hlt();
+        });
+        VirtualProcessor processor = guest.Processor(ring: 0);
+        Exception? thrown = null;
+        guest.Partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, _) => thrown = Record.Exception(guest.Partition.Dispose), "suicidal");
+        processor.Run().Kind.ShouldBe(KvmExitKind.Halt);
+        thrown.ShouldBeOfType<InvalidOperationException>().Message.ShouldContain("processor 0 of 'partition'");
+        guest.Partition.CreateProcessor(5).Id.ShouldBe(5U);
+        guest.Partition.Dispose();
+        Should.Throw<ObjectDisposedException>(() => processor.Run());
+        guest.Partition.Slots.ShouldBeEmpty();
+    }
+
+    /// <summary>Whoever gives the memory away when it returns must not find the guest in it.</summary>
+    [SkippableFact]
+    public void Whoever_disposes_a_partition_while_another_does_waits_as_well()
+    {
+        using var guest = new GuestProgram(a =>
+        {
+            a.mov(dx, 0x3f8);
+            a.@out(dx, al);
+            a.hlt();
+        });
+        using ManualResetEventSlim isIn = new(), mayLeave = new();
+        guest.Partition.Ports.AddHandler(
+            new GuestRange(0x3f8, 1),
+            (_, _) => { },
+            (_, _) =>
+            {
+                isIn.Set();
+                mayLeave.Wait();
+            },
+            "slow");
+        VirtualProcessor processor = guest.Processor(ring: 0);
+        var running = new RunningProcessor(processor);
+        isIn.Wait();
+        Thread[] disposals = [new(guest.Partition.Dispose), new(guest.Partition.Dispose)];
+        foreach (Thread disposal in disposals)
+        {
+            disposal.Start();
+            disposal.Join(100).ShouldBeFalse("the processor has not come back");
+        }
+
+        mayLeave.Set();
+        Array.ForEach(disposals, static disposal => disposal.Join());
+        Should.Throw<AggregateException>(() => running.Wait()).InnerException.ShouldBeOfType<ObjectDisposedException>();
+    }
+
+    [SkippableFact]
     public void After_disposal_everything_says_so()
     {
         using GuestProgram guest = Spinning();

@@ -23,10 +23,11 @@ public sealed partial class VirtualMachine
     /// Brings all processors out of the guest and lets devices finish the requests at hand: then nothing changes the guest's memory but whoever calls this. The guest's
     /// clocks go on. Waits for it. Several pauses hold until as many are resumed. Before <see cref="Run"/> too.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The machine has ended.</exception>
+    /// <exception cref="InvalidOperationException">The machine has ended, or a device's handler asks, on a processor's thread, for which it would wait.</exception>
     /// <exception cref="TimeoutException">A request of a device does not return within <see cref="MachineOptions.StopTimeout"/>. The machine goes on.</exception>
     public void Pause()
     {
+        _partition.ThrowIfOnProcessor();
         lock (_gate)
         {
             _pauses++;
@@ -36,7 +37,7 @@ public sealed partial class VirtualMachine
         {
             foreach (VirtualProcessor processor in _partition.Processors)
             {
-                processor.Interrupt();
+                processor.TryInterrupt();
             }
 
             long start = Stopwatch.GetTimestamp();
@@ -114,7 +115,7 @@ public sealed partial class VirtualMachine
     /// </param>
     /// <param name="cancellationToken">Ends it, and leaves what was at the path.</param>
     /// <returns>What was saved.</returns>
-    /// <exception cref="InvalidOperationException">The machine has ended.</exception>
+    /// <exception cref="InvalidOperationException">The machine has ended, or a device's handler asks, on a processor's thread.</exception>
     /// <exception cref="TimeoutException">A request of a device does not return within <see cref="MachineOptions.StopTimeout"/>. The machine goes on.</exception>
     /// <exception cref="KvmException">The kernel does not give a part of the state.</exception>
     /// <exception cref="ArgumentException">A section has the name of one of the machine's; or the path is that of the snapshot this one would be a difference to.</exception>

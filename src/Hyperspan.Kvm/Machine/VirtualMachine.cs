@@ -32,6 +32,7 @@ public sealed partial class VirtualMachine : IDisposable
     private readonly EventFile _button;
     private readonly TaskCompletionSource<MachineEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _started;
+    private bool _disposed;
 
     /// <summary>Initializes a new instance of the <see cref="VirtualMachine"/> class, ready to run.</summary>
     /// <param name="options">What it consists of.</param>
@@ -65,7 +66,7 @@ public sealed partial class VirtualMachine : IDisposable
             _memory = options.Restore?.CreateMemory("ram") ?? BootLayout.CreateMemory("ram", _layout.MemorySize);
             _parts.Add(_memory);
             _partition.Map(_memory);
-            Console = new SerialPort(Connect(SerialPort.Line).Signal);
+            Console = new SerialPort(Raising(Connect(SerialPort.Line)));
             _partition.Ports.AddHandler(new GuestRange(SerialPort.FirstPort, SerialPort.PortCount), Console, "console");
             _button = Connect(PowerPorts.ButtonLine);
             AddPowerPorts();
@@ -115,12 +116,14 @@ public sealed partial class VirtualMachine : IDisposable
         [.. _partition.Processors.Select(static processor => processor.Statistics)],
         [.. _transports.Select(static transport => transport.Requests)]);
 
-    /// <summary>Runs the machine, each processor on a thread of its own, until it ends.</summary>
+    /// <summary>Runs the machine, each processor on a thread of its own, until it ends; it is stopped where it is disposed meanwhile.</summary>
     /// <param name="cancellationToken">Stops it: at once, as if its plug were pulled. Requests of devices at hand are done when this is disposed.</param>
     /// <returns>How it ended. The processors are out of the guest then.</returns>
     /// <exception cref="InvalidOperationException">It has been run before.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     public MachineEnd Run(CancellationToken cancellationToken = default)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
         if (Interlocked.Exchange(ref _started, true))
         {
             throw new InvalidOperationException("A machine is run once.");
@@ -131,7 +134,7 @@ public sealed partial class VirtualMachine : IDisposable
         lock (_gate)
         {
             _running = processors.Length;
-            if (_options.Restore is not null && _pauses == 0)
+            if (_options.Restore is not null && _pauses == 0 && !_end.Task.IsCompleted)
             {
                 ResumeDevices();
             }
@@ -161,7 +164,7 @@ public sealed partial class VirtualMachine : IDisposable
 
             foreach (VirtualProcessor processor in processors)
             {
-                processor.Interrupt();
+                processor.TryInterrupt();
             }
 
             foreach (Thread thread in threads)
@@ -177,15 +180,25 @@ public sealed partial class VirtualMachine : IDisposable
     /// <param name="cancellationToken">Stops it: at once, as if its plug were pulled.</param>
     /// <returns>How it ended.</returns>
     /// <exception cref="InvalidOperationException">It has been run before.</exception>
+    /// <exception cref="ObjectDisposedException">It has been disposed.</exception>
     public Task<MachineEnd> RunAsync(CancellationToken cancellationToken = default) =>
         Task.Factory.StartNew(() => Run(cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Presses the power button: a guest that listens to it shuts down.</summary>
     public void PressPowerButton() => _button.Signal();
 
-    /// <summary>Ends the machine; devices finish the requests at hand, for as long as <see cref="MachineOptions.StopTimeout"/> allows. Idempotent.</summary>
+    /// <summary>
+    /// Ends the machine, also one that runs or is paused; devices finish the requests at hand, for as long as <see cref="MachineOptions.StopTimeout"/> allows. Idempotent. Not from
+    /// within a device's handler, on a processor's thread.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It was called on a processor's thread. Nothing has changed.</exception>
     public void Dispose()
     {
+        _partition.ThrowIfOnProcessor();
+        Volatile.Write(ref _disposed, true);
+
+        // Processors that are paused wait for the end, or for somebody who resumes them.
+        End(new MachineEnd(MachineEndKind.Stopped));
         foreach (VirtioMmioTransport transport in _transports)
         {
             transport.Dispose();
@@ -259,6 +272,19 @@ public sealed partial class VirtualMachine : IDisposable
         return source;
     }
 
+    /// <summary>Raises an interrupt, for as long as there is a machine: who still types to the console of one that has ended must not find out by an exception.</summary>
+    private static Action Raising(EventFile line) => () =>
+    {
+        try
+        {
+            line.Signal();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Nobody is there to be interrupted.
+        }
+    };
+
     private void AddPowerPorts() => _partition.Ports.AddHandler(
         new GuestRange(PowerPorts.SleepControl, 3),
         static (_, _) => { },
@@ -283,7 +309,7 @@ public sealed partial class VirtualMachine : IDisposable
             IVirtioDevice device = _options.Devices[i];
             places[i] = new MmioDevicePlace(BootLayout.Devices + ((ulong)i * MmioDevicePlace.Length), Lines[i]);
             string name = string.Create(CultureInfo.InvariantCulture, $"{_options.Name} device {i}");
-            _transports.Add(new VirtioMmioTransport(_partition, places[i].Address, device, _memory, Connect(places[i].Line).Signal, name)
+            _transports.Add(new VirtioMmioTransport(_partition, places[i].Address, device, _memory, Raising(Connect(places[i].Line)), name)
             {
                 OnFailure = _options.OnDeviceFailure,
                 StopTimeout = _options.StopTimeout,
@@ -363,14 +389,7 @@ public sealed partial class VirtualMachine : IDisposable
 
             foreach (VirtualProcessor processor in _partition.Processors)
             {
-                try
-                {
-                    processor.Interrupt();
-                }
-                catch (ObjectDisposedException)
-                {
-                    // It has ended.
-                }
+                processor.TryInterrupt();
             }
         }
     }

@@ -78,6 +78,78 @@ public sealed class VirtualMachineTests : IDisposable
         }
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task One_that_is_disposed_while_it_runs_or_is_paused_is_stopped(bool isPaused)
+    {
+        Need.Kvm();
+        using VirtualMachine machine = Flat(Spin, processors: 2);
+        Task<MachineEnd> running = machine.RunAsync();
+        Eventually.True(() => machine.Statistics.Processors[0].Entries > 0, "it runs");
+        if (isPaused)
+        {
+            machine.Pause();
+        }
+
+        machine.Dispose();
+        (await running.WaitAsync(TimeSpan.FromMinutes(1))).ShouldBe(new MachineEnd(MachineEndKind.Stopped));
+        Should.Throw<InvalidOperationException>(machine.Pause);
+        if (isPaused)
+        {
+            machine.Resume();
+        }
+    }
+
+    [SkippableFact]
+    public void One_that_has_been_disposed_does_not_run()
+    {
+        Need.Kvm();
+        VirtualMachine machine = Flat(Spin);
+        machine.Dispose();
+        Should.Throw<ObjectDisposedException>(() => machine.Run(new CancellationTokenSource(TimeSpan.FromMinutes(1)).Token));
+        Should.Throw<InvalidOperationException>(machine.Pause);
+    }
+
+    /// <summary>A device that waited for the processor that waits for it would wait for ever, or for nothing.</summary>
+    [SkippableFact]
+    public void A_device_can_neither_pause_nor_dispose_the_machine_whose_processor_waits_for_it()
+    {
+        Need.Kvm();
+        using VirtualMachine machine = Flat(a =>
+        {
+            a.mov(dx, 0x700);
+            a.@out(dx, al);
+            PowerOff(a);
+        });
+        var thrown = new List<Exception?>();
+        machine.Partition.Ports.AddHandler(
+            new GuestRange(0x700, 1),
+            (_, _) => { },
+            (_, _) => thrown.AddRange([Record.Exception(machine.Pause), Record.Exception(machine.Dispose)]),
+            "suicidal");
+        machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
+        thrown.Count.ShouldBe(2);
+        thrown.ShouldAllBe(e => e is InvalidOperationException);
+    }
+
+    /// <summary>Keys are typed whenever they are: also when the machine has just gone, or is being made anew.</summary>
+    [SkippableFact]
+    public async Task Whoever_types_to_a_machine_that_has_gone_is_not_told_by_an_exception()
+    {
+        Need.Kvm();
+        VirtualMachine machine = Flat(a =>
+        {
+            a.mov(dx, 0x3f9);
+            a.mov(al, 3);
+            a.@out(dx, al);
+            PowerOff(a);
+        });
+        machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
+        machine.Dispose();
+        await machine.Console.WriteAsync("typed"u8.ToArray());
+    }
+
     [SkippableFact]
     public void A_failure_says_where_and_why()
     {
@@ -130,6 +202,13 @@ public sealed class VirtualMachineTests : IDisposable
         machine.Memory.Write(High + (60UL << 30), 1u);
         machine.Memory.Regions.Count.ShouldBe(2);
         machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
+    }
+
+    private static void Spin(Assembler a)
+    {
+        Label loop = a.CreateLabel();
+        a.Label(ref loop);
+        a.jmp(loop);
     }
 
     private static void PowerOff(Assembler a)
