@@ -36,8 +36,11 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
         _notify = notify;
         _failed = failed;
         _told = told;
-        _bufferFailures = new BufferFailureLog((text, _) => told($"{name}, queue {index}: {text}"));
+        _bufferFailures = new BufferFailureLog((text, _) => told($"{Name}: {text}"));
     }
+
+    /// <summary>Gets what it is called in what is told of it.</summary>
+    internal string Name => $"{_name}, queue {_index}";
 
     /// <summary>Gets the event that is signaled when the driver has made something available, or to stop.</summary>
     internal EventFile Kick { get; } = new();
@@ -217,7 +220,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     internal string Describe()
     {
         string requests = _overlapped?.DescribeInFlight(TimeSpan.Zero, MostNamed) is { Count: > 0 } names ? string.Join("; ", names) : "a request";
-        return $"{_name}, queue {_index}: {requests}";
+        return $"{Name}: {requests}";
     }
 
     private void Remember()
@@ -315,7 +318,7 @@ internal sealed class VirtioMmioQueue : IVirtQueueNotifier, IDisposable
     {
         if (!IsAbandoned)
         {
-            _failed($"{_name}, queue {_index}: {reason}");
+            _failed($"{Name}: {reason}");
         }
     }
 

@@ -31,6 +31,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     private readonly Action _interrupt;
     private readonly VirtioMmioQueue[] _queues;
     private readonly List<IDisposable> _registrations = [];
+    private readonly string _name;
+    private readonly DriverErrorLog _errors;
     private ulong _features;
     private ulong _written;
     private uint _deviceSelect;
@@ -81,6 +83,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         _device = device;
         _memory = memory;
         _interrupt = interrupt;
+        _name = name;
+        _errors = new DriverErrorLog(Tell);
         _queues =
         [
             .. Enumerable.Range(0, device.QueueCount)
@@ -92,8 +96,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
     public long Requests => _queues.Sum(static queue => queue.Requests);
 
     /// <summary>
-    /// Gets or sets what is called when a queue fails, with the reason, on its thread; and, once a second at most, when requests have failed because their buffers could not be
-    /// accessed, after which the queue goes on.
+    /// Gets or sets what is called when a queue fails, with the reason, on its thread or that of the register's write; and, once a second at most, when requests have failed
+    /// because their buffers could not be accessed, after which the queue goes on. A driver that fails its queues again and again is told of some times, then once a second.
     /// </summary>
     public Action<string>? OnFailure { get; set; }
 
@@ -180,6 +184,8 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
                     queue.MayWaitToEnd = mayWait;
                     queue.Dispose();
                 }
+
+                _errors.End(_name);
             }
         }
     }
@@ -314,9 +320,15 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         }
         else if (!queue.IsReady)
         {
-            if (queue.Size > _device.MaxQueueSize || !queue.Layout.TryValidate(_memory, VirtioFeatures.ForQueue(_features), out VirtQueueError error))
+            if (queue.Size > _device.MaxQueueSize)
             {
-                RequireReset($"a queue that cannot be: {queue.Layout}");
+                RequireReset(queue, $"{queue.Size} descriptors are more than {_device.MaxQueueSize}");
+                return;
+            }
+
+            if (!queue.Layout.TryValidate(_memory, VirtioFeatures.ForQueue(_features), out VirtQueueError error))
+            {
+                RequireReset(queue, error.ToString());
                 return;
             }
 
@@ -374,7 +386,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
                 catch (ArgumentException e)
                 {
                     // The memory has gone since it was looked at.
-                    RequireReset(e.Message);
+                    RequireReset(queue, e.Message);
                 }
             }
         }
@@ -392,7 +404,7 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
             }
             catch (Exception e)
             {
-                RequireReset(e.Message);
+                RequireReset($"{_name}: {e.Message}");
             }
         }
     });
@@ -430,10 +442,12 @@ public sealed partial class VirtioMmioTransport : IMmioHandler, IDisposable
         }
     }
 
+    private void RequireReset(VirtioMmioQueue queue, string reason) => RequireReset($"{queue.Name}: {reason}");
+
     private void RequireReset(string reason)
     {
         Interlocked.Or(ref _status, NeedsReset);
-        Tell(reason);
+        _errors.Add(reason);
         if ((Volatile.Read(ref _status) & DriverOk) != 0)
         {
             Raise(ConfigChanged);

@@ -34,8 +34,8 @@ public sealed class MachineOptions
     public IReadOnlyList<IVirtioDevice> Devices { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = [];
 
     /// <summary>
-    /// Gets what is called when a device's queue fails, with the reason, on its thread; and, once a second at most for each queue, when requests have failed because their
-    /// buffers could not be accessed, after which the queue goes on.
+    /// Gets what is called when a device's queue fails, with the reason, on its thread or a processor's; and, once a second at most for each queue, when requests have failed
+    /// because their buffers could not be accessed, after which the queue goes on. Of a driver that fails its queues again and again it is told some times, then once a second.
     /// </summary>
     public Action<string>? OnDeviceFailure { get; init; }
 

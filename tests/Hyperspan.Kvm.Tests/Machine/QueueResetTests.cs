@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 using Hyperspan.Kvm.Tests.Infrastructure;
 using Hyperspan.Testing;
 using Hyperspan.Virtio;
@@ -176,6 +178,29 @@ public sealed class QueueResetTests : IDisposable
 
         // That the device wants to be reset is not taken back: the driver has been told.
         (_bed[Register.Status] & 64).ShouldBe(64U);
+    }
+
+    /// <summary>Whoever writes what is told to a log must not have it filled by a guest.</summary>
+    [LinuxFact]
+    public void A_driver_that_gets_it_wrong_again_and_again_is_told_of_some_times_and_counted()
+    {
+        _bed.Start();
+        _bed[Register.QueueSelect] = 1;
+        _bed[Register.QueueSize] = 7;
+        var watch = Stopwatch.StartNew();
+        for (int i = 0; i < 1000; i++)
+        {
+            _bed[Register.QueueReady] = 1;
+        }
+
+        _bed[Register.QueueSize] = 0x8000;
+        _bed[Register.QueueReady] = 1;
+        _bed.Failures.Count.ShouldBeInRange(1, 9 + (int)watch.Elapsed.TotalSeconds);
+        string first = _bed.Failures.First();
+        first.ShouldStartWith("test, queue 1: ");
+        first.ShouldContain("7");
+        _bed.Transport.Dispose();
+        _bed.Failures.Last().ShouldMatch("^test: the driver has got [0-9]+ other things wrong$");
     }
 
     /// <summary>A pause is no reset: nobody serves a ring again that was broken.</summary>
