@@ -9,9 +9,15 @@ internal static unsafe class ProcessStart
     /// <summary>The fewest open files with which each command works: .NET opens its assemblies, events and sockets.</summary>
     private const ulong FewestOpenFiles = 128;
 
+    /// <summary>Standard input.</summary>
+    internal const int Input = 0;
+
+    /// <summary>Standard output.</summary>
+    internal const int Output = 1;
+
     private const int CloseOnExec = 1;
-    private const int Output = 1;
     private const int Error = 2;
+    private const int AccessMode = 3;
 
     /// <summary>Whether the process can run; otherwise the reason has been written.</summary>
     internal static bool IsUsable()
@@ -45,16 +51,16 @@ internal static unsafe class ProcessStart
 
     /// <summary>
     /// A standard stream that was closed at the start is by now a file of the runtime's own, which must not be written to. Those alone are closed on exec: what is
-    /// inherited never is.
+    /// inherited never is. One that is open for reading alone cannot be.
     /// </summary>
     private static void SilenceClosedStreams()
     {
-        if (!IsInherited(Error))
+        if (!IsOpen(Error))
         {
             Console.SetError(TextWriter.Null);
         }
 
-        if (!IsInherited(Output))
+        if (!IsOpen(Output))
         {
             Console.SetOut(TextWriter.Null);
         }
@@ -62,6 +68,18 @@ internal static unsafe class ProcessStart
         {
             StandardOutput.Install();
         }
+    }
+
+    /// <summary>Whether a standard stream is one that the process was started with, and open in its direction.</summary>
+    internal static bool IsOpen(int stream)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return true;
+        }
+
+        OpenFlags other = stream == Input ? OpenFlags.WriteOnly : OpenFlags.ReadOnly;
+        return IsInherited(stream) && LibC.Fcntl(stream, FileCommand.GetFlags, 0) is >= 0 and var flags && (flags & AccessMode) != (int)other;
     }
 
     /// <summary>Whether a descriptor is one that the process was started with. Elsewhere than on Linux nobody can say.</summary>

@@ -1,3 +1,4 @@
+using Hyperspan.Kvm;
 using Hyperspan.Tool.Tests.Infrastructure;
 
 namespace Hyperspan.Tool.Tests;
@@ -40,6 +41,7 @@ public sealed class ProcessStartTests : IDisposable
     [InlineData("0<&- 1>&- 2>&-")]
     [InlineData("2>/dev/full")]
     [InlineData(">/dev/full 2>/dev/full")]
+    [InlineData("0>/dev/null 1</dev/null 2</dev/null")]
     public void A_server_whose_streams_are_closed_or_full_serves_and_ends_in_order(string streams)
     {
         string socket = _folder.PathOf("s");
@@ -63,6 +65,7 @@ public sealed class ProcessStartTests : IDisposable
     [InlineData("demo --json", ">/dev/full", 1)]
     [InlineData("demo", "1>&-", 0)]
     [InlineData("doctor --json", "1>&-", 0)]
+    [InlineData("doctor", "1</dev/null", 0)]
     [InlineData("doctor", "0<&- 1>&- 2>&-", 0)]
     [InlineData("--help", "2>&-", 0)]
     public void Commands_whose_streams_are_closed_or_full_end(string arguments, string streams, int code)
@@ -153,10 +156,30 @@ public sealed class ProcessStartTests : IDisposable
     [InlineData("nonsense")]
     [InlineData("run")]
     [InlineData("snapshot info /none/x")]
-    public void Standard_error_that_is_full_does_not_change_the_exit_code(string arguments)
+    public void Standard_error_that_is_full_or_not_open_for_writing_does_not_change_the_exit_code(string arguments)
     {
-        using ToolProcess process = InShell(":", arguments, "2>/dev/full");
-        process.WaitForExit().ShouldEndWith(2);
+        foreach (string streams in (string[])["2>/dev/full", "2</dev/null"])
+        {
+            using ToolProcess process = InShell(":", arguments, streams);
+            process.WaitForExit().ShouldEndWith(2);
+        }
+    }
+
+    /// <summary>A closed stream is by then a pipe of the runtime's own: what a guest says must not be written there, nor what is there be typed to it.</summary>
+    [SkippableTheory]
+    [InlineData("1>&-")]
+    [InlineData("0<&- 1>&- 2>&-")]
+    [InlineData("1</dev/null")]
+    [InlineData("0>/dev/null")]
+    [InlineData("0</")]
+    public void A_guest_whose_console_leads_to_streams_that_are_closed_or_open_the_wrong_way_runs(string streams)
+    {
+        Skip.If(KvmPartition.WhyNot() is not null, "there is no KVM");
+
+        // Writes a byte to the serial port, then the code to turn the machine off to its port.
+        File.WriteAllBytes(_folder.PathOf("k"), Convert.FromHexString("66BAF803B06FEE66BA0006B034EEF4"));
+        using ToolProcess process = InShell(":", $"run --kernel {_folder.PathOf("k")} --memory 4M", streams);
+        process.WaitForExit().ShouldEndWith(0);
     }
 
     [LinuxTheory]

@@ -33,7 +33,7 @@ internal static class Terminal
         {
             Console.Error.WriteLine(Printable.Of(line));
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Nobody is there to read it; the exit code still tells.
         }

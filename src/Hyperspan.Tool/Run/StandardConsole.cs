@@ -7,10 +7,11 @@ namespace Hyperspan.Tool.Run;
 /// <summary>
 /// The standard streams. A terminal is made raw, but for the keys that make signals, and put back as it was, also where the process ends by a failure. Stopped by Ctrl-Z it
 /// leaves the terminal as it was, and makes it raw again when it goes on in the foreground. In the background it runs on, and leaves the terminal alone: it is the shell's.
+/// A stream that the process was started without has ended, and leads nowhere.
 /// </summary>
 internal sealed unsafe class StandardConsole : IConsoleEndPoint
 {
-    private const int Input = 0;
+    private const int Input = ProcessStart.Input;
 
     // struct termios: four words of flags, of which the last are the local ones. ISIG.
     private const int LocalFlags = 12;
@@ -19,8 +20,8 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
 
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(100);
 
-    private readonly Stream _output = Console.OpenStandardOutput();
-    private readonly Stream _input = Console.OpenStandardInput();
+    private readonly Stream _output = ProcessStart.IsOpen(ProcessStart.Output) ? Console.OpenStandardOutput() : Stream.Null;
+    private readonly Stream _input = ProcessStart.IsOpen(Input) ? Console.OpenStandardInput() : Stream.Null;
     private readonly EventHandler _atExit;
     private readonly UnhandledExceptionEventHandler _atCrash;
     private readonly PosixSignalRegistration[] _signals = [];
@@ -33,7 +34,7 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
     {
         _atExit = (_, _) => Restore();
         _atCrash = (_, _) => Restore();
-        if (OperatingSystem.IsWindows() || LibC.IsTerminal(Input) == 0)
+        if (OperatingSystem.IsWindows() || _input == Stream.Null || LibC.IsTerminal(Input) == 0)
         {
             return;
         }
@@ -64,7 +65,7 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
             _output.Write(data);
             _output.Flush();
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Closed or full: the guest runs on.
         }
@@ -88,7 +89,7 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
 
                 MakeRaw();
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 return 0;
             }

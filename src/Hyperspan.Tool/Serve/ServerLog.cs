@@ -127,7 +127,7 @@ internal sealed class ServerLog : IDisposable
         {
             Print(entry);
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The terminal has gone, or the disk with the log is full: no reason not to serve, nor not to end in order.
         }
