@@ -92,10 +92,12 @@ internal sealed class KernelImage
     {
         foreach ((ulong address, int offset, int length, ulong memoryLength) in _parts)
         {
-            if (!memory.Contains(address, memoryLength) || !memory.Contains(address, End > address ? End - address : 0))
+            // An image needs room for what it unpacks, too.
+            ulong needed = Format == KernelFormat.LinuxImage ? End - address : memoryLength;
+            if (!memory.Contains(address, needed))
             {
                 throw new MachineException(string.Create(
-                    CultureInfo.InvariantCulture, $"{_name} needs memory up to 0x{Math.Max(End, address + memoryLength):x}: give the machine more"));
+                    CultureInfo.InvariantCulture, $"{_name} needs memory up to 0x{address + needed:x}: give the machine more"));
             }
 
             memory.Write(address, _bytes.AsSpan(offset, length));
@@ -137,7 +139,8 @@ internal sealed class KernelImage
 
         // It moves itself to where it prefers to be, and unpacks itself there.
         ulong preferred = Math.Max(UInt64(0x258), LowestAddress);
-        End = Math.Max(preferred + UInt32(0x260), LowestAddress + (ulong)(_bytes.Length - start));
+        ulong unpacked = UInt32(0x260);
+        End = Math.Max(preferred <= ulong.MaxValue - unpacked ? preferred + unpacked : ulong.MaxValue, LowestAddress + (ulong)(_bytes.Length - start));
         HighestInitrd = UInt32(0x22c);
         LongestCommandLine = (int)Math.Clamp(UInt32(0x238), 255, 4095);
     }
@@ -169,6 +172,16 @@ internal sealed class KernelImage
         for (int i = 0; i < count; i++)
         {
             ReadSegment((int)table + (i * size), wide);
+        }
+
+        // Each byte is loaded once: a file of some megabytes can name each of them ten thousand times.
+        _parts.Sort(static (a, b) => a.Address.CompareTo(b.Address));
+        for (int i = 1; i < _parts.Count; i++)
+        {
+            if (_parts[i].Address - _parts[i - 1].Address < _parts[i - 1].MemoryLength)
+            {
+                throw new MachineException(string.Create(CultureInfo.InvariantCulture, $"{_name} is an ELF file whose segments overlap at 0x{_parts[i].Address:x}"));
+            }
         }
 
         if (_parts.Count == 0)

@@ -17,6 +17,9 @@ public sealed partial class VirtualMachine : IDisposable
 {
     private const int MostDevices = 18;
 
+    // More is mapped nowhere: it is half of a process's addresses.
+    private const ulong MostMemory = 1UL << 46;
+
     // A kernel keeps 64 bytes for each page of 4096.
     private const ulong TableShare = 64;
 
@@ -242,6 +245,12 @@ public sealed partial class VirtualMachine : IDisposable
     {
         int bits = cpuid.TryFind(0x8000_0008, 0, out CpuidEntry entry) ? (int)(entry.Eax & 0xff) : 36;
         ulong end = _layout.MemorySize > BootLayout.LowMemoryEnd ? BootLayout.HighMemory + (_layout.MemorySize - BootLayout.LowMemoryEnd) : _layout.MemorySize;
+        if (_layout.MemorySize > MostMemory)
+        {
+            throw new MachineException(string.Create(
+                CultureInfo.InvariantCulture, $"0x{_layout.MemorySize:x} bytes of memory are too much: 0x{MostMemory:x} can be mapped at most"));
+        }
+
         if (bits < 64 && end >> bits != 0)
         {
             throw new MachineException(string.Create(

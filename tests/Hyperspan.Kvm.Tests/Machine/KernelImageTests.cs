@@ -109,6 +109,31 @@ public sealed class KernelImageTests : IDisposable
         }
     }
 
+    /// <summary>The end of what it unpacks would be at the beginning of memory, where there is some.</summary>
+    [LinuxFact]
+    public void An_image_that_wants_to_be_past_the_end_of_addresses_is_refused()
+    {
+        byte[] image = Linux();
+        BinaryPrimitives.WriteUInt64LittleEndian(image.AsSpan(0x258), 0xffff_ffff_ffff_f000);
+        using var memory = new GuestMemory(new HeapBacking(4 << 20), "ram");
+        Should.Throw<MachineException>(() => Opened(image).Load(memory)).Message.ShouldContain("needs memory up to 0xffffffffffffffff");
+    }
+
+    [LinuxFact]
+    public void An_ELF_file_is_loaded_on_both_sides_of_a_hole_and_each_byte_once()
+    {
+        byte[] file = Elf(note: false);
+        file[56] = 2;
+        Segment(file.AsSpan(120), 1, 0x1000, 0x1_0000_0000, 0x1000, 0x1000);
+        using (GuestMemory memory = new GuestMemoryBuilder("ram").AddRegion(0, new HeapBacking(4 << 20)).AddRegion(0x1_0000_0000, new HeapBacking(0x1000)).Build())
+        {
+            Opened(file).Load(memory);
+        }
+
+        Segment(file.AsSpan(120), 1, 0x1000, 0x20_2fff, 0x1000, 0x1000);
+        Refused(file).ShouldContain("segments overlap at 0x202fff");
+    }
+
     private static byte[] Linux()
     {
         byte[] image = new byte[8192];

@@ -204,6 +204,15 @@ public sealed class VirtualMachineTests : IDisposable
         machine.Run().Kind.ShouldBe(MachineEndKind.PoweredOff);
     }
 
+    [SkippableTheory]
+    [InlineData(1UL << 47)]
+    [InlineData(0xffff_ffff_ffff_f000)]
+    public void More_memory_than_can_be_mapped_is_refused_by_its_amount(ulong memory)
+    {
+        Need.Kvm();
+        Should.Throw<MachineException>(() => Flat(Spin, memory: memory)).Message.ShouldStartWith($"0x{memory:x} bytes of memory are too much");
+    }
+
     private static void Spin(Assembler a)
     {
         Label loop = a.CreateLabel();
