@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using Hyperspan.Streaming;
 
 namespace Hyperspan.Translation;
 
@@ -72,6 +72,8 @@ public sealed partial class GuestVirtualMemory
     public bool TryWrite<T>(ulong virtualAddress, T value, out TranslationFault fault)
         where T : unmanaged
     {
+        // Looked at first: padding is not to be written, wherever the value lies.
+        ReadOnlySpan<byte> bytes = StreamingSteps.Bytes(ref value);
         if (!Tables.TryTranslate(virtualAddress, WriteAccess, out GuestTranslation translation, out fault))
         {
             return false;
@@ -88,6 +90,6 @@ public sealed partial class GuestVirtualMemory
             return false;
         }
 
-        return TryWrite(virtualAddress, MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)), out fault);
+        return TryWrite(virtualAddress, bytes, out fault);
     }
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Text;
+using Hyperspan.Streaming;
 
 namespace Hyperspan.Translation;
 
@@ -70,6 +70,9 @@ public sealed partial class GuestVirtualMemory
     public bool TryRead<T>(ulong virtualAddress, out T value, out TranslationFault fault)
         where T : unmanaged
     {
+        // Looked at first: whether a type is refused is not for the address to say.
+        T copy = default;
+        Span<byte> bytes = StreamingSteps.Bytes(ref copy);
         value = default;
         if (!Tables.TryTranslate(virtualAddress, _access, out GuestTranslation translation, out fault))
         {
@@ -87,8 +90,7 @@ public sealed partial class GuestVirtualMemory
             return false;
         }
 
-        T copy = default;
-        if (!TryRead(virtualAddress, MemoryMarshal.AsBytes(new Span<T>(ref copy)), out fault))
+        if (!TryRead(virtualAddress, bytes, out fault))
         {
             return false;
         }
@@ -144,7 +146,7 @@ public sealed partial class GuestVirtualMemory
         while (text.Length < limit)
         {
             Span<byte> part = piece[..(int)Math.Min(piece.Length, limit - text.Length)];
-            int read = ReadAvailable(virtualAddress + (ulong)text.Length, part, out TranslationFault fault);
+            int read = ReadBehind(virtualAddress, (ulong)text.Length, part, out TranslationFault fault);
             int end = part[..read].IndexOf((byte)0);
             if (end < 0 && read < part.Length)
             {
@@ -177,7 +179,7 @@ public sealed partial class GuestVirtualMemory
         for (ulong done = 0; done < length && length - done >= (ulong)value.Length;)
         {
             Span<byte> part = window.AsSpan(0, (int)Math.Min((ulong)window.Length, length - done));
-            int read = ReadAvailable(virtualAddress + done, part, out _);
+            int read = ReadBehind(virtualAddress, done, part, out _);
             int found = part[..read].IndexOf(value);
             if (found >= 0)
             {
@@ -194,6 +196,19 @@ public sealed partial class GuestVirtualMemory
         }
 
         return null;
+    }
+
+    /// <summary>Reads as <see cref="ReadAvailable(ulong, Span{byte}, out TranslationFault)"/> does what follows a part of a range: nothing where that ends at 2^64.</summary>
+    private int ReadBehind(ulong start, ulong done, Span<byte> destination, out TranslationFault fault)
+    {
+        ulong at = unchecked(start + done);
+        if (at >= start)
+        {
+            return ReadAvailable(at, destination, out fault);
+        }
+
+        fault = new TranslationFault(TranslationFaultKind.OutOfRange, at, 0, default, 0, default);
+        return 0;
     }
 
     /// <summary>Translates what comes next of a range, as far as its page goes.</summary>

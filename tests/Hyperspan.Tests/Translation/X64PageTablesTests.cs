@@ -174,6 +174,45 @@ public sealed class X64PageTablesTests : IDisposable
         fault.VirtualAddress.ShouldBe(At + (3 * 4096));
     }
 
+    [Theory]
+    [InlineData(0x30_0000UL)]
+    [InlineData(0x30_0ffcUL)]
+    public void Types_that_are_refused_are_so_wherever_the_value_lies(ulong at)
+    {
+        // Across two pages they were copied as bytes: padding was written, and flags were read that are neither true nor false.
+        Map(0x30_0000, 0x30_0000 | Present | Writable, level: 1, fiveLevels: false);
+        Map(0x30_1000, 0x20_0000 | Present | Writable, level: 1, fiveLevels: false);
+        var view = new GuestVirtualMemory(new X64PageTables(_memory, Root));
+        Should.Throw<NotSupportedException>(() => view.Read<Padded>(at));
+        Should.Throw<NotSupportedException>(() => view.TryRead(at, out Flagged _, out _));
+        Should.Throw<NotSupportedException>(() => view.Write(at, default(Padded)));
+        Should.Throw<NotSupportedException>(() => view.TryWrite(at, default(Flagged), out _));
+        Should.Throw<NotSupportedException>(() => view.TryRead(0x50_0000, out Flagged _, out _));
+    }
+
+    [Fact]
+    public void Text_and_searches_end_with_the_addresses()
+    {
+        const ulong Last = 0xffff_ffff_ffff_f000;
+        Map(Last, 0x30_0000 | Present | Writable, level: 1, fiveLevels: false);
+        Map(0, 0x20_0000 | Present | Writable, level: 1, fiveLevels: false);
+        _memory.Fill(0x30_0000, (byte)'x', 4096);
+        _memory.Write(0x20_0000, "needle\0"u8);
+        var view = new GuestVirtualMemory(new X64PageTables(_memory, Root));
+
+        // The pieces that text is read in end where the addresses do: it went on at zero.
+        TranslationFault fault = Should.Throw<GuestTranslationException>(() => view.ReadString(Last + 0xf00, 1000)).Fault;
+        fault.Kind.ShouldBe(TranslationFaultKind.OutOfRange);
+        view.ReadString(Last + 0xf00, 256).ShouldBe(new string('x', 256));
+        view.IndexOf(Last, ulong.MaxValue, "n"u8).ShouldBeNull();
+        for (ulong page = Last - 0xf000; page < Last; page += 0x1000)
+        {
+            Map(page, 0x30_0000 | Present, level: 1, fiveLevels: false);
+        }
+
+        view.IndexOf(Last - 0xf000, ulong.MaxValue, "n"u8).ShouldBeNull();
+    }
+
     [Fact]
     public void Whatever_the_tables_hold_ends()
     {
@@ -242,4 +281,8 @@ public sealed class X64PageTablesTests : IDisposable
 
         _memory.Write(table + ((address >> (12 + (9 * (level - 1))) & 0x1ff) * 8), entry);
     }
+
+    private readonly record struct Padded(byte First, ulong Second);
+
+    private readonly record struct Flagged(uint First, bool A, bool B, bool C, bool D);
 }
