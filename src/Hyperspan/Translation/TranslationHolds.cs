@@ -17,9 +17,12 @@ internal sealed class TranslationHolds
     private const int Stripes = 8;
     private const int Spins = 100;
 
-    // The innermost holder of this thread: it would wait for itself.
+    // Whom this thread holds, the innermost and those around it: it would wait for itself.
     [ThreadStatic]
     private static TranslationHolds? Innermost;
+
+    [ThreadStatic]
+    private static Stack<TranslationHolds>? Around;
 
     private readonly Counter[] _counters = new Counter[2 * Stripes];
 
@@ -31,6 +34,11 @@ internal sealed class TranslationHolds
     /// <returns>What <see cref="Exit"/> wants.</returns>
     internal Hold Enter()
     {
+        if (Innermost is { } outer)
+        {
+            (Around ??= new Stack<TranslationHolds>()).Push(outer);
+        }
+
         int stripe = Thread.GetCurrentProcessorId() & (Stripes - 1);
         while (true)
         {
@@ -53,6 +61,11 @@ internal sealed class TranslationHolds
     internal void Exit(in Hold hold)
     {
         Innermost = hold.Outer;
+        if (hold.Outer is not null)
+        {
+            Around!.Pop();
+        }
+
         Interlocked.Decrement(ref _counters[hold.Index].Value);
     }
 
@@ -60,7 +73,7 @@ internal sealed class TranslationHolds
     /// <exception cref="InvalidOperationException">It is in an access through these translations.</exception>
     internal void ThrowIfHeld()
     {
-        if (Innermost == this)
+        if (Innermost == this || Around?.Contains(this) == true)
         {
             throw new InvalidOperationException("the calling thread is in an access through the translations that it wants to end");
         }

@@ -164,6 +164,31 @@ public sealed class TranslatedInvalidationTests
     }
 
     [Fact]
+    public void Whoever_would_wait_for_itself_by_way_of_another_translation_is_told()
+    {
+        using GuestMemory ram = GuestMemory.Allocate(Page);
+        var outerMap = new PageMap().Map(0, 0);
+        var innerMap = new PageMap();
+        using var inner = new TranslatedMemory(ram, innerMap);
+        using var outer = new TranslatedMemory(inner.Memory, outerMap);
+
+        // The inner one's accesses are part of the outer one's.
+        Exception? met = null;
+        innerMap.Missed = (address, _) =>
+        {
+            using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            met = Record.Exception(() => outer.InvalidateAll(soon.Token));
+            inner.InvalidateAll();
+            innerMap.Map(address / Page, 0);
+            return true;
+        };
+        Should.NotThrow(() => outer.Memory.Read<ulong>(8));
+        met.ShouldBeOfType<InvalidOperationException>();
+        outer.InvalidateAll();
+        inner.InvalidateAll();
+    }
+
+    [Fact]
     public void An_access_under_way_is_waited_for_and_one_that_begins_later_is_not()
     {
         using var entered = new ManualResetEventSlim();
