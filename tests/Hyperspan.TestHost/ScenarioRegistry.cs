@@ -36,5 +36,6 @@ public static class ScenarioRegistry
         new ConversationsScenario(),
         new RefusedStatusScenario(),
         new SectionPeerScenario(),
+        new NestedCallsScenario(),
     ];
 }

@@ -193,8 +193,11 @@ public sealed partial class DeviceAddressSpace
             }
 
             HandlerTarget handler = route.Handler!;
+            bool isCounted = false;
             try
             {
+                isCounted = NestedCalls.Begin();
+
                 // The destination may be memory that others change, the handler's own value is not.
                 Span<byte> value = stackalloc byte[LargestDeviceAccess];
                 value = value[..destination.Length];
@@ -209,6 +212,10 @@ public sealed partial class DeviceAddressSpace
                 fault = Thrown(done, handler.Name, e);
                 return false;
             }
+            finally
+            {
+                NestedCalls.End(isCounted);
+            }
         }
 
         [SuppressMessage("Design", "CA1031", Justification = "Whatever a handler throws becomes the cause of the fault.")]
@@ -219,8 +226,10 @@ public sealed partial class DeviceAddressSpace
                 return memory.TryWrite(At(done), source, out fault) || Refused(memory, done, ref fault);
             }
 
+            bool isCounted = false;
             try
             {
+                isCounted = NestedCalls.Begin();
                 if (route.Doorbell is { } doorbell)
                 {
                     doorbell.Event.Signal();
@@ -240,6 +249,10 @@ public sealed partial class DeviceAddressSpace
             {
                 fault = Thrown(done, route.Handler?.Name ?? "doorbell", e);
                 return false;
+            }
+            finally
+            {
+                NestedCalls.End(isCounted);
             }
         }
 

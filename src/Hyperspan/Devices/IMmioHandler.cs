@@ -3,7 +3,8 @@ namespace Hyperspan.Devices;
 /// <summary>A device whose registers the guest accesses as memory: each access calls a method.</summary>
 /// <remarks>
 /// Called on the thread that makes the access (a virtual processor), from several at once. A call may come shortly after the registration was disposed,
-/// from an access that was under way. An exception becomes a fault of the access.
+/// from an access that was under way. An exception becomes a fault of the access. A device that accesses memory where the guest says may be led to its own registers: such an
+/// access fails when the stack has been used up by others, with an <see cref="InsufficientExecutionStackException"/>.
 /// </remarks>
 public interface IMmioHandler
 {

@@ -177,8 +177,10 @@ public sealed partial class TranslatedMemory
     private GuestMemoryFaultKind LookUp(ulong iova, AccessType access, out AddressTranslation translation, out Exception? exception)
     {
         exception = null;
+        bool isCounted = false;
         try
         {
+            isCounted = NestedCalls.Begin();
             if (!Translator.TryTranslate(iova, out translation))
             {
                 return GuestMemoryFaultKind.NotTranslated;
@@ -189,6 +191,10 @@ public sealed partial class TranslatedMemory
             translation = default;
             exception = e;
             return GuestMemoryFaultKind.Other;
+        }
+        finally
+        {
+            NestedCalls.End(isCounted);
         }
 
         if (!translation.IsValidFor(iova))
@@ -211,8 +217,10 @@ public sealed partial class TranslatedMemory
             return false;
         }
 
+        bool isCounted = false;
         try
         {
+            isCounted = NestedCalls.Begin();
             if (!Translator.OnMiss(iova, access))
             {
                 return false;
@@ -223,6 +231,10 @@ public sealed partial class TranslatedMemory
             exception = e;
             kind = GuestMemoryFaultKind.Other;
             return false;
+        }
+        finally
+        {
+            NestedCalls.End(isCounted);
         }
 
         if (++misses <= MaxRetries)

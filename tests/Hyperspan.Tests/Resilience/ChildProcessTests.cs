@@ -58,4 +58,11 @@ public class ChildProcessTests
         var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["HYPERSPAN_GUARD"] = guard };
         ChildProcess.Run("zero-bytes", [], environment).ShouldSucceed();
     }
+
+    /// <summary>A device that its guest has write to its own registers; a translator that needs what it translates: the stack ended, and the process with it.</summary>
+    [Fact]
+    public void Calls_that_come_back_fail_before_the_stack_ends()
+    {
+        ChildProcess.Run("nested-calls").ShouldSucceed();
+    }
 }
