@@ -116,7 +116,7 @@ public sealed class OnDemandMemory : IDisposable
                 cancellationToken.ThrowIfCancellationRequested();
                 if (_pages.LacksStored(chunk))
                 {
-                    await _pages.Fetch(chunk, isAccess: false).WaitAsync(cancellationToken);
+                    await _pages.PrefetchAsync(chunk, cancellationToken);
                     moved += SnapshotFormat.ChunkSize;
                 }
 
@@ -152,7 +152,8 @@ public sealed class OnDemandMemory : IDisposable
         IReadOnlyList<SnapshotRegion> regions = source.Regions;
         for (int i = 0; i < regions.Count; i++)
         {
-            if (regions[i].Range.IsEmpty || !regions[i].IsAligned || (i > 0 && regions[i - 1].Range.Last!.Value.PageNumber >= regions[i].Range.FirstPageNumber))
+            if (regions[i] is not { Range.IsEmpty: false, IsAligned: true } region
+                || (i > 0 && regions[i - 1].Range.Last!.Value.PageNumber >= region.Range.FirstPageNumber))
             {
                 throw new ArgumentException("The regions of the source are not in order, share a page, or begin in the middle of one.", nameof(source));
             }

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.ExceptionServices;
 
+using Hyperspan.Guarding;
 using Hyperspan.Interop.Linux;
 using Hyperspan.UserFaults;
 
@@ -34,17 +35,20 @@ internal sealed class OnDemandPages : IDisposable
         _timeout = timeout;
         _isOwn = source is SnapshotPageSource;
         _map = new RegionMap([.. source.Regions]);
-        _descriptor = UserFaultDescriptor.Create(LinuxConstants.UFFD_FEATURE_SIGBUS, HyperspanAbility.OnDemandMemory, "Linux 5.11");
+        PlatformAbilities.Demand(HyperspanAbility.OnDemandMemory);
         _stored = new ulong[_map.All.Count][];
         _present = new ulong[_map.All.Count][];
         for (int i = 0; i < _stored.Length; i++)
         {
+            PageMath.RequireMappableLength(_map.All[i].Length, nameof(source));
             ulong chunks = LastChunk(i) - FirstChunk(i) + 1;
             _stored[i] = new ulong[chunks];
             _present[i] = new ulong[chunks];
         }
 
-        foreach ((ulong chunk, ulong pages) in Chunks(source.GetStoredRanges()))
+        // Of what is memory alone: who has all that there can be says so in one range.
+        var stored = new ChangedPages(source.GetStoredRanges());
+        for (ulong from = 0; _map.TryNextChunk(from, out ulong chunk) && stored.TryNext(chunk, out chunk, out ulong pages); from = chunk + 1)
         {
             for (int i = _map.FirstEndingAtOrAfter(chunk); i < _map.All.Count && FirstChunk(i) <= chunk; i++)
             {
@@ -53,6 +57,9 @@ internal sealed class OnDemandPages : IDisposable
                 StoredPages += (ulong)BitOperations.PopCount(here);
             }
         }
+
+        // Last: nothing is left behind where the source fails.
+        _descriptor = UserFaultDescriptor.Create(LinuxConstants.UFFD_FEATURE_SIGBUS, HyperspanAbility.OnDemandMemory, "Linux 5.11");
     }
 
     /// <summary>Gets the pages that the source has.</summary>
@@ -88,6 +95,24 @@ internal sealed class OnDemandPages : IDisposable
         _backings.Add(backing);
         _descriptor.Register(backing.Pages, backing.PagesLength, region.Name);
         return backing;
+    }
+
+    /// <summary>Fetches what is missing of a chunk before it is accessed; ends when it is there, when it cannot be had, and when nobody is to have it any more.</summary>
+    internal async Task PrefetchAsync(ulong chunk, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_end.Token, cancellationToken);
+        try
+        {
+            await Fetch(chunk, isAccess: false).WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(e.Message, e, cancellationToken);
+        }
+        catch (OperationCanceledException e) when (_end.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException("The memory has been disposed.", e);
+        }
     }
 
     /// <summary>Ends all waiting; accesses that wait fail.</summary>
@@ -330,15 +355,6 @@ internal sealed class OnDemandPages : IDisposable
     private ulong FirstChunk(int region) => _map.All[region].Range.Start.Value >> SnapshotFormat.ChunkShift;
 
     private ulong LastChunk(int region) => _map.All[region].Range.Last!.Value.Value >> SnapshotFormat.ChunkShift;
-
-    private static IEnumerable<(ulong Chunk, ulong Pages)> Chunks(IEnumerable<GuestRange> ranges)
-    {
-        var pages = new ChangedPages(ranges);
-        for (ulong from = 0; pages.TryNext(from, out ulong chunk, out ulong found); from = chunk + 1)
-        {
-            yield return (chunk, found);
-        }
-    }
 
     /// <summary>The chunks that ranges touch, within the regions.</summary>
     internal IEnumerable<ulong> ChunksOf(IEnumerable<GuestRange> ranges)

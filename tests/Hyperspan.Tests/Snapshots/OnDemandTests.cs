@@ -102,6 +102,70 @@ public sealed class OnDemandTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task Disposal_ends_who_waits_for_pages_beforehand()
+    {
+        // The source does not look at its token: what waited for it did so until it had ended.
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+        var source = new Source(snapshot) { Gate = new TaskCompletionSource(), GatedFrom = 0, IgnoresCancellation = true };
+        OnDemandMemory lazy = Create(source);
+        Task prefetching = lazy.PrefetchAsync();
+        while (source.Reads == 0)
+        {
+            await Task.Yield();
+        }
+
+        lazy.Dispose();
+        try
+        {
+            await Should.ThrowAsync<ObjectDisposedException>(() => prefetching.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+        finally
+        {
+            source.Gate.SetResult();
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_source_that_says_more_than_there_is_does_no_harm()
+    {
+        using GuestMemorySnapshot snapshot = await NumberedAsync(512);
+
+        // Looked through chunk by chunk, all addresses take a year.
+        var source = new Source(snapshot) { Stored = [new GuestRange(0, ulong.MaxValue)] };
+        using (OnDemandMemory lazy = await Task.Run(() => Create(source)).WaitAsync(TimeSpan.FromSeconds(30)))
+        {
+            lazy.StoredBytes.ShouldBe(512UL * 4096);
+            lazy.Memory.Read<ulong>(0x1008).ShouldBe(1UL);
+        }
+
+        int before = Directory.GetFiles("/proc/self/fd").Count(IsUserFault);
+        Should.Throw<ArgumentException>(() => Create(new Source(snapshot) { Own = [new SnapshotRegion(new GuestRange(0, 1UL << 63), "huge", 4096, Protection.ReadWrite)] }));
+        Should.Throw<ArgumentException>(() => Create(new Source(snapshot) { Own = [null!] }));
+        Should.Throw<FormatException>(() => Create(new Source(snapshot) { Stored = Failing() }));
+        Directory.GetFiles("/proc/self/fd").Count(IsUserFault).ShouldBeLessThanOrEqualTo(before);
+
+        static bool IsUserFault(string path) => new FileInfo(path).LinkTarget?.Contains("userfaultfd", StringComparison.Ordinal) == true;
+
+        static IEnumerable<GuestRange> Failing()
+        {
+            yield return new GuestRange(0, 4096);
+            throw new FormatException();
+        }
+    }
+
+    [Theory]
+    [InlineData(-2)]
+    [InlineData(1L + int.MaxValue)]
+    [InlineData(long.MaxValue / TimeSpan.TicksPerMillisecond)]
+    public void Time_that_cannot_be_waited_is_refused(long milliseconds)
+    {
+        // It was taken, and then each access failed.
+        Should.Throw<ArgumentOutOfRangeException>(() => new OnDemandOptions { PageTimeout = new TimeSpan(milliseconds * TimeSpan.TicksPerMillisecond) });
+        new OnDemandOptions { PageTimeout = TimeSpan.FromMilliseconds(int.MaxValue) }.PageTimeout.Days.ShouldBe(24);
+        new OnDemandOptions { PageTimeout = Timeout.InfiniteTimeSpan }.PageTimeout.ShouldBe(Timeout.InfiniteTimeSpan);
+    }
+
+    [SkippableFact]
     public async Task Prefetch_follows_what_is_stored_or_the_order_given()
     {
         using GuestMemorySnapshot snapshot = await NumberedAsync(512);
@@ -233,9 +297,15 @@ public sealed class OnDemandTests : IDisposable
             }
         }
 
-        public IReadOnlyList<SnapshotRegion> Regions => snapshot.Regions;
+        public bool IgnoresCancellation { get; init; }
 
-        public IEnumerable<GuestRange> GetStoredRanges() => snapshot.GetStoredRanges();
+        public IEnumerable<GuestRange>? Stored { get; init; }
+
+        public IReadOnlyList<SnapshotRegion>? Own { get; init; }
+
+        public IReadOnlyList<SnapshotRegion> Regions => Own ?? snapshot.Regions;
+
+        public IEnumerable<GuestRange> GetStoredRanges() => Stored ?? snapshot.GetStoredRanges();
 
         public async ValueTask ReadPagesAsync(GuestAddress address, Memory<byte> destination, CancellationToken cancellationToken)
         {
@@ -251,7 +321,7 @@ public sealed class OnDemandTests : IDisposable
 
             if (Gate is { } gate && address.Value >= GatedFrom)
             {
-                await gate.Task.WaitAsync(cancellationToken);
+                await gate.Task.WaitAsync(IgnoresCancellation ? CancellationToken.None : cancellationToken);
             }
 
             snapshot.Read(address, destination.Span);
