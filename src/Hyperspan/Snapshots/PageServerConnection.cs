@@ -208,6 +208,11 @@ internal sealed unsafe class PageServerConnection : IDisposable
         int count = LibC.Poll(entries, 2, milliseconds);
         hasEvents = count > 0 && entries[0].Returned != PollEvents.None;
         GC.KeepAlive(_socket);
+        if (hasEvents && (entries[0].Returned & PollEvents.In) == 0)
+        {
+            throw new IOException("The monitor has changed its descriptor to one that is waited on, or has closed what it was for.");
+        }
+
         return count <= 0 || entries[1].Returned == PollEvents.None || !IsClosed();
     }
 

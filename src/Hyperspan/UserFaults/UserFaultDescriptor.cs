@@ -15,6 +15,9 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 {
     private const int UserModeOnly = 1;
 
+    // Whether the kernel cannot be told to read without waiting whatever the descriptor says (before Linux 6.10).
+    private static bool LacksNoWait;
+
     private readonly SafeFileHandle _file;
     private readonly bool _isPeers;
 
@@ -92,7 +95,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     /// <summary>Takes one that another process has made for memory of its own. Its events have to be read before pages can be put in place.</summary>
     internal static UserFaultDescriptor OfPeer(SafeFileHandle owned)
     {
-        // The flags belong to the descriptor, which both have: a peer that changes them holds up its own pages.
+        // Without this poll(2) says nothing. The flags belong to the descriptor, which both have: a peer may change them at any time, so no read relies on them.
         int flags = LibC.Fcntl(owned, FileCommand.GetFlags, 0);
         _ = LibC.Fcntl(owned, FileCommand.SetFlags, flags | (int)OpenFlags.NonBlocking);
         return new UserFaultDescriptor(owned, isPeers: true);
@@ -100,8 +103,27 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>Reads an event, if there is one.</summary>
-    internal bool TryReadMessage(byte* message) => LibC.Read(_file, message, MessageLength) == MessageLength;
+    /// <summary>Reads an event, if there is one; does not wait for one.</summary>
+    internal bool TryReadMessage(byte* message)
+    {
+        if (!Volatile.Read(ref LacksNoWait))
+        {
+            var part = new IoVector(message, MessageLength);
+
+            // SAFETY: so many bytes of the caller's stack.
+            nint read = LibC.Preadv2(_file, &part, 1, -1, LinuxConstants.RWF_NOWAIT);
+            if (read >= 0 || Marshal.GetLastPInvokeError() is not (ErrorNumber.NotSupported or ErrorNumber.NotImplemented))
+            {
+                return read == MessageLength;
+            }
+
+            Volatile.Write(ref LacksNoWait, true);
+        }
+
+        // There is one, and a read does not wait: of a descriptor whose reads wait poll(2) gives an error instead. SAFETY: as above.
+        var entry = new PollEntry { Descriptor = Number, Events = PollEvents.In };
+        return LibC.Poll(&entry, 1, 0) == 1 && entry.Returned == PollEvents.In && LibC.Read(_file, message, MessageLength) == MessageLength;
+    }
 
     /// <summary>Has accesses to missing pages fail.</summary>
     /// <returns>Zero or an error number.</returns>

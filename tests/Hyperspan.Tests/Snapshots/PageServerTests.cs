@@ -85,6 +85,43 @@ public sealed class PageServerTests : IDisposable
         OpenAs(name).ShouldBe(2);
     }
 
+    [SkippableTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Monitor_whose_descriptor_is_waited_on_holds_up_nobody(bool isBegun)
+    {
+        // Reads of it waited for ever, whatever was cancelled or closed; of one that was never begun it was asked again and again, without a pause.
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        using var memory = new SparseBacking(Pages * 4096);
+        int number = LibC.Userfaultfd(OpenFlags.CloseOnExec);
+        Skip.If(number < 0, "userfaultfd for accesses by the kernel is refused");
+        using var descriptor = new SafeFileHandle(number, ownsHandle: true);
+        if (isBegun)
+        {
+            Begin(descriptor);
+        }
+
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
+        SendWith(client, $"[{{\"base_host_virt_addr\":{AddressOf(memory)},\"size\":{memory.Length},\"offset\":0}}]", descriptor, descriptor);
+        using Socket connection = await _listener.AcceptAsync();
+        Task<ulong> serving = PageServer.ServeAsync(connection, snapshot);
+        SpinWait.SpinUntil(() => serving.IsCompleted || (LibC.Fcntl(descriptor, FileCommand.GetFlags, 0) & (int)OpenFlags.NonBlocking) != 0, TimeSpan.FromSeconds(30));
+        Wait(descriptor);
+        await Should.ThrowAsync<IOException>(() => serving.WaitAsync(TimeSpan.FromSeconds(30)));
+
+        static unsafe ulong AddressOf(SparseBacking memory) => (ulong)memory.Mapping;
+
+        static unsafe void Begin(SafeFileHandle descriptor)
+        {
+            ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, 0, 0 };
+            LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_API, api).ShouldBe(0);
+        }
+
+        static unsafe void Wait(SafeFileHandle descriptor) =>
+            _ = LibC.Fcntl(descriptor, FileCommand.SetFlags, LibC.Fcntl(descriptor, FileCommand.GetFlags, 0) & ~(int)OpenFlags.NonBlocking);
+    }
+
     private static int OpenAs(string name) =>
         Directory.GetFiles("/proc/self/fd").Count(path => new FileInfo(path).LinkTarget?.Contains(name, StringComparison.Ordinal) == true);
 
