@@ -116,6 +116,10 @@ internal sealed unsafe class PageServerConnection : IDisposable
             case LinuxConstants.UFFD_EVENT_PAGEFAULT when Find(second) is not null && _waiting.Count < MostWaiting:
                 _waiting.Enqueue(second);
                 break;
+            case LinuxConstants.UFFD_EVENT_FORK:
+                // With the event comes a descriptor for the pages of the child, which nobody serves.
+                new SafeFileHandle((int)(uint)first, ownsHandle: true).Dispose();
+                break;
             case LinuxConstants.UFFD_EVENT_REMOVE or LinuxConstants.UFFD_EVENT_UNMAP:
                 foreach (ServedMapping mapping in _mappings)
                 {
@@ -225,9 +229,9 @@ internal sealed unsafe class PageServerConnection : IDisposable
         return count == 0 || (count < 0 && Marshal.GetLastPInvokeError() is not (ErrorNumber.TryAgain or ErrorNumber.Interrupted));
     }
 
+    /// <summary>Whether what is read from it are events of the kernel's, and nothing that somebody has written: no path begins like this.</summary>
     private static bool IsUserFault(SafeFileHandle file) =>
-        new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)file.DangerousGetHandle()}")).LinkTarget is { } target
-        && target.Contains("[userfaultfd]", StringComparison.Ordinal);
+        new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{(int)file.DangerousGetHandle()}")).LinkTarget is "anon_inode:[userfaultfd]";
 
     private static byte[] Receive(SafeHandle socket, ref SafeFileHandle? file, CancellationToken cancellationToken)
     {

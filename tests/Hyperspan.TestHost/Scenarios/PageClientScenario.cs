@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 using Hyperspan.Interop.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -8,10 +9,12 @@ namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// What a monitor does whose guest's pages another process brings: memory with a userfaultfd, handed over with a list of mappings; then every page is read, while garbage is
-/// collected, and one is discarded. The arguments: the path of the socket, and how many pages, which hold their own numbers but each third.
+/// collected, and one is discarded. The arguments: the path of the socket, and how many pages, which hold their own numbers but each third; and how often it forks first, each of
+/// which hands whoever reads the userfaultfd a descriptor.
 /// </summary>
 public sealed unsafe class PageClientScenario : IScenario
 {
+    private const ulong FeatureEventFork = 1 << 1;
     private const ulong FeatureEventRemove = 1 << 3;
 
     public string Name => "page-client";
@@ -19,13 +22,14 @@ public sealed unsafe class PageClientScenario : IScenario
     public int Run(string[] arguments)
     {
         ulong pages = ulong.Parse(arguments[1], CultureInfo.InvariantCulture);
+        int forks = arguments.Length > 2 ? int.Parse(arguments[2], CultureInfo.InvariantCulture) : 0;
         var mapping = new SparseBacking(pages * 4096, new SparseBackingOptions { FaultBehavior = FaultBehavior.MayBlock });
         mapping.Commit(0, pages * 4096);
         using var memory = new GuestMemory(mapping, "guest");
         int hostPage = Environment.SystemPageSize;
         int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         using var descriptor = new SafeFileHandle(number, ownsHandle: true);
-        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, FeatureEventRemove, 0 };
+        ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, forks > 0 ? FeatureEventRemove | FeatureEventFork : FeatureEventRemove, 0 };
         ulong* register = stackalloc ulong[] { (ulong)mapping.Mapping, mapping.Length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
         if (number < 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_API, api) != 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_REGISTER, register) != 0)
         {
@@ -38,6 +42,7 @@ public sealed unsafe class PageClientScenario : IScenario
         Send(socket, descriptor, string.Create(
             CultureInfo.InvariantCulture,
             $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":{hostPage},\"page_size_kib\":{hostPage}}}]"));
+        Fork(forks);
         for (ulong page = 0; page < pages; page++)
         {
             if (page % 100 == 0)
@@ -60,6 +65,21 @@ public sealed unsafe class PageClientScenario : IScenario
         }
 
         return ScenarioExit.Success;
+    }
+
+    /// <summary>Makes children that end at once, by calls that need nothing of the runtime, which has one thread in them.</summary>
+    private static void Fork(int times)
+    {
+        nint library = NativeLibrary.Load("libc");
+        var fork = (delegate* unmanaged[SuppressGCTransition]<int>)NativeLibrary.GetExport(library, "fork");
+        var exit = (delegate* unmanaged[SuppressGCTransition]<int, void>)NativeLibrary.GetExport(library, "_exit");
+        for (int i = 0; i < times; i++)
+        {
+            if (fork() == 0)
+            {
+                exit(0);
+            }
+        }
     }
 
     private static void Send(Socket socket, SafeFileHandle descriptor, string text)

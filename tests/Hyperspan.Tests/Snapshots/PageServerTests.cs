@@ -43,6 +43,25 @@ public sealed class PageServerTests : IDisposable
         served.ShouldBe((Pages * GuestAddress.PageSize / (ulong)Environment.SystemPageSize) + 1);
     }
 
+    [SkippableFact]
+    public async Task Children_of_a_monitor_leave_no_descriptors_behind()
+    {
+        // The kernel gives whoever reads of a fork a userfaultfd for the child: one more in this process, each time.
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}", "20"));
+        Task<Socket> accepting = _listener.AcceptAsync();
+        await Task.WhenAny(child, accepting);
+        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
+        using Socket connection = await accepting;
+        int before = UserFaults();
+        await PageServer.ServeAsync(connection, snapshot);
+        (await child).ShouldSucceed();
+        UserFaults().ShouldBeLessThanOrEqualTo(before);
+
+        static int UserFaults() =>
+            Directory.GetFiles("/proc/self/fd").Count(path => new FileInfo(path).LinkTarget?.Contains("userfaultfd", StringComparison.Ordinal) == true);
+    }
+
     [SkippableTheory]
     [InlineData("[]")]
     [InlineData("{}")]
@@ -83,6 +102,18 @@ public sealed class PageServerTests : IDisposable
 
         await Should.ThrowAsync<Exception>(() => serving);
         OpenAs(name).ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task File_that_has_the_name_of_one_is_no_userfaultfd()
+    {
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        client.Connect(new UnixDomainSocketEndPoint(_bed.PathOf("s")));
+        using SafeFileHandle file = File.OpenHandle(_bed.PathOf("anon_inode:[userfaultfd]"), FileMode.CreateNew, FileAccess.ReadWrite);
+        SendWith(client, "[{\"base_host_virt_addr\":4096,\"size\":4096,\"offset\":0}]", file, file);
+        using Socket connection = await _listener.AcceptAsync();
+        (await Should.ThrowAsync<IOException>(() => PageServer.ServeAsync(connection, snapshot).WaitAsync(TimeSpan.FromSeconds(30)))).Message.ShouldContain("no userfaultfd");
     }
 
     [SkippableTheory]

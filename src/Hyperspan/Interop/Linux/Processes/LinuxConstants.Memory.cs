@@ -46,6 +46,7 @@ internal static partial class LinuxConstants
     /// <summary>Makes a userfaultfd, asked of <c>/dev/userfaultfd</c>.</summary>
     internal const uint USERFAULTFD_IOC_NEW = 0xAA00;
     internal const byte UFFD_EVENT_PAGEFAULT = 0x12;
+    internal const byte UFFD_EVENT_FORK = 0x13;
     internal const byte UFFD_EVENT_REMOVE = 0x15;
     internal const byte UFFD_EVENT_UNMAP = 0x16;
 
