@@ -9,8 +9,8 @@ public sealed unsafe partial class KvmPartition : IDoorbellRegistration
     /// <inheritdoc/>
     /// <remarks>
     /// Where the event has an eventfd behind it (<see cref="EventFile"/>, <see cref="DoorbellEvent.EventFileDescriptor"/>), the kernel signals it and the processor stays
-    /// in the guest; else the processor leaves the guest and <see cref="DoorbellEvent.Signal"/> is called. A value without a length is for writes of any length, and of 8
-    /// bytes for the kernel.
+    /// in the guest; else the processor leaves the guest and <see cref="DoorbellEvent.Signal"/> is called. So it does for a value without a length, which is for writes of any
+    /// length: the kernel compares with one length only.
     /// </remarks>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public IDisposable RegisterDoorbell(GuestAddress address, ulong? value, uint? length, DoorbellEvent doorbell) =>

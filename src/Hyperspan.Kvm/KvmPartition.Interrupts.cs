@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 using Hyperspan.Interop.Linux;
 
 namespace Hyperspan.Kvm;
@@ -40,17 +42,26 @@ public sealed unsafe partial class KvmPartition
             descriptor => SetInterruptEvent(descriptor, line, KvmIrqfd.Deassign, "KVM_IRQFD"));
     }
 
-    /// <summary>Sends a message-signaled interrupt.</summary>
+    /// <summary>Sends a message-signaled interrupt. A guest may have said what is in it: any address and data are a message.</summary>
     /// <param name="address">The address that a device would write to, from 0xfee00000 on.</param>
     /// <param name="data">What it would write.</param>
-    /// <returns>Whether a processor took it; not so where it is masked.</returns>
+    /// <returns>Whether a processor took it; not so where it is masked, or where there is no such processor.</returns>
     /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public bool SendMessage(ulong address, uint data)
     {
         RequireController();
         var message = new KvmMsi { AddressLow = (uint)address, AddressHigh = (uint)(address >> 32), Data = data };
-        return Request(KvmRequest.SignalMsi, &message, "KVM_SIGNAL_MSI") > 0;
+        ObjectDisposedException.ThrowIf(_handle.IsClosed, this);
+        int taken = LibC.Ioctl(_handle, KvmRequest.SignalMsi, &message);
+        if (taken >= 0)
+        {
+            return taken > 0;
+        }
+
+        // The kernel's -1 is no error's number: nobody has that address, which is what EPERM happens to be.
+        int error = Marshal.GetLastPInvokeError();
+        return error == ErrorNumber.NotPermitted ? false : throw new KvmException("KVM_SIGNAL_MSI", error);
     }
 
     /// <summary>Makes a number stand for a message-signaled interrupt, so that an event can be connected to it; or changes what it stands for.</summary>
@@ -141,7 +152,7 @@ public sealed unsafe partial class KvmPartition
             *(uint*)at = (uint)entries.Count;
 
             // SAFETY: the array has room for the count and the entries.
-            System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries).CopyTo(new Span<KvmIrqRoutingEntry>(at + 8, entries.Count));
+            CollectionsMarshal.AsSpan(entries).CopyTo(new Span<KvmIrqRoutingEntry>(at + 8, entries.Count));
             Request(KvmRequest.SetGsiRouting, at, "KVM_SET_GSI_ROUTING");
         }
     }

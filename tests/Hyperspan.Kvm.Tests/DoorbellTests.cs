@@ -164,6 +164,21 @@ public sealed class DoorbellTests
         source.Take().ShouldBe(1UL);
     }
 
+    /// <summary>A device passes on what its guest has written to the table of messages: whatever it is.</summary>
+    [SkippableFact]
+    public void A_message_to_nobody_is_taken_by_nobody()
+    {
+        Need.Kvm();
+        using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true });
+        partition.SendMessage(0xfee0_0000, 0x40).ShouldBeFalse("there is no processor");
+        partition.CreateProcessor();
+        foreach (ulong address in (ulong[])[0, 0x1234, 0xfee0_5000, 0xfeef_f000, ulong.MaxValue])
+        {
+            partition.SendMessage(address, 0x40).ShouldBeFalse();
+            partition.SendMessage(address, uint.MaxValue).ShouldBeOfType<bool>();
+        }
+    }
+
     [SkippableFact]
     public void A_route_too_many_is_refused_and_the_others_can_be_changed()
     {

@@ -29,7 +29,7 @@ public sealed class MachineOptions
     /// <summary>Gets the number of processors, 1 to 255.</summary>
     public int ProcessorCount { get; init; } = 1;
 
-    /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most sixteen. They stay the caller's.</summary>
+    /// <summary>Gets the devices behind virtio-mmio, in the order in which the guest finds them; at most eighteen. They stay the caller's.</summary>
     /// <exception cref="ArgumentNullException">It is <see langword="null"/>.</exception>
     public IReadOnlyList<IVirtioDevice> Devices { get; init => field = value ?? throw new ArgumentNullException(nameof(value)); } = [];
 
