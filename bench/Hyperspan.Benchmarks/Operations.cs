@@ -162,8 +162,13 @@ internal static class Operations
         yield return Operation.Timed("lock_16_pages", 80, () => Walk(new LockPages(Memories.Direct.Memory, Pages()), default(Strides.Scalars), 64));
         yield return Operation.Timed("subrange_read_u64", 15, () => Walk(new SliceRead(Memories.Direct.Memory)));
         yield return Operation.Timed("view_read_u64", 4, () => Walk(new ViewRead(Memories.Direct.Memory)));
-        yield return new(
-            "scattered_read_64k", 1.1, () => Walk(new ScatteredRead(Memories.Direct.Memory, Buffer(65536)), 65536), RawReads(65536, () => Memories.Direct));
+        Floor[] scattered =
+        [
+            new("NativeMemory.Copy x16", () => Walk(new RawScatteredRead(Memories.Direct.Raw, Buffer(65536)), 65536)),
+            new("vector_copy x16", () => Walk(new VectorScatteredRead(Memories.Direct.Raw, Buffer(65536)), 65536)),
+        ];
+        yield return new("scattered_read_64k", 1.1, () => Walk(new ScatteredRead(Memories.Direct.Memory, Buffer(65536)), 65536), scattered);
+        yield return new("paged_read_64k", 1.1, () => Walk(new PagedRead(Memories.Direct.Memory, Buffer(65536), new ulong[16]), 65536), scattered);
         yield return new(
             "search_1g", 48.0 / 43, () => new SearchKernel(ours: true), new Floor("span_index_of", () => new SearchKernel(ours: false)));
     }

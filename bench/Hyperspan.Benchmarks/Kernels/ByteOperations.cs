@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Hyperspan.Streaming;
 
 namespace Hyperspan.Benchmarks.Kernels;
 
@@ -101,6 +102,60 @@ public readonly struct ScatteredRead(GuestMemory memory, byte[] buffer) : IWalkO
         for (int at = 0; at < buffer.Length; at += (int)GuestAddress.PageSize)
         {
             memory.Read(page, buffer.AsSpan(at, (int)GuestAddress.PageSize));
+            page = (page + (5 * (ulong)GuestAddress.PageSize)) & Window.Mask;
+        }
+
+        return buffer[0];
+    }
+}
+
+/// <summary>The same pages as a list, which is made anew each time.</summary>
+public readonly struct PagedRead(GuestMemory memory, byte[] buffer, ulong[] pages) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        ulong page = address & ~((ulong)GuestAddress.PageSize - 1);
+        for (int i = 0; i < pages.Length; i++)
+        {
+            pages[i] = page >> GuestAddress.PageShift;
+            page = (page + (5 * (ulong)GuestAddress.PageSize)) & Window.Mask;
+        }
+
+        memory.Read(new PagedRange(pages, 0, (ulong)buffer.Length), buffer);
+        return buffer[0];
+    }
+}
+
+public readonly unsafe struct RawScatteredRead(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        byte* to = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
+        ulong page = address & ~((ulong)GuestAddress.PageSize - 1);
+        for (int at = 0; at < buffer.Length; at += (int)GuestAddress.PageSize)
+        {
+            NativeMemory.Copy((byte*)memory + page, to + at, (nuint)GuestAddress.PageSize);
+            page = (page + (5 * (ulong)GuestAddress.PageSize)) & Window.Mask;
+        }
+
+        return buffer[0];
+    }
+}
+
+public readonly unsafe struct VectorScatteredRead(nint memory, byte[] buffer) : IWalkOperation
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong Access(ulong address)
+    {
+        // SAFETY: the buffer is pinned for life.
+        byte* to = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(buffer));
+        ulong page = address & ~((ulong)GuestAddress.PageSize - 1);
+        for (int at = 0; at < buffer.Length; at += (int)GuestAddress.PageSize)
+        {
+            VectorCopy.Copy(to + at, (byte*)memory + page, (nuint)GuestAddress.PageSize);
             page = (page + (5 * (ulong)GuestAddress.PageSize)) & Window.Mask;
         }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using Hyperspan.Streaming;
 
 namespace Hyperspan;
@@ -56,31 +57,7 @@ public sealed unsafe partial class GuestMemory
             PagedThrow.LengthMismatch(length, range.Length);
         }
 
-        byte* to = (byte*)destination;
-        foreach (PagedRun run in range.Runs)
-        {
-            if (!TryStartRun(run, GuestMemoryOperation.Read, out ulong at, out fault))
-            {
-                return false;
-            }
-
-            for (ulong left = run.Length; left > 0;)
-            {
-                ulong piece = PieceOfRun(at, left);
-                if (!TryRead(at, to, piece, out fault))
-                {
-                    fault = fault.WithoutRange(GuestMemoryOperation.Read);
-                    return false;
-                }
-
-                at += piece;
-                to += piece;
-                left -= piece;
-            }
-        }
-
-        fault = default;
-        return true;
+        return PagedPath.TryRead(this, range, (byte*)destination, out fault);
     }
 
     /// <summary>Writes the bytes of a paged range.</summary>
@@ -131,31 +108,7 @@ public sealed unsafe partial class GuestMemory
             PagedThrow.LengthMismatch(length, range.Length);
         }
 
-        byte* from = (byte*)source;
-        foreach (PagedRun run in range.Runs)
-        {
-            if (!TryStartRun(run, GuestMemoryOperation.Write, out ulong at, out fault))
-            {
-                return false;
-            }
-
-            for (ulong left = run.Length; left > 0;)
-            {
-                ulong piece = PieceOfRun(at, left);
-                if (!TryWrite(at, from, piece, out fault))
-                {
-                    fault = fault.WithoutRange(GuestMemoryOperation.Write);
-                    return false;
-                }
-
-                at += piece;
-                from += piece;
-                left -= piece;
-            }
-        }
-
-        fault = default;
-        return true;
+        return PagedPath.TryWrite(this, range, (byte*)source, out fault);
     }
 
     /// <summary>Fills a paged range with one byte value.</summary>
@@ -171,32 +124,7 @@ public sealed unsafe partial class GuestMemory
     /// <param name="value">The value.</param>
     /// <param name="fault">Why not all of it could be written.</param>
     /// <returns>Whether all of it was written.</returns>
-    public bool TryFill(in PagedRange range, byte value, out GuestMemoryFault fault)
-    {
-        foreach (PagedRun run in range.Runs)
-        {
-            if (!TryStartRun(run, GuestMemoryOperation.Fill, out ulong at, out fault))
-            {
-                return false;
-            }
-
-            for (ulong left = run.Length; left > 0;)
-            {
-                ulong piece = PieceOfRun(at, left);
-                if (!TryFill(at, value, piece, out fault))
-                {
-                    fault = fault.WithoutRange(GuestMemoryOperation.Fill);
-                    return false;
-                }
-
-                at += piece;
-                left -= piece;
-            }
-        }
-
-        fault = default;
-        return true;
-    }
+    public bool TryFill(in PagedRange range, byte value, out GuestMemoryFault fault) => PagedPath.TryFill(this, range, value, out fault);
 
     /// <summary>Fills a paged range with zeros.</summary>
     /// <param name="range">The range.</param>
@@ -211,7 +139,7 @@ public sealed unsafe partial class GuestMemory
     /// <returns>Whether all of it was written.</returns>
     public bool TryClear(in PagedRange range, out GuestMemoryFault fault) => TryFill(range, 0, out fault);
 
-    /// <summary>Gives the address of a run, or the fault of one that has none.</summary>
+    /// <summary>Gives the address of a run, or the fault of one that has none: only then is there a fault.</summary>
     internal bool TryStartRun(in PagedRun run, GuestMemoryOperation name, out ulong address, out GuestMemoryFault fault)
     {
         if (!run.IsValid)
@@ -219,8 +147,8 @@ public sealed unsafe partial class GuestMemory
             return TryPageAddress(run.FirstPageNumber, run.InvalidIndex, name, out address, out fault);
         }
 
-        address = run.Address.Value;
-        fault = default;
+        Unsafe.SkipInit(out fault);
+        address = run.Start;
         return true;
     }
 
@@ -228,7 +156,7 @@ public sealed unsafe partial class GuestMemory
     /// How much of a run may be one access: all of it, except in a strict memory, where whole pages up to the end of the region are. Only a single page
     /// that two regions share is then left to be refused.
     /// </summary>
-    private ulong PieceOfRun(ulong address, ulong length)
+    internal ulong PieceOfRun(ulong address, ulong length)
     {
         if (!_strict || Find(address) is not { } region)
         {

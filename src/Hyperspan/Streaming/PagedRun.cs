@@ -73,6 +73,9 @@ public readonly struct PagedRun : IEquatable<PagedRun>
     /// <param name="right">The other run.</param>
     public static bool operator !=(PagedRun left, PagedRun right) => !left.Equals(right);
 
+    /// <summary>Gets the address of the first byte of a valid run.</summary>
+    internal ulong Start => _address.Value;
+
     /// <summary>Gets where in the list the page number is that is to blame, where the run is not valid.</summary>
     internal int InvalidIndex => (int)_address.Value;
 
