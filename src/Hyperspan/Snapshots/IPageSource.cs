@@ -1,7 +1,11 @@
 namespace Hyperspan.Snapshots;
 
 /// <summary>Where the pages of an <see cref="OnDemandMemory"/> come from: a snapshot, a server, anything slow.</summary>
-/// <remarks>The methods are called from any thread, several at once.</remarks>
+/// <remarks>
+/// The methods are called from any thread, several at once. An access to the memory that this is the source of, from within <see cref="ReadPagesAsync"/>, may wait for
+/// itself, until <see cref="OnDemandOptions.PageTimeout"/>. Who waits for a page takes up a thread, while a source that awaits needs some of the thread pool's: where very
+/// many tasks of the pool wait for pages at once, there is none left.
+/// </remarks>
 public interface IPageSource
 {
     /// <summary>Gets the regions of the memory, in the order of their addresses, none sharing a page of 4 KiB with another.</summary>

@@ -144,6 +144,7 @@ internal sealed unsafe class PageServerConnection : IDisposable
         byte* target = (byte*)(mapping.Address + within);
         Span<byte> page = _page.AsSpan(0, (int)mapping.PageSize);
         int error;
+        bool isPoisoned = false;
         try
         {
             bool isZero = Read(mapping, within, page);
@@ -151,23 +152,25 @@ internal sealed unsafe class PageServerConnection : IDisposable
         }
         catch (IOException)
         {
-            if (_descriptor.Poison(target, mapping.PageSize) is not 0)
+            error = _descriptor.Poison(target, mapping.PageSize);
+            if (error is not (0 or ErrorNumber.TryAgain or ErrorNumber.NoEntry))
             {
                 throw;
             }
 
-            return true;
+            isPoisoned = true;
         }
 
         switch (error)
         {
             case 0:
-                _pages++;
+                _pages += isPoisoned ? 0UL : 1UL;
                 return true;
             case ErrorNumber.TryAgain:
                 return false;
             case ErrorNumber.NoEntry:
-                // Unmapped meanwhile; who waits is woken by that.
+                // Unmapped meanwhile, or replaced by memory of its own: the kernel does not wake who has been waiting for a page there.
+                _descriptor.Wake(target, mapping.PageSize);
                 return true;
             default:
                 isGone = true;

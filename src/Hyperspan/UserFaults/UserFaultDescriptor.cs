@@ -135,6 +135,15 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
         return LibC.Ioctl(_file, LinuxConstants.UFFDIO_POISON, poison) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>Has who waits for missing pages try again.</summary>
+    internal void Wake(byte* start, ulong length)
+    {
+        ulong* range = stackalloc ulong[] { (ulong)start, length };
+
+        // SAFETY: struct uffdio_range is two numbers of 8 bytes, on this stack. Refused only where nobody is there any more.
+        _ = LibC.Ioctl(_file, LinuxConstants.UFFDIO_WAKE, range);
+    }
+
     /// <summary>Watches a range of private memory: its pages that are not there are missing from now on.</summary>
     internal void Register(byte* start, ulong length, string name)
     {

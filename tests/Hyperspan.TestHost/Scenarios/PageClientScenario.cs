@@ -10,7 +10,7 @@ namespace Hyperspan.TestHost.Scenarios;
 /// <summary>
 /// What a monitor does whose guest's pages another process brings: memory with a userfaultfd, handed over with a list of mappings; then every page is read, while garbage is
 /// collected, and one is discarded. The arguments: the path of the socket, and how many pages, which hold their own numbers but each third; and how often it forks first, each of
-/// which hands whoever reads the userfaultfd a descriptor.
+/// which hands whoever reads the userfaultfd a descriptor; or "replace": then a page that a thread waits for becomes memory of its own, before anybody brings it, and that is all.
 /// </summary>
 public sealed unsafe class PageClientScenario : IScenario
 {
@@ -22,7 +22,8 @@ public sealed unsafe class PageClientScenario : IScenario
     public int Run(string[] arguments)
     {
         ulong pages = ulong.Parse(arguments[1], CultureInfo.InvariantCulture);
-        int forks = arguments.Length > 2 ? int.Parse(arguments[2], CultureInfo.InvariantCulture) : 0;
+        bool replaces = arguments is [_, _, "replace"];
+        int forks = arguments.Length > 2 && !replaces ? int.Parse(arguments[2], CultureInfo.InvariantCulture) : 0;
         var mapping = new SparseBacking(pages * 4096, new SparseBackingOptions { FaultBehavior = FaultBehavior.MayBlock });
         mapping.Commit(0, pages * 4096);
         using var memory = new GuestMemory(mapping, "guest");
@@ -37,11 +38,19 @@ public sealed unsafe class PageClientScenario : IScenario
             return ScenarioExit.Unavailable;
         }
 
+        Thread? waiting = replaces ? Replace(memory, mapping.Mapping, descriptor) : null;
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Connect(new UnixDomainSocketEndPoint(arguments[0]));
         Send(socket, descriptor, string.Create(
             CultureInfo.InvariantCulture,
             $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":{hostPage},\"page_size_kib\":{hostPage}}}]"));
+        if (waiting is not null)
+        {
+            bool isWoken = waiting.Join(TimeSpan.FromSeconds(20));
+            Console.WriteLine(isWoken ? "woken" : "still waiting");
+            return isWoken ? ScenarioExit.Success : ScenarioExit.Failure;
+        }
+
         Fork(forks);
         for (ulong page = 0; page < pages; page++)
         {
@@ -65,6 +74,21 @@ public sealed unsafe class PageClientScenario : IScenario
         }
 
         return ScenarioExit.Success;
+    }
+
+    /// <summary>Has a thread wait for the first page, and puts other memory in its place.</summary>
+    private static Thread Replace(GuestMemory memory, byte* mapping, SafeFileHandle descriptor)
+    {
+        var waiting = new Thread(() => memory.Read<ulong>(8)) { IsBackground = true };
+        waiting.Start();
+        var entry = new PollEntry { Descriptor = (int)descriptor.DangerousGetHandle(), Events = PollEvents.In };
+        while (LibC.Poll(&entry, 1, 1000) <= 0)
+        {
+        }
+
+        _ = LibC.Mmap(
+            mapping, (nuint)Environment.SystemPageSize, MappingProtection.ReadWrite, MappingFlags.Private | MappingFlags.Anonymous | MappingFlags.Fixed, -1, 0);
+        return waiting;
     }
 
     /// <summary>Makes children that end at once, by calls that need nothing of the runtime, which has one thread in them.</summary>

@@ -44,6 +44,20 @@ public sealed class PageServerTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task Who_waits_for_a_page_that_has_been_replaced_is_woken()
+    {
+        // The kernel does not: a guest's thread stood still for ever.
+        using GuestMemorySnapshot snapshot = await NumberedAsync();
+        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}", "replace"));
+        Task<Socket> accepting = _listener.AcceptAsync();
+        await Task.WhenAny(child, accepting);
+        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
+        using Socket connection = await accepting;
+        (await PageServer.ServeAsync(connection, snapshot)).ShouldBe(0UL);
+        (await child).ShouldSucceed();
+    }
+
+    [SkippableFact]
     public async Task Children_of_a_monitor_leave_no_descriptors_behind()
     {
         // The kernel gives whoever reads of a fork a userfaultfd for the child: one more in this process, each time.

@@ -39,6 +39,7 @@ internal static partial class LinuxConstants
     internal const uint UFFDIO_API = 0xC018AA3F;
     internal const uint UFFDIO_REGISTER = 0xC020AA00;
     internal const uint UFFDIO_COPY = 0xC028AA03;
+    internal const uint UFFDIO_WAKE = 0x8010AA02;
     internal const uint UFFDIO_ZEROPAGE = 0xC020AA04;
     internal const uint UFFDIO_WRITEPROTECT = 0xC018AA06;
     internal const uint UFFDIO_POISON = 0xC020AA08;
