@@ -163,7 +163,7 @@ public readonly struct GuestMemoryView
     /// <param name="destination">Receives the bytes.</param>
     /// <param name="fault">Why they could not all be read.</param>
     /// <returns>Whether all of them were read.</returns>
-    public bool TryRead(ulong offset, Span<byte> destination, out GuestMemoryFault fault) => Holds(offset, (uint)destination.Length)
+    public bool TryRead(ulong offset, Span<byte> destination, out GuestMemoryFault fault) => destination.IsEmpty || Holds(offset, (uint)destination.Length)
         ? Memory.TryRead(_start + offset, destination, out fault)
         : Outside(GuestMemoryOperation.Read, offset, (uint)destination.Length, out fault);
 
@@ -186,7 +186,7 @@ public readonly struct GuestMemoryView
     /// <param name="source">The bytes.</param>
     /// <param name="fault">Why they could not all be written.</param>
     /// <returns>Whether all of them were written.</returns>
-    public bool TryWrite(ulong offset, ReadOnlySpan<byte> source, out GuestMemoryFault fault) => Holds(offset, (uint)source.Length)
+    public bool TryWrite(ulong offset, ReadOnlySpan<byte> source, out GuestMemoryFault fault) => source.IsEmpty || Holds(offset, (uint)source.Length)
         ? Memory.TryWrite(_start + offset, source, out fault)
         : Outside(GuestMemoryOperation.Write, offset, (uint)source.Length, out fault);
 

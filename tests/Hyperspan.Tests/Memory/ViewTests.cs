@@ -59,6 +59,21 @@ public class ViewTests
         part.ToString().ShouldBe("heap 0x4c-0x50");
     }
 
+    [Theory]
+    [InlineData(100UL)]
+    [InlineData(101UL)]
+    [InlineData(ulong.MaxValue)]
+    public void An_access_of_no_bytes_succeeds_at_any_offset(ulong offset)
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        GuestMemoryView view = memory.View(0, 100);
+        view.TryRead(offset, Span<byte>.Empty, out GuestMemoryFault fault).ShouldBeTrue();
+        fault.IsFault.ShouldBeFalse();
+        view.TryWrite(offset, ReadOnlySpan<byte>.Empty, out fault).ShouldBeTrue();
+        view.Read(offset, Span<byte>.Empty);
+        default(GuestMemoryView).TryWrite(offset, ReadOnlySpan<byte>.Empty, out fault).ShouldBeTrue();
+    }
+
     [Fact]
     public void What_is_not_all_memory_has_no_view()
     {
