@@ -267,49 +267,6 @@ public sealed class ServerTests : IDisposable
         }
     }
 
-    /// <summary>Scripts wait until the file is there, and then start a virtual machine, which connects once.</summary>
-    /// <param name="isLong">Whether there is no room for another name beside the path: then one who connects in the moment between may be refused, but the socket is made.</param>
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void A_socket_that_is_there_listens(bool isLong)
-    {
-        using var device = new TestDevice();
-        string folder = Directory.CreateTempSubdirectory("hs-").FullName;
-        string path = Path.Combine(folder, isLong ? new string('x', 106 - folder.Length) : "disk.sock");
-        const int Rounds = 1000;
-        int refused = 0;
-        using var turn = new Barrier(2);
-        Thread peer = new(() =>
-        {
-            for (int round = 0; round < Rounds; round++)
-            {
-                turn.SignalAndWait();
-                using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                while (!File.Exists(path))
-                {
-                    // As often as can be.
-                }
-
-                refused += Record.Exception(() => socket.Connect(new UnixDomainSocketEndPoint(path))) is null ? 0 : 1;
-                turn.SignalAndWait();
-            }
-        });
-        peer.Start();
-        for (int round = 0; round < Rounds; round++)
-        {
-            turn.SignalAndWait();
-            using var server = new VhostUserServer(path, device, new VhostUserOptions { SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-            turn.SignalAndWait();
-            (OperatingSystem.IsWindows() ? UnixFileMode.None : File.GetUnixFileMode(path)).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            Directory.GetFileSystemEntries(folder).ShouldBe([path]);
-        }
-
-        peer.Join();
-        Directory.Delete(folder);
-        (isLong || refused == 0).ShouldBeTrue($"{refused} of {Rounds} refused");
-    }
-
     [Fact]
     public async Task A_device_can_be_made_for_each_connection()
     {

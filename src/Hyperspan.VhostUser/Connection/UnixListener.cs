@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 using Hyperspan.Interop.Linux;
 using Hyperspan.VhostUser.Interop;
@@ -32,8 +31,6 @@ internal sealed class UnixListener : IDisposable
     /// <summary>Gets the name, if it was made here.</summary>
     internal string? Path { get; }
 
-    /// <summary>Makes a socket that listens, and only then has its name: whoever waits until that is there is never refused.</summary>
-    /// <exception cref="SocketException">The name is taken, or cannot be made.</exception>
     internal static UnixListener Listen(string path, int backlog, VhostUserOptions options)
     {
         UnixDomainSocketEndPoint address = AddressOf(path);
@@ -45,7 +42,24 @@ internal sealed class UnixListener : IDisposable
             File.Delete(path);
         }
 
-        return UnderOtherName(path, backlog, options) ?? Make(address, path, backlog, options);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        UnixListener? listener = null;
+        try
+        {
+            socket.Bind(new KeptNameEndPoint(address));
+            listener = new UnixListener(socket, path);
+
+            // Nobody can connect before it listens: then it is whose it is to be.
+            listener.Restrict(options);
+            socket.Listen(backlog);
+            return listener;
+        }
+        catch
+        {
+            listener?.Dispose();
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gets the address that a path is.</summary>
@@ -91,55 +105,6 @@ internal sealed class UnixListener : IDisposable
             {
                 // The directory may be gone, or not ours any more. Nothing depends on it.
             }
-        }
-    }
-
-    /// <summary>Makes it under a name that nobody looks for, in the same folder, and gives it the other one when it listens: between bind(2) and listen(2) it refuses.</summary>
-    /// <returns>Null where the folder, its file system or the length of the path does not allow that.</returns>
-    private static UnixListener? UnderOtherName(string path, int backlog, VhostUserOptions options)
-    {
-        UnixListener made;
-        try
-        {
-            // One can be told from its beginning whose it is: the kernel goes on to call it so (/proc/net/unix, ss).
-            string other = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) ?? "", $".{System.IO.Path.GetFileName(path)}.{System.IO.Path.GetRandomFileName()[..4]}");
-            made = Make(new UnixDomainSocketEndPoint(other), other, backlog, options);
-        }
-        catch (Exception e) when (e is ArgumentException or SocketException)
-        {
-            return null;
-        }
-
-        if (LibC.Linkat(LinuxConstants.AT_FDCWD, made.Path!, LinuxConstants.AT_FDCWD, path, 0) == 0)
-        {
-            made.RemoveName();
-            return new UnixListener(made.Socket, path);
-        }
-
-        bool isTaken = Marshal.GetLastPInvokeError() == ErrorNumber.Exists;
-        made.Dispose();
-        return isTaken ? throw new SocketException((int)SocketError.AddressAlreadyInUse) : null;
-    }
-
-    private static UnixListener Make(UnixDomainSocketEndPoint address, string path, int backlog, VhostUserOptions options)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        UnixListener? listener = null;
-        try
-        {
-            socket.Bind(new KeptNameEndPoint(address));
-            listener = new UnixListener(socket, path);
-
-            // Nobody can connect before it listens: then it is whose it is to be.
-            listener.Restrict(options);
-            socket.Listen(backlog);
-            return listener;
-        }
-        catch
-        {
-            listener?.Dispose();
-            socket.Dispose();
-            throw;
         }
     }
 

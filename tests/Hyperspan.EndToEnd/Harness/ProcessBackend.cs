@@ -40,7 +40,7 @@ internal abstract class ProcessBackend : IDiskBackend
         _processes.Add(process);
 
         var clock = Stopwatch.StartNew();
-        while (!await IsListeningAsync())
+        while (!await ListeningSockets.ContainAsync(SocketPath))
         {
             if (process.HasExited)
             {
@@ -110,20 +110,5 @@ internal abstract class ProcessBackend : IDiskBackend
         }
 
         return true;
-    }
-
-    // The kernel's list of sockets, so that no connection is spent on asking. Flag 0x10000: accepts connections.
-    private async Task<bool> IsListeningAsync()
-    {
-        foreach (string line in await File.ReadAllLinesAsync("/proc/net/unix"))
-        {
-            string[] columns = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (columns.Length >= 8 && columns[7] == SocketPath && columns[3] == "00010000")
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

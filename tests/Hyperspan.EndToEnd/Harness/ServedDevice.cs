@@ -20,7 +20,7 @@ internal sealed class ServedDevice : IAsyncDisposable
 
     internal string Log => _process.Log;
 
-    /// <summary>Starts it and waits until its socket is there.</summary>
+    /// <summary>Starts it and waits until it listens.</summary>
     /// <param name="folder">Where the socket is made.</param>
     /// <param name="program">A project of this repository.</param>
     /// <param name="arguments">What comes before the socket.</param>
@@ -53,11 +53,11 @@ internal sealed class ServedDevice : IAsyncDisposable
     private static async Task WaitForAsync(string socket, LeashedProcess process)
     {
         var clock = Stopwatch.StartNew();
-        while (!File.Exists(socket))
+        while (!await ListeningSockets.ContainAsync(socket))
         {
             if (process.HasExited || clock.Elapsed > Patience)
             {
-                throw new EndToEndException($"{process.Name} does not make {socket}:\n{process.Log}");
+                throw new EndToEndException($"{process.Name} does not listen on {socket}:\n{process.Log}");
             }
 
             await Task.Delay(20);
