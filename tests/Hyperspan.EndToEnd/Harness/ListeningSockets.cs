@@ -1,6 +1,8 @@
 namespace Hyperspan.EndToEnd.Harness;
 
-/// <summary>The kernel's list of Unix sockets, so that no connection is spent on asking. That a name is there says less: it is from bind(2) on, and refuses until listen(2).</summary>
+/// <summary>
+/// The kernel's list of Unix sockets, so that no connection is spent on asking. That a name is there says less: it is from bind(2) on, and refuses until listen(2).
+/// </summary>
 internal static class ListeningSockets
 {
     private const string AcceptsConnections = "00010000";
