@@ -12,7 +12,7 @@ public sealed unsafe partial class KvmPartition
     private const uint IoApicPins = 24;
 
     private readonly Lock _routeLock = new();
-    private readonly Dictionary<uint, (ulong Address, uint Data)> _messages = [];
+    private Dictionary<uint, (ulong Address, uint Data)> _messages = [];
 
     /// <summary>Sets the level of an interrupt line.</summary>
     /// <param name="line">The line: 0 to 15 for a pin of both controllers, up to 23 for one of the I/O APIC.</param>
@@ -78,23 +78,7 @@ public sealed unsafe partial class KvmPartition
         RequireController();
         lock (_routeLock)
         {
-            bool isChange = _messages.TryGetValue(route, out (ulong, uint) before);
-            _messages[route] = (address, data);
-            try
-            {
-                SetRoutes();
-            }
-            catch
-            {
-                // One that the kernel refuses would have all that come after it refused.
-                _messages.Remove(route);
-                if (isChange)
-                {
-                    _messages.Add(route, before);
-                }
-
-                throw;
-            }
+            SetRoutes(new(_messages) { [route] = (address, data) });
         }
     }
 
@@ -105,23 +89,19 @@ public sealed unsafe partial class KvmPartition
     {
         lock (_routeLock)
         {
-            if (_messages.Remove(route, out (ulong, uint) before))
+            var messages = new Dictionary<uint, (ulong Address, uint Data)>(_messages);
+            if (messages.Remove(route))
             {
-                try
-                {
-                    SetRoutes();
-                }
-                catch
-                {
-                    _messages.Add(route, before);
-                    throw;
-                }
+                SetRoutes(messages);
             }
         }
     }
 
-    /// <summary>Tells the kernel the whole table, since it knows no other way: the lines as they are without a table, and the messages.</summary>
-    private void SetRoutes()
+    /// <summary>
+    /// Tells the kernel the whole table, since it knows no other way: the lines as they are without a table, and the messages, which are kept unless it refuses: it would refuse
+    /// all that come after them.
+    /// </summary>
+    private void SetRoutes(Dictionary<uint, (ulong Address, uint Data)> messages)
     {
         var entries = new List<KvmIrqRoutingEntry>();
         for (uint pin = 0; pin < IoApicPins; pin++)
@@ -134,7 +114,7 @@ public sealed unsafe partial class KvmPartition
             entries.Add(new KvmIrqRoutingEntry { Gsi = pin, Type = KvmIrqRoutingEntry.TypeIrqchip, Irqchip = 2, Pin = pin });
         }
 
-        foreach ((uint route, (ulong address, uint data)) in _messages)
+        foreach ((uint route, (ulong address, uint data)) in messages)
         {
             entries.Add(new KvmIrqRoutingEntry
             {
@@ -155,6 +135,8 @@ public sealed unsafe partial class KvmPartition
             CollectionsMarshal.AsSpan(entries).CopyTo(new Span<KvmIrqRoutingEntry>(at + 8, entries.Count));
             Request(KvmRequest.SetGsiRouting, at, "KVM_SET_GSI_ROUTING");
         }
+
+        _messages = messages;
     }
 
     private void SetInterruptEvent(int descriptor, uint line, uint flags, string operation)

@@ -7,6 +7,14 @@ namespace Hyperspan.Kvm.Tests;
 /// <summary>Bringing a processor back from its guest, from another thread.</summary>
 public sealed class InterruptionTests
 {
+    /// <summary>Writes to a port, and halts.</summary>
+    private static GuestProgram Writing() => new(a =>
+    {
+        a.mov(dx, 0x3f8);
+        a.@out(dx, al);
+        a.hlt();
+    });
+
     private static GuestProgram Spinning() => new(a =>
     {
         Iced.Intel.Label loop = a.CreateLabel();
@@ -140,12 +148,7 @@ public sealed class InterruptionTests
     [SkippableFact]
     public void A_device_cannot_dispose_the_processor_that_waits_for_it()
     {
-        using var guest = new GuestProgram(a =>
-        {
-            a.mov(dx, 0x3f8);
-            a.@out(dx, al);
-            a.hlt();
-        });
+        using GuestProgram guest = Writing();
         VirtualProcessor processor = guest.Processor(ring: 0);
         Exception? thrown = null;
         guest.Partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, _) => thrown = Record.Exception(processor.Dispose), "suicidal");
@@ -156,12 +159,7 @@ public sealed class InterruptionTests
     [SkippableFact]
     public void A_device_that_tries_to_dispose_the_partition_changes_nothing_and_it_is_disposed_all_the_same()
     {
-        using var guest = new GuestProgram(a =>
-        {
-            a.mov(dx, 0x3f8);
-            a.@out(dx, al);
-            a.hlt();
-        });
+        using GuestProgram guest = Writing();
         VirtualProcessor processor = guest.Processor(ring: 0);
         Exception? thrown = null;
         guest.Partition.Ports.AddHandler(new GuestRange(0x3f8, 1), (_, _) => { }, (_, _) => thrown = Record.Exception(guest.Partition.Dispose), "suicidal");
@@ -177,12 +175,7 @@ public sealed class InterruptionTests
     [SkippableFact]
     public void Whoever_disposes_a_partition_while_another_does_waits_as_well()
     {
-        using var guest = new GuestProgram(a =>
-        {
-            a.mov(dx, 0x3f8);
-            a.@out(dx, al);
-            a.hlt();
-        });
+        using GuestProgram guest = Writing();
         using ManualResetEventSlim isIn = new(), mayLeave = new();
         guest.Partition.Ports.AddHandler(
             new GuestRange(0x3f8, 1),

@@ -193,10 +193,9 @@ public sealed partial class DeviceAddressSpace
             }
 
             HandlerTarget handler = route.Handler!;
-            bool isCounted = false;
             try
             {
-                isCounted = NestedCalls.Begin();
+                using var nested = NestedCall.Begin();
 
                 // The destination may be memory that others change, the handler's own value is not.
                 Span<byte> value = stackalloc byte[LargestDeviceAccess];
@@ -212,10 +211,6 @@ public sealed partial class DeviceAddressSpace
                 fault = Thrown(done, handler.Name, e);
                 return false;
             }
-            finally
-            {
-                NestedCalls.End(isCounted);
-            }
         }
 
         [SuppressMessage("Design", "CA1031", Justification = "Whatever a handler throws becomes the cause of the fault.")]
@@ -226,10 +221,9 @@ public sealed partial class DeviceAddressSpace
                 return memory.TryWrite(At(done), source, out fault) || Refused(memory, done, ref fault);
             }
 
-            bool isCounted = false;
             try
             {
-                isCounted = NestedCalls.Begin();
+                using var nested = NestedCall.Begin();
                 if (route.Doorbell is { } doorbell)
                 {
                     doorbell.Event.Signal();
@@ -249,10 +243,6 @@ public sealed partial class DeviceAddressSpace
             {
                 fault = Thrown(done, route.Handler?.Name ?? "doorbell", e);
                 return false;
-            }
-            finally
-            {
-                NestedCalls.End(isCounted);
             }
         }
 

@@ -177,10 +177,9 @@ public sealed partial class TranslatedMemory
     private GuestMemoryFaultKind LookUp(ulong iova, AccessType access, out AddressTranslation translation, out Exception? exception)
     {
         exception = null;
-        bool isCounted = false;
         try
         {
-            isCounted = NestedCalls.Begin();
+            using var nested = NestedCall.Begin();
             if (!Translator.TryTranslate(iova, out translation))
             {
                 return GuestMemoryFaultKind.NotTranslated;
@@ -191,10 +190,6 @@ public sealed partial class TranslatedMemory
             translation = default;
             exception = e;
             return GuestMemoryFaultKind.Other;
-        }
-        finally
-        {
-            NestedCalls.End(isCounted);
         }
 
         if (!translation.IsValidFor(iova))
@@ -217,10 +212,9 @@ public sealed partial class TranslatedMemory
             return false;
         }
 
-        bool isCounted = false;
         try
         {
-            isCounted = NestedCalls.Begin();
+            using var nested = NestedCall.Begin();
             if (!Translator.OnMiss(iova, access))
             {
                 return false;
@@ -231,10 +225,6 @@ public sealed partial class TranslatedMemory
             exception = e;
             kind = GuestMemoryFaultKind.Other;
             return false;
-        }
-        finally
-        {
-            NestedCalls.End(isCounted);
         }
 
         if (++misses <= MaxRetries)

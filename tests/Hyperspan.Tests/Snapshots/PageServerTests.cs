@@ -33,11 +33,8 @@ public sealed class PageServerTests : IDisposable
     public async Task Monitor_in_another_process_gets_its_pages()
     {
         using GuestMemorySnapshot snapshot = await NumberedAsync();
-        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}"));
-        Task<Socket> accepting = _listener.AcceptAsync();
-        await Task.WhenAny(child, accepting);
-        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
-        using Socket connection = await accepting;
+        Task<ChildResult> child = StartMonitor();
+        using Socket connection = await AcceptAsync(child);
         ulong served = await PageServer.ServeAsync(connection, snapshot);
         (await child).ShouldSucceed();
         served.ShouldBe((Pages * GuestAddress.PageSize / (ulong)Environment.SystemPageSize) + 1);
@@ -48,11 +45,8 @@ public sealed class PageServerTests : IDisposable
     {
         // The kernel does not: a guest's thread stood still for ever.
         using GuestMemorySnapshot snapshot = await NumberedAsync();
-        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}", "replace"));
-        Task<Socket> accepting = _listener.AcceptAsync();
-        await Task.WhenAny(child, accepting);
-        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
-        using Socket connection = await accepting;
+        Task<ChildResult> child = StartMonitor("replace");
+        using Socket connection = await AcceptAsync(child);
         (await PageServer.ServeAsync(connection, snapshot)).ShouldBe(0UL);
         (await child).ShouldSucceed();
     }
@@ -62,11 +56,8 @@ public sealed class PageServerTests : IDisposable
     {
         // The kernel gives whoever reads of a fork a userfaultfd for the child: one more in this process, each time.
         using GuestMemorySnapshot snapshot = await NumberedAsync();
-        Task<ChildResult> child = Task.Run(() => ChildProcess.Run("page-client", _bed.PathOf("s"), $"{Pages}", "20"));
-        Task<Socket> accepting = _listener.AcceptAsync();
-        await Task.WhenAny(child, accepting);
-        Skip.If(child.IsCompleted && child.Result.ExitCode == 3, child.IsCompleted ? child.Result.Output : "");
-        using Socket connection = await accepting;
+        Task<ChildResult> child = StartMonitor("20");
+        using Socket connection = await AcceptAsync(child);
         int before = UserFaults();
         await PageServer.ServeAsync(connection, snapshot);
         (await child).ShouldSucceed();
@@ -188,6 +179,18 @@ public sealed class PageServerTests : IDisposable
             var message = new SocketMessage { Parts = &part, PartCount = 1, Control = control, ControlLength = (ulong)ControlHeader.SpaceFor(2) };
             ((int)LibC.Sendmsg(socket.SafeHandle, &message, MessageFlags.NoSignal)).ShouldBe(bytes.Length);
         }
+    }
+
+    private Task<ChildResult> StartMonitor(params string[] arguments) =>
+        Task.Run(() => ChildProcess.Run("page-client", [_bed.PathOf("s"), $"{Pages}", .. arguments]));
+
+    /// <summary>Takes the connection of a monitor; one that finds no userfaultfd to be had ends without any.</summary>
+    private async Task<Socket> AcceptAsync(Task<ChildResult> monitor)
+    {
+        Task<Socket> accepting = _listener.AcceptAsync();
+        await Task.WhenAny(monitor, accepting);
+        Skip.If(monitor.IsCompleted && monitor.Result.ExitCode == 3, monitor.IsCompleted ? monitor.Result.Output : "");
+        return await accepting;
     }
 
     private async Task<GuestMemorySnapshot> NumberedAsync()

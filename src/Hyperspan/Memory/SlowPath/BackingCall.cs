@@ -44,10 +44,9 @@ internal static class BackingCall
     internal static bool TryHeld<TCall>(MemoryRegion region, ulong offset, ulong length, ref TCall call, out RegionFault fault)
         where TCall : struct, IBackingCall, allows ref struct
     {
-        bool isCounted = false;
         try
         {
-            isCounted = NestedCalls.Begin();
+            using var nested = NestedCall.Begin();
             BackingResult result = call.Invoke(region.Backing, region.BackingOffset + offset, length);
             if (!result.IsFailure)
             {
@@ -64,10 +63,6 @@ internal static class BackingCall
         {
             fault = new RegionFault(GuestMemoryFaultKind.Other, FaultCause.Exception, offset, e);
             return false;
-        }
-        finally
-        {
-            NestedCalls.End(isCounted);
         }
     }
 }

@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan;
 
 /// <summary>
-/// Calls of methods that are not this library's (handlers, fallbacks, translators) and may access memory that calls them again: a guest that has a device write to its own
-/// registers, for instance, chooses how deep. They fail before the stack ends, which would end the process.
+/// A call of a method that is not this library's (a handler, a fallback, a translator) and may access memory that calls it again: a guest that has a device write to its own
+/// registers, for instance, chooses how deep. It fails before the stack ends, which would end the process.
 /// </summary>
-internal static class NestedCalls
+internal readonly ref struct NestedCall : IDisposable
 {
     // So many are let through where little is left of the stack: a thread may have been made with no more than that.
     private const int MostOnLittleStack = 16;
@@ -14,14 +14,17 @@ internal static class NestedCalls
     [ThreadStatic]
     private static int OnLittleStack;
 
-    /// <summary>Begins a call.</summary>
-    /// <returns>What <see cref="End"/> wants.</returns>
+    private readonly bool _isCounted;
+
+    private NestedCall(bool isCounted) => _isCounted = isCounted;
+
+    /// <summary>Begins a call, which lasts until the result is disposed on this thread.</summary>
     /// <exception cref="InsufficientExecutionStackException">There is not enough of the stack left.</exception>
-    internal static bool Begin()
+    internal static NestedCall Begin()
     {
         if (RuntimeHelpers.TryEnsureSufficientExecutionStack())
         {
-            return false;
+            return default;
         }
 
         if (OnLittleStack >= MostOnLittleStack)
@@ -30,13 +33,12 @@ internal static class NestedCalls
         }
 
         OnLittleStack++;
-        return true;
+        return new NestedCall(isCounted: true);
     }
 
-    /// <summary>Ends a call.</summary>
-    internal static void End(bool isCounted)
+    public void Dispose()
     {
-        if (isCounted)
+        if (_isCounted)
         {
             OnLittleStack--;
         }
