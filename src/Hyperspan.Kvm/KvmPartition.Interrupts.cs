@@ -10,6 +10,7 @@ public sealed unsafe partial class KvmPartition
     // Pins of the two 8259 (the third of the first is the second) and of the I/O APIC.
     private const uint PicPins = 8;
     private const uint IoApicPins = 24;
+    private const uint LastRoute = 4095;
 
     private readonly Lock _routeLock = new();
     private Dictionary<uint, (ulong Address, uint Data)> _messages = [];
@@ -17,10 +18,12 @@ public sealed unsafe partial class KvmPartition
     /// <summary>Sets the level of an interrupt line.</summary>
     /// <param name="line">The line: 0 to 15 for a pin of both controllers, up to 23 for one of the I/O APIC.</param>
     /// <param name="asserted">Whether it asks for an interrupt.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such line: the kernel would say nothing of it.</exception>
     /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public void SetInterruptLine(uint line, bool asserted)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(line, IoApicPins);
         RequireController();
         var level = new KvmIrqLevel { Irq = line, Level = asserted ? 1u : 0 };
         Request(KvmRequest.IrqLine, &level, "KVM_IRQ_LINE");
@@ -30,11 +33,13 @@ public sealed unsafe partial class KvmPartition
     /// <param name="source">The event. It stays the caller's.</param>
     /// <param name="line">The line, or the number of a message's route (<see cref="SetMessageRoute"/>).</param>
     /// <returns>The connection; disposing it, or the partition, ends it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The number is above 4095: there can be nothing that it stands for.</exception>
     /// <exception cref="InvalidOperationException">There is no interrupt controller.</exception>
     /// <exception cref="KvmException">The kernel refused.</exception>
     public IDisposable ConnectInterrupt(EventFile source, uint line)
     {
         ArgumentNullException.ThrowIfNull(source);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(line, LastRoute);
         RequireController();
         return Hold(
             source.Handle,
@@ -74,7 +79,7 @@ public sealed unsafe partial class KvmPartition
     public void SetMessageRoute(uint route, ulong address, uint data)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(route, IoApicPins);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(route, 4095u);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(route, LastRoute);
         RequireController();
         lock (_routeLock)
         {

@@ -190,9 +190,11 @@ public sealed unsafe partial class KvmPartition : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             int descriptor = KvmCall.Invoke(_handle, KvmRequest.CreateVcpu, (void*)(nuint)id, $"KVM_CREATE_VCPU {id}");
+
+            // The kernel does not give the number again, whatever fails from here on.
+            _nextProcessor = Math.Max(_nextProcessor, id + 1);
             var processor = new VirtualProcessor(this, id, new SafeFileHandle(descriptor, ownsHandle: true), (nuint)_runLength, _dirtyRingSize);
             _processors.Add(processor);
-            _nextProcessor = Math.Max(_nextProcessor, id + 1);
             return processor;
         }
     }

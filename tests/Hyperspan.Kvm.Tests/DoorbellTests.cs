@@ -206,6 +206,31 @@ public sealed class DoorbellTests
         partition.SetMessageRoute(4081, 0xfee0_0000, 0x40);
     }
 
+    [SkippableTheory]
+    [InlineData(24)]
+    [InlineData(99)]
+    [InlineData(uint.MaxValue)]
+    public void A_line_that_there_is_not_is_refused(uint line)
+    {
+        Need.Kvm();
+        using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true });
+        Should.Throw<ArgumentOutOfRangeException>(() => partition.SetInterruptLine(line, asserted: true));
+        partition.SetInterruptLine(23, asserted: true);
+        partition.SetInterruptLine(23, asserted: false);
+    }
+
+    [SkippableTheory]
+    [InlineData(4096)]
+    [InlineData(uint.MaxValue)]
+    public void What_can_stand_for_nothing_is_connected_to_nothing(uint line)
+    {
+        Need.Kvm();
+        using var partition = new KvmPartition(new KvmPartitionOptions { InterruptController = true });
+        using var source = new EventFile();
+        Should.Throw<ArgumentOutOfRangeException>(() => partition.ConnectInterrupt(source, line));
+        partition.ConnectInterrupt(source, 4095).Dispose();
+    }
+
     [SkippableFact]
     public void Without_a_controller_there_are_no_interrupts()
     {

@@ -36,6 +36,7 @@ public sealed class MachineOptions
     /// <summary>
     /// Gets what is called when a device's queue fails, with the reason, on its thread or a processor's; and, once a second at most for each queue, when requests have failed
     /// because their buffers could not be accessed, after which the queue goes on. Of a driver that fails its queues again and again it is told some times, then once a second.
+    /// Who wants the machine to end for it cancels its run: to dispose it here is to wait for the thread that one is called by.
     /// </summary>
     public Action<string>? OnDeviceFailure { get; init; }
 

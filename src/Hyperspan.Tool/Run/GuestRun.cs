@@ -22,7 +22,6 @@ internal sealed class GuestRun : IDisposable
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private IConsoleEndPoint? _console;
     private IConsoleEndPoint? _virtioConsole;
-    private SerialPort? _port;
     private GuestMemorySnapshot? _restored;
     private Termination? _termination;
     private bool _saved;
@@ -87,12 +86,14 @@ internal sealed class GuestRun : IDisposable
             _console = ConsoleEndPoint.Open(_options.Console);
             _virtioConsole ??= second is null ? null : ConsoleEndPoint.Open(ConsoleEndPoint.Standard);
             pump = second is null ? null : new ConsolePump(second, _virtioConsole!);
-            var reader = new Thread(ReadConsole) { IsBackground = true, Name = "console" };
-            _port = machine.Console;
-            reader.Start();
+            var input = new ConsoleInput(_console);
             while (true)
             {
+                input.LeadTo(machine.Console.WriteAsync);
                 end = RunOnce(machine, _termination.Token);
+
+                // What is typed from here on is for the machine after it.
+                input.LeadTo(null);
                 if (end.Kind != MachineEndKind.Reset || _options.NoReboot || _restored is not null)
                 {
                     break;
@@ -100,7 +101,6 @@ internal sealed class GuestRun : IDisposable
 
                 machine.Dispose();
                 machine = Create();
-                Volatile.Write(ref _port, machine.Console);
             }
         }
         finally
@@ -294,24 +294,6 @@ internal sealed class GuestRun : IDisposable
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Passes on what the guest is sent, to whichever machine runs.</summary>
-    private void ReadConsole()
-    {
-        byte[] buffer = new byte[256];
-        while (_console!.Read(buffer) is > 0 and var count)
-        {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            try
-            {
-                Volatile.Read(ref _port)!.WriteAsync(buffer.AsMemory(0, count), patience.Token).AsTask().GetAwaiter().GetResult();
-            }
-            catch (OperationCanceledException)
-            {
-                // The guest does not take it.
-            }
         }
     }
 

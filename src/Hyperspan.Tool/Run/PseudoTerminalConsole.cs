@@ -34,6 +34,8 @@ internal sealed unsafe class PseudoTerminalConsole : IConsoleEndPoint
         Path = Marshal.PtrToStringUTF8((nint)name)!;
     }
 
+    public bool HasSenderGone => false;
+
     internal string Path { get; }
 
     public void Write(ReadOnlySpan<byte> data)

@@ -29,6 +29,21 @@ internal sealed class SocketConsole : IConsoleEndPoint
         }
     }
 
+    public bool HasSenderGone
+    {
+        get
+        {
+            try
+            {
+                return Volatile.Read(ref _client) is not { } client || (client.Poll(0, SelectMode.SelectRead) && client.Available == 0);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                return true;
+            }
+        }
+    }
+
     public void Write(ReadOnlySpan<byte> data)
     {
         try
