@@ -169,7 +169,7 @@ internal sealed unsafe class PageKeeper : IDisposable
                 PageExtent extent = _extents[Math.Min(_state->Registered, _state->RangeCount - 1)];
                 string hint = error == ErrorNumber.Busy
                     ? "something else watches it: memory restored on demand, a live save or a dirty log of its mapping, which is to be stopped before (one of operations may go on)"
-                    : "the kernel protects private memory, memory files, files on tmpfs and huge pages";
+                    : "the kernel protects memory without a file, memory files, files on tmpfs and huge pages, and no file on a disk, such as a mapped snapshot's";
                 throw new GuestMemoryMappingException("protect", error, extent.Name, (0, extent.End - extent.Start), hint);
             case KeeperStep.Keep:
                 throw new IOException(string.Create(

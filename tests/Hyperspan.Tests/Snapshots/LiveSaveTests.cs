@@ -300,7 +300,9 @@ public sealed class LiveSaveTests : IDisposable
             using var file = new GuestMemory(new FileBacking(onDisk.Path, FileAccess.ReadWrite));
             (await Refused(file)).ShouldContain("file system");
             using var copied = new GuestMemory(new FileBacking(onDisk.Path, options: new FileBackingOptions { CopyOnWrite = true }));
-            (await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(copied, _bed.PathOf("a")))).ErrorName.ShouldBe("EINVAL");
+            GuestMemoryMappingException refused = await Should.ThrowAsync<GuestMemoryMappingException>(GuestMemorySnapshot.SaveLiveAsync(copied, _bed.PathOf("a")));
+            refused.ErrorName.ShouldBe("EINVAL");
+            refused.Message.ShouldContain("no file on a disk");
         }
 
         // What nobody writes need not be held.
