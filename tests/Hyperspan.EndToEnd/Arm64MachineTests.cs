@@ -17,14 +17,15 @@ public sealed class Arm64MachineTests
     // What asks the kernel for something that emulation of single programs has not, a part of each.
     private static readonly string[] Kernel =
     [
-        "GuardBitCheckedTests", "GuardTranslatedTests", "FenceTests", "OnDemandTests", "MappingScopeTests.Writes_by", "MappingScopeTests.Several",
+        "GuardBitCheckedTests", "GuardCheckedBytesTests", "GuardTranslatedTests", "FenceTests", "OnDemandTests", "MappingScopeTests.Writes_by", "MappingScopeTests.Several",
         "MappingScopeTests.A_mapping_that", "PageServerTests.Monitor", "LiveSaveTests.Restores_every", "LiveSaveTests.Each_page", "-Use_under_constant_collections",
     ];
 
     // Whatever depends on the processor or the kernel, with HYPERSPAN_LONG=1: half an hour.
     private static readonly string[] KernelInFull =
     [
-        "GuardFaultTests", "GuardBitCheckedTests", "GuardTranslatedTests", "FenceTests", "ProcessBarrierTests", "Rcu", "OnDemandTests", "MappingScopeTests", "PageServerTests",
+        "GuardFaultTests", "GuardBitCheckedTests", "GuardCheckedBytesTests", "GuardTranslatedTests",
+        "FenceTests", "ProcessBarrierTests", "Rcu", "OnDemandTests", "MappingScopeTests", "PageServerTests",
         "LiveSaveTests", "GuestIoVectorsTests", "HolesOfPeersTests", "DiscardTests", "SharedBackingTests", "ForeignBackingTests", "FileBackingTests", "SparseBackingFileTests",
         "SparseBackingPinTests",
     ];
@@ -67,6 +68,7 @@ public sealed class Arm64MachineTests
             ("storm", "./Hyperspan.TestHost guard-fault-storm 10000"),
             ("stores", "./Hyperspan.TestHost guard-restartable-litmus 300 1 store"),
             ("exchanges", "./Hyperspan.TestHost guard-restartable-litmus 300 1 exchange"),
+            ("bytes", "./Hyperspan.TestHost guard-restartable-litmus 300 1 bytes"),
             ("unflushed", "./Hyperspan.TestHost guard-restartable-litmus 5000 1 unflushed"),
             ("signals", "./Hyperspan.TestHost signal-stack guarded alternate 3000"),
             ("served", "./Hyperspan.TestHost user-fault block 50"),
@@ -76,7 +78,7 @@ public sealed class Arm64MachineTests
 
         ShouldHaveSequences(results);
         results["unflushed"].ExitCode.ShouldBe(10, "a restriction that is not flushed is caught");
-        ShouldPass(results, "storm", "stores", "exchanges", "signals", "served", "answered", "core", "vhost-user");
+        ShouldPass(results, "storm", "stores", "exchanges", "bytes", "signals", "served", "answered", "core", "vhost-user");
     }
 
     /// <summary>Nothing takes pages of 4 KiB for those of the host.</summary>

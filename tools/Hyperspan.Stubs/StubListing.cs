@@ -84,6 +84,8 @@ internal sealed class StubListing : ISymbolResolver
     {
         text.Append("\n    /// <summary>What a bit-checked stub answers, having done nothing, in a thread without restartable sequences.</summary>\n")
             .Append(CultureInfo.InvariantCulture, $"    internal const ulong StatusNotRestartable = 0x{StubProgram.StatusNotRestartable:X};\n\n")
+            .Append("    /// <summary>What it answers where the bit is clear.</summary>\n")
+            .Append(CultureInfo.InvariantCulture, $"    internal const ulong StatusBitClear = 0x{StubProgram.StatusBitClear:X};\n\n")
             .Append("    /// <summary>How many bytes of a thread's area for restartable sequences are used.</summary>\n")
             .Append(CultureInfo.InvariantCulture, $"    internal const int RestartableAreaLength = {LinuxAbi.RseqDescriptorOffset + sizeof(ulong)};\n\n")
             .Append("    /// <summary>Offsets of the words that hold offsets into the image, and are to hold addresses.</summary>\n")

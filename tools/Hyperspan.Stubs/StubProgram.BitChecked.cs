@@ -12,6 +12,7 @@ internal sealed partial class StubProgram
     [
         .. ScalarSizes.Select(x => $"load{x}"), .. ScalarSizes.Select(x => $"store{x}"), .. ScalarSizes.Select(x => $"cas{x}"),
         .. ScalarSizes.Select(x => $"tlb_load{x}"), .. ScalarSizes.Select(x => $"tlb_store{x}"), .. ScalarSizes.Select(x => $"tlb_cas{x}"),
+        .. CopySequences(""), .. CopySequences("tlb_"), .. WideSequences(""), .. WideSequences("tlb_"),
     ];
 
     private void EmitBitChecked()

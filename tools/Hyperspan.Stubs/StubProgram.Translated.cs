@@ -70,14 +70,15 @@ internal sealed partial class StubProgram
     /// Reads the page and what to add, between two looks at the version: an entry that was given to another page meanwhile has another one by the second look, also where it
     /// has been given back.
     /// </summary>
-    private void EmitTranslation(AssemblerRegister64 entry, AssemblerRegister64 page, AssemblerRegister64 addend, AssemblerRegister64 version)
+    private void EmitTranslation(
+        AssemblerRegister64 entry, AssemblerRegister64 page, AssemblerRegister64 addend, AssemblerRegister64 version, string otherwise = "bit_clear")
     {
         _a.mov(version, __qword_ptr[entry + TranslationVersionOffset]);
         _a.cmp(__qword_ptr[entry], page);
-        _a.jne(L("bit_clear"));
+        _a.jne(L(otherwise));
         _a.mov(addend, __qword_ptr[entry + TranslationAddendOffset]);
         _a.cmp(__qword_ptr[entry + TranslationVersionOffset], version);
-        _a.jne(L("bit_clear"));
+        _a.jne(L(otherwise));
     }
 
     private void EmitLoad(int size, AssemblerMemoryOperand at)

@@ -108,12 +108,20 @@ internal sealed partial class StubProgram
             EmitScalars();
             EmitBitChecked();
             EmitTranslated();
+            EmitCheckedBytes(translated: false);
+            EmitCheckedBytes(translated: true);
         }
 
         EmitFill();
         EmitCopyUpwards();
         EmitCopy("copy_sse", 16);
         EmitCopy("copy_avx", 32);
+        if (!IsWindows)
+        {
+            EmitCheckedWideWrite(translated: false);
+            EmitCheckedWideWrite(translated: true);
+        }
+
         EmitCopy("copy_avx512", 64);
         if (IsWindows)
         {

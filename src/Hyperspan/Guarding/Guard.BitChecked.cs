@@ -72,4 +72,27 @@ internal static unsafe partial class Guard
         return ((delegate*<byte*, ulong, ulong, byte*, ulong, GuardedResult>)(code + StubCode.BitCheckedCompareExchangeOffset(sizeof(T))))(
             p, Scalar.ToBits(comparand), Scalar.ToBits(value), bitmap, bitIndex);
     }
+
+    /// <summary>Whether a copy has a length that <see cref="BitCheckedRead"/> and <see cref="BitCheckedWrite"/> do: 4 to 64 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsBitCheckedLength(nuint length) => length - 4 <= 60;
+
+    /// <summary>Copies bytes out of one page, all of which are read while the bit is set, to managed memory that need not be pinned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult BitCheckedRead(ref byte destination, byte* p, nuint length, byte* bitmap, ulong bitIndex, byte* stub)
+    {
+        // SAFETY: as above; no collection runs before the stub has returned.
+        return ((delegate*<ref byte, byte*, nuint, byte*, ulong, GuardedResult>)stub)(ref destination, p, length, bitmap, bitIndex);
+    }
+
+    /// <summary>
+    /// Copies bytes into one page, upwards by stores of up to 32 bytes, each of which takes effect only while the bit is set. Where one does not, the value that is answered
+    /// says how many bytes have been written before it: all of them below the rest.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GuardedResult BitCheckedWrite(byte* p, ref byte source, nuint length, byte* bitmap, ulong bitIndex, byte* stub)
+    {
+        // SAFETY: as above.
+        return ((delegate*<byte*, ref byte, nuint, byte*, ulong, GuardedResult>)stub)(p, ref source, length, bitmap, bitIndex);
+    }
 }

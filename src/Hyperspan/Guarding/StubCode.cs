@@ -14,6 +14,9 @@ internal static class StubCode
     /// <summary>What a bit-checked stub answers, having done nothing, in a thread without restartable sequences.</summary>
     internal const ulong StatusNotRestartable = X64StubCode.StatusNotRestartable;
 
+    /// <summary>What it answers where the bit is clear. Only a short write may have been done in part: the value says how far.</summary>
+    internal const ulong StatusBitClear = X64StubCode.StatusBitClear;
+
     /// <summary>How many bytes of a thread's area for restartable sequences are used.</summary>
     internal const int RestartableAreaLength = X64StubCode.RestartableAreaLength;
 
@@ -62,6 +65,18 @@ internal static class StubCode
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int BitCheckedCompareExchangeOffset(int size) =>
         ArmBase.Arm64.IsSupported ? Arm64StubCode.BitCheckedCompareExchangeOffset(size) : X64StubCode.BitCheckedCompareExchangeOffset(size);
+
+    internal static int BitCheckedReadOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.BitCheckedReadOffset : X64StubCode.BitCheckedReadOffset;
+
+    internal static int BitCheckedWriteOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.BitCheckedWriteOffset
+        : Avx.IsSupported ? X64StubCode.BitCheckedWriteAvxOffset
+        : X64StubCode.BitCheckedWriteOffset;
+
+    internal static int TranslatedReadOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.TranslatedReadOffset : X64StubCode.TranslatedReadOffset;
+
+    internal static int TranslatedWriteOffset => ArmBase.Arm64.IsSupported ? Arm64StubCode.TranslatedWriteOffset
+        : Avx.IsSupported ? X64StubCode.TranslatedWriteAvxOffset
+        : X64StubCode.TranslatedWriteOffset;
 
     /// <summary>How far the stubs for translated addresses lie from those for bits, each from the one for the same access.</summary>
     internal static int TranslatedDistance => ArmBase.Arm64.IsSupported

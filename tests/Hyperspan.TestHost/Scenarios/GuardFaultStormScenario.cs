@@ -62,7 +62,7 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
         byte* local = stackalloc byte[256];
         byte* bitmap = stackalloc byte[1];
         *bitmap = 0xFF;
-        var operations = Guard.SupportsRestartableSequences ? 11 : 8;
+        var operations = Guard.SupportsRestartableSequences ? 13 : 8;
         for (var i = 0; i < count && _error is null; i++)
         {
             // Allocated here, so that a collection finds something to move on this stack.
@@ -83,7 +83,9 @@ public sealed unsafe class GuardFaultStormScenario : IScenario
                 7 => Guard.Load<byte>(bad + offset, mayBlock),
                 8 => Guard.BitCheckedLoad<ushort>(aligned, bitmap, 3, GuardEntry.Code),
                 9 => Guard.BitCheckedStore(aligned, 1UL, bitmap, 3, GuardEntry.Code),
-                _ => Guard.BitCheckedCompareExchange(aligned, 1U, 0U, bitmap, 3, GuardEntry.Code),
+                10 => Guard.BitCheckedCompareExchange(aligned, 1U, 0U, bitmap, 3, GuardEntry.Code),
+                11 => Guard.BitCheckedRead(ref *local, bad + offset, 4 + (offset % 61), bitmap, 3, GuardEntry.Code + StubCode.BitCheckedReadOffset),
+                _ => Guard.BitCheckedWrite(bad + offset, ref *local, 4 + (offset % 61), bitmap, 3, GuardEntry.Code + StubCode.BitCheckedWriteOffset),
             };
             if (result.Status != signal || witness[0] != i || witness[1] != i + 1)
             {

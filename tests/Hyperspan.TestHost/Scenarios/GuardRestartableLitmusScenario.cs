@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Hyperspan.Guarding;
 
 namespace Hyperspan.TestHost.Scenarios;
@@ -7,7 +8,7 @@ namespace Hyperspan.TestHost.Scenarios;
 /// <summary>
 /// Writers write under a bit. Over and over the bit is cleared, the restartable sequences are flushed and the memory is recorded;
 /// from then until the bit is set again it must not change. Arguments: rounds (fewer where they take long), the number of writers (more than processors makes
-/// every round wait for the scheduler), then store or exchange (as built) or one of the controls that have to be caught:
+/// every round wait for the scheduler), then store, exchange or bytes (as built) or one of the controls that have to be caught:
 /// unflushed (as built, but nobody flushes) and broken (bit, pause, plain store). Prints the violations; the exit code says
 /// whether there were any.
 /// </summary>
@@ -56,7 +57,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
                 writers[i].Start();
             }
 
-            violations = Restrict(start, rounds, flush: mode is "store" or "exchange");
+            violations = Restrict(start, rounds, flush: mode is "store" or "exchange" or "bytes");
             _done = true;
             Array.ForEach(writers, x => x.Join());
         }
@@ -66,6 +67,13 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
     }
 
     private static ref ulong Cell(byte* memory, int writer) => ref *(ulong*)(memory + CellsOffset + (64 * writer));
+
+    /// <summary>What a cell holds, the first and the last of its eight words in one.</summary>
+    private static ulong StateOf(byte* memory, int writer)
+    {
+        ref ulong first = ref Cell(memory, writer);
+        return Volatile.Read(ref first) ^ ulong.RotateLeft(Volatile.Read(ref Unsafe.Add(ref first, 7)), 32);
+    }
 
     private static ref ulong Attempts(byte* memory, int writer) => ref *(ulong*)(memory + AttemptsOffset + (64 * writer));
 
@@ -95,7 +103,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
 
             for (var i = 0; i < _writers; i++)
             {
-                recorded[i] = Volatile.Read(ref Cell(memory, i));
+                recorded[i] = StateOf(memory, i);
             }
 
             // Whatever was under way is over once every writer has begun and ended another attempt.
@@ -106,7 +114,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
 
             for (var i = 0; i < _writers; i++)
             {
-                violations += Volatile.Read(ref Cell(memory, i)) != recorded[i] ? 1 : 0;
+                violations += StateOf(memory, i) != recorded[i] ? 1 : 0;
             }
         }
 
@@ -129,6 +137,7 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
         ref var cell = ref Cell(memory, writer);
         ref var attempts = ref Attempts(memory, writer);
         byte* p = memory + CellsOffset + (64 * writer);
+        ulong* words = stackalloc ulong[8];
         for (ulong value = 1; !_done; value++)
         {
             switch (mode)
@@ -139,6 +148,10 @@ public sealed unsafe class GuardRestartableLitmusScenario : IScenario
                     break;
                 case "exchange":
                     Check(Guard.BitCheckedCompareExchange(p, value, Volatile.Read(ref cell), bitmap, Bit, GuardEntry.Code));
+                    break;
+                case "bytes":
+                    new Span<ulong>(words, 8).Fill(value);
+                    Check(Guard.BitCheckedWrite(p, ref *(byte*)words, 64, bitmap, Bit, GuardEntry.Code + StubCode.BitCheckedWriteOffset));
                     break;
                 default:
                     if ((Volatile.Read(ref bitmap[Bit / 8]) & (1 << (int)(Bit % 8))) != 0)

@@ -139,8 +139,10 @@ public class GuardProcessTests
     [LinuxTheory]
     [InlineData("5000", "1", "store")]
     [InlineData("5000", "1", "exchange")]
+    [InlineData("5000", "1", "bytes")]
     [InlineData("200", "3", "store")]
     [InlineData("200", "3", "exchange")]
+    [InlineData("200", "3", "bytes")]
     public void No_write_takes_effect_after_its_bit_was_cleared_and_flushed(string rounds, string writers, string mode)
     {
         ChildProcess.Run("guard-restartable-litmus", rounds, writers, mode).ShouldSucceed();

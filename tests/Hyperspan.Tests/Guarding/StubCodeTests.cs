@@ -119,6 +119,7 @@ public partial class StubCodeTests
             .. sizes.Select(Arm64StubCode.BitCheckedLoadOffset), .. sizes.Select(Arm64StubCode.BitCheckedStoreOffset),
             .. sizes.Select(Arm64StubCode.BitCheckedCompareExchangeOffset),
             Arm64StubCode.TranslatedOffset,
+            Arm64StubCode.BitCheckedReadOffset, Arm64StubCode.BitCheckedWriteOffset, Arm64StubCode.TranslatedReadOffset, Arm64StubCode.TranslatedWriteOffset,
         ];
         entries.ShouldAllBe(offset => offset % 16 == 0);
     }

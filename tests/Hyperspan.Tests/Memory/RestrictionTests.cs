@@ -77,7 +77,7 @@ public class RestrictionTests
         using GuestMemory memory = new(protector, "vtl");
         using var stop = new CancellationTokenSource();
         int refused = 0;
-        Thread[] writers = [.. Enumerable.Range(0, 4).Select(kind => new Thread(() =>
+        Thread[] writers = [.. Enumerable.Range(0, 5).Select(kind => new Thread(() =>
         {
             var bytes = new byte[300];
             ulong seen = 0;
@@ -87,6 +87,7 @@ public class RestrictionTests
                 {
                     0 => memory.TryWrite(Page + 64, 0xdeadUL),
                     1 => memory.TryWrite(Page + 128, bytes),
+                    3 => memory.TryWrite(Page + 1024, bytes.AsSpan(0, 64)),
                     2 => memory.TryCompareExchange(Page + 64, 0xbeefUL, 0xdeadUL, out _, out _, out _),
 
                     // The comparand is what was there a moment ago: every other time, it is exchanged.
@@ -116,6 +117,51 @@ public class RestrictionTests
             stop.Cancel();
             Array.ForEach(writers, w => w.Join());
         }
+    }
+
+    /// <summary>The memory is the bitmap that says which of its pages may be written: a write of zeros takes that away in the midst of it.</summary>
+    [Theory]
+    [InlineData(0UL)]
+    [InlineData(1UL << 32)]
+    public void A_short_write_whose_bit_goes_in_the_midst_of_it_is_done_up_to_the_fault(ulong start)
+    {
+        using var bits = new HeapBacking(Page);
+        for (int length = 1; length <= 64; length++)
+        {
+            using var backing = new OwnBitmap(bits);
+            using GuestMemory memory = new GuestMemoryBuilder("restricted").AddRegion(start, backing).AddRegion(start + (1UL << 40), new HeapBacking(Page)).Build();
+            Span<byte> page = backing.Bytes;
+            page.Fill(0xff);
+            bool done = memory.TryWrite(start, new byte[length], out GuestMemoryFault fault);
+            int end = done ? length : (int)(fault.Address!.Value.Value - start);
+            end.ShouldBeInRange(1, length);
+            page[..end].ContainsAnyExcept((byte)0).ShouldBeFalse();
+            page[end..].ContainsAnyExcept((byte)0xff).ShouldBeFalse();
+            if (!done)
+            {
+                fault.Kind.ShouldBe(GuestMemoryFaultKind.Restricted);
+                fault.Length.ShouldBe((ulong)length);
+            }
+        }
+    }
+
+    private sealed unsafe class OwnBitmap : GuestMemoryBacking
+    {
+        private readonly HeapBacking _heap;
+
+        internal OwnBitmap(HeapBacking heap)
+        {
+            _heap = heap;
+            AccessBitmaps = new AccessBitmaps(heap.Mapping, heap.Mapping, Page);
+        }
+
+        public override ulong Length => Page;
+
+        public override byte* Mapping => _heap.Mapping;
+
+        public override FaultBehavior FaultBehavior => FaultBehavior.Never;
+
+        internal Span<byte> Bytes => new(_heap.Mapping, (int)Page);
     }
 
     private sealed unsafe class Protector : GuestMemoryBacking

@@ -12,6 +12,7 @@ internal sealed partial class Arm64StubProgram
         .. StubProgram.ScalarSizes.Select(x => $"cas{x}"), .. StubProgram.ScalarSizes.Select(x => $"exclusive{x}"),
         .. StubProgram.ScalarSizes.Select(x => $"tlb_load{x}"), .. StubProgram.ScalarSizes.Select(x => $"tlb_store{x}"),
         .. StubProgram.ScalarSizes.Select(x => $"tlb_cas{x}"), .. StubProgram.ScalarSizes.Select(x => $"tlb_exclusive{x}"),
+        .. StubProgram.CopySequences(""), .. StubProgram.CopySequences("tlb_"),
     ];
 
     private void EmitBitChecked()
@@ -84,25 +85,35 @@ internal sealed partial class Arm64StubProgram
     {
         Emit($"add x{bitmap}, x{bitmap}, x{bit}, lsr #3", $"and w{bit}, w{bit}, #7");
         EmitArming(name);
-        Emit(
-            $"ldarb w14, [x{bitmap}]",
-            $"lsr w14, w14, w{bit}",
-            "tbz w14, #0, bit_clear");
+        EmitBitTest(bitmap, bit, "bit_clear");
     }
+
+    private void EmitBitTest(int bitmap, int bit, string otherwise) => Emit(
+        $"ldarb w14, [x{bitmap}]",
+        $"lsr w14, w14, w{bit}",
+        $"tbz w14, #0, {otherwise}");
 
     /// <summary>Arms a sequence; what follows is inside it.</summary>
     private void EmitArming(string name)
     {
-        Emit(
-            "ldr x12, restartable_area",
-            "mrs x13, tpidr_el0",
-            "add x12, x12, x13",
-            $"ldr w13, [x12, #{LinuxArm64Abi.RseqCpuIdOffset}]",
+        EmitArea();
+        EmitArmingOf(name);
+    }
 
-            // A thread that could not be registered has a negative processor number, and nobody would restart it.
-            "tbnz w13, #31, not_restartable",
-            $"adr x13, sequence_{name}");
+    /// <summary>Leaves in x12 where the thread's area is.</summary>
+    private void EmitArea() => Emit(
+        "ldr x12, restartable_area",
+        "mrs x13, tpidr_el0",
+        "add x12, x12, x13",
+        $"ldr w13, [x12, #{LinuxArm64Abi.RseqCpuIdOffset}]",
+
+        // A thread that could not be registered has a negative processor number, and nobody would restart it.
+        "tbnz w13, #31, not_restartable");
+
+    private void EmitArmingOf(string name)
+    {
         Mark("arm_" + name);
+        Emit($"adr x13, sequence_{name}");
         Emit($"str x13, [x12, #{LinuxArm64Abi.RseqDescriptorOffset}]");
         Mark("start_" + name);
     }

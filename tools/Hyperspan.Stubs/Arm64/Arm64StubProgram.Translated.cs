@@ -55,22 +55,31 @@ internal sealed partial class Arm64StubProgram
     /// </summary>
     private void EmitTranslation(string name, int table, int page)
     {
-        Emit(
-            "mov x5, x0",
-            $"and x15, x{page}, #{(1 << StubProgram.TranslationBits) - 1}",
-            $"add x15, x{table}, x15, lsl #{StubProgram.TranslationEntryShift}",
-            $"add x6, x15, #{StubProgram.TranslationAddendOffset}",
-            $"add x8, x15, #{StubProgram.TranslationVersionOffset}");
+        Emit("mov x5, x0");
+        EmitEntry(table, page);
         EmitArming(name);
-        Emit(
-            "ldar x14, [x8]",
-            "ldar x7, [x15]",
-            $"cmp x7, x{page}",
-            "b.ne bit_clear",
-            "ldar x7, [x6]",
-            "add x0, x5, x7",
-            "ldar x7, [x8]",
-            "cmp x7, x14",
-            "b.ne bit_clear");
+        EmitLookUp("bit_clear", page);
+        Emit("add x0, x5, x7");
+        EmitSameVersion("bit_clear");
     }
+
+    /// <summary>Where the entry of a page lies: x15, its addend x6, its version x8.</summary>
+    private void EmitEntry(int table, int page) => Emit(
+        $"and x15, x{page}, #{(1 << StubProgram.TranslationBits) - 1}",
+        $"add x15, x{table}, x15, lsl #{StubProgram.TranslationEntryShift}",
+        $"add x6, x15, #{StubProgram.TranslationAddendOffset}",
+        $"add x8, x15, #{StubProgram.TranslationVersionOffset}");
+
+    /// <summary>Leaves in x7 what is to be added, and in x14 the version.</summary>
+    private void EmitLookUp(string otherwise, int page) => Emit(
+        "ldar x14, [x8]",
+        "ldar x7, [x15]",
+        $"cmp x7, x{page}",
+        $"b.ne {otherwise}",
+        "ldar x7, [x6]");
+
+    private void EmitSameVersion(string otherwise) => Emit(
+        "ldar x7, [x8]",
+        "cmp x7, x14",
+        $"b.ne {otherwise}");
 }

@@ -17,6 +17,8 @@ internal sealed partial class Arm64StubProgram
         EmitScalars();
         EmitBitChecked();
         EmitTranslated();
+        EmitCheckedBytes(translated: false);
+        EmitCheckedBytes(translated: true);
         EmitSequenceEnds();
         EmitFill();
         EmitCopy();
@@ -31,6 +33,7 @@ internal sealed partial class Arm64StubProgram
         new("load1", "Loads, stores, compare-exchanges and the write probe: p in x0, comparand or value in x1, value in x2."),
         new("bit_load1", "Accesses that count only under a set bit: bitmap and bit index in the last two arguments."),
         new("tlb_load1", "Accesses through a table of translations: table and page number in the last two arguments."),
+        new("bit_read", "Copies of 4 to 64 bytes to or from one page: bitmap and bit, or table and page number, in the last two arguments."),
         new("fill", "Fill: destination in x0, value in w1, length in x2."),
         new("copy", "Copy: destination in x0, source in x1, length in x2; they may overlap."),
         new("data", "What the installer completes before the page becomes executable."),
@@ -39,7 +42,8 @@ internal sealed partial class Arm64StubProgram
     /// <summary>The labels the library needs, by the name of their constant.</summary>
     public static IReadOnlyList<(string Constant, string Label)> Entries { get; } =
     [
-        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"), ("Fill", "fill"), ("Copy", "copy"),
+        ("Handler", "handler"), ("KeepPages", "keep_pages"), ("ProbeWrite", "probe_write"), ("Translated", "tlb_load1"),
+        ("BitCheckedRead", "bit_read"), ("BitCheckedWrite", "bit_write"), ("TranslatedRead", "tlb_read"), ("TranslatedWrite", "tlb_write"), ("Fill", "fill"), ("Copy", "copy"),
         ("SegvPrevious", "segv_previous"), ("SegvMode", "segv_mode"), ("BusPrevious", "bus_previous"), ("BusMode", "bus_mode"),
         ("RestartableArea", "restartable_area"),
     ];

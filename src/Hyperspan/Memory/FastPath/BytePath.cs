@@ -94,7 +94,9 @@ internal static unsafe class BytePath
 
                 if (PageMath.IsInPage(address, length))
                 {
-                    return TryReadRestricted(memory, address, ref destination, length, out obstacle);
+                    return Guard.IsBitCheckedLength((nuint)length)
+                        ? TryReadShortRestricted(memory, address, ref destination, length, out obstacle)
+                        : TryReadRestricted(memory, address, ref destination, length, out obstacle);
                 }
             }
 
@@ -131,13 +133,22 @@ internal static unsafe class BytePath
         return IsDone(memory, Guard.CopyOut(ref destination, from, (nuint)length), from, length, AccessType.Read, out obstacle);
     }
 
+    /// <summary>What fails here, also for want of restartable sequences, is the slow path's: nothing but what that is told is kept across the call.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryReadShortRestricted(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
+    {
+        // SAFETY: as for a guarded read; the range lies in one page of it.
+        GuardedResult result = memory.First.Checked!.ReadShort(ref destination, memory.First.Base + address, address, (nuint)length);
+        obstacle = result.Ok ? Obstacle.DisturbedGate : Obstacle.NotReached;
+        return result.Ok && !memory.Gate.IsDisturbed;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryReadRestricted(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for a guarded read; the range lies in one page of it.
-        bool copied = memory.First.Checked!.CopyOutOfPage(ref destination, memory.First.Base + address, address, (nuint)length);
-        obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
-        return copied && !memory.Gate.IsDisturbed;
+        ulong done = memory.First.Checked!.CopyOutOfPage(ref destination, memory.First.Base + address, address, (nuint)length);
+        return IsDone(memory, done, length, AccessType.Read, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -180,7 +191,9 @@ internal static unsafe class BytePath
 
                 if (PageMath.IsInPage(address, length))
                 {
-                    return TryWriteRestricted(memory, address, ref source, length, out obstacle);
+                    return Guard.IsBitCheckedLength((nuint)length)
+                        ? TryWriteShortRestricted(memory, address, ref source, length, out obstacle)
+                        : TryWriteRestricted(memory, address, ref source, length, out obstacle);
                 }
             }
 
@@ -218,12 +231,23 @@ internal static unsafe class BytePath
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryWriteShortRestricted(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
+    {
+        // SAFETY: as for reading.
+        GuardedResult result = memory.First.Checked!.WriteShort(memory.First.Base + address, ref source, address, (nuint)length);
+        bool calm = !memory.Gate.AreWritesDisturbed;
+
+        // As for what was done in part by longer copies.
+        obstacle = result.Ok ? Obstacle.DisturbedGate : new CopyObstacle(Obstacle.NotReached, calm ? CheckedPath.Written(result) : 0);
+        return result.Ok && calm;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryWriteRestricted(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for reading.
-        bool copied = memory.First.Checked!.CopyIntoPage(memory.First.Base + address, ref source, address, (nuint)length);
-        obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
-        return copied && !memory.Gate.AreWritesDisturbed;
+        ulong done = memory.First.Checked!.CopyIntoPage(memory.First.Base + address, ref source, address, (nuint)length);
+        return IsDone(memory, done, length, AccessType.Write, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -357,6 +381,7 @@ internal static unsafe class BytePath
     }
 
     /// <summary>Whether a copy under access bitmaps was done, and the gate is calm; where it was done in part, the slow path goes on from there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsDone(GuestMemory memory, ulong done, ulong length, AccessType access, out CopyObstacle obstacle)
     {
         bool calm = memory.Gate.IsCalm(access);

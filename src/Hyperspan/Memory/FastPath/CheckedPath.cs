@@ -24,6 +24,10 @@ internal sealed unsafe class CheckedPath
     // loops of callers were slower even where nothing is checked.
     private readonly byte* _code;
 
+    // The stubs for short copies of the same family.
+    private readonly byte* _read;
+    private readonly byte* _write;
+
     private CheckedPath(MemoryRegion region, ulong skip)
     {
         if (region.Translated is { } translated)
@@ -32,10 +36,14 @@ internal sealed unsafe class CheckedPath
             _writeBitmap = (byte*)translated.Owner.Iotlb.Writes;
             _firstBit = (translated.Start + region.BackingOffset + skip) >> GuestAddress.PageShift;
             _code = GuardEntry.Code + StubCode.TranslatedDistance;
+            _read = GuardEntry.Code + StubCode.TranslatedReadOffset;
+            _write = GuardEntry.Code + StubCode.TranslatedWriteOffset;
             return;
         }
 
         _code = GuardEntry.Code;
+        _read = GuardEntry.Code + StubCode.BitCheckedReadOffset;
+        _write = GuardEntry.Code + StubCode.BitCheckedWriteOffset;
         _readBitmap = region.ReadBitmap;
         _writeBitmap = region.WriteBitmap;
         _firstBit = region.BitFor(skip);
@@ -80,31 +88,66 @@ internal sealed unsafe class CheckedPath
         return Guard.BitCheckedCompareExchange(at, value, comparand, _writeBitmap, BitOf(offset), _code);
     }
 
-    /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
+    /// <summary>Copies 4 to 64 bytes out of one page. Fails as <see cref="Load"/> does.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool CopyOutOfPage(ref byte destination, byte* from, ulong offset, nuint length)
+    internal GuardedResult ReadShort(ref byte destination, byte* from, ulong offset, nuint length)
+    {
+        // SAFETY: as for a value.
+        return Guard.BitCheckedRead(ref destination, from, length, _readBitmap, BitOf(offset), _read);
+    }
+
+    /// <summary>Copies 4 to 64 bytes into one page. Where the bit was cleared meanwhile, the value says how many have been written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal GuardedResult WriteShort(byte* to, ref byte source, ulong offset, nuint length)
+    {
+        // SAFETY: as for a value.
+        return Guard.BitCheckedWrite(to, ref source, length, _writeBitmap, BitOf(offset), _write);
+    }
+
+    /// <summary>How many bytes a short write has written that failed.</summary>
+    internal static nuint Written(GuardedResult failed) => failed.Status == StubCode.StatusBitClear ? (nuint)failed.Value : 0;
+
+    /// <summary>Copies bytes out of one page: short ones by a stub, others inside a section. Answers none where the bit is clear or the page is missing, else all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal nuint CopyOutOfPage(ref byte destination, byte* from, ulong offset, nuint length)
     {
         ulong bit = BitOf(offset);
+        if (Guard.IsBitCheckedLength(length))
+        {
+            GuardedResult result = ReadShort(ref destination, from, offset, length);
+            if (result.Status != StubCode.StatusNotRestartable)
+            {
+                return result.Ok ? length : 0;
+            }
+        }
 
         // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing
         // here can throw: the section is left on the one way there is.
         RcuSlot* section = RcuReader.Enter();
         bool copied = TryReach(_readBitmap, bit, ref from) && Guard.CopyOut(ref destination, from, length).Ok && Counts(_readBitmap, bit);
         RcuReader.Exit(section);
-        return copied;
+        return copied ? length : 0;
     }
 
-    /// <summary>Copies bytes into one page; see <see cref="CopyOutOfPage"/>.</summary>
+    /// <summary>Copies bytes into one page; see <see cref="CopyOutOfPage"/>. Of short ones some may be written before the bit was cleared: how many is answered.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool CopyIntoPage(byte* to, ref byte source, ulong offset, nuint length)
+    internal nuint CopyIntoPage(byte* to, ref byte source, ulong offset, nuint length)
     {
         ulong bit = BitOf(offset);
+        if (Guard.IsBitCheckedLength(length))
+        {
+            GuardedResult result = WriteShort(to, ref source, offset, length);
+            if (result.Status != StubCode.StatusNotRestartable)
+            {
+                return result.Ok ? length : Written(result);
+            }
+        }
 
         // SAFETY: as for reading.
         RcuSlot* section = RcuReader.Enter();
         bool copied = TryReach(_writeBitmap, bit, ref to) && Guard.CopyIn(to, ref source, length).Ok && Counts(_writeBitmap, bit);
         RcuReader.Exit(section);
-        return copied;
+        return copied ? length : 0;
     }
 
     /// <summary>
@@ -117,12 +160,13 @@ internal sealed unsafe class CheckedPath
         while (done < length)
         {
             ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
-            if (!CopyOutOfPage(ref destination[done], from + done, offset + done, (nuint)piece))
+            ulong copied = CopyOutOfPage(ref destination[done], from + done, offset + done, (nuint)piece);
+            done += copied;
+            if (copied < piece)
             {
                 break;
             }
 
-            done += piece;
             LetCollect(done);
         }
 
@@ -136,12 +180,13 @@ internal sealed unsafe class CheckedPath
         while (done < length)
         {
             ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
-            if (!CopyIntoPage(to + done, ref source[done], offset + done, (nuint)piece))
+            ulong copied = CopyIntoPage(to + done, ref source[done], offset + done, (nuint)piece);
+            done += copied;
+            if (copied < piece)
             {
                 break;
             }
 
-            done += piece;
             LetCollect(done);
         }
 
