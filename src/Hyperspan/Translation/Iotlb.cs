@@ -8,8 +8,8 @@ namespace Hyperspan.Translation;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Read without a lock. A value is accessed by a stub that looks an entry up and does the access in one restartable sequence; bytes are copied in a section of <see
-/// cref="Synchronization.RcuDomain.GuestMemory"/>. So whoever removes entries and then waits for that domain knows that nobody uses them any more.
+/// Read without a lock. A value, or up to 64 bytes, is accessed by a stub that looks an entry up and does the access in one restartable sequence; more bytes are
+/// copied in a section of <see cref="Synchronization.RcuDomain.GuestMemory"/>. So whoever removes entries and then waits for that domain knows that nobody uses them any more.
 /// </para>
 /// <para>
 /// An entry may be given to another page without waiting for anybody: who reads one looks at the number of times before and after it has read the page and what to add,
