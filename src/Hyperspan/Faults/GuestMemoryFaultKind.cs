@@ -35,8 +35,8 @@ public enum GuestMemoryFaultKind : byte
     Restricted,
 
     /// <summary>
-    /// An atomic operation was asked for at an address that is not a multiple of its size, or pages were to be protected and the range is not one of whole pages. Nothing was
-    /// accessed or changed.
+    /// An atomic operation was asked for at an address that is not a multiple of its size, or whose value lies in two regions; or pages were to be protected and the range is
+    /// not one of whole pages. Nothing was accessed or changed.
     /// </summary>
     Misaligned,
 

@@ -192,8 +192,15 @@ public sealed unsafe partial class GuestMemory
         fault = default;
         if (Find(address) is { } region)
         {
-            // A mapping starts on a page, so that its alignment is that of the offset in the backing.
-            if ((region.InBacking(address) & (size - 1)) != 0)
+            // A mapping starts on a page, so that its alignment is that of the offset in the backing. Where regions touch at an odd address, an aligned value may lie in two.
+            bool isAligned = (region.InBacking(address) & (size - 1)) == 0;
+            bool isWhole = region.Holds(address, size);
+            if (isAligned && !isWhole && !CheckRange(address, size, name, out fault))
+            {
+                return false;
+            }
+
+            if (!isAligned || !isWhole)
             {
                 fault = new GuestMemoryFault(
                     Name, name, GuestMemoryFaultKind.Misaligned, FaultCause.Check, address, (address, size), region.Backing.Name);

@@ -99,6 +99,43 @@ public class UpdateTests
         Should.Throw<NotSupportedException>(() => memory.Add(0, (Int128)1));
     }
 
+    /// <summary>Regions may touch at an address that is a multiple of nothing. What lies behind the end of a region in its backing is not the memory's.</summary>
+    [Fact]
+    public void An_aligned_value_that_lies_in_two_regions_is_refused_and_nothing_is_accessed()
+    {
+        using var lower = new HeapBacking(2 * Page);
+        using GuestMemory memory = new GuestMemoryBuilder("odd")
+            .LeaveBackingsOpen().AddRegion(Page - 5, lower, 0, Page + 5, Protection.ReadWrite).AddRegion(2 * Page, new HeapBacking(Page)).Build();
+        using var all = new GuestMemory(lower, "lower", leaveOpen: true);
+        all.Fill(0, 0x11, 2 * Page);
+        ulong at = (2 * Page) - 5;
+        memory.TryCompareExchange(at, 1UL, memory.Read<ulong>(at), out bool exchanged, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        exchanged.ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, at);
+        memory.TryAdd(at, 1UL, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, at);
+        memory.TryVolatileRead(at, out ulong _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, at);
+        memory.TryVolatileRead(at, out ulong _).ShouldBeFalse();
+        memory.TryVolatileWrite(at, 1UL, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, at);
+        memory.TryVolatileWrite(at, 1UL).ShouldBeFalse();
+        all.Read(0, 2 * (int)Page).ShouldBe(Enumerable.Repeat((byte)0x11, 2 * (int)Page));
+        memory.Read<ulong>(2 * Page).ShouldBe(0UL);
+
+        // A narrower one fits; past the end there is no second region, but nothing at all.
+        memory.Add(at, 1U).ShouldBe(0x1111_1112U);
+        memory.TryAdd((3 * Page) - 4, 1UL, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, (3 * Page) - 4);
+        using GuestMemory alone = new GuestMemoryBuilder("alone").LeaveBackingsOpen().AddRegion(Page - 5, lower, 0, Page + 5, Protection.ReadWrite).Build();
+        alone.TryAdd(at, 1UL, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, 2 * Page);
+        using GuestMemory strict = new GuestMemoryBuilder("strict")
+            .Strict().LeaveBackingsOpen().AddRegion(Page - 5, lower, 0, Page + 5, Protection.ReadWrite).AddRegion(2 * Page, new HeapBacking(Page)).Build();
+        strict.TryAdd(at, 1UL, out _, out fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.CrossesRegions, 2 * Page);
+    }
+
     [Fact]
     public void Nothing_is_lost_between_threads()
     {

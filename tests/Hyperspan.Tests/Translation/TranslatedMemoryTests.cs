@@ -23,6 +23,30 @@ public sealed class TranslatedMemoryTests : IDisposable
         _ram.Dispose();
     }
 
+    [Fact]
+    public void What_is_translated_to_two_regions_stays_in_them()
+    {
+        using var lower = new HeapBacking(2 * Page);
+        using GuestMemory odd = new GuestMemoryBuilder("odd")
+            .LeaveBackingsOpen().AddRegion(Page - 5, lower, 0, Page + 5, Protection.ReadWrite).AddRegion(2 * Page, new HeapBacking(Page)).Build();
+        using var all = new GuestMemory(lower, "lower", leaveOpen: true);
+        using var translated = new TranslatedMemory(odd, new PageMap().Map(8, 1, 2), "dma");
+        all.Fill(Page + 5, 0x11, Page - 5);
+        foreach (ulong from in (ulong[])[0, 3, 5])
+        {
+            ulong at = (9 * Page) - 8 + from;
+            translated.Memory.Write(at, 0x8877_6655_4433_2211UL);
+            odd.Read<ulong>(at - (7 * Page)).ShouldBe(0x8877_6655_4433_2211UL);
+            translated.Memory.Read<ulong>(at).ShouldBe(0x8877_6655_4433_2211UL);
+            all.IndexOf(Page + 5, Page - 5, 0x22).ShouldBeNull();
+        }
+
+        // Aligned above, and not where it is.
+        translated.Memory.TryAdd((8 * Page) + 8, 1UL, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Misaligned, (8 * Page) + 8);
+        fault.TargetAddress.ShouldBe(new GuestAddress(Page + 8));
+    }
+
     [Theory]
     [InlineData(0UL)]
     [InlineData(0x7_0000UL)]

@@ -15,6 +15,8 @@ internal unsafe struct CompareExchangeOperation<T>(T value, T comparand) : IRegi
 
     public readonly bool IsDivisible => false;
 
+    public readonly bool IsAtomic => true;
+
     public readonly byte* Buffer => null;
 
     public void Direct(byte* at, ulong length) => Original = Scalar.CompareExchange(at, _value, comparand);

@@ -10,6 +10,8 @@ internal readonly unsafe struct FillOperation(byte value) : IRegionOperation
 
     public bool IsDivisible => true;
 
+    public bool IsAtomic => false;
+
     public byte* Buffer => null;
 
     public void Direct(byte* at, ulong length) => NativeMemory.Fill(at, (nuint)length, value);

@@ -14,6 +14,9 @@ internal unsafe interface IRegionOperation : IBackingCall
     /// <summary>Gets a value indicating whether the operation may be done piece by piece; otherwise each call does all of it.</summary>
     bool IsDivisible { get; }
 
+    /// <summary>Gets a value indicating whether the operation is one that the processor does as a whole, and so wants natural alignment.</summary>
+    bool IsAtomic { get; }
+
     /// <summary>Gets the caller's side of a copy at the place where the operation is, or null where there is none.</summary>
     byte* Buffer { get; }
 

@@ -13,6 +13,8 @@ internal unsafe struct LoadOperation<T> : IRegionOperation
 
     public readonly bool IsDivisible => false;
 
+    public readonly bool IsAtomic => false;
+
     public readonly byte* Buffer => null;
 
     public void Direct(byte* at, ulong length) => Value = Scalar.Load<T>(at);

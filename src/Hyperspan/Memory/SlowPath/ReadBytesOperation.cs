@@ -14,6 +14,8 @@ internal unsafe struct ReadBytesOperation(byte* destination) : IRegionOperation
 
     public readonly bool IsDivisible => true;
 
+    public readonly bool IsAtomic => false;
+
     public readonly byte* Buffer => _destination;
 
     public readonly void Direct(byte* at, ulong length) => System.Buffer.MemoryCopy(at, _destination, length, length);

@@ -13,6 +13,8 @@ internal unsafe struct StoreOperation<T>(T value) : IRegionOperation
 
     public readonly bool IsDivisible => false;
 
+    public readonly bool IsAtomic => false;
+
     public readonly byte* Buffer => null;
 
     public readonly void Direct(byte* at, ulong length) => Scalar.Store(at, _value);

@@ -14,6 +14,8 @@ internal unsafe struct WriteBytesOperation(byte* source) : IRegionOperation
 
     public readonly bool IsDivisible => true;
 
+    public readonly bool IsAtomic => false;
+
     public readonly byte* Buffer => _source;
 
     public readonly void Direct(byte* at, ulong length) => System.Buffer.MemoryCopy(_source, at, length, length);
