@@ -258,6 +258,93 @@ public class SearchTests
         hole.Memory.ReadString(Page - 4, 4).ShouldBe("end");
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(256)]
+    [InlineData(512)]
+    public void Text_ends_with_the_address_space(int count)
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("top").AddRegion(0, new HeapBacking(Page)).AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        memory.Fill(0xffff_ffff_ffff_f000, (byte)'x', Page);
+        memory.Write(0, "low\0"u8);
+        ulong at = unchecked(0 - (ulong)count);
+        memory.TryReadString(at, 1000, out _, out GuestMemoryFault fault).ShouldBeFalse();
+        fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, null);
+        (fault.Start.Value, fault.Length).ShouldBe((at, 1000UL));
+        memory.ReadString(at, count).ShouldBe(new string('x', count));
+    }
+
+    [Fact]
+    public void Text_that_an_encoding_refuses_is_a_fault()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(Page);
+        memory.Write(16, (byte[])[(byte)'a', 0xff, 0]);
+        var strict = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        memory.TryReadString(16, 100, strict, out string? text, out GuestMemoryFault fault).ShouldBeFalse();
+        text.ShouldBeNull();
+        fault.ShouldBeFault(GuestMemoryFaultKind.Other, 16);
+        fault.Exception.ShouldBeOfType<System.Text.DecoderFallbackException>();
+        Should.Throw<GuestMemoryException>(() => memory.ReadString(16, 100, strict));
+        memory.ReadString(16, 100).ShouldBe("a\ufffd");
+    }
+
+    [Fact]
+    public void Where_no_access_crosses_regions_each_is_looked_through()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("strict").Strict()
+            .AddRegion(0, new HeapBacking(2 * Page)).AddRegion(2 * Page, new HeapBacking(Page)).AddRegion(3 * Page, new HeapBacking(Page)).Build();
+        GuestAddress[] places = [8, Page, (2 * Page) - 6, 2 * Page, (4 * Page) - 6];
+        foreach (GuestAddress place in places)
+        {
+            memory.Write(place, "needle"u8);
+        }
+
+        memory.FindAll("needle"u8).ShouldBe(places);
+    }
+
+    /// <summary>Of addresses that are reserved, and no memory any more, there may be so many that looking at each page never ends.</summary>
+    [LinuxFact]
+    public void What_is_closed_is_not_looked_through()
+    {
+        var large = new SparseBacking(1UL << 42);
+        using GuestMemory memory = new GuestMemoryBuilder("large").AddRegion(0, large).AddRegion(1UL << 42, new HeapBacking(Page)).Build();
+        memory.Write(1UL << 42, "needle"u8);
+        long start = Environment.TickCount64;
+        large.Dispose();
+        memory.FindAll("needle"u8).ShouldBe([1UL << 42]);
+        memory.Dispose();
+        memory.FindAll("needle"u8).ShouldBeEmpty();
+        (Environment.TickCount64 - start).ShouldBeLessThan(20_000);
+    }
+
+    [Fact]
+    public void A_dump_ends_with_the_address_space()
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("top").AddRegion(0, new HeapBacking(Page)).AddRegion(0xffff_ffff_ffff_f000, new HeapBacking(Page)).Build();
+        using var writer = new StringWriter { NewLine = "\n" };
+        memory.Dump(0xffff_ffff_ffff_fff0, ulong.MaxValue, writer);
+        memory.Dispose();
+        memory.Dump(0xffff_ffff_ffff_fff0, 0x18, writer);
+        writer.ToString().ShouldBe(
+            "0xfffffffffffffff0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n" +
+            "0x10000000000000000  0xffffffffffffffef bytes: no memory at address\n" +
+            "0xfffffffffffffff0  0x18 bytes: memory has been disposed\n");
+    }
+
+    [Fact]
+    public void A_dump_shows_both_sides_of_a_border_that_no_access_crosses()
+    {
+        using var lower = new HeapBacking(new byte[Page + 5], new HeapBackingOptions { ExactLength = true });
+        using GuestMemory memory = new GuestMemoryBuilder("strict").Strict().AddRegion(Page - 5, lower).AddRegion(2 * Page, new HeapBacking(Page)).Build();
+        memory.Fill((2 * Page) - 5, 0x41, 5);
+        memory.Fill(2 * Page, 0x42, 3);
+        using var writer = new StringWriter { NewLine = "\n" };
+        memory.Dump((2 * Page) - 2, 5, writer);
+        writer.ToString().ShouldBe(
+            "0x0000000000001ff0                                             41 41  |              AA|\n" +
+            "0x0000000000002000  42 42 42                                          |BBB|\n");
+    }
+
     [Fact]
     public void A_dump_shows_bytes_and_says_what_is_not_there()
     {

@@ -12,9 +12,11 @@ internal static class HexDump
         Span<byte> page = stackalloc byte[GuestAddress.PageSize];
         var line = new StringBuilder();
         ulong at = address;
-        for (ulong left = length; left > 0;)
+        ulong past = address == 0 ? 0 : length - Math.Min(length, unchecked(0 - address));
+        for (ulong left = length - past; left > 0;)
         {
-            Span<byte> piece = page[..(int)Math.Min(left, memory.RestOfPage(at))];
+            ulong rest = memory.IsStrict && memory.Find(at) is { } region ? Math.Min(memory.RestOfPage(at), region.LengthFrom(at)) : memory.RestOfPage(at);
+            Span<byte> piece = page[..(int)Math.Min(left, rest)];
             int got = memory.ReadAvailable(at, piece, out GuestMemoryFault fault);
             for (int done = 0; done < got;)
             {
@@ -33,11 +35,24 @@ internal static class HexDump
                     passed += Math.Min(left - passed, UnreadableLength(memory, at + passed));
                 }
                 while (passed < left && !memory.TryRead(at + passed, out byte _, out next) && (next.Kind, next.Cause) == (fault.Kind, fault.Cause));
-                writer.WriteLine($"0x{at + (ulong)got:x16}  0x{passed - (ulong)got:x} bytes: {fault.Reason}");
+                ulong missing = passed - (ulong)got;
+                if (passed == left && fault.Kind is GuestMemoryFaultKind.OutOfRange or GuestMemoryFaultKind.Disposed)
+                {
+                    // So does what would lie past the last address.
+                    (missing, past) = (missing + past, 0);
+                }
+
+                writer.WriteLine($"0x{at + (ulong)got:x16}  0x{missing:x} bytes: {fault.Reason}");
             }
 
             at = unchecked(at + passed);
             left -= passed;
+        }
+
+        if (past != 0)
+        {
+            GuestMemoryFault fault = new(memory.Name, GuestMemoryOperation.Read, GuestMemoryFaultKind.OutOfRange, FaultCause.Check);
+            writer.WriteLine($"0x{UInt128.One << 64:x}  0x{past:x} bytes: {fault.Reason}");
         }
     }
 

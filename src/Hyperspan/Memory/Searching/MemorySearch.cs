@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using Hyperspan.Guarding;
 
 namespace Hyperspan;
 
@@ -21,11 +22,22 @@ internal static class MemorySearch
         {
             // No address is at fault where the range reaches past 2^64. A byte below may have gone meanwhile: then there is another turn, with less.
             fault = met.As(GuestMemoryOperation.Read, address, (ulong)destination.Length);
-            ulong below = (met.Address?.Value ?? 0) - address;
+            ulong below = met.Kind == GuestMemoryFaultKind.CallerBuffer ? WritableLength(destination[..count]) : (met.Address?.Value ?? 0) - address;
             count = (int)Math.Min(below, (ulong)count - 1);
         }
 
         return count;
+    }
+
+    /// <summary>How many bytes of a caller's buffer lie below the first that is not there.</summary>
+    private static unsafe ulong WritableLength(Span<byte> buffer)
+    {
+        // SAFETY: pinned meanwhile; the guard recovers from faults.
+        fixed (byte* start = buffer)
+        {
+            GuardedFault lowest = Guard.FindLowestFault(start, (nuint)buffer.Length, write: true, mayBlock: true);
+            return lowest.IsNone ? (ulong)buffer.Length : (ulong)(lowest.Address - start);
+        }
     }
 
     internal static bool TryIndexOf(
@@ -102,7 +114,7 @@ internal static class MemorySearch
 
                 // On with the byte after the beginning of an occurrence, or after a page that cannot be read.
                 ulong seen = (found ?? fault.Address!.Value).Value;
-                ulong passed = found is null ? memory.RestOfPage(seen) : 1;
+                ulong passed = found is not null ? 1 : fault.Kind == GuestMemoryFaultKind.Disposed ? RestOfRegion(memory, seen) : memory.RestOfPage(seen);
                 if (passed > last - seen)
                 {
                     break;
@@ -113,14 +125,17 @@ internal static class MemorySearch
         }
     }
 
-    /// <summary>The first and the last address of each run of regions without a hole between them.</summary>
+    /// <summary>How much of a region whose backing is closed is to be passed over; of a memory that is closed itself, all there is.</summary>
+    private static ulong RestOfRegion(GuestMemory memory, ulong address) => memory.Find(address) is { } region ? region.LengthFrom(address) : ulong.MaxValue;
+
+    /// <summary>The first and the last address of each run of regions without a hole between them, or without a border that no access crosses.</summary>
     private static IEnumerable<(ulong Start, ulong Last)> Runs(GuestMemory memory)
     {
         (ulong Start, ulong Last)? run = null;
         foreach (GuestMemoryRegion region in memory.Regions)
         {
             ulong last = region.Range.Last!.Value.Value;
-            if (run is { } before && region.Start.Value == before.Last + 1)
+            if (run is { } before && region.Start.Value == before.Last + 1 && !memory.IsStrict)
             {
                 run = (before.Start, last);
                 continue;

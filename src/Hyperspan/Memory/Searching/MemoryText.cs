@@ -18,14 +18,20 @@ internal static class MemoryText
             for (int count = 0; ;)
             {
                 Span<byte> rest = buffer.AsSpan(0, Math.Min(buffer.Length, maxLength))[count..];
-                int got = MemorySearch.ReadAvailable(memory, unchecked(address + (uint)count), rest, out fault);
+                ulong next = unchecked(address + (uint)count);
+                if (next < address && count < maxLength && !memory.CheckRange(address, (uint)maxLength, GuestMemoryOperation.Read, out fault))
+                {
+                    // All addresses up to the last have been read, and it goes on.
+                    text = null;
+                    return false;
+                }
+
+                int got = MemorySearch.ReadAvailable(memory, next, rest, out fault);
                 int end = rest[..got].IndexOf((byte)0);
                 count += end < 0 ? got : end;
                 if (end >= 0 || count == maxLength)
                 {
-                    text = encoding.GetString(buffer, 0, count);
-                    fault = default;
-                    return true;
+                    return TryDecode(memory, address, buffer.AsSpan(0, count), encoding, out text, out fault);
                 }
 
                 if (fault.IsFault)
@@ -44,6 +50,25 @@ internal static class MemoryText
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Text of bytes. What an encoding refuses, which was told to throw, is the guest's doing: a fault.</summary>
+    private static bool TryDecode(
+        GuestMemory memory, ulong address, ReadOnlySpan<byte> bytes, Encoding encoding, [NotNullWhen(true)] out string? text, out GuestMemoryFault fault)
+    {
+        try
+        {
+            text = encoding.GetString(bytes);
+            fault = default;
+            return true;
+        }
+        catch (DecoderFallbackException e)
+        {
+            text = null;
+            fault = new GuestMemoryFault(
+                memory.Name, GuestMemoryOperation.Read, GuestMemoryFaultKind.Other, FaultCause.Exception, address, (address, (uint)bytes.Length), exception: e);
+            return false;
         }
     }
 
