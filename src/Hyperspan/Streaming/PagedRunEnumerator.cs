@@ -83,8 +83,8 @@ public ref struct PagedRunEnumerator
         }
         while (part.Length == 0);
 
-        _pages = part.PageNumbers.Span[(int)(part.Offset >> GuestAddress.PageShift)..];
-        _offset = (int)(part.Offset & (GuestAddress.PageSize - 1));
         _here = Math.Min(part.Length, _left);
+        _pages = part.PageNumbers.Span[(int)(part.Offset >> GuestAddress.PageShift)..(int)(((part.Offset + (_here - 1)) >> GuestAddress.PageShift) + 1)];
+        _offset = (int)(part.Offset & (GuestAddress.PageSize - 1));
     }
 }

@@ -133,4 +133,13 @@ public class PagedPartsTests
 
         return all;
     }
+
+    [Fact]
+    public void Pages_that_a_part_does_not_cover_are_not_counted()
+    {
+        var range = new PagedRange([new(new ulong[] { 3 }, 0, 0x1000), new(new ulong[] { 5, 6, 7 }, 0x1000, 0x1000), new(new ulong[] { ulong.MaxValue }, 0, 0x1000)]);
+        using GuestMemory memory = GuestMemory.Allocate(0x8000);
+        memory.TryFill(range, 1, out GuestMemoryFault fault).ShouldBeFalse();
+        (fault.PageNumber, fault.PageIndex).ShouldBe((ulong.MaxValue, 2));
+    }
 }
