@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Hyperspan.Synchronization;
 
 namespace Hyperspan;
@@ -35,6 +36,21 @@ internal abstract class WriteHold
     /// <summary>Tells those who keep track of writes of all that is held. May be called from any thread.</summary>
     /// <param name="isHeld">Whether it stays so: then only dirty logs are told, as often as one is collected.</param>
     internal abstract void Tell(bool isHeld);
+
+    /// <summary>Tells of what was forgotten, for a finalizer: what an observer throws has nobody to go to, and would end the process.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "Nobody is there to catch it.")]
+    internal bool TryTell()
+    {
+        try
+        {
+            Tell(isHeld: false);
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Puts this into the list.</summary>
     internal void Enter()

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Hyperspan.Streaming;
 using Hyperspan.Tests.Backing;
 using Hyperspan.Tests.Infrastructure;
@@ -238,4 +239,38 @@ public class GuestIoVectorsTests
 
     private static void Add(GuestIoVectors vectors, GuestMemory memory, ulong address, ulong length) =>
         vectors.TryAdd(memory, address, length, out GuestMemoryFault fault).ShouldBeTrue(fault.ToString());
+
+    [Fact]
+    public void A_list_that_is_disposed_is_not_cleared_again()
+    {
+        Should.Throw<ArgumentOutOfRangeException>(() => new GuestIoVectors(AccessType.Write, -1)).ParamName.ShouldBe("capacity");
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var vectors = new GuestIoVectors(AccessType.Write, 0);
+        vectors.Dispose();
+        vectors.Dispose();
+        Should.Throw<ObjectDisposedException>(vectors.Clear);
+    }
+
+    /// <summary>The other end may be closed at any moment, which is an exception. The first piece is shown without what has been done of it, and is as it was afterwards.</summary>
+    [Fact]
+    public void A_transfer_that_ends_by_an_exception_leaves_the_list_as_it_was()
+    {
+        using GuestMemory memory = GuestMemory.Allocate(2 * Page);
+        using var vectors = new GuestIoVectors(AccessType.Write) { TakesMany = false };
+        vectors.Add(memory, 0, 2 * Page);
+        var end = new TransferEnd(null, null, 0, new ClosedStream());
+        Should.Throw<ObjectDisposedException>(() => Transfer(vectors, end, AccessType.Write));
+        memory.Read<uint>(0).ShouldBe(0x0403_0201U);
+        vectors.Vectors[0].Length.ShouldBe((nuint)(2 * Page));
+    }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method)]
+    private static extern FileTransfer Transfer(GuestIoVectors vectors, in TransferEnd end, AccessType access);
+
+    /// <summary>Gives four bytes, and is closed by then.</summary>
+    private sealed class ClosedStream() : MemoryStream([1, 2, 3, 4])
+    {
+        public override int Read(Span<byte> buffer) => base.Read(buffer) is var read and not 0 ? read : throw new ObjectDisposedException(nameof(ClosedStream));
+    }
 }

@@ -113,6 +113,51 @@ public sealed class PinnedWriteTests : IDisposable
         told.Writes.ShouldBe([(5 * Page, 10UL)]);
     }
 
+    /// <summary>An observer must not throw. Where one does, nobody else pays for it: pages do not stay pinned, and a finalizer does not end the process.</summary>
+    [LinuxFact]
+    public void What_an_observer_throws_leaves_nothing_pinned()
+    {
+        using var sparse = new SparseBacking(4 * Page);
+        sparse.Commit(0, 4 * Page);
+        using var memory = new GuestMemory(sparse, "sparse", leaveOpen: true);
+        using (memory.ObserveWrites(new Thrower()))
+        {
+            Pin();
+            using var vectors = new GuestIoVectors(AccessType.Write);
+            vectors.Add(memory, Page, Page);
+            Should.Throw<InvalidOperationException>(vectors.Clear);
+            (vectors.Count, vectors.Length).ShouldBe((0, 0UL));
+            vectors.Clear();
+            var disposed = new GuestIoVectors(AccessType.Write);
+            disposed.Add(memory, Page, Page);
+            Should.Throw<InvalidOperationException>(disposed.Dispose);
+            Enumerable.Range(0, 4).ShouldAllBe(page => !sparse.IsPinned((ulong)page));
+            Forget();
+            SpinWait.SpinUntil(
+                () =>
+                {
+                    GC.Collect();
+                    GC.WaitForPendingFinalizers();
+                    return !sparse.IsPinned(2) && !sparse.IsPinned(3);
+                },
+                TimeSpan.FromSeconds(30)).ShouldBeTrue();
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        void Pin()
+        {
+            PinnedMemory pin = memory.Pin(0, Page);
+            Should.Throw<InvalidOperationException>(pin.Dispose);
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        void Forget()
+        {
+            memory.Pin(2 * Page, Page);
+            new GuestIoVectors(AccessType.Write).Add(memory, 3 * Page, Page);
+        }
+    }
+
     [Fact]
     public void An_observer_is_told_of_each_write_until_it_ends()
     {
@@ -165,5 +210,10 @@ public sealed class PinnedWriteTests : IDisposable
         internal List<(ulong Address, ulong Length)> Writes { get; } = [];
 
         public void OnWritten(GuestAddress address, ulong length) => Writes.Add((address.Value, length));
+    }
+
+    private sealed class Thrower : IWriteObserver
+    {
+        public void OnWritten(GuestAddress address, ulong length) => throw new InvalidOperationException("told");
     }
 }

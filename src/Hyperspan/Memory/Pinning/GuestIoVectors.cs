@@ -31,8 +31,10 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Initializes a new instance of the <see cref="GuestIoVectors"/> class.</summary>
     /// <param name="access"><see cref="AccessType.Write"/> where transfers will write to guest memory, as reading from a file does.</param>
     /// <param name="capacity">How many pieces there is room for at first; it grows.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="capacity"/> is negative.</exception>
     public GuestIoVectors(AccessType access, int capacity = 256)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         _access = access;
         _vectors = new VectorList(capacity);
         _parts.Enter();
@@ -41,7 +43,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Finalizes an instance of the <see cref="GuestIoVectors"/> class: one that was forgotten unpins its pages.</summary>
     ~GuestIoVectors()
     {
-        _parts.Tell(isHeld: false);
+        _ = _parts.TryTell();
         _parts.Leave();
         _pins.ReleaseForgotten();
     }
@@ -163,13 +165,11 @@ public sealed unsafe class GuestIoVectors : IDisposable
     }
 
     /// <summary>Unpins everything and empties the list.</summary>
+    /// <exception cref="ObjectDisposedException">This has been disposed.</exception>
     public void Clear()
     {
-        // Whatever a backing throws when its pages are unpinned: nothing that was unpinned stays in the list.
-        _vectors.Clear();
-        _parts.Clear();
-        Length = 0;
-        _pins.Release();
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Empty();
     }
 
     /// <summary>Reads from a file into the pieces, again after partial transfers, until all are full or something stops it.</summary>
@@ -280,21 +280,36 @@ public sealed unsafe class GuestIoVectors : IDisposable
     /// <summary>Unpins everything and frees the list.</summary>
     public void Dispose()
     {
-        bool disposed = _disposed;
+        if (_disposed)
+        {
+            return;
+        }
+
         _disposed = true;
         try
         {
-            Clear();
+            Empty();
         }
         finally
         {
             _vectors.Dispose();
-            if (!disposed)
-            {
-                _parts.Leave();
-            }
-
+            _parts.Leave();
             GC.SuppressFinalize(this);
+        }
+    }
+
+    private void Empty()
+    {
+        // Whatever an observer throws who is told, or a backing when its pages are unpinned: nothing that was unpinned stays in the list, and nothing stays pinned.
+        _vectors.Clear();
+        Length = 0;
+        try
+        {
+            _parts.Clear();
+        }
+        finally
+        {
+            _pins.Release();
         }
     }
 
@@ -332,10 +347,20 @@ public sealed unsafe class GuestIoVectors : IDisposable
             IoVector* vectors = _vectors.Items + first;
             IoVector whole = *vectors;
             *vectors = new IoVector((byte*)whole.Address + within, whole.Length - within);
-            (nint moved, int error) = TakesMany
-                ? VectoredCall.MoveMany(end, vectors, _vectors.Count - first, done, access)
-                : VectoredCall.MoveOne(end, vectors, done, access);
-            *vectors = whole;
+            nint moved;
+            int error;
+            try
+            {
+                (moved, error) = TakesMany
+                    ? VectoredCall.MoveMany(end, vectors, _vectors.Count - first, done, access)
+                    : VectoredCall.MoveOne(end, vectors, done, access);
+            }
+            finally
+            {
+                // Also where somebody has closed the other end meanwhile: the list is used again.
+                *vectors = whole;
+            }
+
             if (error != 0)
             {
                 if (TakesMany && IsForNow(error, end.Socket, access))

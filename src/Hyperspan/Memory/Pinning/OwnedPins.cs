@@ -22,7 +22,8 @@ internal sealed class OwnedPins : HeldPins
     /// <summary>Finalizes an instance of the <see cref="OwnedPins"/> class: pins that were forgotten are undone.</summary>
     ~OwnedPins()
     {
-        EndHold();
+        _ = _hold?.TryTell();
+        _hold?.Leave();
         ReleaseForgotten();
     }
 
@@ -73,14 +74,20 @@ internal sealed class OwnedPins : HeldPins
     /// </summary>
     internal void End()
     {
-        EndHold();
         try
         {
-            Release();
+            EndHold();
         }
         finally
         {
-            GiveBack();
+            try
+            {
+                Release();
+            }
+            finally
+            {
+                GiveBack();
+            }
         }
     }
 
@@ -97,9 +104,15 @@ internal sealed class OwnedPins : HeldPins
     {
         if (_hold is { } hold)
         {
-            hold.Tell(isHeld: false);
-            hold.Leave();
             _hold = null;
+            try
+            {
+                hold.Tell(isHeld: false);
+            }
+            finally
+            {
+                hold.Leave();
+            }
         }
     }
 

@@ -44,10 +44,16 @@ internal sealed class PartsHold : WriteHold
     /// <summary>Tells of all, then forgets them.</summary>
     internal void Clear()
     {
-        Tell(isHeld: false);
-        int count = _count;
-        Volatile.Write(ref _count, 0);
-        Array.Clear(_parts, 0, count);
+        try
+        {
+            Tell(isHeld: false);
+        }
+        finally
+        {
+            int count = _count;
+            Volatile.Write(ref _count, 0);
+            Array.Clear(_parts, 0, count);
+        }
     }
 
     internal override void Tell(bool isHeld)
