@@ -1,3 +1,5 @@
+using Hyperspan.Synchronization;
+
 namespace Hyperspan;
 
 /// <summary>Which pages of a backing are pinned, by anybody, since somebody wants to know. Safe to use from any thread.</summary>
@@ -11,7 +13,7 @@ internal sealed class PinnedRanges
 
     internal void Add(ulong first, ulong count)
     {
-        lock (_ranges)
+        using (UninterruptedMonitor.Enter(_ranges))
         {
             System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_ranges, (first, count), out _)++;
         }
@@ -19,7 +21,7 @@ internal sealed class PinnedRanges
 
     internal void Remove(ulong first, ulong count)
     {
-        lock (_ranges)
+        using (UninterruptedMonitor.Enter(_ranges))
         {
             if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_ranges, (first, count)) == 0)
             {

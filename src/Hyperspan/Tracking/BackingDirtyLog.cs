@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Hyperspan.Synchronization;
 
 namespace Hyperspan;
 
@@ -30,22 +31,29 @@ internal sealed class BackingDirtyLog(GuestMemoryBacking backing) : WriteTracker
     internal unsafe DirtyMap AddReader(DirtyLogScope scope)
     {
         var reader = new DirtyMap(backing.Length);
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
-            // Memory without a mapping is reached by operations alone.
-            if (scope == DirtyLogScope.Mapping && backing.Mapping != null)
+            try
             {
-                if (_watch is null)
+                // Memory without a mapping is reached by operations alone.
+                if (scope == DirtyLogScope.Mapping && backing.Mapping != null)
                 {
-                    _watch = OperatingSystem.IsWindows() ? new WindowsMappingWatch(backing) : new MappingWatch(backing);
-                    _watch.Take(new DirtyMap(backing.Length));
+                    _watching.Add(reader);
+                    if (_watch is null)
+                    {
+                        _watch = OperatingSystem.IsWindows() ? new WindowsMappingWatch(backing) : new MappingWatch(backing);
+                        _watch.Take(new DirtyMap(backing.Length));
+                    }
                 }
 
-                _watching.Add(reader);
+                TakeForReaders();
+                _readers.Add(reader);
             }
-
-            TakeForReaders();
-            _readers.Add(reader);
+            catch
+            {
+                Forget(reader);
+                throw;
+            }
         }
 
         return reader;
@@ -55,27 +63,40 @@ internal sealed class BackingDirtyLog(GuestMemoryBacking backing) : WriteTracker
     /// <returns>Whether there is none left.</returns>
     internal bool RemoveReader(DirtyMap reader)
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
-            _readers.Remove(reader);
-            if (_watching.Remove(reader) && _watching.Count == 0)
-            {
-                _watch!.Dispose();
-                _watch = null;
-            }
-
+            Forget(reader);
             return _readers.Count == 0;
         }
     }
 
-    /// <summary>Takes what is owed to a reader. <see cref="Synchronization.ProcessBarrier.Issue"/> must follow before the pages are read.</summary>
+    /// <summary>Takes what is owed to a reader. <see cref="ProcessBarrier.Issue"/> must follow before the pages are read.</summary>
     internal void Take<TReceiver>(DirtyMap reader, ref TReceiver receiver)
         where TReceiver : struct, IDirtyWords, allows ref struct
     {
-        lock (_lock)
+        using (UninterruptedLock.Enter(_lock))
         {
             TakeForReaders();
             reader.Take(ref receiver);
+        }
+    }
+
+    /// <summary>Puts back what was taken for a reader, who could not hand it out.</summary>
+    internal void GiveBack(DirtyMap reader, List<DirtyWord> words)
+    {
+        using (UninterruptedLock.Enter(_lock))
+        {
+            words.ForEach(word => reader.Add(word.Index, word.Bits));
+        }
+    }
+
+    private void Forget(DirtyMap reader)
+    {
+        _readers.Remove(reader);
+        if (_watching.Remove(reader) && _watching.Count == 0)
+        {
+            _watch?.Dispose();
+            _watch = null;
         }
     }
 

@@ -172,16 +172,26 @@ public sealed class DirtyLog : IDisposable
 
             // First: what is unpinned meanwhile is found here, or among the marks.
             WriteHold.TellAll();
-            foreach (Reader reader in readers)
+            try
             {
-                reader.Take();
-            }
+                foreach (Reader reader in readers)
+                {
+                    reader.Take();
+                }
 
-            // A write that found its page marked has done nothing else: what it wrote is there after this.
-            ProcessBarrier.Issue();
-            DirtyPages pages = Join(readers);
-            _generation++;
-            return pages;
+                // A write that found its page marked has done nothing else: what it wrote is there after this.
+                ProcessBarrier.Issue();
+                DirtyPages pages = Join(readers);
+                readers.ForEach(static reader => reader.Forget());
+                _generation++;
+                return pages;
+            }
+            catch
+            {
+                // The next collection names what was taken of backings that were asked before this.
+                readers.ForEach(static reader => reader.GiveBack());
+                throw;
+            }
         }
     }
 
@@ -260,10 +270,15 @@ public sealed class DirtyLog : IDisposable
 
         internal GuestMemoryBacking Backing { get; }
 
-        internal void Take()
+        internal void Take() => _log.Take(_owed, ref _taken);
+
+        /// <summary>What was taken is the caller's.</summary>
+        internal void Forget() => _taken.Words.Clear();
+
+        internal void GiveBack()
         {
-            _taken.Words.Clear();
-            _log.Take(_owed, ref _taken);
+            _log.GiveBack(_owed, _taken.Words);
+            Forget();
         }
 
         internal void Remove() => Backing.RemoveDirtyReader(_log, _owed);

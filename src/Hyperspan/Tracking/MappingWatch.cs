@@ -89,9 +89,14 @@ internal sealed unsafe class MappingWatch : IMappingWatch
     {
         if (_faults.Register(_start, _length, LinuxConstants.UFFDIO_REGISTER_MODE_WP) is var error and not 0)
         {
-            string? hint = error == ErrorNumber.Busy
-                ? "something else watches it: it is saved live, or restored on demand; start the log when that is over, or one of DirtyLogScope.Operations, which works beside it"
-                : null;
+            string? hint = error switch
+            {
+                ErrorNumber.Busy =>
+                    "something else watches it: it is saved live, or restored on demand; start the log when that is over, "
+                    + "or one of DirtyLogScope.Operations, which works beside it",
+                ErrorNumber.NotPermitted => "a part of it is a file that is not open for writing",
+                _ => null,
+            };
             throw new GuestMemoryMappingException("watch the writes to", error, _backing.Name, (0, _length), hint);
         }
     }

@@ -82,7 +82,7 @@ public sealed partial class TranslatedMemory : IDisposable
 
         _holds.ThrowIfHeld();
         (ulong firstPage, ulong lastPage) = PagesOf(address, length);
-        lock (_changing)
+        using (UninterruptedLock.Enter(_changing))
         {
             _generation++;
             _iotlb.Remove(firstPage, lastPage);
@@ -133,7 +133,7 @@ public sealed partial class TranslatedMemory : IDisposable
     /// </summary>
     internal void Forget()
     {
-        lock (_changing)
+        using (UninterruptedLock.Enter(_changing))
         {
             _generation++;
             _iotlb.Clear();
@@ -145,7 +145,7 @@ public sealed partial class TranslatedMemory : IDisposable
     /// <summary>As <see cref="Forget"/>, for writes: somebody wants to be told of them.</summary>
     internal void ForgetWrites()
     {
-        lock (_changing)
+        using (UninterruptedLock.Enter(_changing))
         {
             _generation++;
             _iotlb.ClearWrites();
@@ -187,7 +187,7 @@ public sealed partial class TranslatedMemory : IDisposable
             return;
         }
 
-        lock (_changing)
+        using (UninterruptedLock.Enter(_changing))
         {
             // Whoever closes or tracks memory says so before it takes translations out.
             if (generation == _generation && !Target.IsClosed(region) && !Memory.IsDisposed)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Hyperspan.Translation;
 
 namespace Hyperspan.Tests.Backing;
 
@@ -152,6 +153,49 @@ public sealed unsafe class BackingDisposalTests
     }
 
     [Fact]
+    public void An_interrupt_does_not_keep_translated_memory_open()
+    {
+        using GuestMemory target = GuestMemory.Allocate(4096);
+        var translated = new TranslatedMemory(target, new Tests.Translation.PageMap(), "dma");
+        GuestMemory slice = translated.Memory.Slice(0, 64).Slice(8, 8);
+        InterruptWhileWaiting(ChangingLock(translated), translated.Dispose);
+        translated.Memory.IsDisposed.ShouldBeTrue();
+        slice.IsDisposed.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void An_interrupt_does_not_keep_a_dirty_log_in_a_backing()
+    {
+        using var backing = new HeapBacking(4096);
+        using var memory = new GuestMemory(backing, "ram", leaveOpen: true);
+        using var log = new DirtyLog(memory);
+        log.Start();
+        InterruptWhileWaiting(ReadersLock(backing.SoleLog!), log.Stop);
+        log.IsStarted.ShouldBeFalse();
+        backing.Trackers.ShouldBeNull();
+    }
+
+    /// <summary>What stayed noted would keep its pages from being given back for good.</summary>
+    [LinuxFact]
+    public void An_interrupt_does_not_leave_pages_pinned()
+    {
+        using var ram = new SharedBacking(16 * 4096, new SharedBackingOptions { IsDiscardable = true });
+        using var memory = new GuestMemory(ram, "ram", leaveOpen: true);
+        PinnedMemory pin = memory.Pin(4096, 4096);
+        Exception? thrown = null;
+        var thread = new Thread(() => thrown = Record.Exception(pin.Dispose));
+        ram.HoldDiscards();
+        thread.Start();
+        SpinWait.SpinUntil(() => thread.ThreadState == ThreadState.WaitSleepJoin);
+        thread.Interrupt();
+        Thread.Sleep(20);
+        ram.LetDiscard();
+        thread.Join();
+        thrown.ShouldBeNull();
+        ram.TryDiscard(0, 16 * 4096, out _).ShouldBeTrue();
+    }
+
+    [Fact]
     public void An_interrupt_does_not_come_out_of_the_making_of_a_view()
     {
         using GuestMemory root = GuestMemory.Allocate(4 * 4096);
@@ -164,6 +208,12 @@ public sealed unsafe class BackingDisposalTests
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_attachLock")]
     private static extern ref readonly Lock AttachLock(GuestMemoryBacking backing);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_changing")]
+    private static extern ref readonly Lock ChangingLock(TranslatedMemory memory);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_lock")]
+    private static extern ref readonly Lock ReadersLock(BackingDirtyLog log);
 
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_slices")]
     private static extern ref SliceList? SlicesOf(GuestMemory memory);

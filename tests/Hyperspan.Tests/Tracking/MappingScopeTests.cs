@@ -31,6 +31,31 @@ public sealed unsafe class MappingScopeTests : IDisposable
 
     public void Dispose() => _file.Dispose();
 
+    /// <summary>A file that nobody may write to cannot be watched, and may take a mapping's place. What other backings were asked for before is in the next collection.</summary>
+    [SkippableFact]
+    public void A_collection_that_fails_loses_nothing()
+    {
+        var sparse = new SparseBacking(16 * Page);
+        sparse.Commit(0, 16 * Page);
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(16 * Page)).AddRegion(16 * Page, sparse).Build();
+        using var log = new DirtyLog(memory, scope: DirtyLogScope.Mapping);
+        log.Start();
+        log.Collect();
+        memory.Write(3 * Page, 1);
+        using SafeFileHandle file = File.OpenHandle(_file.Path);
+        sparse.MapFile(0, file, 0, Page, writable: false);
+        Should.Throw<GuestMemoryMappingException>(log.Collect).Message.ShouldEndWith("a part of it is a file that is not open for writing");
+        memory.Write(5 * Page, 1);
+        Should.Throw<GuestMemoryMappingException>(log.Collect);
+        sparse.Unmap(0, Page);
+        DirtyPages pages = log.Collect();
+        pages.Contains(3 * Page).ShouldBeTrue();
+        pages.Contains(5 * Page).ShouldBeTrue();
+        pages.Contains(4 * Page).ShouldBeFalse();
+        memory.Write(7 * Page, 1);
+        Pages(log.Collect()).ShouldBe([7UL]);
+    }
+
     [SkippableTheory]
     [InlineData("heap")]
     [InlineData("shared")]
