@@ -106,6 +106,7 @@ public sealed unsafe class AccessBitmaps
     /// <exception cref="ArgumentException">
     /// The range is not one of whole pages; or both bitmaps are the same, and only one of reading and writing is to be permitted.
     /// </exception>
+    /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="Synchronization.RcuDomain.GuestMemory"/>; the bits are set.</exception>
     public Task ProtectAsync(ulong offset, ulong length, Protection protection, CancellationToken cancellationToken = default) =>
         Change(offset, length, protection) ? GuestMemory.SynchronizeRestrictionsAsync(cancellationToken) : Task.CompletedTask;
 

@@ -99,7 +99,7 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
             FileStatus status = FileDescriptors.Status(ownedFile);
             uint magic = FileDescriptors.FileSystemMagic(ownedFile);
             FaultBehavior = options.FaultBehavior ?? FileStallRisk.OfOwnFile(magic);
-            Length = length ?? WholeOf(status, whole);
+            Length = length ?? FileDescriptors.WholeOf(status, whole);
             PageMath.RequireMappableLength(Length, nameof(length));
             FileRangeMapping.RequireSize(status, fileOffset, Length, Name);
             if (Length == 0)
@@ -179,8 +179,4 @@ public sealed unsafe class FileBacking : GuestMemoryBacking
         ArgumentNullException.ThrowIfNull(file);
         return FileDescriptors.Duplicate(file);
     }
-
-    private static ulong WholeOf(in FileStatus status, string parameter) => status.IsRegular()
-        ? status.Size
-        : throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", parameter);
 }

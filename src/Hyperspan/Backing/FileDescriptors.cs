@@ -69,6 +69,11 @@ internal static unsafe class FileDescriptors
         return seals < 0 ? FileSeals.None : (FileSeals)seals;
     }
 
+    /// <summary>The length of a whole file.</summary>
+    internal static ulong WholeOf(in FileStatus status, string parameter) => status.IsRegular()
+        ? status.Size
+        : throw new ArgumentException("The file is not a regular one and has no size to go by: give the length.", parameter);
+
     internal static bool IsRegular(this in FileStatus status) =>
         status.Type == FileType.Regular;
 }

@@ -84,7 +84,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
     /// <param name="path">The path.</param>
     /// <param name="options">The options, or <see langword="null"/> for the defaults.</param>
     /// <returns>The memory, as long as the file is now.</returns>
-    /// <exception cref="ArgumentException">The path is empty.</exception>
+    /// <exception cref="ArgumentException">The path is empty, or that of something that is no file, and has no length.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The file is empty, or more than can be mapped.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be opened so, or is a directory.</exception>
@@ -95,7 +95,7 @@ public sealed unsafe class ForeignBacking : GuestMemoryBacking
         PlatformAbilities.Demand(HyperspanAbility.MappedMemory);
         FileAccess access = options is { Writable: false } ? FileAccess.Read : FileAccess.ReadWrite;
         using SafeFileHandle file = FileOpening.Open(path, access);
-        return new ForeignBacking(file, 0, (ulong)RandomAccess.GetLength(file), options);
+        return new ForeignBacking(file, 0, FileDescriptors.WholeOf(FileDescriptors.Status(file), nameof(path)), options);
     }
 
     /// <inheritdoc/>

@@ -270,8 +270,12 @@ public sealed unsafe partial class GuestMemory : IDisposable
     /// <summary>Does what <see cref="SynchronizeRestrictions"/> does, on a thread of the pool.</summary>
     /// <param name="cancellationToken">Ends the wait; nothing may be relied on then.</param>
     /// <returns>A task that ends when no access that was permitted before can still take effect.</returns>
-    public static Task SynchronizeRestrictionsAsync(CancellationToken cancellationToken = default) =>
-        Task.Run(() => SynchronizeRestrictions(cancellationToken), cancellationToken);
+    /// <exception cref="InvalidOperationException">The calling thread is inside a section of <see cref="RcuDomain.GuestMemory"/>.</exception>
+    public static Task SynchronizeRestrictionsAsync(CancellationToken cancellationToken = default)
+    {
+        RcuDomain.GuestMemory.ThrowIfInSection();
+        return Task.Run(() => SynchronizeRestrictions(cancellationToken), cancellationToken);
+    }
 
     /// <summary>
     /// Closes this memory and its slices and, unless it was built to leave them open, disposes the backings. Accesses under way succeed

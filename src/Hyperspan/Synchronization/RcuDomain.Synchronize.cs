@@ -130,7 +130,7 @@ public sealed partial class RcuDomain
         return RcuGracePeriod.Begin(this);
     }
 
-    private void ThrowIfInSection()
+    internal void ThrowIfInSection()
     {
         if (IsInSection)
         {

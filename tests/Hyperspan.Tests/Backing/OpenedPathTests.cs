@@ -23,6 +23,18 @@ public sealed class OpenedPathTests : IDisposable
     }
 
     [LinuxTheory]
+    [InlineData("file")]
+    [InlineData("foreign")]
+    [InlineData("foreign to read")]
+    public async Task What_has_no_length_is_an_argument_that_cannot_be(string way)
+    {
+        string path = PathOf("pipe");
+        NamedPipe.Create(path);
+        (await ShouldThrowAsync<ArgumentException>(way, path)).ParamName.ShouldBe("path");
+        (await ShouldThrowAsync<ArgumentException>(way, "/dev/null")).ParamName.ShouldBe("path");
+    }
+
+    [LinuxTheory]
     [MemberData(nameof(Ways))]
     public async Task A_directory_is_refused_by_its_name(string way) =>
         (await ShouldThrowAsync<UnauthorizedAccessException>(way, _folder.FullName)).Message.ShouldContain("is a directory");

@@ -7,6 +7,34 @@ public class RestrictionTests
 {
     private const ulong Page = 4096;
 
+    /// <summary>Waiting for what it began would never end, whichever thread waits.</summary>
+    [Fact]
+    public void Synchronizing_inside_a_section_is_refused_in_every_form()
+    {
+        using var backing = new HeapBacking(Page) { AccessBitmaps = new AccessBitmaps(Page) };
+        using (RcuDomain.GuestMemory.Enter())
+        {
+            Thrown(() => GuestMemory.SynchronizeRestrictions()).ShouldBeOfType<InvalidOperationException>();
+            Thrown(() => _ = GuestMemory.SynchronizeRestrictionsAsync()).ShouldBeOfType<InvalidOperationException>();
+            Thrown(() => backing.AccessBitmaps.Protect(0, Page, Protection.Read)).ShouldBeOfType<InvalidOperationException>();
+            Thrown(() => _ = backing.AccessBitmaps.ProtectAsync(0, Page, Protection.None)).ShouldBeOfType<InvalidOperationException>();
+            Thrown(() => _ = RcuDomain.GuestMemory.SynchronizeAsync()).ShouldBeOfType<InvalidOperationException>();
+        }
+
+        static Exception? Thrown(Action action)
+        {
+            try
+            {
+                action();
+                return null;
+            }
+            catch (InvalidOperationException e)
+            {
+                return e;
+            }
+        }
+    }
+
     [Fact]
     public void A_clear_bit_refuses_every_operation()
     {
