@@ -80,8 +80,10 @@ public sealed unsafe partial class GuestMemory
     private bool ContainsGeneral(ulong address, ulong length) =>
         (Find(address) is { } region && region.Holds(address, length) && !IsDisposed) || CheckRange(address, length, GuestMemoryOperation.Probe, out _);
 
-    /// <summary>The bytes from an address to the end of its page, where pages are those of the backing.</summary>
-    internal ulong RestOfPage(ulong address) => PageMath.RestOfPage(Find(address) is { } region ? region.InBacking(address) : address);
+    /// <summary>The bytes from an address to the end of its page, where pages are those of the backing, or to the end of its region, which may come before.</summary>
+    internal ulong RestOfPage(ulong address) => Find(address) is { } region
+        ? Math.Min(PageMath.RestOfPage(region.InBacking(address)), region.LengthFrom(address))
+        : PageMath.RestOfPage(address);
 
     private static GuestMemoryRegion Describe(MemoryRegion region, int index) => new(new GuestRange(region.Start, region.Length), (uint)index, region.Protection)
     {

@@ -302,6 +302,27 @@ public class SearchTests
         memory.FindAll("needle"u8).ShouldBe(places);
     }
 
+    /// <summary>What is left of a page of a backing may be more than what is left of the region.</summary>
+    [LinuxFact]
+    public void What_follows_a_region_that_ends_inside_a_page_is_neither_passed_over_nor_taken_for_it()
+    {
+        var lower = new SparseBacking(2 * Page);
+        lower.Commit(0, Page);
+        var upper = new SparseBacking(Page);
+        using GuestMemory memory = new GuestMemoryBuilder("odd").AddRegion(Page - 5, lower, 0, Page + 5).AddRegion(2 * Page, upper).Build();
+        upper.Commit(0, Page);
+        memory.Write(2 * Page, "needle"u8);
+        memory.FindAll("needle"u8).ShouldBe([2 * Page]);
+        lower.Commit(Page, Page);
+        memory.TryProbe(Page - 5, Page + 6, AccessType.Read, out _).ShouldBeTrue();
+        upper.Decommit(0, Page);
+        foreach (ulong length in (ulong[])[Page + 6, 2 * Page])
+        {
+            memory.TryProbe(Page - 5, length, AccessType.Read, out GuestMemoryFault fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.Unmapped, 2 * Page);
+        }
+    }
+
     /// <summary>Of addresses that are reserved, and no memory any more, there may be so many that looking at each page never ends.</summary>
     [LinuxFact]
     public void What_is_closed_is_not_looked_through()

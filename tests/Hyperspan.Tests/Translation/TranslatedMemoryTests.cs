@@ -24,6 +24,20 @@ public sealed class TranslatedMemoryTests : IDisposable
     }
 
     [Fact]
+    public void A_probe_finds_where_memory_ends_inside_a_page()
+    {
+        using var exact = new GuestMemory(new HeapBacking(Page + 5, new HeapBackingOptions { ExactLength = true }), "exact");
+        using var translated = new TranslatedMemory(exact, new PageMap().Map(8, 0, 2), "dma");
+        translated.Memory.TryProbe(8 * Page, Page + 5, AccessType.Write, out _).ShouldBeTrue();
+        foreach (ulong length in (ulong[])[Page + 6, Page + 100, 2 * Page])
+        {
+            translated.Memory.TryProbe(8 * Page, length, AccessType.Read, out GuestMemoryFault fault).ShouldBeFalse();
+            fault.ShouldBeFault(GuestMemoryFaultKind.OutOfRange, (9 * Page) + 5);
+            fault.TargetAddress.ShouldBe(new GuestAddress(Page + 5));
+        }
+    }
+
+    [Fact]
     public void What_is_translated_to_two_regions_stays_in_them()
     {
         using var lower = new HeapBacking(2 * Page);

@@ -15,8 +15,7 @@ internal static class HexDump
         ulong past = address == 0 ? 0 : length - Math.Min(length, unchecked(0 - address));
         for (ulong left = length - past; left > 0;)
         {
-            ulong rest = memory.IsStrict && memory.Find(at) is { } region ? Math.Min(memory.RestOfPage(at), region.LengthFrom(at)) : memory.RestOfPage(at);
-            Span<byte> piece = page[..(int)Math.Min(left, rest)];
+            Span<byte> piece = page[..(int)Math.Min(left, memory.RestOfPage(at))];
             int got = memory.ReadAvailable(at, piece, out GuestMemoryFault fault);
             for (int done = 0; done < got;)
             {

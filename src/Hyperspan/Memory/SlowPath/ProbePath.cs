@@ -21,13 +21,14 @@ internal static class ProbePath
             }
 
             ulong at = address + done;
-            if (!TryAccess(memory, at, access, out fault))
+            ulong piece = Math.Min(memory.RestOfPage(at), length - done);
+            if (!TryAccess(memory, at, access, out fault) || (memory.Translation is not null && !TryRest(memory, at, piece, access, ref fault)))
             {
                 fault = fault.As(GuestMemoryOperation.Probe, address, length);
                 return false;
             }
 
-            done += memory.RestOfPage(at);
+            done += piece;
         }
 
         return true;
@@ -51,6 +52,34 @@ internal static class ProbePath
 
         fault = default;
         return true;
+    }
+
+    /// <summary>
+    /// Probes what follows a byte that can be accessed, in one page of translated addresses: memory may end inside the page that it is translated to. No two regions share
+    /// one, so that what cannot be accessed is all from some byte on.
+    /// </summary>
+    private static bool TryRest(GuestMemory memory, ulong address, ulong length, AccessType access, ref GuestMemoryFault fault)
+    {
+        if (length < 2 || TryAccess(memory, address + (length - 1), access, out fault))
+        {
+            return true;
+        }
+
+        ulong there = 0;
+        for (ulong missing = length - 1; missing - there > 1;)
+        {
+            ulong middle = there + ((missing - there) / 2);
+            if (TryAccess(memory, address + middle, access, out GuestMemoryFault met))
+            {
+                there = middle;
+            }
+            else
+            {
+                (missing, fault) = (middle, met);
+            }
+        }
+
+        return false;
     }
 
     private static bool TryAccess(GuestMemory memory, ulong address, AccessType access, out GuestMemoryFault fault)
