@@ -106,6 +106,7 @@ public sealed class CHeadersTests
         ("EISDIR", ErrorNumber.IsDirectory),
         ("EINVAL", ErrorNumber.InvalidArgument),
         ("ENOSPC", ErrorNumber.NoSpace),
+        ("ESPIPE", ErrorNumber.IllegalSeek),
         ("EPIPE", ErrorNumber.BrokenPipe),
         ("ENOSYS", ErrorNumber.NotImplemented),
         ("EOPNOTSUPP", ErrorNumber.NotSupported),

@@ -43,6 +43,23 @@ public sealed class FileTransferTests : IDisposable
         refused.Transferred.ShouldBe(0UL);
     }
 
+    [LinuxTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_pipe_has_no_offsets_whatever_the_memory_is(bool lockable)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("hs-");
+        string path = Path.Combine(folder.FullName, "pipe");
+        NamedPipe.Create(path);
+        using SafeFileHandle pipe = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        folder.Delete(recursive: true);
+        using GuestMemory memory = lockable ? GuestMemory.Allocate(Page) : new GuestMemory(new FallbackBacking((int)Page), "io");
+        memory.TryReadFrom(0, 10, pipe, 0, out FileTransfer read).ShouldBeFalse();
+        memory.TryWriteTo(0, 10, pipe, 0, out FileTransfer written).ShouldBeFalse();
+        (read.ErrorNumber, written.ErrorNumber).ShouldBe((29, 29));
+        read.ToString().ShouldBe("0x0 of 0xa bytes transferred: Illegal seek");
+    }
+
     [Fact]
     public void A_fault_behind_the_pooled_buffer_has_the_exact_count()
     {

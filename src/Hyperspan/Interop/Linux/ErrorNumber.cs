@@ -24,6 +24,7 @@ internal static class ErrorNumber
     internal const int TooManyFilesOfSystem = 23;
     internal const int TooManyFiles = 24;
     internal const int NoSpace = 28;
+    internal const int IllegalSeek = 29;
     internal const int BrokenPipe = 32;
     internal const int NotImplemented = 38;
     internal const int TimedOut = 62;

@@ -19,7 +19,7 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
         {
             return (File is null ? Socket!.Receive(destination) : RandomAccess.Read(File, destination, (long)(Offset + done)), 0);
         }
-        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or NotSupportedException)
         {
             return (0, ErrorOf(e));
         }
@@ -43,7 +43,7 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
             RandomAccess.Write(File, source, (long)(Offset + done));
             return (source.Length, 0);
         }
-        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException or NotSupportedException)
         {
             return (0, ErrorOf(e));
         }
@@ -55,6 +55,12 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
         if (e is SocketException socket)
         {
             return socket.NativeErrorCode;
+        }
+
+        if (e is NotSupportedException)
+        {
+            // A pipe has no place to begin at.
+            return OperatingSystem.IsWindows() ? WindowsError.NotSupported : ErrorNumber.IllegalSeek;
         }
 
         return OperatingSystem.IsWindows() ? WindowsError.FromResult(e.HResult) ?? WindowsError.GeneralFailure
