@@ -409,11 +409,8 @@ internal static unsafe class ValuePath
         {
             LoadOperation<T> operation = default;
             bool read = SlowPath.Access(memory, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Read, out fault, obstacle);
-            if (!IsInTwoRegions(region, fault))
-            {
-                value = read ? operation.Value : default;
-                return read;
-            }
+            value = read ? operation.Value : default;
+            return read;
         }
 
         // Across regions, or larger than a register: like bytes, of which a copy may have met the obstacle. A value read half is not handed out.
@@ -424,10 +421,6 @@ internal static unsafe class ValuePath
         value = done ? buffer : default;
         return done;
     }
-
-    /// <summary>Whether a value was translated to where it lies in two regions: found out before any of it was accessed.</summary>
-    private static bool IsInTwoRegions(MemoryRegion region, in GuestMemoryFault fault) =>
-        region.Translated is not null && fault is { Kind: GuestMemoryFaultKind.Misaligned, Cause: FaultCause.Check };
 
     /// <summary>Goes on with a write after an obstacle.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -448,11 +441,7 @@ internal static unsafe class ValuePath
         if (Scalar.Fits<T>() && memory.Find(address) is { } region && region.HoldsValue(address, (ulong)sizeof(T)))
         {
             var operation = new StoreOperation<T>(value);
-            bool written = SlowPath.Access(memory, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, obstacle);
-            if (!IsInTwoRegions(region, fault))
-            {
-                return written;
-            }
+            return SlowPath.Access(memory, address, (ulong)sizeof(T), ref operation, GuestMemoryOperation.Write, out fault, obstacle);
         }
 
         return memory.TryWrite(address, &value, (ulong)sizeof(T), out fault);

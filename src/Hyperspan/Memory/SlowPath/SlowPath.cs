@@ -41,7 +41,8 @@ internal static unsafe class SlowPath
                 return false;
             }
 
-            if (!operation.IsDivisible && !CanBeWhole(region, piece, length, operation.IsAtomic))
+            // Callers have seen to it; but translations lead to where a region may begin at any address.
+            if (operation.IsAtomic && (region.InBacking(piece.Address) & (length - 1)) != 0)
             {
                 fault = memory.FaultIn(
                     region, new RegionFault(GuestMemoryFaultKind.Misaligned, FaultCause.Check, piece.Address - region.Start), name, (address, length));
@@ -68,12 +69,6 @@ internal static unsafe class SlowPath
 
         return true;
     }
-
-    /// <summary>
-    /// Whether a value lies in one region, and aligned where it must be. Callers have seen to it; but translations lead to where regions may begin and end at any address.
-    /// </summary>
-    private static bool CanBeWhole(MemoryRegion region, in RegionPiece piece, ulong length, bool isAtomic) =>
-        piece.Length == length && (!isAtomic || (region.InBacking(piece.Address) & (length - 1)) == 0);
 
     /// <summary>Does an operation on a part of one region. On success it has moved past that part.</summary>
     private static bool AccessRegion<TOperation>(
