@@ -223,6 +223,46 @@ public sealed class MemoryTests : IDisposable
             "ring 0: ");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Another_session_over_the_same_connection_begins_without_the_memory_of_the_one_before(bool elsewhere)
+    {
+        using var other = new TestMemory(Mega);
+        using var harness = new Harness();
+        VhostUserFrontEnd frontend = harness.FrontEnd;
+        frontend.Negotiate();
+        frontend.AddMemory(_memory.Region());
+        frontend.AddMemory(other.Region(4 * Mega));
+        ConversationTests.ShouldServe(frontend, _memory, 0x1000, number: 1);
+        frontend.StopQueue(0);
+
+        // A disk is taken out of a machine of QEMU and put in again: what it says next is what it said at first.
+        frontend.Negotiate();
+        TestMemory memory = elsewhere ? other : _memory;
+        frontend.AddMemory(memory.Region());
+        frontend.AddMemory((elsewhere ? _memory : other).Region(4 * Mega));
+        ConversationTests.ShouldServe(frontend, memory, 0x1000, number: 2);
+        harness.Device.Completed.ShouldBe([1ul, 2ul]);
+    }
+
+    [Fact]
+    public void A_session_that_is_begun_while_a_ring_is_started_keeps_its_memory()
+    {
+        using var other = new TestMemory(Mega);
+        using var harness = new Harness();
+        VhostUserFrontEnd frontend = harness.FrontEnd;
+        frontend.Negotiate();
+        frontend.AddMemory(_memory.Region());
+        TestDriver driver = ConversationTests.NewDriver(_memory, 0x1000);
+        using VhostUserFrontEndQueue queue = frontend.StartQueue(0, driver.Layout);
+        frontend.SetOwner();
+        frontend.AddMemory(other.Region(4 * Mega));
+        driver.Submit(3);
+        queue.Kick();
+        driver.WaitForAll(queue).ShouldBe([3ul]);
+    }
+
     [Fact]
     public void A_buffer_in_memory_that_was_added_is_reached_and_one_in_memory_that_was_removed_is_not()
     {

@@ -11,6 +11,15 @@ public sealed partial class VhostUserConnection
     private MemoryTable _memory;
     private bool _memorySet;
 
+    /// <summary>Whether a session has begun in which nothing has been said of memory yet: what is there is that of the session before.</summary>
+    private bool _memoryIsStale;
+
+    /// <summary>
+    /// A session begins, perhaps another one over the same connection: QEMU begins one for a disk that is taken out of the machine and put in again
+    /// on the same character device. Its regions come one by one as if there were none.
+    /// </summary>
+    private void SetOwner() => _memoryIsStale = !AnyStarted;
+
     private void SetMemoryTable(ReadOnlySpan<byte> payload, Descriptors descriptors)
     {
         uint count = MemoryMarshal.Read<uint>(payload);
@@ -28,9 +37,16 @@ public sealed partial class VhostUserConnection
     private void AddMemoryRegion(ReadOnlySpan<byte> payload, Descriptors descriptors)
     {
         ProtocolViolation.Unless(descriptors.Count == 1, "there is no descriptor");
+        VhostUserMemoryRegion region = MemoryMarshal.Read<VhostUserMemoryRegion>(payload[sizeof(ulong)..]);
+        if (_memoryIsStale && !AnyStarted)
+        {
+            Replace(MemoryTable.Map([region], _ => descriptors[0], _options));
+            return;
+        }
+
         ProtocolViolation.Unless(
             _memory.Count < _options.MaximumMemorySlots, $"there are {_memory.Count} regions already, as many as there may be");
-        Replace(_memory.With(MemoryMarshal.Read<VhostUserMemoryRegion>(payload[sizeof(ulong)..]), descriptors[0], _options));
+        Replace(_memory.With(region, descriptors[0], _options));
     }
 
     private void RemoveMemoryRegion(ReadOnlySpan<byte> payload) =>
@@ -65,7 +81,7 @@ public sealed partial class VhostUserConnection
         }
 
         MemoryTable old = _memory;
-        (_memory, _memorySet) = (table, true);
+        (_memory, _memorySet, _memoryIsStale) = (table, true, false);
 
         // They were of the old memory; the front end is asked again.
         _iotlb.Clear();

@@ -127,6 +127,7 @@ public sealed partial class VhostUserConnection
                 SetProtocolFeatures((VhostUserProtocolFeatures)Word(payload));
                 break;
             case VhostUserMessage.SetOwner:
+                SetOwner();
                 break;
             case VhostUserMessage.ResetOwner:
                 StopAll("the front end gave up the session");
