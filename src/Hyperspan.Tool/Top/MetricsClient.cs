@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 
 using Hyperspan.Tool.Metrics;
 
@@ -25,7 +24,7 @@ internal static class MetricsClient
             await socket.ConnectAsync(Reachable(address.EndPoint), limit.Token);
             using var stream = new NetworkStream(socket);
             await stream.WriteAsync("GET /metrics HTTP/1.1\r\nHost: hyperspan\r\nConnection: close\r\n\r\n"u8.ToArray(), limit.Token);
-            return MetricsText.Parse(BodyOf(await ReadToEndAsync(stream, limit.Token)));
+            return Parse(await ReadToEndAsync(stream, limit.Token));
         }
         catch (SocketException e)
         {
@@ -50,9 +49,9 @@ internal static class MetricsClient
         _ => endPoint,
     };
 
-    private static async Task<string> ReadToEndAsync(NetworkStream stream, CancellationToken cancellationToken)
+    private static async Task<MemoryStream> ReadToEndAsync(NetworkStream stream, CancellationToken cancellationToken)
     {
-        using var answer = new MemoryStream();
+        var answer = new MemoryStream();
         byte[] buffer = new byte[16 << 10];
         int got;
         while ((got = await stream.ReadAsync(buffer, cancellationToken)) > 0)
@@ -64,14 +63,15 @@ internal static class MetricsClient
             }
         }
 
-        return Encoding.UTF8.GetString(answer.GetBuffer(), 0, (int)answer.Length);
+        return answer;
     }
 
-    private static string BodyOf(string answer)
+    private static MetricsText Parse(MemoryStream answer)
     {
-        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        return end > 0 && answer.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal)
-            ? answer[(end + 4)..]
+        ReadOnlySpan<byte> text = answer.GetBuffer().AsSpan(0, (int)answer.Length);
+        int end = text.IndexOf("\r\n\r\n"u8);
+        return end > 0 && text.StartsWith("HTTP/1.1 200 "u8)
+            ? MetricsText.Parse(text[(end + 4)..])
             : throw new InvalidDataException("that is no process of hyperspan which was started with --metrics");
     }
 }

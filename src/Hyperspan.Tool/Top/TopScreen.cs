@@ -10,6 +10,9 @@ namespace Hyperspan.Tool.Top;
 /// <summary>Shows what a process that serves does.</summary>
 internal static class TopScreen
 {
+    /// <summary>The most rows of a table: more than there are for as many disks as a process may serve. A table is held whole, and each of its cells costs.</summary>
+    internal const int MostRows = 2048;
+
     internal static IRenderable Render(string where, TopSample sample)
     {
         string processors = sample.Processors.ToString("0.00", CultureInfo.InvariantCulture);
@@ -20,10 +23,10 @@ internal static class TopScreen
             Operations(sample.Operations));
     }
 
-    private static Table Sockets(IReadOnlyList<TopSocket> sockets)
+    private static Rows Sockets(IReadOnlyList<TopSocket> sockets)
     {
         Table table = Create("Socket", "Front end", "Requests/s", "Interrupts/s", "Errors");
-        foreach (TopSocket socket in sockets)
+        foreach (TopSocket socket in sockets.Take(MostRows))
         {
             Add(
                 table,
@@ -34,7 +37,7 @@ internal static class TopScreen
                 Units.Count(socket.Errors));
         }
 
-        return table;
+        return WithRest(table, sockets.Count);
     }
 
     private static IRenderable Operations(IReadOnlyList<TopOperation> operations)
@@ -45,7 +48,7 @@ internal static class TopScreen
         }
 
         Table table = Create("Disk", "Operation", "Requests/s", "Bytes/s", "Median", "99 of 100", "Failed");
-        foreach (TopOperation operation in operations)
+        foreach (TopOperation operation in operations.Take(MostRows))
         {
             Add(
                 table,
@@ -58,8 +61,11 @@ internal static class TopScreen
                 Units.Count(operation.Failed));
         }
 
-        return table;
+        return WithRest(table, operations.Count);
     }
+
+    private static Rows WithRest(Table table, int count) =>
+        count <= MostRows ? new Rows(table) : new Rows(table, new Text($"  and {Units.Count(count - MostRows)} more, which are not shown"));
 
     private static string Time(double seconds) => double.IsNaN(seconds)
         ? ""
