@@ -217,12 +217,20 @@ internal sealed class KdumpImage : DumpMemory
 
     private ulong ReadRuns(ulong bitmap, ulong pages)
     {
+        // Counted first: there may be millions, and room that grows takes twice as much.
+        int runs = Bits(bitmap, pages).Take(MostRuns + 1).Count();
+        if (runs > MostRuns)
+        {
+            throw Invalid(string.Create(CultureInfo.InvariantCulture, $"has its pages in more than {MostRuns} pieces"));
+        }
+
+        _runs.Capacity = runs;
         ulong rank = 0;
         foreach ((ulong first, ulong count) in Bits(bitmap, pages))
         {
-            if (_runs.Count == MostRuns)
+            if (_runs.Count == runs)
             {
-                throw Invalid(string.Create(CultureInfo.InvariantCulture, $"has its pages in more than {MostRuns} pieces"));
+                throw Invalid("changed while it was read");
             }
 
             _runs.Add(new Run(first, count, rank));

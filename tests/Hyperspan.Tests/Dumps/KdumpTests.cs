@@ -22,6 +22,29 @@ public sealed class KdumpTests : IDisposable
         Should.Throw<InvalidDumpException>(() => GuestMemoryDump.Open(_bed.PathOf("k"))).Message.ShouldContain("that are in the file and no memory");
     }
 
+    /// <summary>Room for pieces that grew as they came took twice as much.</summary>
+    [Fact]
+    public void Pages_in_millions_of_pieces_take_no_more_memory_than_their_places()
+    {
+        const int Runs = 1 << 20;
+        const int BitmapLength = Runs / 4;
+        const long PlaceLength = 24;
+        byte[] bytes = new KdumpFile { Pages = 2 * Runs }.ToArray();
+        bytes.AsSpan(2 * 4096, BitmapLength).Fill(0xff);
+        bytes.AsSpan((2 * 4096) + BitmapLength, BitmapLength).Fill(0x55);
+        using (FileStream file = File.Create(_bed.PathOf("k")))
+        {
+            file.Write(bytes);
+            file.SetLength(bytes.Length + (Runs * PlaceLength));
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        using GuestMemoryDump dump = GuestMemoryDump.Open(_bed.PathOf("k"));
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        dump.Segments.Count.ShouldBe(Runs);
+        allocated.ShouldBeLessThan((Runs * PlaceLength) + (1 << 20));
+    }
+
     [Theory]
     [InlineData(4096, 1, 6, false)]
     [InlineData(4096, 0, 6, false)]
