@@ -10,6 +10,8 @@ public class ConversationTests
     private const ulong SmallestFeatures = 0x1_4000_0000;
     private const ulong SmallestProtocolFeatures = 0x200;
 
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(400);
+
     [Theory]
     [InlineData(SmallestFeatures, SmallestProtocolFeatures, 1)]
     [InlineData(ulong.MaxValue, ulong.MaxValue, 1)]
@@ -175,6 +177,58 @@ public class ConversationTests
             harness.FrontEnd.GetFeatures();
             device.Resets.ShouldBe(2 * connection);
         }
+    }
+
+    /// <summary>QEMU drops what it is told while its machine is paused: a disk that grew meanwhile kept its size in the guest for good.</summary>
+    [Fact]
+    public void A_configuration_that_changes_while_rings_are_stopped_is_told_when_they_are_started()
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var harness = new Harness();
+        VhostUserFrontEnd frontEnd = harness.FrontEnd;
+        frontEnd.Negotiate();
+        frontEnd.OpenBackendChannel();
+        frontEnd.SetMemory(memory.Region());
+        ShouldServe(frontEnd, memory, 0x1000, number: 1);
+        frontEnd.WaitForConfigChange(Soon).ShouldBeFalse();
+        frontEnd.StopQueue(0);
+        harness.Connection.NotifyConfigChanged().ShouldBeTrue();
+        frontEnd.WaitForConfigChange(Soon).ShouldBeFalse();
+        ShouldServe(frontEnd, memory, 0x1000, number: 2);
+        frontEnd.WaitForConfigChange(Harness.Patience).ShouldBeTrue();
+        frontEnd.WaitForConfigChange(Soon).ShouldBeFalse();
+
+        // Not read, for it was stopped: once more. Read: never again.
+        frontEnd.StopQueue(0);
+        ShouldServe(frontEnd, memory, 0x1000, number: 3);
+        frontEnd.WaitForConfigChange(Harness.Patience).ShouldBeTrue();
+        frontEnd.GetConfig(0, 1);
+        frontEnd.StopQueue(0);
+        ShouldServe(frontEnd, memory, 0x1000, number: 4);
+        frontEnd.WaitForConfigChange(Soon).ShouldBeFalse();
+    }
+
+    /// <summary>QEMU does not ask when it connects again: what changed while there was no server stayed unknown to the guest.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_front_end_that_brings_a_record_of_requests_and_has_not_read_the_configuration_is_told_of_it(bool isRead)
+    {
+        using var memory = new TestMemory(1 << 20);
+        using var harness = new Harness();
+        VhostUserFrontEnd frontEnd = harness.FrontEnd;
+        frontEnd.Negotiate();
+        frontEnd.OpenBackendChannel();
+        frontEnd.SetMemory(memory.Region());
+        if (isRead)
+        {
+            frontEnd.GetConfig(0, 1);
+        }
+
+        using VhostUserInflight inflight = frontEnd.GetInflight(1, 64);
+        frontEnd.SetInflight(inflight);
+        ShouldServe(frontEnd, memory, 0x1000, number: 1);
+        frontEnd.WaitForConfigChange(isRead ? Soon : Harness.Patience).ShouldBe(!isRead);
     }
 
     [Fact]

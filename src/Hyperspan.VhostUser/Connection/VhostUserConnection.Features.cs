@@ -22,6 +22,13 @@ public sealed partial class VhostUserConnection
     private bool _featuresSet;
     private volatile BackendChannel? _backendChannel;
 
+    // A front end whose rings are stopped drops what it is told of the configuration (QEMU 7.2 and 10), or falls over it (5.2); and one that connects again does not ask.
+    private static readonly TimeSpan QuietBeforeTelling = TimeSpan.FromMilliseconds(100);
+    private volatile bool _hasServed;
+    private volatile bool _configChanged;
+    private volatile bool _configRead;
+    private volatile bool _configTold;
+
     /// <summary>The features that are not the device's.</summary>
     private const ulong TransportFeatures = ProtocolFeaturesBit | LogAllBit | VirtioFeatures.AccessPlatform | VirtioFeatures.RingReset;
 
@@ -46,12 +53,44 @@ public sealed partial class VhostUserConnection
     /// <summary>Whether rings may be enabled and disabled: both sides know protocol features, acknowledged or not.</summary>
     private bool RingsMayBeEnabled => RingsWantEnabling || _protocolFeaturesSet;
 
-    /// <summary>Tells the front end that the device's configuration changed, so that it reads it again and tells the guest. May be called from any thread.</summary>
-    /// <returns>Whether it was told: not so where it has not set <see cref="VhostUserProtocolFeatures.BackendChannel"/>, or does not take messages.</returns>
+    /// <summary>
+    /// Tells the front end that the device's configuration changed, so that it reads it again and tells the guest; once more when its rings are started anew, if it has not
+    /// read it by then. While rings that it has served are stopped it is told when they are started again. May be called from any thread.
+    /// </summary>
+    /// <returns>Whether it was or will be told: not so where it has not set <see cref="VhostUserProtocolFeatures.BackendChannel"/>, or does not take messages.</returns>
     public bool NotifyConfigChanged()
     {
+        _configChanged = true;
+        Interlocked.MemoryBarrier();
+        return _hasServed && !AnyStarted ? _backendChannel is not null : TellConfigChanged();
+    }
+
+    private bool TellConfigChanged()
+    {
+        _configTold = true;
         var header = new MessageHeader { Request = (VhostUserMessage)ConfigChange, Flags = MessageHeader.Version };
         return SendToFrontEnd(MemoryMarshal.AsBytes(new ReadOnlySpan<MessageHeader>(in header)));
+    }
+
+    /// <summary>Rings that were all stopped are started: what was told before, and not read, was told in vain.</summary>
+    private void BeginToServe()
+    {
+        _configTold = false;
+        _hasServed = true;
+        Interlocked.MemoryBarrier();
+    }
+
+    /// <summary>
+    /// Tells of a configuration that the front end has not read since it changed, or that it has not read at all though it brings a record of requests in flight: it was served
+    /// before. Not before it has been quiet for a moment: while it starts rings it waits for answers, and its question would come among them.
+    /// </summary>
+    private void TellUnreadConfig()
+    {
+        if (!_configTold && _backendChannel is not null && (_configChanged || (!_configRead && _inflight is not null)) && AnyStarted
+            && !Waiting.ForInput(_socket.SafeHandle, _stop, QuietBeforeTelling))
+        {
+            TellConfigChanged();
+        }
     }
 
     private void SetFeatures(ulong features)
@@ -130,6 +169,8 @@ public sealed partial class VhostUserConnection
     private void GetConfig(ReadOnlySpan<byte> payload)
     {
         ConfigRange(payload, out uint offset, out uint size, out _);
+
+        (_configChanged, _configRead) = (false, true);
 
         // Newer front ends know more fields than a device has: what it has not reads as zero, as where a transport pads its configuration.
         Span<byte> reply = stackalloc byte[MessageRule.LongestPayload];

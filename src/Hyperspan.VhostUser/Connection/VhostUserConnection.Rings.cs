@@ -211,6 +211,11 @@ public sealed partial class VhostUserConnection
             return;
         }
 
+        if (!AnyStarted)
+        {
+            BeginToServe();
+        }
+
         IVirtioQueueHandler? handler = null;
         try
         {

@@ -152,6 +152,7 @@ public sealed partial class VhostUserConnection
     /// <exception cref="ProtocolViolation">A reply is none, or to nothing.</exception>
     private void AwaitMessage()
     {
+        TellUnreadConfig();
         while (IsTranslated && _backendChannel is { IsForsaken: false } channel)
         {
             if (channel.HasEnded)
