@@ -1,10 +1,40 @@
 namespace Hyperspan.Kvm;
 
 /// <summary>How often a processor left its guest, and why, since it was made. Counted by its thread: another one may see the last moments late.</summary>
-/// <param name="Entries">How often the guest was entered.</param>
-/// <param name="Mmio">Accesses to addresses of devices.</param>
-/// <param name="Port">Accesses to ports, a repeated one once.</param>
-/// <param name="Unclaimed">Those among both that no device answered, or whose device failed.</param>
-/// <param name="Signals">Times that a signal ended it, asked for or not.</param>
-/// <param name="Other">All else.</param>
-public readonly record struct ProcessorStatistics(long Entries, long Mmio, long Port, long Unclaimed, long Signals, long Other);
+public readonly record struct ProcessorStatistics
+{
+    /// <summary>Initializes a new instance of the <see cref="ProcessorStatistics"/> struct.</summary>
+    /// <param name="entries">How often the guest was entered.</param>
+    /// <param name="mmio">Accesses to addresses of devices.</param>
+    /// <param name="port">Accesses to ports, a repeated one once.</param>
+    /// <param name="unclaimed">Those among both that no device answered, or whose device failed.</param>
+    /// <param name="signals">Times that a signal ended it, asked for or not.</param>
+    /// <param name="other">All else.</param>
+    public ProcessorStatistics(long entries, long mmio, long port, long unclaimed, long signals, long other)
+    {
+        Entries = entries;
+        Mmio = mmio;
+        Port = port;
+        Unclaimed = unclaimed;
+        Signals = signals;
+        Other = other;
+    }
+
+    /// <summary>Gets how often the guest was entered.</summary>
+    public long Entries { get; }
+
+    /// <summary>Gets accesses to addresses of devices.</summary>
+    public long Mmio { get; }
+
+    /// <summary>Gets accesses to ports, a repeated one once.</summary>
+    public long Port { get; }
+
+    /// <summary>Gets those among both that no device answered, or whose device failed.</summary>
+    public long Unclaimed { get; }
+
+    /// <summary>Gets times that a signal ended it, asked for or not.</summary>
+    public long Signals { get; }
+
+    /// <summary>Gets all else.</summary>
+    public long Other { get; }
+}

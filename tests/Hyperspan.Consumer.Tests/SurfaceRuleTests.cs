@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Hyperspan.Streaming;
 using Hyperspan.Testing;
@@ -94,6 +95,14 @@ public partial class SurfaceRuleTests
                select $"{type.Name}.{method.Name}({parameter.Name})",
         ];
         optional.ShouldBeEmpty();
+    }
+
+    /// <summary>A positional record could get no other property: its constructor and what it is taken apart into are one.</summary>
+    [Fact]
+    public void No_type_is_a_positional_record()
+    {
+        PublicTypes.Where(static type => type.GetMethods().Any(static method => method.Name == "Deconstruct" && method.IsDefined(typeof(CompilerGeneratedAttribute))))
+            .Select(static type => type.Name).ShouldBeEmpty();
     }
 
     [Fact]

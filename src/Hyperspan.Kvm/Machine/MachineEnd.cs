@@ -1,6 +1,20 @@
 namespace Hyperspan.Kvm;
 
 /// <summary>How a machine ended, and why.</summary>
-/// <param name="Kind">How.</param>
-/// <param name="Reason">Why, where it failed; else <see langword="null"/>.</param>
-public sealed record MachineEnd(MachineEndKind Kind, string? Reason = null);
+public sealed record MachineEnd
+{
+    /// <summary>Initializes a new instance of the <see cref="MachineEnd"/> class.</summary>
+    /// <param name="kind">How.</param>
+    /// <param name="reason">Why, where it failed; else <see langword="null"/>.</param>
+    public MachineEnd(MachineEndKind kind, string? reason = null)
+    {
+        Kind = kind;
+        Reason = reason;
+    }
+
+    /// <summary>Gets how.</summary>
+    public MachineEndKind Kind { get; }
+
+    /// <summary>Gets why, where it failed; else <see langword="null"/>.</summary>
+    public string? Reason { get; }
+}

@@ -4,19 +4,25 @@ using Microsoft.Win32.SafeHandles;
 namespace Hyperspan.Testing;
 
 /// <summary>A region of memory that a front end shares, and the file that holds it.</summary>
-/// <param name="Region">Where it lies.</param>
-/// <param name="File">The file. It stays the caller's.</param>
 /// <remarks>The default value is a region of no bytes, in an invalid file.</remarks>
-public readonly record struct VhostUserSharedMemory(VhostUserMemoryRegion Region, SafeFileHandle File)
+public readonly record struct VhostUserSharedMemory
 {
-    private readonly SafeFileHandle? _file = File;
+    private readonly SafeFileHandle? _file;
 
-    /// <summary>Gets the file, which is the caller's.</summary>
-    public SafeFileHandle File
+    /// <summary>Initializes a new instance of the <see cref="VhostUserSharedMemory"/> struct.</summary>
+    /// <param name="region">Where it lies.</param>
+    /// <param name="file">The file. It stays the caller's.</param>
+    public VhostUserSharedMemory(VhostUserMemoryRegion region, SafeFileHandle file)
     {
-        get => _file ?? new SafeFileHandle(-1, ownsHandle: false);
-        init => _file = value;
+        Region = region;
+        _file = file;
     }
+
+    /// <summary>Gets where it lies.</summary>
+    public VhostUserMemoryRegion Region { get; }
+
+    /// <summary>Gets the file. It stays the caller's.</summary>
+    public SafeFileHandle File => _file ?? new SafeFileHandle(-1, ownsHandle: false);
 
     /// <summary>Describes a part of a backing that is a file, as a region at a guest-physical address.</summary>
     /// <param name="guestAddress">The guest-physical address of the first byte.</param>

@@ -3,22 +3,48 @@ using System.Globalization;
 namespace Hyperspan.VhostUser;
 
 /// <summary>Something that happened to a back end, for its log.</summary>
-/// <param name="Kind">What happened.</param>
-/// <param name="Connection">Which connection it happened to, counted from one; zero for the server itself.</param>
-/// <param name="Text">The details in words: what was agreed, or the reason.</param>
-/// <param name="Message">
-/// The message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>, or could not be done, for <see cref="VhostUserEventKind.DeviceFailed"/>.
-/// </param>
-/// <param name="Queue">The queue concerned, where it is one.</param>
-public sealed record VhostUserEvent(
-    VhostUserEventKind Kind,
-    long Connection,
-    string Text,
-    VhostUserMessage? Message = null,
-    int? Queue = null)
+public sealed record VhostUserEvent
 {
-    /// <summary>Gets what an access to guest memory met, for <see cref="VhostUserEventKind.MemoryLost"/>, <see cref="VhostUserEventKind.RingBroken"/> and <see
-    /// cref="VhostUserEventKind.BufferFault"/>.</summary>
+    /// <summary>Initializes a new instance of the <see cref="VhostUserEvent"/> class.</summary>
+    /// <param name="kind">What happened.</param>
+    /// <param name="connection">Which connection it happened to, counted from one; zero for the server itself.</param>
+    /// <param name="text">The details in words: what was agreed, or the reason.</param>
+    /// <param name="message">
+    /// The message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>, or could not be done, for <see
+    /// cref="VhostUserEventKind.DeviceFailed"/>.
+    /// </param>
+    /// <param name="queue">The queue concerned, where it is one.</param>
+    public VhostUserEvent(VhostUserEventKind kind, long connection, string text, VhostUserMessage? message = null, int? queue = null)
+    {
+        Kind = kind;
+        Connection = connection;
+        Text = text;
+        Message = message;
+        Queue = queue;
+    }
+
+    /// <summary>Gets what happened.</summary>
+    public VhostUserEventKind Kind { get; }
+
+    /// <summary>Gets which connection it happened to, counted from one; zero for the server itself.</summary>
+    public long Connection { get; }
+
+    /// <summary>Gets the details in words: what was agreed, or the reason.</summary>
+    public string Text { get; }
+
+    /// <summary>
+    /// Gets the message that was wrong, for <see cref="VhostUserEventKind.ProtocolError"/>, or could not be done, for <see
+    /// cref="VhostUserEventKind.DeviceFailed"/>.
+    /// </summary>
+    public VhostUserMessage? Message { get; }
+
+    /// <summary>Gets the queue concerned, where it is one.</summary>
+    public int? Queue { get; }
+
+    /// <summary>
+    /// Gets what an access to guest memory met, for <see cref="VhostUserEventKind.MemoryLost"/>, <see cref="VhostUserEventKind.RingBroken"/> and <see
+    /// cref="VhostUserEventKind.BufferFault"/>.
+    /// </summary>
     public GuestMemoryFault? Fault { get; init; }
 
     /// <summary>Gets what was thrown, for <see cref="VhostUserEventKind.DeviceFailed"/>.</summary>

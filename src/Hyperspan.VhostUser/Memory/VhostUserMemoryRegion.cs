@@ -1,8 +1,30 @@
 namespace Hyperspan.VhostUser;
 
 /// <summary>One region of the memory that a front end shares.</summary>
-/// <param name="GuestAddress">The guest-physical address of the first byte.</param>
-/// <param name="Size">The length in bytes.</param>
-/// <param name="UserAddress">The address of the first byte in the front end's process: rings are described by such addresses.</param>
-/// <param name="FileOffset">Where in the file the region begins, in bytes.</param>
-public readonly record struct VhostUserMemoryRegion(ulong GuestAddress, ulong Size, ulong UserAddress, ulong FileOffset);
+public readonly record struct VhostUserMemoryRegion
+{
+    /// <summary>Initializes a new instance of the <see cref="VhostUserMemoryRegion"/> struct.</summary>
+    /// <param name="guestAddress">The guest-physical address of the first byte.</param>
+    /// <param name="size">The length in bytes.</param>
+    /// <param name="userAddress">The address of the first byte in the front end's process: rings are described by such addresses.</param>
+    /// <param name="fileOffset">Where in the file the region begins, in bytes.</param>
+    public VhostUserMemoryRegion(ulong guestAddress, ulong size, ulong userAddress, ulong fileOffset)
+    {
+        GuestAddress = guestAddress;
+        Size = size;
+        UserAddress = userAddress;
+        FileOffset = fileOffset;
+    }
+
+    /// <summary>Gets the guest-physical address of the first byte.</summary>
+    public ulong GuestAddress { get; init; }
+
+    /// <summary>Gets the length in bytes.</summary>
+    public ulong Size { get; init; }
+
+    /// <summary>Gets the address of the first byte in the front end's process: rings are described by such addresses.</summary>
+    public ulong UserAddress { get; init; }
+
+    /// <summary>Gets where in the file the region begins, in bytes.</summary>
+    public ulong FileOffset { get; init; }
+}

@@ -380,7 +380,7 @@ internal sealed class DeviceIotlb : IAddressTranslator
             ulong end = range.Address + (range.Length - 1);
             if (range.Address < first)
             {
-                before = range with { Length = first - range.Address };
+                before = new AddressTranslation(range.Address, range.Target, first - range.Address, range.Protection);
             }
 
             if (end > last)

@@ -3,14 +3,35 @@ using System.Runtime.CompilerServices;
 namespace Hyperspan.Virtio;
 
 /// <summary>A copy of one descriptor of a packed virtqueue (virtio 1.2, section 2.8.13).</summary>
-/// <param name="Address">The guest-physical address of its buffer, or of an indirect table.</param>
-/// <param name="Length">The buffer's length in bytes.</param>
-/// <param name="Id">What the driver calls the chain by; that of the last descriptor counts.</param>
-/// <param name="Flags">VIRTQ_DESC_F_NEXT, WRITE, INDIRECT, AVAIL and USED.</param>
-public readonly record struct PackedDescriptor(ulong Address, uint Length, ushort Id, ushort Flags)
+public readonly record struct PackedDescriptor
 {
     internal const ushort Available = 1 << 7;
     internal const ushort Used = 1 << 15;
+
+    /// <summary>Initializes a new instance of the <see cref="PackedDescriptor"/> struct.</summary>
+    /// <param name="address">The guest-physical address of its buffer, or of an indirect table.</param>
+    /// <param name="length">The buffer's length in bytes.</param>
+    /// <param name="id">What the driver calls the chain by; that of the last descriptor counts.</param>
+    /// <param name="flags">VIRTQ_DESC_F_NEXT, WRITE, INDIRECT, AVAIL and USED.</param>
+    public PackedDescriptor(ulong address, uint length, ushort id, ushort flags)
+    {
+        Address = address;
+        Length = length;
+        Id = id;
+        Flags = flags;
+    }
+
+    /// <summary>Gets the guest-physical address of its buffer, or of an indirect table.</summary>
+    public ulong Address { get; }
+
+    /// <summary>Gets the buffer's length in bytes.</summary>
+    public uint Length { get; }
+
+    /// <summary>Gets what the driver calls the chain by; that of the last descriptor counts.</summary>
+    public ushort Id { get; }
+
+    /// <summary>Gets vIRTQ_DESC_F_NEXT, WRITE, INDIRECT, AVAIL and USED.</summary>
+    public ushort Flags { get; }
 
     internal bool HasNext => (Flags & Descriptor.Next) != 0;
 

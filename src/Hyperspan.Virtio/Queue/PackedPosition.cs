@@ -4,14 +4,27 @@ namespace Hyperspan.Virtio;
 /// A place in a packed ring, and the lap: the wrap counter of a lap is the opposite of that of the lap before (virtio 1.2, section 2.8.1). For transports, which say by its
 /// number where a ring goes on.
 /// </summary>
-/// <param name="Index">The index of a descriptor.</param>
-/// <param name="Wrap">The wrap counter; set in the first lap.</param>
-public readonly record struct PackedPosition(ushort Index, bool Wrap)
+public readonly record struct PackedPosition
 {
     /// <summary>Where a fresh queue begins, by the number for it.</summary>
     public const ushort Start = WrapBit;
 
     private const ushort WrapBit = 1 << 15;
+
+    /// <summary>Initializes a new instance of the <see cref="PackedPosition"/> struct.</summary>
+    /// <param name="index">The index of a descriptor.</param>
+    /// <param name="wrap">The wrap counter; set in the first lap.</param>
+    public PackedPosition(ushort index, bool wrap)
+    {
+        Index = index;
+        Wrap = wrap;
+    }
+
+    /// <summary>Gets the index of a descriptor.</summary>
+    public ushort Index { get; }
+
+    /// <summary>Gets the wrap counter; set in the first lap.</summary>
+    public bool Wrap { get; }
 
     /// <summary>Gets the number that transports and event suppression structures have for it: the index, and the wrap counter in bit 15.</summary>
     public ushort Number => (ushort)(Index | (Wrap ? WrapBit : 0));

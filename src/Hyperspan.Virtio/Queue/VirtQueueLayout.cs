@@ -3,18 +3,38 @@ using System.Numerics;
 namespace Hyperspan.Virtio;
 
 /// <summary>Where the three parts of a virtqueue lie in guest memory (virtio 1.2, sections 2.7 and 2.8). The features that were negotiated say which these are.</summary>
-/// <param name="Size">The number of descriptors, at most <see cref="MaxSize"/>: of a split queue a power of two.</param>
-/// <param name="DescriptorTable">The descriptor table, or the ring of descriptors of a packed queue; a multiple of 16.</param>
-/// <param name="AvailableRing">The ring that the driver writes; a multiple of 2. Of a packed queue its event suppression structure; a multiple of 4.</param>
-/// <param name="UsedRing">The ring that the device writes, or its event suppression structure; a multiple of 4.</param>
-public readonly record struct VirtQueueLayout(
-    ushort Size, GuestAddress DescriptorTable, GuestAddress AvailableRing, GuestAddress UsedRing)
+public readonly record struct VirtQueueLayout
 {
     /// <summary>The largest size that the specification permits.</summary>
     public const ushort MaxSize = 32768;
 
     /// <summary>The length of a packed queue's event suppression structures.</summary>
     internal const ulong EventSuppressionLength = 4;
+
+    /// <summary>Initializes a new instance of the <see cref="VirtQueueLayout"/> struct.</summary>
+    /// <param name="size">The number of descriptors, at most <see cref="MaxSize"/>: of a split queue a power of two.</param>
+    /// <param name="descriptorTable">The descriptor table, or the ring of descriptors of a packed queue; a multiple of 16.</param>
+    /// <param name="availableRing">The ring that the driver writes; a multiple of 2. Of a packed queue its event suppression structure; a multiple of 4.</param>
+    /// <param name="usedRing">The ring that the device writes, or its event suppression structure; a multiple of 4.</param>
+    public VirtQueueLayout(ushort size, GuestAddress descriptorTable, GuestAddress availableRing, GuestAddress usedRing)
+    {
+        Size = size;
+        DescriptorTable = descriptorTable;
+        AvailableRing = availableRing;
+        UsedRing = usedRing;
+    }
+
+    /// <summary>Gets the number of descriptors, at most <see cref="MaxSize"/>: of a split queue a power of two.</summary>
+    public ushort Size { get; init; }
+
+    /// <summary>Gets the descriptor table, or the ring of descriptors of a packed queue; a multiple of 16.</summary>
+    public GuestAddress DescriptorTable { get; init; }
+
+    /// <summary>Gets the ring that the driver writes; a multiple of 2. Of a packed queue its event suppression structure; a multiple of 4.</summary>
+    public GuestAddress AvailableRing { get; init; }
+
+    /// <summary>Gets the ring that the device writes, or its event suppression structure; a multiple of 4.</summary>
+    public GuestAddress UsedRing { get; init; }
 
     /// <summary>Gets the length of the descriptor table, or of the ring of descriptors.</summary>
     /// <param name="size">The number of descriptors.</param>

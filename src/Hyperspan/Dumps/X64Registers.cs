@@ -4,16 +4,33 @@ using System.Globalization;
 namespace Hyperspan.Dumps;
 
 /// <summary>The registers of an x86-64 processor, as a core file has them (<c>struct user_regs_struct</c>).</summary>
-/// <param name="Rip">The instruction pointer.</param>
-/// <param name="Rsp">The stack pointer.</param>
-/// <param name="Rflags">The flags.</param>
-public sealed record X64Registers(ulong Rip, ulong Rsp, ulong Rflags)
+public sealed record X64Registers
 {
     private const int PidOffset = 32;
     private const int RegistersOffset = 112;
 
     /// <summary>The length of an NT_PRSTATUS on x86-64 (<c>struct elf_prstatus</c>).</summary>
     internal const int StatusLength = 336;
+
+    /// <summary>Initializes a new instance of the <see cref="X64Registers"/> class.</summary>
+    /// <param name="rip">The instruction pointer.</param>
+    /// <param name="rsp">The stack pointer.</param>
+    /// <param name="rflags">The flags.</param>
+    public X64Registers(ulong rip, ulong rsp, ulong rflags)
+    {
+        Rip = rip;
+        Rsp = rsp;
+        Rflags = rflags;
+    }
+
+    /// <summary>Gets the instruction pointer.</summary>
+    public ulong Rip { get; }
+
+    /// <summary>Gets the stack pointer.</summary>
+    public ulong Rsp { get; }
+
+    /// <summary>Gets the flags.</summary>
+    public ulong Rflags { get; }
 
     /// <summary>Gets RAX.</summary>
     public ulong Rax { get; init; }

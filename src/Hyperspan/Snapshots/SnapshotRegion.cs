@@ -1,12 +1,33 @@
 namespace Hyperspan.Snapshots;
 
 /// <summary>A region of guest memory as a snapshot knows it.</summary>
-/// <param name="Range">The guest-physical addresses.</param>
-/// <param name="Name">The name of what stood behind it.</param>
-/// <param name="PageSize">The size in bytes of the pages it was on: 4 KiB, or that of huge pages.</param>
-/// <param name="Protection">What the guest may do with it.</param>
-public sealed record SnapshotRegion(GuestRange Range, string Name, ulong PageSize, Protection Protection)
+public sealed record SnapshotRegion
 {
+    /// <summary>Initializes a new instance of the <see cref="SnapshotRegion"/> class.</summary>
+    /// <param name="range">The guest-physical addresses.</param>
+    /// <param name="name">The name of what stood behind it.</param>
+    /// <param name="pageSize">The size in bytes of the pages it was on: 4 KiB, or that of huge pages.</param>
+    /// <param name="protection">What the guest may do with it.</param>
+    public SnapshotRegion(GuestRange range, string name, ulong pageSize, Protection protection)
+    {
+        Range = range;
+        Name = name;
+        PageSize = pageSize;
+        Protection = protection;
+    }
+
+    /// <summary>Gets the guest-physical addresses.</summary>
+    public GuestRange Range { get; internal init; }
+
+    /// <summary>Gets the name of what stood behind it.</summary>
+    public string Name { get; }
+
+    /// <summary>Gets the size in bytes of the pages it was on: 4 KiB, or that of huge pages.</summary>
+    public ulong PageSize { get; }
+
+    /// <summary>Gets what the guest may do with it.</summary>
+    public Protection Protection { get; }
+
     /// <summary>Gets the guest-physical address of the first byte.</summary>
     public GuestAddress Start => Range.Start;
 

@@ -323,12 +323,12 @@ public sealed unsafe class SparseBackingTests
         Kind(Page, AccessType.Write, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.Unmapped);
         Kind(0, AccessType.Read, FaultCause.SegmentationFault).ShouldBe(GuestMemoryFaultKind.Unmapped);
         Kind(0, AccessType.Write, FaultCause.BusError).ShouldBe(GuestMemoryFaultKind.Unmapped);
-        mapping.OnPageFault(new PageFault(0, 1, AccessType.Write, BitmapFailure: true, FaultCause.AccessBitmap))
+        mapping.OnPageFault(new PageFault(0, 1, AccessType.Write, bitmapFailure: true, FaultCause.AccessBitmap))
             .FaultKind.ShouldBe(GuestMemoryFaultKind.Restricted);
 
         GuestMemoryFaultKind Kind(ulong address, AccessType access, FaultCause cause)
         {
-            PageFaultAction action = mapping.OnPageFault(new PageFault(address, 1, access, BitmapFailure: false, cause));
+            PageFaultAction action = mapping.OnPageFault(new PageFault(address, 1, access, bitmapFailure: false, cause));
             action.Action.ShouldBe(PageFaultActionKind.Fail);
             return action.FaultKind;
         }

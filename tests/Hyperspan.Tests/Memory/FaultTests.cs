@@ -191,7 +191,7 @@ public class FaultTests
         memory.Write(Page - 4, 0x0102_0304_0506_0708UL);
         memory.Read<ulong>(Page - 4).ShouldBe(0x0102_0304_0506_0708UL);
         backing.ShouldBeNull();
-        seen[0].ShouldBe(new PageFault(Page - 2, 4, AccessType.Write, BitmapFailure: false, FaultCause.SegmentationFault));
+        seen[0].ShouldBe(new PageFault(Page - 2, 4, AccessType.Write, bitmapFailure: false, FaultCause.SegmentationFault));
         seen[1].IsWrite.ShouldBeFalse();
     }
 

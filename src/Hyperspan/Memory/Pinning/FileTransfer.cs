@@ -4,13 +4,38 @@ using Hyperspan.Interop.Windows;
 namespace Hyperspan;
 
 /// <summary>How a transfer between a file or socket and guest memory ended.</summary>
-/// <param name="Transferred">The bytes that were transferred, counted from the start; exact where the transfer failed, too.</param>
-/// <param name="Requested">The bytes that were asked for.</param>
-/// <param name="ErrorNumber">The system's error number, or zero.</param>
-/// <param name="EndOfFile">Whether the file or the stream ended first.</param>
-/// <param name="Fault">The guest memory's fault, where that is what failed.</param>
-public readonly record struct FileTransfer(ulong Transferred, ulong Requested, int ErrorNumber, bool EndOfFile, GuestMemoryFault Fault)
+public readonly record struct FileTransfer
 {
+    /// <summary>Initializes a new instance of the <see cref="FileTransfer"/> struct.</summary>
+    /// <param name="transferred">The bytes that were transferred, counted from the start; exact where the transfer failed, too.</param>
+    /// <param name="requested">The bytes that were asked for.</param>
+    /// <param name="errorNumber">The system's error number, or zero.</param>
+    /// <param name="endOfFile">Whether the file or the stream ended first.</param>
+    /// <param name="fault">The guest memory's fault, where that is what failed.</param>
+    public FileTransfer(ulong transferred, ulong requested, int errorNumber, bool endOfFile, GuestMemoryFault fault)
+    {
+        Transferred = transferred;
+        Requested = requested;
+        ErrorNumber = errorNumber;
+        EndOfFile = endOfFile;
+        Fault = fault;
+    }
+
+    /// <summary>Gets the bytes that were transferred, counted from the start; exact where the transfer failed, too.</summary>
+    public ulong Transferred { get; internal init; }
+
+    /// <summary>Gets the bytes that were asked for.</summary>
+    public ulong Requested { get; internal init; }
+
+    /// <summary>Gets the system's error number, or zero.</summary>
+    public int ErrorNumber { get; }
+
+    /// <summary>Gets a value indicating whether the file or the stream ended first.</summary>
+    public bool EndOfFile { get; }
+
+    /// <summary>Gets the guest memory's fault, where that is what failed.</summary>
+    public GuestMemoryFault Fault { get; internal init; }
+
     /// <summary>Gets a value indicating whether all bytes were transferred.</summary>
     public bool Succeeded => Transferred == Requested && ErrorNumber == 0 && !Fault.IsFault;
 

@@ -325,7 +325,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
         }
         else if (!CanBeRead(out GuestMemoryFault refused))
         {
-            return new FileTransfer(0, Length, 0, EndOfFile: false, refused);
+            return new FileTransfer(0, Length, 0, endOfFile: false, refused);
         }
 
         FileTransfer transfer = TransferAll(end, access);
@@ -369,13 +369,13 @@ public sealed unsafe class GuestIoVectors : IDisposable
                 }
 
                 return VectoredCall.IsBadAddress(error) && FaultAt(done) is { IsFault: true } fault
-                    ? new FileTransfer(done, length, 0, EndOfFile: false, fault)
-                    : new FileTransfer(done, length, error, EndOfFile: false, default);
+                    ? new FileTransfer(done, length, 0, endOfFile: false, fault)
+                    : new FileTransfer(done, length, error, endOfFile: false, default);
             }
 
             if (moved == 0)
             {
-                return new FileTransfer(done, length, 0, EndOfFile: true, default);
+                return new FileTransfer(done, length, 0, endOfFile: true, default);
             }
 
             done += (ulong)moved;
@@ -386,7 +386,7 @@ public sealed unsafe class GuestIoVectors : IDisposable
             }
         }
 
-        return new FileTransfer(done, length, 0, EndOfFile: false, default);
+        return new FileTransfer(done, length, 0, endOfFile: false, default);
     }
 
     /// <summary>Whether a call is to be made again: a signal came, or a socket that blocks to its user has waited.</summary>
