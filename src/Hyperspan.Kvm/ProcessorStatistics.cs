@@ -23,18 +23,18 @@ public readonly record struct ProcessorStatistics
     /// <summary>Gets how often the guest was entered.</summary>
     public long Entries { get; }
 
-    /// <summary>Gets accesses to addresses of devices.</summary>
+    /// <summary>Gets the accesses to addresses of devices.</summary>
     public long Mmio { get; }
 
-    /// <summary>Gets accesses to ports, a repeated one once.</summary>
+    /// <summary>Gets the accesses to ports, a repeated one once.</summary>
     public long Port { get; }
 
     /// <summary>Gets those among both that no device answered, or whose device failed.</summary>
     public long Unclaimed { get; }
 
-    /// <summary>Gets times that a signal ended it, asked for or not.</summary>
+    /// <summary>Gets the times that a signal ended it, asked for or not.</summary>
     public long Signals { get; }
 
-    /// <summary>Gets all else.</summary>
+    /// <summary>Gets how often it came back for anything else.</summary>
     public long Other { get; }
 }

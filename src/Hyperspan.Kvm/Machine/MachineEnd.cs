@@ -4,7 +4,7 @@ namespace Hyperspan.Kvm;
 public sealed record MachineEnd
 {
     /// <summary>Initializes a new instance of the <see cref="MachineEnd"/> class.</summary>
-    /// <param name="kind">How.</param>
+    /// <param name="kind">How it ended.</param>
     /// <param name="reason">Why, where it failed; else <see langword="null"/>.</param>
     public MachineEnd(MachineEndKind kind, string? reason = null)
     {
@@ -12,7 +12,7 @@ public sealed record MachineEnd
         Reason = reason;
     }
 
-    /// <summary>Gets how.</summary>
+    /// <summary>Gets how it ended.</summary>
     public MachineEndKind Kind { get; }
 
     /// <summary>Gets why, where it failed; else <see langword="null"/>.</summary>

@@ -12,9 +12,9 @@ public sealed record MachineStatistics
         DeviceRequests = deviceRequests;
     }
 
-    /// <summary>Gets exits of each processor, in their order.</summary>
+    /// <summary>Gets the exits of each processor, in their order.</summary>
     public IReadOnlyList<ProcessorStatistics> Processors { get; }
 
-    /// <summary>Gets requests of each device behind virtio-mmio, in their order.</summary>
+    /// <summary>Gets the requests of each device behind virtio-mmio, in their order.</summary>
     public IReadOnlyList<long> DeviceRequests { get; }
 }

@@ -30,7 +30,7 @@ public readonly record struct PackedDescriptor
     /// <summary>Gets what the driver calls the chain by; that of the last descriptor counts.</summary>
     public ushort Id { get; }
 
-    /// <summary>Gets vIRTQ_DESC_F_NEXT, WRITE, INDIRECT, AVAIL and USED.</summary>
+    /// <summary>Gets the flags: VIRTQ_DESC_F_NEXT, WRITE, INDIRECT, AVAIL and USED.</summary>
     public ushort Flags { get; }
 
     internal bool HasNext => (Flags & Descriptor.Next) != 0;
