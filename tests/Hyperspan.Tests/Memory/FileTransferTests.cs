@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Hyperspan.Streaming;
 using Hyperspan.Tests.Backing;
 using Microsoft.Win32.SafeHandles;
@@ -57,7 +58,7 @@ public sealed class FileTransferTests : IDisposable
         memory.TryReadFrom(0, 10, pipe, 0, out FileTransfer read).ShouldBeFalse();
         memory.TryWriteTo(0, 10, pipe, 0, out FileTransfer written).ShouldBeFalse();
         (read.ErrorNumber, written.ErrorNumber).ShouldBe((29, 29));
-        read.ToString().ShouldBe("0x0 of 0xa bytes transferred: Illegal seek");
+        read.ToString().ShouldBe($"0x0 of 0xa bytes transferred: {Marshal.GetPInvokeErrorMessage(29)}");
     }
 
     [Fact]
