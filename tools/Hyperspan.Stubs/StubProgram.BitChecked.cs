@@ -104,15 +104,21 @@ internal sealed partial class StubProgram
     /// </summary>
     private void EmitSequenceStart(string name)
     {
+        EmitArea();
+        _a.lea(r10, __[L("sequence_" + name)]);
+        Mark("arm_" + name);
+        _a.mov(__qword_ptr.fs[r9 + LinuxAbi.RseqDescriptorOffset], r10);
+        Mark("start_" + name);
+    }
+
+    /// <summary>Leaves in r9 how far the thread's area lies from the thread pointer.</summary>
+    private void EmitArea()
+    {
         _a.mov(r9, __qword_ptr[L("restartable_area")]);
 
         // A thread that could not be registered has a negative processor number, and nobody would restart it.
         _a.cmp(__dword_ptr.fs[r9 + LinuxAbi.RseqCpuIdOffset], 0);
         _a.jl(L("not_restartable"));
-        _a.lea(r10, __[L("sequence_" + name)]);
-        Mark("arm_" + name);
-        _a.mov(__qword_ptr.fs[r9 + LinuxAbi.RseqDescriptorOffset], r10);
-        Mark("start_" + name);
     }
 
     /// <summary>

@@ -83,9 +83,7 @@ internal sealed partial class StubProgram
         Mark(translated ? "tlb_write" : "bit_write", 64);
         EmitPlaceOfCheck(translated);
         _a.mov(rcx, r11);
-        _a.mov(r9, __qword_ptr[L("restartable_area")]);
-        _a.cmp(__dword_ptr.fs[r9 + LinuxAbi.RseqCpuIdOffset], 0);
-        _a.jl(L("not_restartable"));
+        EmitArea();
         _a.xor(r11d, r11d);
         _a.cmp(rdx, 16);
         _a.jb(L(prefix + "write_short"));
@@ -126,9 +124,7 @@ internal sealed partial class StubProgram
         _a.jb(L(translated ? "tlb_write" : "bit_write"));
         EmitPlaceOfCheck(translated);
         _a.mov(rcx, r11);
-        _a.mov(r9, __qword_ptr[L("restartable_area")]);
-        _a.cmp(__dword_ptr.fs[r9 + LinuxAbi.RseqCpuIdOffset], 0);
-        _a.jl(L("not_restartable"));
+        EmitArea();
         _a.vmovdqu(ymm0, __ymmword_ptr[rsi]);
         _a.vmovdqu(ymm1, __ymmword_ptr[rsi + rdx - 32]);
         foreach (string name in WideSequences(prefix))

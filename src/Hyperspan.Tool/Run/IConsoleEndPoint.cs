@@ -4,7 +4,7 @@ namespace Hyperspan.Tool.Run;
 internal interface IConsoleEndPoint : IDisposable
 {
     /// <summary>Gets a value indicating whether what was read last came from somebody who is no longer there. From the thread that reads.</summary>
-    bool HasSenderGone { get; }
+    bool HasSenderGone => false;
 
     /// <summary>Takes what the guest has sent. One that nobody looks at may drop it.</summary>
     void Write(ReadOnlySpan<byte> data);

@@ -34,8 +34,6 @@ internal sealed unsafe class PseudoTerminalConsole : IConsoleEndPoint
         Path = Marshal.PtrToStringUTF8((nint)name)!;
     }
 
-    public bool HasSenderGone => false;
-
     internal string Path { get; }
 
     public void Write(ReadOnlySpan<byte> data)

@@ -48,8 +48,6 @@ internal sealed unsafe class StandardConsole : IConsoleEndPoint
         MakeRaw();
     }
 
-    public bool HasSenderGone => false;
-
     /// <summary>Whether the terminal is this process's to change: who changes it in the background is stopped.</summary>
     private static bool IsInForeground
     {

@@ -138,17 +138,18 @@ internal static unsafe class BytePath
     private static bool TryReadShortRestricted(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for a guarded read; the range lies in one page of it.
-        GuardedResult result = memory.First.Checked!.ReadShort(ref destination, memory.First.Base + address, address, (nuint)length);
-        obstacle = result.Ok ? Obstacle.DisturbedGate : Obstacle.NotReached;
-        return result.Ok && !memory.Gate.IsDisturbed;
+        bool copied = memory.First.Checked!.ReadShort(ref destination, memory.First.Base + address, address, (nuint)length);
+        obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
+        return copied && !memory.Gate.IsDisturbed;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryReadRestricted(GuestMemory memory, ulong address, ref byte destination, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for a guarded read; the range lies in one page of it.
-        ulong done = memory.First.Checked!.CopyOutOfPage(ref destination, memory.First.Base + address, address, (nuint)length);
-        return IsDone(memory, done, length, AccessType.Read, out obstacle);
+        bool copied = memory.First.Checked!.ReadInSection(ref destination, memory.First.Base + address, address, (nuint)length);
+        obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
+        return copied && !memory.Gate.IsDisturbed;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -234,20 +235,17 @@ internal static unsafe class BytePath
     private static bool TryWriteShortRestricted(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for reading.
-        GuardedResult result = memory.First.Checked!.WriteShort(memory.First.Base + address, ref source, address, (nuint)length);
-        bool calm = !memory.Gate.AreWritesDisturbed;
-
-        // As for what was done in part by longer copies.
-        obstacle = result.Ok ? Obstacle.DisturbedGate : new CopyObstacle(Obstacle.NotReached, calm ? CheckedPath.Written(result) : 0);
-        return result.Ok && calm;
+        ulong done = memory.First.Checked!.WriteShort(memory.First.Base + address, ref source, address, (nuint)length);
+        return IsDone(memory, done, length, AccessType.Write, out obstacle);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool TryWriteRestricted(GuestMemory memory, ulong address, ref byte source, ulong length, out CopyObstacle obstacle)
     {
         // SAFETY: as for reading.
-        ulong done = memory.First.Checked!.CopyIntoPage(memory.First.Base + address, ref source, address, (nuint)length);
-        return IsDone(memory, done, length, AccessType.Write, out obstacle);
+        bool copied = memory.First.Checked!.WriteInSection(memory.First.Base + address, ref source, address, (nuint)length);
+        obstacle = copied ? Obstacle.DisturbedGate : Obstacle.NotReached;
+        return copied && !memory.Gate.AreWritesDisturbed;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

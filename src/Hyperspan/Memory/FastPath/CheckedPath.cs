@@ -90,69 +90,51 @@ internal sealed unsafe class CheckedPath
 
     /// <summary>Copies 4 to 64 bytes out of one page. Fails as <see cref="Load"/> does.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal GuardedResult ReadShort(ref byte destination, byte* from, ulong offset, nuint length)
+    internal bool ReadShort(ref byte destination, byte* from, ulong offset, nuint length)
     {
         // SAFETY: as for a value.
-        return Guard.BitCheckedRead(ref destination, from, length, _readBitmap, BitOf(offset), _read);
+        return Guard.BitCheckedRead(ref destination, from, length, _readBitmap, BitOf(offset), _read).Ok;
     }
 
-    /// <summary>Copies 4 to 64 bytes into one page. Where the bit was cleared meanwhile, the value says how many have been written.</summary>
+    /// <summary>Copies 4 to 64 bytes into one page; fails as <see cref="Load"/> does. Answers how many: some, where the bit was cleared in the midst of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal GuardedResult WriteShort(byte* to, ref byte source, ulong offset, nuint length)
+    internal nuint WriteShort(byte* to, ref byte source, ulong offset, nuint length)
     {
         // SAFETY: as for a value.
-        return Guard.BitCheckedWrite(to, ref source, length, _writeBitmap, BitOf(offset), _write);
+        GuardedResult result = Guard.BitCheckedWrite(to, ref source, length, _writeBitmap, BitOf(offset), _write);
+        return result.Ok ? length : result.Status == StubCode.StatusBitClear ? (nuint)result.Value : 0;
     }
 
-    /// <summary>How many bytes a short write has written that failed.</summary>
-    internal static nuint Written(GuardedResult failed) => failed.Status == StubCode.StatusBitClear ? (nuint)failed.Value : 0;
-
-    /// <summary>Copies bytes out of one page: short ones by a stub, others inside a section. Answers none where the bit is clear or the page is missing, else all.</summary>
+    /// <summary>Copies bytes out of one page, under its bit and inside a section. Fails where the bit is clear or the page is missing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal nuint CopyOutOfPage(ref byte destination, byte* from, ulong offset, nuint length)
+    internal bool ReadInSection(ref byte destination, byte* from, ulong offset, nuint length)
     {
         ulong bit = BitOf(offset);
-        if (Guard.IsBitCheckedLength(length))
-        {
-            GuardedResult result = ReadShort(ref destination, from, offset, length);
-            if (result.Status != StubCode.StatusNotRestartable)
-            {
-                return result.Ok ? length : 0;
-            }
-        }
 
         // SAFETY: the caller has checked that the bytes are in the region; the guard recovers from faults, in a page as a whole; the bitmaps cover the region. Nothing
         // here can throw: the section is left on the one way there is.
         RcuSlot* section = RcuReader.Enter();
         bool copied = TryReach(_readBitmap, bit, ref from) && Guard.CopyOut(ref destination, from, length).Ok && Counts(_readBitmap, bit);
         RcuReader.Exit(section);
-        return copied ? length : 0;
+        return copied;
     }
 
-    /// <summary>Copies bytes into one page; see <see cref="CopyOutOfPage"/>. Of short ones some may be written before the bit was cleared: how many is answered.</summary>
+    /// <summary>Copies bytes into one page; see <see cref="ReadInSection"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal nuint CopyIntoPage(byte* to, ref byte source, ulong offset, nuint length)
+    internal bool WriteInSection(byte* to, ref byte source, ulong offset, nuint length)
     {
         ulong bit = BitOf(offset);
-        if (Guard.IsBitCheckedLength(length))
-        {
-            GuardedResult result = WriteShort(to, ref source, offset, length);
-            if (result.Status != StubCode.StatusNotRestartable)
-            {
-                return result.Ok ? length : Written(result);
-            }
-        }
 
         // SAFETY: as for reading.
         RcuSlot* section = RcuReader.Enter();
         bool copied = TryReach(_writeBitmap, bit, ref to) && Guard.CopyIn(to, ref source, length).Ok && Counts(_writeBitmap, bit);
         RcuReader.Exit(section);
-        return copied ? length : 0;
+        return copied;
     }
 
     /// <summary>
-    /// Copies bytes out, a page at a time, each under its bit and inside a section of its own, so that a writer never waits for more than a page. Answers how many were
-    /// copied: all of them, or those of the pages before the first whose bit is clear or which is missing.
+    /// Copies bytes out, a page at a time, each under its bit, as a short copy or inside a section of its own, so that a writer never waits for more than a page. Answers
+    /// how many were copied: all of them, or those of the pages before the first whose bit is clear or which is missing.
     /// </summary>
     internal ulong CopyOut(byte* destination, byte* from, ulong offset, ulong length)
     {
@@ -160,13 +142,14 @@ internal sealed unsafe class CheckedPath
         while (done < length)
         {
             ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
-            ulong copied = CopyOutOfPage(ref destination[done], from + done, offset + done, (nuint)piece);
-            done += copied;
-            if (copied < piece)
+            if (!(Guard.IsBitCheckedLength((nuint)piece)
+                ? ReadShort(ref destination[done], from + done, offset + done, (nuint)piece)
+                : ReadInSection(ref destination[done], from + done, offset + done, (nuint)piece)))
             {
                 break;
             }
 
+            done += piece;
             LetCollect(done);
         }
 
@@ -180,7 +163,9 @@ internal sealed unsafe class CheckedPath
         while (done < length)
         {
             ulong piece = Math.Min(length - done, PageMath.RestOfPage(offset + done));
-            ulong copied = CopyIntoPage(to + done, ref source[done], offset + done, (nuint)piece);
+            ulong copied = Guard.IsBitCheckedLength((nuint)piece) ? WriteShort(to + done, ref source[done], offset + done, (nuint)piece)
+                : WriteInSection(to + done, ref source[done], offset + done, (nuint)piece) ? piece
+                : 0;
             done += copied;
             if (copied < piece)
             {
