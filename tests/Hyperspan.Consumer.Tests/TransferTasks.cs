@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -135,6 +137,107 @@ public partial class TransferTasks
         using var source = new MemoryStream(new byte[50 * Page]);
         ended = await memory.TryReadFromAsync((39 * Page) + 1, 2 * Page, source);
         (ended.Transferred, ended.Fault.Address).ShouldBe((Page - 1, new GuestAddress(40 * Page)));
+    }
+
+    /// <summary>More than the system's buffers hold, so that both ends wait for each other.</summary>
+    [Fact]
+    public async Task Await_transfers_over_a_socket()
+    {
+        const int Length = 12_000_000;
+        byte[] contents = [.. Enumerable.Range(0, Length).Select(i => (byte)(i % 251))];
+        (Socket client, Socket server) = await ConnectAsync();
+        using GuestMemory memory = GuestMemory.Allocate(32 << 20);
+        memory.Write(0x123, contents);
+        using (client)
+        using (server)
+        {
+            Task received = memory.ReceiveAsync(16 << 20, Length, server);
+            received.IsCompleted.ShouldBeFalse();
+            await memory.SendAsync(0x123, Length, client);
+            await received;
+            memory.ReadBytes(16 << 20, Length).AsSpan().SequenceEqual(contents).ShouldBeTrue();
+
+            using var cancelled = new CancellationTokenSource();
+            received = memory.ReceiveAsync(new GuestRange(0, 10), server, cancelled.Token);
+            await client.SendAsync(new byte[] { 0xaa });
+            received.IsCompleted.ShouldBeFalse();
+            await cancelled.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(() => received);
+
+            // Nobody takes it: it waits for room, and goes on waiting until it is cancelled.
+            using var enough = new CancellationTokenSource();
+            Task sent = memory.SendAsync(new GuestRange(0, 32 << 20), client, enough.Token);
+            sent.IsCompleted.ShouldBeFalse();
+            await enough.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(() => sent);
+        }
+    }
+
+    [Fact]
+    public async Task What_ends_a_transfer_over_a_socket_is_told_with_the_count()
+    {
+        (Socket client, Socket server) = await ConnectAsync();
+        using GuestMemory memory = GuestMemory.Allocate(1 << 20);
+        using (server)
+        {
+            using (client)
+            {
+                FileTransfer outside = await memory.TrySendAsync((1 << 20) - 5, 6, client);
+                (outside.Transferred, outside.Fault.Address).ShouldBe((0UL, new GuestAddress(1 << 20)));
+                await Should.ThrowAsync<GuestMemoryException>(() => memory.ReceiveAsync(1 << 20, 1, client));
+                await client.SendAsync(new byte[7]);
+                client.Shutdown(SocketShutdown.Send);
+                FileTransfer ended = await memory.TryReceiveAsync(new GuestRange(0, 10), server);
+                (ended.Transferred, ended.Requested, ended.EndOfFile).ShouldBe((7UL, 10UL, true));
+                await Should.ThrowAsync<EndOfStreamException>(() => memory.ReceiveAsync(0, 1, server));
+            }
+
+            // The side that has gone answers what comes with a reset.
+            FileTransfer failed;
+            do
+            {
+                failed = await memory.TrySendAsync(new GuestRange(0, 1 << 20), server);
+            }
+            while (failed.Succeeded);
+            failed.ErrorNumber.ShouldNotBe(0);
+            failed.Fault.IsFault.ShouldBeFalse();
+            await Should.ThrowAsync<IOException>(() => memory.SendAsync(0, 1 << 20, server));
+        }
+
+        await Should.ThrowAsync<ObjectDisposedException>(() => memory.SendAsync(0, 1, server));
+    }
+
+    [LinuxFact]
+    public async Task A_transfer_over_a_socket_ends_where_the_memory_does()
+    {
+        var mapping = new SparseBacking(64 * Page);
+        mapping.Commit(0, 40 * Page);
+        using var memory = new GuestMemory(mapping, "sparse");
+        (Socket client, Socket server) = await ConnectAsync();
+        using (client)
+        using (server)
+        {
+            Task<FileTransfer> sent = memory.TrySendAsync(new GuestRange(10, 50 * Page), client);
+            await memory.ReceiveAsync(0, (40 * Page) - 10, server);
+            FileTransfer ended = await sent;
+            (ended.Transferred, ended.Fault.Address).ShouldBe(((40 * Page) - 10, new GuestAddress(40 * Page)));
+            (ended.Fault.Start, ended.Fault.Length).ShouldBe((new GuestAddress(10), 50 * Page));
+
+            await client.SendAsync(new byte[(int)(2 * Page)]);
+            ended = await memory.TryReceiveAsync((39 * Page) + 1, 2 * Page, server);
+            ended.Fault.Address.ShouldBe(new GuestAddress(40 * Page));
+            ended.Transferred.ShouldBe(Page - 1);
+        }
+    }
+
+    private static async Task<(Socket Client, Socket Server)> ConnectAsync()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(listener.LocalEndPoint!);
+        return (client, await listener.AcceptAsync());
     }
 
     private static TemporaryFile Counted(int length) => new([.. Enumerable.Range(0, length).Select(i => (byte)(i % 251))]);

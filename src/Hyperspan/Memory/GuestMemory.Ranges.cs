@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net.Sockets;
 using Microsoft.Win32.SafeHandles;
 
 namespace Hyperspan;
@@ -259,4 +260,39 @@ public sealed unsafe partial class GuestMemory
     /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
     public Task<FileTransfer> TryWriteToAsync(GuestRange range, Stream destination, CancellationToken cancellationToken = default) =>
         TryWriteToAsync(range.Start, range.Length, destination, cancellationToken);
+
+    /// <summary>Receives a range from a connected socket; see <see cref="ReceiveAsync(GuestAddress, ulong, Socket, CancellationToken)"/>.</summary>
+    /// <param name="range">The range.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task ReceiveAsync(GuestRange range, Socket socket, CancellationToken cancellationToken = default) =>
+        ReceiveAsync(range.Start, range.Length, socket, cancellationToken);
+
+    /// <summary>Receives a range from a connected socket; see <see cref="TryReceiveAsync(GuestAddress, ulong, Socket, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestRange, Socket, CancellationToken)" path="/param"/>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TryReceiveAsync(GuestRange range, Socket socket, CancellationToken cancellationToken = default) =>
+        TryReceiveAsync(range.Start, range.Length, socket, cancellationToken);
+
+    /// <summary>Sends a range over a connected socket; see <see cref="SendAsync(GuestAddress, ulong, Socket, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestRange, Socket, CancellationToken)" path="/param"/>
+    /// <returns>A task that ends when all of it has been transferred.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task SendAsync(GuestRange range, Socket socket, CancellationToken cancellationToken = default) =>
+        SendAsync(range.Start, range.Length, socket, cancellationToken);
+
+    /// <summary>Sends a range over a connected socket; see <see cref="TrySendAsync(GuestAddress, ulong, Socket, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestRange, Socket, CancellationToken)" path="/param"/>
+    /// <returns>How it ended.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was transferred before stays.</exception>
+    public Task<FileTransfer> TrySendAsync(GuestRange range, Socket socket, CancellationToken cancellationToken = default) =>
+        TrySendAsync(range.Start, range.Length, socket, cancellationToken);
 }

@@ -349,7 +349,7 @@ public sealed partial class GuestMemory
     public async Task<FileTransfer> TryReadFromAsync(GuestAddress address, ulong length, Stream source, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        return await new MemoryTransfer(this, address.Value, length).FromStreamAsync(source, cancellationToken).ConfigureAwait(false);
+        return await new MemoryTransfer(this, address.Value, length).FillAsync(new TransferEnd(null, null, 0, source), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Writes this memory to a stream.</summary>
@@ -370,6 +370,49 @@ public sealed partial class GuestMemory
     public async Task<FileTransfer> TryWriteToAsync(GuestAddress address, ulong length, Stream destination, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        return await new MemoryTransfer(this, address.Value, length).ToStreamAsync(destination, cancellationToken).ConfigureAwait(false);
+        return await new MemoryTransfer(this, address.Value, length).DrainAsync(new TransferEnd(null, null, 0, destination), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Receives from a connected socket into this memory until the range is full. No thread waits meanwhile.</summary>
+    /// <param name="address">The guest-physical address of the first byte.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="socket">The socket.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>A task that ends when all of it has been received.</returns>
+    /// <remarks>Through a buffer, otherwise than <see cref="Receive(GuestAddress, ulong, Socket)"/>: bytes that were received but could not be written are lost.</remarks>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="EndOfStreamException">The other side closed the connection first.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was received before stays.</exception>
+    public async Task ReceiveAsync(GuestAddress address, ulong length, Socket socket, CancellationToken cancellationToken = default) =>
+        (await TryReceiveAsync(address, length, socket, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
+
+    /// <summary>Receives from a connected socket into this memory until the range is full, and says how it ended. No thread waits meanwhile.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestAddress, ulong, Socket, CancellationToken)" path="/param"/>
+    /// <returns>How it ended. Bytes that were received but could not be written are lost; the count says how many were written.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was received before stays.</exception>
+    public Task<FileTransfer> TryReceiveAsync(GuestAddress address, ulong length, Socket socket, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return new MemoryTransfer(this, address.Value, length).FillAsync(new TransferEnd(null, socket, 0), cancellationToken);
+    }
+
+    /// <summary>Sends this memory over a connected socket. No thread waits meanwhile.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestAddress, ulong, Socket, CancellationToken)" path="/param"/>
+    /// <returns>A task that ends when all of it has been sent.</returns>
+    /// <exception cref="GuestMemoryException">The guest memory failed.</exception>
+    /// <exception cref="IOException">The system reported an error.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was sent before was sent.</exception>
+    public async Task SendAsync(GuestAddress address, ulong length, Socket socket, CancellationToken cancellationToken = default) =>
+        (await TrySendAsync(address, length, socket, cancellationToken).ConfigureAwait(false)).ThrowIfFailed();
+
+    /// <summary>Sends this memory over a connected socket, up to the first byte that cannot be read, and says how it ended. No thread waits meanwhile.</summary>
+    /// <inheritdoc cref="ReceiveAsync(GuestAddress, ulong, Socket, CancellationToken)" path="/param"/>
+    /// <returns>How it ended, with the exact count.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled; what was sent before was sent.</exception>
+    public Task<FileTransfer> TrySendAsync(GuestAddress address, ulong length, Socket socket, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(socket);
+        return new MemoryTransfer(this, address.Value, length).DrainAsync(new TransferEnd(null, socket, 0), cancellationToken);
     }
 }

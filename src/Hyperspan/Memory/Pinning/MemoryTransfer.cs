@@ -68,8 +68,8 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
         return Task.Run(() => whole.Pieces(access, name, end, cancellationToken), cancellationToken);
     }
 
-    /// <summary>Fills the range from a stream.</summary>
-    internal async Task<FileTransfer> FromStreamAsync(Stream source, CancellationToken cancellationToken)
+    /// <summary>Fills the range from a stream or a socket, through the pooled buffer.</summary>
+    internal async Task<FileTransfer> FillAsync(TransferEnd source, CancellationToken cancellationToken)
     {
         if (!memory.CheckRange(address, length, GuestMemoryOperation.Write, out GuestMemoryFault fault))
         {
@@ -81,13 +81,14 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
         {
             for (ulong done = 0; done < length;)
             {
-                int got = await source.ReadAsync(buffer.AsMemory(0, (int)Math.Min((uint)buffer.Length, length - done)), cancellationToken).ConfigureAwait(false);
+                Memory<byte> piece = buffer.AsMemory(0, (int)Math.Min((uint)buffer.Length, length - done));
+                (int got, int errno) = await source.ReadAsync(piece, cancellationToken).ConfigureAwait(false);
                 if (got == 0)
                 {
-                    return Ended(done, endOfFile: true);
+                    return Ended(done, errno, endOfFile: errno == 0);
                 }
 
-                if (!TryPut(buffer.AsSpan(0, got), ref done, out fault))
+                if (!TryPut(piece.Span[..got], ref done, out fault))
                 {
                     return Ended(done, fault: fault);
                 }
@@ -101,8 +102,8 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
         }
     }
 
-    /// <summary>Writes the range to a stream, up to the first byte that cannot be read.</summary>
-    internal async Task<FileTransfer> ToStreamAsync(Stream destination, CancellationToken cancellationToken)
+    /// <summary>Writes the range to a stream or a socket, through the pooled buffer, up to the first byte that cannot be read.</summary>
+    internal async Task<FileTransfer> DrainAsync(TransferEnd destination, CancellationToken cancellationToken)
     {
         if (!memory.CheckRange(address, length, GuestMemoryOperation.Read, out GuestMemoryFault fault))
         {
@@ -114,9 +115,18 @@ internal readonly struct MemoryTransfer(GuestMemory memory, ulong address, ulong
         {
             for (ulong done = 0; done < length;)
             {
-                int got = memory.ReadAvailable(address + done, buffer.AsSpan(0, (int)Math.Min((uint)buffer.Length, length - done)), out fault);
-                await destination.WriteAsync(buffer.AsMemory(0, got), cancellationToken).ConfigureAwait(false);
-                done += (ulong)got;
+                int there = memory.ReadAvailable(address + done, buffer.AsSpan(0, (int)Math.Min((uint)buffer.Length, length - done)), out fault);
+                for (int written = 0; written < there;)
+                {
+                    (int count, int errno) = await destination.WriteAsync(buffer.AsMemory(written, there - written), cancellationToken).ConfigureAwait(false);
+                    written += count;
+                    done += (ulong)count;
+                    if (errno != 0)
+                    {
+                        return Ended(done, errno);
+                    }
+                }
+
                 if (fault.IsFault)
                 {
                     return Ended(done, fault: fault.As(GuestMemoryOperation.Read, address, length));

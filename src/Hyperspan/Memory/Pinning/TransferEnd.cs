@@ -49,6 +49,41 @@ internal readonly record struct TransferEnd(SafeFileHandle? File, Socket? Socket
         }
     }
 
+    internal async ValueTask<(int Count, int Errno)> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (Stream is not null)
+        {
+            return (await Stream.ReadAsync(destination, cancellationToken).ConfigureAwait(false), 0);
+        }
+
+        try
+        {
+            return (await Socket!.ReceiveAsync(destination, cancellationToken).ConfigureAwait(false), 0);
+        }
+        catch (SocketException e)
+        {
+            return (0, ErrorOf(e));
+        }
+    }
+
+    internal async ValueTask<(int Count, int Errno)> WriteAsync(ReadOnlyMemory<byte> source, CancellationToken cancellationToken)
+    {
+        if (Stream is not null)
+        {
+            await Stream.WriteAsync(source, cancellationToken).ConfigureAwait(false);
+            return (source.Length, 0);
+        }
+
+        try
+        {
+            return (await Socket!.SendAsync(source, cancellationToken).ConfigureAwait(false), 0);
+        }
+        catch (SocketException e)
+        {
+            return (0, ErrorOf(e));
+        }
+    }
+
     // What the runtime keeps of the system's error; of Windows' errors a result of theirs. EIO, or what is most like it, where it keeps none.
     private static int ErrorOf(Exception e)
     {
