@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Hyperspan.Translation;
 
 namespace Hyperspan;
@@ -64,21 +65,52 @@ public sealed unsafe partial class GuestMemory
     /// <summary>Called by a backing when it has others to tell of writes than before; by one backing at a time, and this one by each for itself.</summary>
     internal void OnTrackersChanged(GuestMemoryBacking backing)
     {
+        RegionTable table = Table;
+        if (table.IsClosed)
+        {
+            return;
+        }
+
+        RegionLog?[]? logs = Volatile.Read(ref _logs);
+        if (logs is null)
+        {
+            RegionLog?[] made = table.CreateLogs();
+            logs = Interlocked.CompareExchange(ref _logs, made, null) ?? made;
+        }
+
+        DirtyMap? map = backing.SoleLog?.Written;
+        table.SetLogs(logs, backing, map);
         if (Clipped is [{ Start: 0 } first, ..] && first.Backing == backing)
         {
-            Volatile.Write(
-                ref _firstLog,
-                backing.SoleLog is { } log ? new FirstRegionLog(log.Written, first.BackingOffset, RegionSlot.ScalarLimit(first.Length)) : null);
+            Volatile.Write(ref _firstLog, map is null ? null : new RegionLog(map, first));
         }
     }
 
     /// <summary>
-    /// Whether a value that was written inline counts, and there is nothing more to be done: its page is marked already, where a dirty log is all there is to be told. Of the
-    /// region at address zero of a memory that is no slice; otherwise <see langword="false"/>, and <see cref="ConfirmWrite"/> knows.
+    /// Whether a value that was written inline counts, and there is nothing more to be done: its page is marked already, where a dirty log is all there is to be told. Of a
+    /// memory that is no slice; otherwise <see langword="false"/>, and <see cref="ConfirmWrite"/> knows.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool HasLogged(ulong address, ulong length) =>
-        Volatile.Read(ref _firstLog) is { } log && log.HasMarked(address, length) && !Gate.IsDisturbed;
+        FindLog(address) is { } log && log.HasMarked(address, length) && !Gate.IsDisturbed;
+
+    /// <summary>The log of the region that a value lies in, where that fills its slot of the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private RegionLog? FindLog(ulong address)
+    {
+        RegionLog? log = Volatile.Read(ref _firstLog);
+        if (log is null || !log.Covers(address))
+        {
+            RegionLog?[]? logs = Volatile.Read(ref _logs);
+            log = logs is null ? null : Volatile.Read(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(logs), Table.IndexOf(address)));
+            if (log is null || !log.Covers(address))
+            {
+                return null;
+            }
+        }
+
+        return log;
+    }
 
     /// <summary>
     /// As <see cref="ConfirmWrite"/>, without a call, for a value in any region, where a dirty log is all there is to be told. Otherwise <see langword="false"/>, and

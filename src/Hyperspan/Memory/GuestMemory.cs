@@ -51,8 +51,10 @@ public sealed unsafe partial class GuestMemory : IDisposable
     internal readonly ulong LastAddress;
     internal readonly MemoryGate Gate;
 
-    // What values written to the region at address zero ask of whether they are marked; null where there is more to be told, or nothing, and in slices.
-    private FirstRegionLog? _firstLog;
+    // What values that were written ask whether they are marked: in the region at address zero, and in each, by the slots of the table. Null for a region where there is
+    // more to be told, or nothing, and in slices.
+    private RegionLog? _firstLog;
+    private RegionLog?[]? _logs;
 
     // Of a slice: what it was made from, kept so that a disposal further up finds it; and where it lies in the memory that all of them were made from (the gate's), or in
     // what a backing has made in between. So nothing that is asked of a slice depends on its depth.

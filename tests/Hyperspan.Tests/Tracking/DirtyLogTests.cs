@@ -381,6 +381,24 @@ public sealed class DirtyLogTests
         }
     }
 
+    /// <summary>The first region is a small part of its backing, which is marked at the addresses of the second.</summary>
+    [Fact]
+    public void A_value_past_the_first_region_is_not_looked_up_in_its_backing()
+    {
+        var large = new HeapBacking(0x20_0000);
+        using var whole = new GuestMemory(large);
+        using GuestMemory memory = new GuestMemoryBuilder("parts").AddRegion(0, large, 0, Page).AddRegion(0x10_0000, new HeapBacking(Page)).Build();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        for (int round = 0; round < 2; round++)
+        {
+            whole.Fill(0, 1, 0x20_0000);
+            memory.Write(0x10_0008, 1UL);
+            memory.TryWrite(0x10_0010, 1UL).ShouldBeTrue();
+            log.Collect().ShouldBe([new GuestRange(0, Page), new GuestRange(0x10_0000, Page)]);
+        }
+    }
+
     /// <summary>More regions than slots, so that some share one; and of two backings, of which one has a log of its own.</summary>
     [Fact]
     public void Values_in_any_of_many_regions_are_collected_once()
@@ -423,5 +441,72 @@ public sealed class DirtyLogTests
         log.Collect();
         memory.TryWrite(Page, 1UL).ShouldBeTrue();
         log.Collect().ShouldBe([new GuestRange(Page, Page)]);
+    }
+
+    /// <summary>Pages that a log has marked say nothing to an observer, which is told of each write.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(0x10_0000)]
+    public void An_observer_beside_a_log_is_told_of_writes_to_pages_that_are_marked(ulong start)
+    {
+        using GuestMemory memory = new GuestMemoryBuilder("two").AddRegion(0, new HeapBacking(0x8000)).AddRegion(0x10_0000, new HeapBacking(0x8000)).Build();
+        using var log = new DirtyLog(memory);
+        log.Start();
+        memory.Write(start + 8, 1UL);
+        memory.Write(start + 8, 2UL);
+        var told = new List<(GuestAddress Address, ulong Length)>();
+        using (memory.ObserveWrites(new ListingObserver(told)))
+        {
+            memory.Write(start + 8, 3UL);
+            memory.TryWrite(start + 16, 4U).ShouldBeTrue();
+        }
+
+        memory.Write(start + 8, 5UL);
+        told.ShouldBe([(new GuestAddress(start + 8), 8UL), (new GuestAddress(start + 16), 4UL)]);
+        log.Collect().ShouldBe([new GuestRange(start, Page)]);
+        log.Stop();
+        memory.Write(start + 8, 6UL);
+        log.Start();
+        log.Collect().ShouldBeEmpty();
+    }
+
+    /// <summary>Two backings, so that the logs of one memory are set by two threads at once, while it is closed.</summary>
+    [Fact]
+    public void Logs_start_and_stop_while_their_memory_is_closed()
+    {
+        for (int i = 0; i < 300; i++)
+        {
+            using var first = new HeapBacking(4 * Page);
+            using var second = new HeapBacking(4 * Page);
+            GuestMemory memory = new GuestMemoryBuilder("closing")
+                .AddRegion(0, first, 0, 4 * Page, Protection.ReadWrite, leaveOpen: true)
+                .AddRegion(0x10_0000, second, 0, 4 * Page, Protection.ReadWrite, leaveOpen: true)
+                .Build();
+            using var ofFirst = new GuestMemory(first, "first", leaveOpen: true);
+            using var ofSecond = new GuestMemory(second, "second", leaveOpen: true);
+            Parallel.Invoke(
+                () => StartAndStop(ofFirst),
+                () => StartAndStop(ofSecond),
+                () =>
+                {
+                    memory.TryWrite(0x10_0008, 1UL).ShouldBeTrue();
+                    memory.Dispose();
+                    memory.TryWrite(0x10_0008, 1UL).ShouldBeFalse();
+                });
+        }
+
+        static void StartAndStop(GuestMemory memory)
+        {
+            using var log = new DirtyLog(memory);
+            log.Start();
+            memory.Write(8, 1UL);
+            log.Collect().ShouldBe([new GuestRange(0, Page)]);
+            log.Stop();
+        }
+    }
+
+    private sealed class ListingObserver(List<(GuestAddress Address, ulong Length)> told) : IWriteObserver
+    {
+        public void OnWritten(GuestAddress address, ulong length) => told.Add((address, length));
     }
 }

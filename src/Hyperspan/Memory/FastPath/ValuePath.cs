@@ -327,7 +327,7 @@ internal static unsafe class ValuePath
         return value;
     }
 
-    /// <summary>Goes on with a write. What a dirty log adds to one takes no frame: all else is behind a jump.</summary>
+    /// <summary>Goes on with a write. What a dirty log adds to one is written out here: all else is behind a call.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     internal static void WriteOrThrow<T>(GuestMemory memory, ulong address, Obstacle obstacle, T value)
         where T : unmanaged

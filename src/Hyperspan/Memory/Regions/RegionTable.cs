@@ -55,13 +55,46 @@ internal sealed class RegionTable
     /// <summary>Gets the last address of the last region; zero where there is none.</summary>
     internal ulong Last => _regions is [.., var last] ? last.Last : 0;
 
+    /// <summary>Gets a value indicating whether nothing is ever found in it: of a memory that was closed, or is empty.</summary>
+    internal bool IsClosed => _slots == Empty._slots;
+
     /// <summary>The table of a memory that was closed: it has the regions and finds none.</summary>
     internal RegionTable Closed() => _regions.Length == 0 ? Empty : new(_regions, Empty._slots, Empty._shift);
 
     /// <summary>The slot of the first level that an address falls into: its region need not contain the address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal ref RegionSlot SlotOf(ulong address) =>
-        ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)((address >> _shift) & _mask));
+        ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), IndexOf(address));
+
+    /// <summary>The number of the slot of the first level that an address falls into.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal nint IndexOf(ulong address) => (nint)((address >> _shift) & _mask);
+
+    /// <summary>Makes room for the logs of what the slots of the first level are filled by.</summary>
+    internal RegionLog?[] CreateLogs() => new RegionLog?[_slots.Length];
+
+    /// <summary>Sets the log of the regions of a backing, in each slot of the first level that one of them fills.</summary>
+    /// <param name="logs">Made for this table.</param>
+    /// <param name="backing">The backing.</param>
+    /// <param name="map">What is marked, or <see langword="null"/> where there is more to be told, or nothing.</param>
+    internal void SetLogs(RegionLog?[] logs, GuestMemoryBacking backing, DirtyMap? map)
+    {
+        // Slots beside each other are mostly those of one region.
+        RegionLog? log = null;
+        MemoryRegion? logged = null;
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            if (_slots[i].Region is { } region && region.Backing == backing)
+            {
+                if (region != logged)
+                {
+                    (logged, log) = (region, map is null ? null : new RegionLog(map, region));
+                }
+
+                Volatile.Write(ref logs[i], log);
+            }
+        }
+    }
 
     /// <summary>Finds the region that contains an address.</summary>
     internal MemoryRegion? Find(ulong address)
