@@ -31,11 +31,19 @@ public sealed unsafe class PageClientScenario : IScenario
         int number = LibC.Userfaultfd(OpenFlags.CloseOnExec | OpenFlags.NonBlocking);
         using var descriptor = new SafeFileHandle(number, ownsHandle: true);
         ulong* api = stackalloc ulong[] { LinuxConstants.UFFD_API, forks > 0 ? FeatureEventRemove | FeatureEventFork : FeatureEventRemove, 0 };
-        ulong* register = stackalloc ulong[] { (ulong)mapping.Mapping, mapping.Length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
-        if (number < 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_API, api) != 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_REGISTER, register) != 0)
+        if (number < 0 || LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_API, api) != 0)
         {
             Console.WriteLine("userfaultfd for accesses by the kernel is refused");
             return ScenarioExit.Unavailable;
+        }
+
+        // A monitor maps whole pages of its system; the guest's memory may end within the last.
+        ulong length = (mapping.Length + ((ulong)hostPage - 1)) & ~((ulong)hostPage - 1);
+        ulong* register = stackalloc ulong[] { (ulong)mapping.Mapping, length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
+        if (LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_REGISTER, register) != 0)
+        {
+            Console.WriteLine($"the mapping is not watched: {Marshal.GetLastPInvokeErrorMessage()}");
+            return ScenarioExit.Failure;
         }
 
         Thread? waiting = replaces ? Replace(memory, mapping.Mapping, descriptor) : null;
@@ -43,7 +51,7 @@ public sealed unsafe class PageClientScenario : IScenario
         socket.Connect(new UnixDomainSocketEndPoint(arguments[0]));
         Send(socket, descriptor, string.Create(
             CultureInfo.InvariantCulture,
-            $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{mapping.Length},\"offset\":0,\"page_size\":{hostPage},\"page_size_kib\":{hostPage}}}]"));
+            $"[{{\"base_host_virt_addr\":{(ulong)mapping.Mapping},\"size\":{length},\"offset\":0,\"page_size\":{hostPage},\"page_size_kib\":{hostPage}}}]"));
         if (waiting is not null)
         {
             bool isWoken = waiting.Join(TimeSpan.FromSeconds(20));

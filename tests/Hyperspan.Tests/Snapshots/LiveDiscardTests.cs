@@ -175,8 +175,8 @@ public sealed class LiveDiscardTests : IDisposable
         GuestMemoryBacking backing = how == "madvise" ? new HeapBacking(Length) : new SharedBacking(Length);
         using GuestMemory memory = new(backing);
         byte[] expected = Scribble(memory);
-        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => Discard(backing, 100 * Page, 8 * Page) });
-        expected.AsSpan(100 * (int)Page, 8 * (int)Page).Clear();
+        await GuestMemorySnapshot.SaveLiveAsync(memory, _bed.PathOf("a"), new SnapshotSaveOptions { Captured = () => Discard(backing, 96 * Page, 16 * Page) });
+        expected.AsSpan(96 * (int)Page, 16 * (int)Page).Clear();
         using GuestMemorySnapshot snapshot = GuestMemorySnapshot.Open(_bed.PathOf("a"));
         SavedIn(snapshot).ShouldEqual(expected);
     }

@@ -43,17 +43,17 @@ public sealed unsafe class MappingScopeTests : IDisposable
         log.Collect();
         memory.Write(3 * Page, 1);
         using SafeFileHandle file = File.OpenHandle(_file.Path);
-        sparse.MapFile(0, file, 0, Page, writable: false);
+        sparse.MapFile(0, file, 0, (ulong)Environment.SystemPageSize, writable: false);
         Should.Throw<GuestMemoryMappingException>(log.Collect).Message.ShouldEndWith("a part of it is a file that is not open for writing");
         memory.Write(5 * Page, 1);
         Should.Throw<GuestMemoryMappingException>(log.Collect);
-        sparse.Unmap(0, Page);
+        sparse.Unmap(0, (ulong)Environment.SystemPageSize);
         DirtyPages pages = log.Collect();
         pages.Contains(3 * Page).ShouldBeTrue();
         pages.Contains(5 * Page).ShouldBeTrue();
-        pages.Contains(4 * Page).ShouldBeFalse();
+        pages.Contains(4 * Page).ShouldBe(Watched(Page, 3 * Page, 5 * Page).Contains(4UL));
         memory.Write(7 * Page, 1);
-        Pages(log.Collect()).ShouldBe([7UL]);
+        Pages(log.Collect()).ShouldBe(Watched(Page, 7 * Page));
     }
 
     [SkippableTheory]
