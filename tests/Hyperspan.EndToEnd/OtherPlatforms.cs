@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Hyperspan.EndToEnd.Harness;
 
 namespace Hyperspan.EndToEnd;
@@ -15,5 +16,17 @@ public sealed class OtherPlatforms : ICollectionFixture<PlatformFolders>
             !TestBed.Required && Environment.GetEnvironmentVariable("HYPERSPAN_PLATFORMS") is null,
             "another platform takes minutes: HYPERSPAN_E2E_REQUIRED=1 or HYPERSPAN_PLATFORMS=1 tries it, as .ci/run does");
         Skip.If(PlatformFolders.Repository is null, "the sources are not there");
+    }
+
+    /// <summary>Runs the model of guest memory here, by the runtime that runs the tests, for its digest.</summary>
+    /// <param name="arguments">Those of the program.</param>
+    internal static async Task<string> OutputOfModelAsync(params string[] arguments)
+    {
+        string dotnet = Environment.ProcessPath!;
+        string program = Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet";
+        (int code, string output) = await PlatformFolders.RunAsync(
+            new ProcessStartInfo(program, [BuiltProgram.Find("tests/Hyperspan.TestHost")!, "model", .. arguments]));
+        code.ShouldBe(0, output);
+        return output.Trim();
     }
 }

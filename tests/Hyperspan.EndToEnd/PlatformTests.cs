@@ -58,7 +58,7 @@ public sealed class PlatformTests : IDisposable
         ShouldPass(await RunAsync("cortex-a53", emulator!, host, "guard-fault-storm", "3000"), "machine=True");
 
         // Operations and what they answer depend on the seeds alone: the digest is that of every platform.
-        string expected = await OutputOfModelAsync(Environment.ProcessPath!, BuiltProgram.Find("tests/Hyperspan.TestHost")!);
+        string expected = await OtherPlatforms.OutputOfModelAsync("1", Scripts, "1000");
         ShouldPass(await RunAsync("max", emulator!, host, "model", "1", Scripts, "1000"), expected);
     }
 
@@ -138,18 +138,6 @@ public sealed class PlatformTests : IDisposable
     /// <summary>Settings of its own, no messages of its own, no display.</summary>
     private KeyValuePair<string, string>[] EnvironmentOfWine(string settings) =>
         [new("WINEPREFIX", Path.Combine(_folder.FullName, settings)), new("WINEDEBUG", "-all"), new("DISPLAY", "")];
-
-    private static async Task<string> OutputOfModelAsync(string dotnet, string host)
-    {
-        // The tests run by the same runtime as the program beside them would.
-        string program = Path.GetFileNameWithoutExtension(dotnet) == "dotnet" ? dotnet : "dotnet";
-        using Process process = Process.Start(
-            new ProcessStartInfo(program, [host, "model", "1", Scripts, "1000"]) { RedirectStandardOutput = true, UseShellExecute = false })!;
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        process.ExitCode.ShouldBe(0);
-        return output.Trim();
-    }
 
     private static void ShouldPass((int Code, string Output) run, string text)
     {

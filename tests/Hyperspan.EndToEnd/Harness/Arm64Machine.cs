@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace Hyperspan.EndToEnd.Harness;
 
 /// <summary>
-/// A whole arm64 Linux in QEMU, by software emulation: two processors, a kernel of Debian's, busybox, the libraries that .NET wants, and programs that are run one after the
-/// other. What <c>install-front-ends</c> has fetched.
+/// A whole arm64 Linux in QEMU, by software emulation: two processors, a kernel, busybox, the libraries that .NET wants, and programs that are run one after the other. What
+/// <c>install-front-ends</c> has fetched, and a kernel that <c>build-arm64-64k</c> has made.
 /// </summary>
 internal static partial class Arm64Machine
 {
@@ -23,12 +23,30 @@ internal static partial class Arm64Machine
         ? $"{Qemu} is missing: run tests/Hyperspan.EndToEnd/install-front-ends"
         : null;
 
+    /// <summary>
+    /// A kernel with pages of 64 KiB, which Debian has not: the image that <c>HYPERSPAN_ARM64_64K_KERNEL</c> names, or what <c>build-arm64-64k</c> has made; null where there is
+    /// none.
+    /// </summary>
+    internal static string? KernelOf64KiB
+    {
+        get
+        {
+            string? own = Environment.GetEnvironmentVariable("HYPERSPAN_ARM64_64K_KERNEL");
+            string path = string.IsNullOrEmpty(own) ? Path.Combine(TestBed.FrontEnds, "arm64-64k", "linux-image-arm64-64k") : own;
+            return File.Exists(path) ? path : null;
+        }
+    }
+
     private static string Tree => Path.Combine(TestBed.FrontEnds, "arm64-machine");
 
     private static string Root => Path.Combine(TestBed.FrontEnds, "arm64", "root");
 
+    /// <summary>The path of a kernel of Debian's.</summary>
+    /// <param name="package">The name of its package.</param>
+    internal static string Kernel(string package) => Path.Combine(Tree, package);
+
     /// <summary>Boots a kernel and runs commands in a folder of the host's.</summary>
-    /// <param name="kernel">The name of its package.</param>
+    /// <param name="kernel">The path of its image.</param>
     /// <param name="tests">The folder; its files lie in <c>/tests</c>, where commands begin.</param>
     /// <param name="programs">What is run: names and commands.</param>
     /// <param name="limit">The time for all of it.</param>
@@ -46,7 +64,7 @@ internal static partial class Arm64Machine
                 TestBed.OtherQemu(Qemu)!,
                 [
                     "-M", "virt,gic-version=max", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2560", "-nodefaults", "-display", "none", "-no-reboot",
-                    "-kernel", Path.Combine(Tree, kernel), "-initrd", initramfs, "-append", "console=ttyAMA0 quiet panic=-1", "-serial", "stdio",
+                    "-kernel", kernel, "-initrd", initramfs, "-append", "console=ttyAMA0 quiet panic=-1", "-serial", "stdio",
                     "-chardev", $"file,id=output,path={output}", "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=output",
                 ]);
             try

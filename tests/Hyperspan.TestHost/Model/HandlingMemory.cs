@@ -1,5 +1,3 @@
-using Hyperspan.TestHost.Storms;
-
 namespace Hyperspan.TestHost.Model;
 
 /// <summary>A sparse mapping with a page-fault handler: pages that appear on touch, or accesses that go on by the fallback methods.</summary>
@@ -12,14 +10,14 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
 
     public HandlingMemory(int pages, bool fallsBack)
     {
-        _mapping = new SparseBacking((ulong)pages * MemoryZoo.Page);
+        _mapping = new SparseBacking((ulong)pages * Page);
         _fallsBack = fallsBack;
-        Device = new byte[pages * (int)MemoryZoo.Page];
+        Device = new byte[pages * ModelBacking.PageSize];
         if (fallsBack)
         {
             for (int page = 0; page < pages; page += 2)
             {
-                _mapping.Commit((ulong)page * MemoryZoo.Page, MemoryZoo.Page);
+                _mapping.Commit((ulong)page * Page, Page);
             }
         }
     }
@@ -35,6 +33,8 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
 
     public override bool IsPinnable => !_fallsBack;
 
+    private static ulong Page => (ulong)ModelBacking.PageSize;
+
     protected internal override PageFaultAction OnPageFault(in PageFault fault)
     {
         if (_fallsBack)
@@ -42,15 +42,15 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
             return PageFaultAction.Fallback;
         }
 
-        ulong page = fault.Offset & ~(MemoryZoo.Page - 1);
-        if (page == Length - MemoryZoo.Page)
+        ulong page = fault.Offset & ~(Page - 1);
+        if (page == Length - Page)
         {
             return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);
         }
 
-        if (page < Length - (2 * MemoryZoo.Page))
+        if (page < Length - (2 * Page))
         {
-            _mapping.Commit(page, MemoryZoo.Page);
+            _mapping.Commit(page, Page);
             return PageFaultAction.Retry;
         }
 
@@ -59,7 +59,7 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
             return PageFaultAction.Fail(GuestMemoryFaultKind.Other, Refusal);
         }
 
-        _mapping.MapZero(page, MemoryZoo.Page);
+        _mapping.MapZero(page, Page);
         return PageFaultAction.Retry;
     }
 
@@ -112,5 +112,5 @@ internal sealed unsafe class HandlingMemory : GuestMemoryBacking
 
     // SAFETY: even pages are committed and stay so.
     private ref byte At(ulong address) =>
-        ref (address / MemoryZoo.Page) % 2 == 0 ? ref _mapping.Mapping[address] : ref Device[address];
+        ref (address / Page) % 2 == 0 ? ref _mapping.Mapping[address] : ref Device[address];
 }

@@ -15,8 +15,8 @@ internal sealed unsafe partial class ModelBacking
     public string Change(int what, int first, int count)
     {
         count = Math.Min(count, Pages - first);
-        ulong offset = (ulong)first * PageSize;
-        ulong length = (ulong)count * PageSize;
+        ulong offset = (ulong)first * (ulong)PageSize;
+        ulong length = (ulong)count * (ulong)PageSize;
         if (Sparse is not null && (_restricted is null || what % 2 == 0))
         {
             return ChangeMapping(_restricted is null ? what % 7 : what / 2 % 7, first, count, offset, length);
@@ -28,7 +28,11 @@ internal sealed unsafe partial class ModelBacking
             bool permitted = what / 4 % 2 == 0;
             for (int page = first; page < first + count; page++)
             {
-                _restricted.Permit((ulong)page, access, permitted);
+                foreach (ulong guestPage in GuestPages(page))
+                {
+                    _restricted.Permit(guestPage, access, permitted);
+                }
+
                 (access == AccessType.Write ? _writable : _readable)[page] = permitted;
             }
 
@@ -56,7 +60,7 @@ internal sealed unsafe partial class ModelBacking
 
         if (_device is not null)
         {
-            _device.Hole = what % 3 == 0 ? null : offset + ((ulong)(what * 37) % PageSize);
+            _device.Hole = what % 3 == 0 ? null : offset + ((ulong)(what * 37) % (ulong)PageSize);
             return "hole";
         }
 

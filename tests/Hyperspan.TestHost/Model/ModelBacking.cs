@@ -8,7 +8,7 @@ namespace Hyperspan.TestHost.Model;
 /// <summary>A backing and what it should hold: bytes in an array, and a state for each page.</summary>
 internal sealed unsafe partial class ModelBacking : IDisposable
 {
-    public const int PageSize = 4096;
+    private const int GuestPageSize = GuestAddress.PageSize;
 
     private readonly PageState[] _states;
     private readonly bool[] _readable;
@@ -73,6 +73,12 @@ internal sealed unsafe partial class ModelBacking : IDisposable
         }
     }
 
+    /// <summary>
+    /// Gets or sets the size of the pages that change as a whole: 4 KiB, or more where the system maps by more. Answers depend on it, so it is set before anything is made.
+    /// Pins and bitmaps go by 4 KiB whatever it is.
+    /// </summary>
+    public static int PageSize { get; set; } = GuestPageSize;
+
     public BackingKind Kind { get; }
 
     public int Pages { get; }
@@ -85,6 +91,10 @@ internal sealed unsafe partial class ModelBacking : IDisposable
     public GuestMemoryBacking Real { get; }
 
     public SparseBacking? Sparse { get; }
+
+    /// <summary>The pages of 4 KiB of some page.</summary>
+    public static IEnumerable<ulong> GuestPages(int page) =>
+        Enumerable.Range(page * (PageSize / GuestPageSize), PageSize / GuestPageSize).Select(number => (ulong)number);
 
     public bool IsWritable => Kind != BackingKind.FileReadOnly;
 

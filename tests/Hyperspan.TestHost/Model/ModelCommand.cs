@@ -87,16 +87,16 @@ public sealed record ModelCommand(ModelOperation Operation, int View, int Addres
     private static int SomeAddress(int number)
     {
         int style = number % 8;
-        int page = number / 8 % 13 * 4096;
+        int page = number / 8 % 13 * ModelBacking.PageSize;
         int rest = number / (8 * 13);
         return style switch
         {
             0 or 1 or 2 => page + (rest % 21) - 10,
             3 => page + (rest % 601) - 300,
             4 => page,
-            5 => page + (rest % 4096 & ~7),
-            6 => page + 4096 - (8 << (rest % 3)),
-            _ => page + (rest % 4096),
+            5 => page + (rest % ModelBacking.PageSize & ~7),
+            6 => page + ModelBacking.PageSize - (8 << (rest % 3)),
+            _ => page + (rest % ModelBacking.PageSize),
         };
     }
 
@@ -108,13 +108,13 @@ public sealed record ModelCommand(ModelOperation Operation, int View, int Addres
             0 or 1 or 2 => 1 + (rest % 40),
             3 or 4 => 1 + (rest % 300),
             5 => rest % 9000,
-            6 => rest % 50_000,
+            6 => (long)(rest % 50_000) * (ModelBacking.PageSize / GuestAddress.PageSize),
             _ => (rest % 5) switch
             {
                 0 => 0,
                 1 => -1 - (rest % 70_000),
                 2 => long.MinValue,
-                _ => 4096 * (rest % 4),
+                _ => ModelBacking.PageSize * (rest % 4),
             },
         };
     }

@@ -124,7 +124,7 @@ internal sealed class ModelView(GuestMemory real, IReadOnlyList<ModelRegion> reg
 
             ModelRegion region = Find(at)!;
             int offset = region.Offset + (int)(at - region.Start);
-            done += (ulong)(ModelBacking.PageSize - (offset % ModelBacking.PageSize));
+            done += (ulong)(GuestAddress.PageSize - (offset % GuestAddress.PageSize));
         }
 
         return null;

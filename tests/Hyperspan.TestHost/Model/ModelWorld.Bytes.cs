@@ -4,7 +4,7 @@ namespace Hyperspan.TestHost.Model;
 internal sealed unsafe partial class ModelWorld
 {
     // Larger lengths are never in memory; the buffers need not hold them.
-    private const ulong MostBytes = 1 << 17;
+    private static ulong MostBytes => 32 * Page;
 
     private void ReadBytes(ModelView view, ulong address, ulong length, int how)
     {
@@ -140,9 +140,9 @@ internal sealed unsafe partial class ModelWorld
         ExpectedFault? expected = null;
         for (int i = 0; i < pages.Length && expected is null; i++)
         {
-            expected = pages[i] > ulong.MaxValue / Page
+            expected = pages[i] > ulong.MaxValue / GuestPage
                 ? new ExpectedFault(GuestMemoryFaultKind.OutOfRange, FaultCause.Check, Address: null)
-                : view.Check(pages[i] * Page, 1, access, exchanges: access == AccessType.Write);
+                : view.Check(pages[i] * GuestPage, 1, access, exchanges: access == AccessType.Write);
         }
 
         bool succeeded = view.Real.TryProbePages(pages, access, out GuestMemoryFault fault);

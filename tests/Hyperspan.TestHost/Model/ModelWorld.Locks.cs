@@ -44,14 +44,14 @@ internal sealed unsafe partial class ModelWorld
         List<byte> bytes = [];
         foreach (ulong number in numbers)
         {
-            if (number > ulong.MaxValue / Page)
+            if (number > ulong.MaxValue / GuestPage)
             {
                 expected = new ExpectedFault(GuestMemoryFaultKind.OutOfRange, FaultCause.Check, Address: null);
                 break;
             }
 
-            ulong address = number * Page;
-            expected = view.CheckRange(address, Page);
+            ulong address = number * GuestPage;
+            expected = view.CheckRange(address, GuestPage);
             if (expected is not null)
             {
                 break;
@@ -59,16 +59,16 @@ internal sealed unsafe partial class ModelWorld
 
             ModelRegion region = view.Find(address)!;
             ulong skip = address - region.Start;
-            expected = region.Length - skip < Page
+            expected = region.Length - skip < GuestPage
                 ? new ExpectedFault(GuestMemoryFaultKind.NotPinnable, FaultCause.Check, address)
-                : CheckLock(view, region, address, Page, access);
+                : CheckLock(view, region, address, GuestPage, access);
             if (expected is not null)
             {
                 break;
             }
 
-            AddPages(pages, region.Backing, region.Offset + (int)skip, ModelBacking.PageSize);
-            bytes.AddRange(view.Bytes(address, Page));
+            AddPages(pages, region.Backing, region.Offset + (int)skip, GuestAddress.PageSize);
+            bytes.AddRange(view.Bytes(address, GuestPage));
         }
 
         bool succeeded = view.Real.TryPinPages(numbers, access, out PinnedMemory? locked, out GuestMemoryFault fault);
@@ -150,7 +150,8 @@ internal sealed unsafe partial class ModelWorld
         {
             for (int page = 0; backing.Sparse is not null && page < backing.Pages; page++)
             {
-                Demand(backing.Sparse.IsPinned((ulong)page) == backing.Locks[page] > 0, $"page {page} of {backing.Kind} is locked {backing.Locks[page]} times in the model");
+                bool isPinned = ModelBacking.GuestPages(page).Any(backing.Sparse.IsPinned);
+                Demand(isPinned == backing.Locks[page] > 0, $"page {page} of {backing.Kind} is locked {backing.Locks[page]} times in the model");
             }
         }
     }

@@ -5,7 +5,7 @@ namespace Hyperspan.TestHost.Model;
 /// <summary>Memories and their model side by side: every command is done to both, and compared.</summary>
 internal sealed unsafe partial class ModelWorld : IDisposable
 {
-    private const ulong Page = ModelBacking.PageSize;
+    private const ulong GuestPage = GuestAddress.PageSize;
     private const int MaxViews = 10;
 
     private readonly List<ModelBacking> _backings = [];
@@ -83,6 +83,8 @@ internal sealed unsafe partial class ModelWorld : IDisposable
 
     /// <summary>A number that stands for every answer so far.</summary>
     public ulong Digest => _digest;
+
+    private static ulong Page => (ulong)ModelBacking.PageSize;
 
     public void Do(ModelCommand command)
     {
@@ -210,7 +212,7 @@ internal sealed unsafe partial class ModelWorld : IDisposable
         ulong[] pages = new ulong[1 + (command.Length % 5)];
         for (int i = 0; i < pages.Length; i++)
         {
-            pages[i] = (address / Page) + (ulong)(i * (command.Value % 3));
+            pages[i] = (address / GuestPage) + (ulong)(i * (command.Value % 3));
         }
 
         return pages;

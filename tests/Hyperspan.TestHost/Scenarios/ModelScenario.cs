@@ -5,7 +5,7 @@ namespace Hyperspan.TestHost.Scenarios;
 
 /// <summary>
 /// Random scripts against the model. Prints a digest of everything the memories answered, for comparison with another way of guarding.
-/// Arguments: the first seed, the number of scripts, the number of steps of each.
+/// Arguments: the first seed, the number of scripts, the number of steps of each, and the size of the pages that change as a whole, if not 4096: the digest depends on it.
 /// </summary>
 public sealed class ModelScenario : IScenario
 {
@@ -24,6 +24,7 @@ public sealed class ModelScenario : IScenario
         int first = int.Parse(arguments[0], CultureInfo.InvariantCulture);
         int count = int.Parse(arguments[1], CultureInfo.InvariantCulture);
         int steps = int.Parse(arguments[2], CultureInfo.InvariantCulture);
+        ModelBacking.PageSize = arguments.Length > 3 ? int.Parse(arguments[3], CultureInfo.InvariantCulture) : GuestAddress.PageSize;
         ulong digest = 0;
         try
         {
