@@ -65,9 +65,12 @@ public sealed class ConversationsScenario : IScenario
         using VirtioBlockDevice honestDisk = NewDisk("b");
         using VhostUserServer hostile = NewServer("a", hostileDisk);
         using VhostUserServer honest = NewServer("b", honestDisk);
+
+        // The other disk's guest first, then its server: a request that is under way when that ends is not answered any more.
+        using var enough = new CancellationTokenSource();
         using var stop = new CancellationTokenSource();
         Task[] serving = [hostile.RunAsync(stop.Token), honest.RunAsync(stop.Token)];
-        Task<long> other = Task.Factory.StartNew(() => Use(stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task<long> other = Task.Factory.StartNew(() => Use(enough.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         long steps = 0;
         (int Files, int Mappings, int Threads) before = default;
         for (int i = 0; i < count; i++)
@@ -103,8 +106,9 @@ public sealed class ConversationsScenario : IScenario
         Console.WriteLine($"{count} conversations from seed {seed}, {steps} steps, {done.Messages} messages, {done.Requests} requests; {before} became {after}");
         Require(isAllGone, $"something is left: {string.Join(' ', Open())}");
         Require(steps > count, "the conversations are too wrong to test anything");
-        stop.Cancel();
+        enough.Cancel();
         Require(other.Result > 0, "the other disk was not served");
+        stop.Cancel();
         Require(Task.WaitAll(serving, Patience), "the servers do not end");
     }
 
@@ -119,11 +123,11 @@ public sealed class ConversationsScenario : IScenario
     private static IEnumerable<string> Open() => Directory.GetFileSystemEntries("/proc/self/fd").Select(static path => new FileInfo(path).LinkTarget ?? "")
         .Where(static target => !target.StartsWith("pipe:", StringComparison.Ordinal) && target != "/dev/urandom" && !target.EndsWith(".dll", StringComparison.Ordinal));
 
-    private long Use(CancellationToken stop)
+    private long Use(CancellationToken enough)
     {
         using var guest = new HonestGuest(Socket("b"));
         long rounds = 0;
-        while (!stop.IsCancellationRequested)
+        while (!enough.IsCancellationRequested)
         {
             Require(guest.Check((int)rounds), "a request of the other disk failed");
             rounds++;
