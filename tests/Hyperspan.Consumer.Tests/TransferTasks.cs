@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -145,7 +144,8 @@ public partial class TransferTasks
     {
         const int Length = 12_000_000;
         byte[] contents = [.. Enumerable.Range(0, Length).Select(i => (byte)(i % 251))];
-        (Socket client, Socket server) = await ConnectAsync();
+        using var sockets = new ConnectedSockets();
+        (Socket client, Socket server) = (sockets.Client, sockets.Server);
         using GuestMemory memory = GuestMemory.Allocate(32 << 20);
         memory.Write(0x123, contents);
         using (client)
@@ -176,7 +176,8 @@ public partial class TransferTasks
     [Fact]
     public async Task What_ends_a_transfer_over_a_socket_is_told_with_the_count()
     {
-        (Socket client, Socket server) = await ConnectAsync();
+        using var sockets = new ConnectedSockets();
+        (Socket client, Socket server) = (sockets.Client, sockets.Server);
         using GuestMemory memory = GuestMemory.Allocate(1 << 20);
         using (server)
         {
@@ -213,7 +214,8 @@ public partial class TransferTasks
         var mapping = new SparseBacking(64 * Page);
         mapping.Commit(0, 40 * Page);
         using var memory = new GuestMemory(mapping, "sparse");
-        (Socket client, Socket server) = await ConnectAsync();
+        using var sockets = new ConnectedSockets();
+        (Socket client, Socket server) = (sockets.Client, sockets.Server);
         using (client)
         using (server)
         {
@@ -228,16 +230,6 @@ public partial class TransferTasks
             ended.Fault.Address.ShouldBe(new GuestAddress(40 * Page));
             ended.Transferred.ShouldBe(Page - 1);
         }
-    }
-
-    private static async Task<(Socket Client, Socket Server)> ConnectAsync()
-    {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen();
-        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await client.ConnectAsync(listener.LocalEndPoint!);
-        return (client, await listener.AcceptAsync());
     }
 
     private static TemporaryFile Counted(int length) => new([.. Enumerable.Range(0, length).Select(i => (byte)(i % 251))]);

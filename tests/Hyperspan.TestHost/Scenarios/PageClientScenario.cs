@@ -38,7 +38,7 @@ public sealed unsafe class PageClientScenario : IScenario
         }
 
         // A monitor maps whole pages of its system; the guest's memory may end within the last.
-        ulong length = (mapping.Length + ((ulong)hostPage - 1)) & ~((ulong)hostPage - 1);
+        ulong length = PageMath.RoundUp(mapping.Length, (ulong)hostPage);
         ulong* register = stackalloc ulong[] { (ulong)mapping.Mapping, length, LinuxConstants.UFFDIO_REGISTER_MODE_MISSING, 0 };
         if (LibC.Ioctl(descriptor, LinuxConstants.UFFDIO_REGISTER, register) != 0)
         {

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Hyperspan.Streaming;
 using Hyperspan.Tests.Backing;
-using Hyperspan.Tests.Infrastructure;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 

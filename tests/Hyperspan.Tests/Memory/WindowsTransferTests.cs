@@ -1,4 +1,3 @@
-using Hyperspan.Tests.Infrastructure;
 using Microsoft.Win32.SafeHandles;
 using static Hyperspan.Tests.MemoryAssert;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace Hyperspan.Tests.Infrastructure;
+namespace Hyperspan.Tests;
 
 /// <summary>Two ends of a connection on this machine.</summary>
 internal sealed class ConnectedSockets : IDisposable
